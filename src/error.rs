@@ -1,0 +1,118 @@
+//! Everything that can go wrong, one variant per cause, each carrying the offending value.
+
+use thiserror::Error;
+
+/// The result of a fallible operation of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a call was refused or a run was ended.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A number is outside the range its argument allows.
+    #[error("{argument} must be {condition}, got {value}")]
+    OutOfRange {
+        /// Name of the argument, as the user wrote it.
+        argument: &'static str,
+        /// What the argument has to satisfy.
+        condition: &'static str,
+        /// What it was.
+        value: String,
+    },
+    /// A name that is not in the vocabulary.
+    #[error("{argument} must be one of {}, got {value:?}", known.join(", "))]
+    UnknownName {
+        /// Name of the argument.
+        argument: &'static str,
+        /// The name given.
+        value: String,
+        /// All names that would have been understood.
+        known: &'static [&'static str],
+    },
+    /// Two arrays, or an array and an argument, do not fit together.
+    #[error("{argument} must have {expected}, got {got}")]
+    Shape {
+        /// Name of the array.
+        argument: &'static str,
+        /// The shape that would have fitted.
+        expected: String,
+        /// The shape it has.
+        got: String,
+    },
+    /// NaN or infinity in the input.
+    #[error("{argument} must be finite, got {value} at row {row}, column {column}")]
+    NotFinite {
+        /// Name of the array.
+        argument: &'static str,
+        /// First offending row.
+        row: usize,
+        /// First offending column of that row.
+        column: usize,
+        /// `NaN`, `inf` or `-inf`.
+        value: f64,
+    },
+    /// One entry of a vector is outside its domain.
+    #[error("{argument} must be {condition}, got {value} at row {row}")]
+    InvalidEntry {
+        /// Name of the array.
+        argument: &'static str,
+        /// What every entry has to satisfy.
+        condition: &'static str,
+        /// First offending row.
+        row: usize,
+        /// What it was.
+        value: String,
+    },
+    /// Two arguments that exclude each other.
+    #[error("{0}")]
+    Incompatible(String),
+    /// A product of sizes does not fit the address space.
+    #[error("{what} is too large: {size}")]
+    TooLarge {
+        /// What was to be sized.
+        what: &'static str,
+        /// The factors, written out.
+        size: String,
+    },
+    /// A buffer could not be reserved.
+    #[error("not enough memory for {what}: {bytes} bytes")]
+    OutOfMemory {
+        /// What the buffer was for.
+        what: &'static str,
+        /// How much was asked for.
+        bytes: usize,
+    },
+    /// The run left the finite numbers.
+    #[error(
+        "training diverged in epoch {epoch} at step {step}: {quantity} is not finite; \
+         a smaller learning rate, scaled columns or clip_norm usually help"
+    )]
+    Diverged {
+        /// Epoch of the step, counted from 0.
+        epoch: u64,
+        /// The step, counted from 0 over the whole run.
+        step: u64,
+        /// What was found not to be finite.
+        quantity: &'static str,
+    },
+    /// The caller asked for the work to end (for instance by Ctrl-C).
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// A vector of `len` copies of `value`, or [`Error::OutOfMemory`] instead of an abort.
+pub(crate) fn try_filled<T: Clone>(what: &'static str, len: usize, value: T) -> Result<Vec<T>> {
+    let mut buffer = try_reserved(what, len)?;
+    buffer.resize(len, value);
+    Ok(buffer)
+}
+
+/// An empty vector with room for `len` items, or [`Error::OutOfMemory`].
+pub(crate) fn try_reserved<T>(what: &'static str, len: usize) -> Result<Vec<T>> {
+    let mut buffer = Vec::new();
+    buffer.try_reserve_exact(len).map_err(|_| Error::OutOfMemory {
+        what,
+        bytes: len.saturating_mul(size_of::<T>()),
+    })?;
+    Ok(buffer)
+}

@@ -1,0 +1,1 @@
+//! Mini-batch gradient descent on the CPU.
