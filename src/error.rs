@@ -82,19 +82,6 @@ pub enum Error {
         /// How much was asked for.
         bytes: usize,
     },
-    /// The run left the finite numbers.
-    #[error(
-        "training diverged in epoch {epoch} at step {step}: {quantity} is not finite; \
-         a smaller learning rate, scaled columns or clip_norm usually help"
-    )]
-    Diverged {
-        /// Epoch of the step, counted from 0.
-        epoch: u64,
-        /// The step, counted from 0 over the whole run.
-        step: u64,
-        /// What was found not to be finite.
-        quantity: &'static str,
-    },
     /// The caller asked for the work to end (for instance by Ctrl-C).
     #[error("interrupted")]
     Interrupted,

@@ -1,0 +1,88 @@
+//! Row-major rows, used where they lie.
+
+use super::{Linear, Tile};
+use crate::error::{Error, Result};
+use crate::kernel::Tier;
+use crate::kernel::rows::{Accumulate, Scores};
+use crate::kernel::first_not_finite;
+use crate::scalar::Scalar;
+
+/// A borrowed C-order matrix of shape (n, d). All entries are finite.
+#[derive(Debug, Clone, Copy)]
+pub struct Dense<'a, T> {
+    values: &'a [T],
+    n_rows: usize,
+    n_columns: usize,
+}
+
+/// Bytes of rows that are computed with twice, for scores and for the gradient, while they are in the
+/// first-level cache.
+const TILE_BYTES: usize = 16 << 10;
+/// Bytes of rows asked of the memory ahead of their use.
+const AHEAD_BYTES: usize = 16 << 10;
+/// Rows above this size are left to the hardware's own prefetching.
+const LONG_ROW_BYTES: usize = 2 << 10;
+
+impl<'a, T: Scalar> Dense<'a, T> {
+    /// Views `values` as rows.
+    ///
+    /// # Errors
+    /// If there is no row or no column, if the sizes do not fit, or at the first entry that is not finite.
+    pub fn new(tier: Tier, values: &'a [T], n_rows: usize, n_columns: usize) -> Result<Self> {
+        if n_rows == 0 || n_columns == 0 {
+            return Err(Error::Shape {
+                argument: "X",
+                expected: "at least one row and one column".into(),
+                got: format!("shape ({n_rows}, {n_columns})"),
+            });
+        }
+        let size = n_rows.checked_mul(n_columns).ok_or_else(|| Error::TooLarge {
+            what: "X",
+            size: format!("{n_rows} x {n_columns}"),
+        })?;
+        if size != values.len() {
+            return Err(Error::Shape {
+                argument: "X",
+                expected: format!("{size} entries for shape ({n_rows}, {n_columns})"),
+                got: format!("{}", values.len()),
+            });
+        }
+        if let Some(i) = first_not_finite(tier, values) {
+            let (row, column) = (i / n_columns, i % n_columns);
+            return Err(Error::NotFinite { argument: "X", row, column, value: values[i].to_f64() });
+        }
+        Ok(Self { values, n_rows, n_columns })
+    }
+
+    pub(super) fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+
+    pub(super) fn n_columns(&self) -> usize {
+        self.n_columns
+    }
+
+    fn row_bytes(&self) -> usize {
+        self.n_columns * size_of::<T>()
+    }
+
+    pub(super) fn rows_of_tile(&self) -> usize {
+        (TILE_BYTES / self.row_bytes()).next_multiple_of(8).clamp(8, 64)
+    }
+
+    pub(super) fn n_ahead(&self) -> usize {
+        if self.row_bytes() > LONG_ROW_BYTES { 0 } else { (AHEAD_BYTES / self.row_bytes()).clamp(8, 64) }
+    }
+
+    pub(super) fn scores(&self, tier: Tier, tile: Tile<'_>, w: Linear<'_, T>, scores: &mut [T]) {
+        let (values, n_columns) = (self.values, self.n_columns);
+        let Tile { rows, ahead } = tile;
+        let Linear { coef, intercept } = w;
+        tier.run(Scores { values, n_columns, rows, ahead, coef, intercept, scores });
+    }
+
+    pub(super) fn accumulate(&self, tier: Tier, rows: &[usize], slopes: &[T], gradient: &mut [T]) {
+        let (values, n_columns) = (self.values, self.n_columns);
+        tier.run(Accumulate { values, n_columns, rows, slopes, gradient });
+    }
+}

@@ -1,0 +1,84 @@
+//! What is learned from: rows, their targets and their weights.
+//!
+//! A data view has two verbs: [`scores`](Rows::scores), Z = X W, and [`accumulate`](Rows::accumulate),
+//! G += X^T R, both over a tile of rows.
+
+mod dense;
+mod targets;
+mod weights;
+
+pub use dense::Dense;
+pub use targets::{TargetKind, Targets};
+pub use weights::Weights;
+
+use crate::kernel::Tier;
+use crate::scalar::Scalar;
+
+/// A view of the rows of a data matrix.
+#[derive(Debug, Clone, Copy)]
+pub enum Rows<'a, T> {
+    /// Row-major values.
+    Dense(Dense<'a, T>),
+}
+
+impl<'a, T: Scalar> Rows<'a, T> {
+    /// Number of rows, n.
+    pub fn n_rows(&self) -> usize {
+        match self {
+            Rows::Dense(x) => x.n_rows(),
+        }
+    }
+
+    /// Number of columns, d.
+    pub fn n_columns(&self) -> usize {
+        match self {
+            Rows::Dense(x) => x.n_columns(),
+        }
+    }
+
+    /// Rows whose second touch still finds them in the first-level cache, in 8..=64.
+    pub fn rows_of_tile(&self) -> usize {
+        match self {
+            Rows::Dense(x) => x.rows_of_tile(),
+        }
+    }
+
+    /// How many rows ahead to ask the memory for when rows come in random order; 0 if it does not help.
+    pub fn n_ahead(&self) -> usize {
+        match self {
+            Rows::Dense(x) => x.n_ahead(),
+        }
+    }
+
+    /// Writes `x_i . w_c + b_c` for the rows i of a tile and every output c, see [`kernel::rows`](crate::kernel::rows).
+    pub fn scores(&self, tier: Tier, tile: Tile<'_>, w: Linear<'_, T>, scores: &mut [T]) {
+        match self {
+            Rows::Dense(x) => x.scores(tier, tile, w, scores),
+        }
+    }
+
+    /// Adds `r_c[i] x_i` over the rows i of a tile to every output c of the gradient.
+    pub fn accumulate(&self, tier: Tier, rows: &[usize], slopes: &[T], gradient: &mut [T]) {
+        match self {
+            Rows::Dense(x) => x.accumulate(tier, rows, slopes, gradient),
+        }
+    }
+}
+
+/// The rows to be handled now, and those wanted soon.
+#[derive(Debug, Clone, Copy)]
+pub struct Tile<'a> {
+    /// Rows handled now.
+    pub rows: &'a [usize],
+    /// Rows to be asked of the memory meanwhile.
+    pub ahead: &'a [usize],
+}
+
+/// Coefficients and intercepts of a linear map, in the padded layout of [`crate::gradient::Layout`].
+#[derive(Debug, Clone, Copy)]
+pub struct Linear<'a, T> {
+    /// One padded row per output.
+    pub coef: &'a [T],
+    /// One entry per output.
+    pub intercept: &'a [T],
+}

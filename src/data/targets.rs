@@ -1,0 +1,98 @@
+//! What the model is to say about each row.
+
+use crate::error::{Error, Result};
+use crate::scalar::Scalar;
+
+/// What the entries of the targets mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TargetKind {
+    /// Real numbers, one or more per row: regression.
+    Real,
+    /// -1 or +1: classification with two classes.
+    Binary,
+    /// An index 0..k, held exactly as a floating-point number: classification with k > 2 classes.
+    Class {
+        /// The number of classes, k.
+        n_classes: usize,
+    },
+}
+
+/// Borrowed targets, row-major of shape (n, m); m = 1 unless the kind is `Real`. All entries are valid for
+/// their kind.
+#[derive(Debug, Clone, Copy)]
+pub struct Targets<'a, T> {
+    values: &'a [T],
+    per_row: usize,
+    kind: TargetKind,
+}
+
+impl<'a, T: Scalar> Targets<'a, T> {
+    /// Views `values` as `per_row` targets for each of `n_rows` rows.
+    ///
+    /// # Errors
+    /// If the length does not fit, or at the first entry that is not valid for its kind.
+    pub fn new(values: &'a [T], n_rows: usize, per_row: usize, kind: TargetKind) -> Result<Self> {
+        if per_row == 0 || n_rows.checked_mul(per_row) != Some(values.len()) {
+            return Err(Error::Shape {
+                argument: "y",
+                expected: format!("{n_rows} rows, one per row of X"),
+                got: format!("{} entries in rows of {per_row}", values.len()),
+            });
+        }
+        let (condition, is_valid): (_, &dyn Fn(T) -> bool) = match kind {
+            TargetKind::Real => {
+                if let Some(i) = values.iter().position(|y| !y.is_finite()) {
+                    let (row, column) = (i / per_row, i % per_row);
+                    return Err(Error::NotFinite { argument: "y", row, column, value: values[i].to_f64() });
+                }
+                return Ok(Self { values, per_row, kind });
+            }
+            TargetKind::Binary => ("-1 or 1", &|y| y.abs() == T::ONE),
+            TargetKind::Class { n_classes } => ("the index of a class", &move |y: T| {
+                (0.0..n_classes as f64).contains(&y.to_f64()) && y.to_f64().fract() == 0.0
+            }),
+        };
+        match values.iter().position(|&y| !is_valid(y)) {
+            Some(row) => {
+                Err(Error::InvalidEntry { argument: "y", condition, row, value: values[row].to_string() })
+            }
+            None => Ok(Self { values, per_row, kind }),
+        }
+    }
+
+    /// What the entries mean.
+    pub fn kind(&self) -> TargetKind {
+        self.kind
+    }
+
+    /// Entries per row.
+    pub fn per_row(&self) -> usize {
+        self.per_row
+    }
+
+    /// Scores a model needs to say something about these targets, k.
+    pub fn n_outputs(&self) -> usize {
+        match self.kind {
+            TargetKind::Real => self.per_row,
+            TargetKind::Binary => 1,
+            TargetKind::Class { n_classes } => n_classes,
+        }
+    }
+
+    /// Copies the targets of `rows`, one row of `stride` entries per target, filled up with the last row's.
+    pub(crate) fn gather(&self, rows: &[usize], stride: usize, to: &mut [T]) {
+        for (c, to) in to.chunks_exact_mut(stride).take(self.per_row).enumerate() {
+            for (to, &r) in to.iter_mut().zip(rows) {
+                *to = self.values[r * self.per_row + c];
+            }
+            to[rows.len()..].fill(to[rows.len() - 1]);
+        }
+    }
+
+    /// Asks the memory for the targets of `rows`.
+    pub(crate) fn prefetch(&self, rows: &[usize]) {
+        for &r in rows {
+            crate::kernel::prefetch(&self.values[r * self.per_row..][..self.per_row]);
+        }
+    }
+}

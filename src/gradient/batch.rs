@@ -1,0 +1,256 @@
+//! The gradient of one batch: leaves of rows -> scores -> slopes -> accumulate -> tree sum.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::Problem;
+use super::loss::TileOf;
+use super::sum::{LEAF_ROWS, Partial, TreeSum, n_leaves_of_part};
+use crate::data::Tile;
+use crate::error::{Error, Result, try_filled};
+use crate::kernel::{ScaleAdd, Tier};
+use crate::parallel::{Job, LEADER, Team};
+use crate::scalar::Scalar;
+use crate::shuffle::Order;
+
+/// Multiply-adds a member of the team should have to do in a step, or meeting costs more than it brings:
+/// about one microsecond.
+const WORK_WORTH_SHARING: usize = 1 << 13;
+/// Multiply-adds between two looks at whether the caller wants the work to end: about a millisecond.
+const WORK_BETWEEN_LOOKS: usize = 1 << 22;
+
+/// Members of a team that batches of `batch_size` rows are worth.
+pub fn n_seats_worth<T: Scalar>(problem: &Problem<'_, T>, batch_size: usize, n_threads: usize) -> usize {
+    let work = batch_size.saturating_mul(problem.layout.len());
+    n_threads.min(work / WORK_WORTH_SHARING).min(batch_size.div_ceil(LEAF_ROWS)).max(1)
+}
+
+/// Which rows, at which parameters: what the members of a team share.
+pub struct Work<'a, T> {
+    problem: &'a Problem<'a, T>,
+    tier: Tier,
+    /// Where the model is, in the layout of the problem.
+    pub params: Vec<T>,
+    /// In which order rows come.
+    pub order: Order,
+    positions: Range<usize>,
+    wants_gradient: bool,
+    n_leaves_of_part: usize,
+    parts: Vec<Mutex<TreeSum<T>>>,
+    seats: Vec<Mutex<Scratch<T>>>,
+    interrupted: &'a (dyn Fn() -> bool + Sync),
+    is_cancelled: AtomicBool,
+}
+
+impl<T> fmt::Debug for Work<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Work").field("positions", &self.positions).finish_non_exhaustive()
+    }
+}
+
+impl<'a, T: Scalar> Work<'a, T> {
+    /// Work on `problem`, from `params`, for a team of `n_seats`. `interrupted` is asked by the leader about
+    /// every millisecond.
+    pub fn new(
+        problem: &'a Problem<'a, T>,
+        tier: Tier,
+        params: Vec<T>,
+        n_seats: usize,
+        interrupted: &'a (dyn Fn() -> bool + Sync),
+    ) -> Result<Self> {
+        let seats = (0..n_seats).map(|_| Scratch::new(problem).map(Mutex::new)).collect::<Result<_>>()?;
+        Ok(Self {
+            problem,
+            tier,
+            params,
+            order: Order::Sequential,
+            positions: 0..0,
+            wants_gradient: true,
+            n_leaves_of_part: 1,
+            parts: Vec::new(),
+            seats,
+            interrupted,
+            is_cancelled: AtomicBool::new(false),
+        })
+    }
+
+    /// Sets the next step and cuts it into parts. Returns how many.
+    fn begin(&mut self, positions: Range<usize>, wants_gradient: bool, n_seats: usize) -> Result<usize> {
+        let n_leaves = positions.len().div_ceil(LEAF_ROWS);
+        let n_seats = n_seats_worth(self.problem, positions.len(), n_seats);
+        self.n_leaves_of_part =
+            if n_seats == 1 { n_leaves.next_power_of_two() } else { n_leaves_of_part(n_leaves, n_seats) };
+        let n_parts = n_leaves.div_ceil(self.n_leaves_of_part);
+        while self.parts.len() < n_parts {
+            self.parts.push(Mutex::default());
+        }
+        for part in &mut self.parts[..n_parts] {
+            let part = part.get_mut().unwrap_or_else(PoisonError::into_inner);
+            part.reserve(self.problem.layout.len(), self.n_leaves_of_part)?;
+        }
+        self.positions = positions;
+        self.wants_gradient = wants_gradient;
+        Ok(n_parts)
+    }
+
+    /// What the rows at positions `from..from + n` add to the gradient and the loss.
+    fn leaf(&self, from: usize, n: usize, scratch: &mut Scratch<T>, partial: &mut Partial<T>) {
+        let Problem { rows: data, targets, weights, loss, layout, .. } = self.problem;
+        let w = layout.linear(&self.params);
+        let n_ahead = if matches!(self.order, Order::Sequential) { 0 } else { data.n_ahead() };
+        let mut position = from;
+        while position < from + n {
+            let n_tile = data.rows_of_tile().min(from + n - position);
+            let rows = &mut scratch.rows[..n_tile];
+            self.order.copy_to(position, rows);
+            let ahead_from = (position + n_ahead).min(data.n_rows());
+            let n_fetched = if n_ahead == 0 { 0 } else { n_tile.min(data.n_rows() - ahead_from) };
+            let ahead = &mut scratch.ahead[..n_fetched];
+            self.order.copy_to(ahead_from, ahead);
+            targets.prefetch(ahead);
+            weights.prefetch(ahead);
+
+            let stride = n_tile.next_multiple_of(T::LANES);
+            let scores = &mut scratch.scores[..layout.n_outputs() * stride];
+            let y = &mut scratch.targets[..targets.per_row() * stride];
+            let s = &mut scratch.weights[..stride];
+            targets.gather(rows, stride, y);
+            weights.gather(rows, s);
+            for z in scores.chunks_exact_mut(stride) {
+                z[n_tile..].fill(T::ZERO);
+            }
+            data.scores(self.tier, Tile { rows, ahead }, w, scores);
+            let tile = TileOf { scores, targets: y, weights: s };
+            partial.loss += loss.slopes(self.tier, targets.kind(), tile);
+            if self.wants_gradient {
+                let (coef, intercept) = partial.gradient.split_at_mut(layout.n_coef());
+                data.accumulate(self.tier, rows, scores, coef);
+                for (b, r) in intercept.iter_mut().zip(scores.chunks_exact(stride)) {
+                    r.iter().for_each(|&r| *b += r);
+                }
+            }
+            position += n_tile;
+        }
+    }
+}
+
+impl<T: Scalar> Job for Work<'_, T> {
+    fn part(&self, part: usize, seat: usize) {
+        let mut scratch = locked(&self.seats[seat]);
+        let mut sum = locked(&self.parts[part]);
+        sum.reset();
+        let mut position = self.positions.start + part * self.n_leaves_of_part * LEAF_ROWS;
+        let end = self.positions.end.min(position + self.n_leaves_of_part * LEAF_ROWS);
+        while position < end && !self.is_cancelled.load(Ordering::Relaxed) {
+            let n = LEAF_ROWS.min(end - position);
+            sum.push(|partial| self.leaf(position, n, &mut scratch, partial));
+            position += n;
+            scratch.n_worked += n * self.problem.layout.len();
+            if seat == LEADER && scratch.n_worked > WORK_BETWEEN_LOOKS {
+                scratch.n_worked = 0;
+                self.is_cancelled.fetch_or((self.interrupted)(), Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// The batch gradient, computed by a team.
+#[derive(Debug)]
+pub struct BatchGradient<T> {
+    total: TreeSum<T>,
+}
+
+impl<T: Scalar> BatchGradient<T> {
+    /// Room for the gradient of `problem`.
+    pub fn new(problem: &Problem<'_, T>) -> Result<Self> {
+        let mut total = TreeSum::default();
+        total.reserve(problem.layout.len(), 1)?;
+        Ok(Self { total })
+    }
+
+    /// Computes the gradient on the rows at `positions` of the order, without the l1 part, and returns the
+    /// objective there.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] if the caller wants the work to end.
+    pub fn of(&mut self, positions: Range<usize>, team: &mut Team<'_, Work<'_, T>>) -> Result<f64> {
+        let n_rows = positions.len();
+        let work = self.sum(positions, true, team)?;
+        let problem = work.problem;
+        let sum = self.total.finish();
+        let (coef, intercept) = sum.gradient.split_at_mut(problem.layout.n_coef());
+        let w = &work.params[..coef.len()];
+        let scale = T::from_f64(1.0 / n_rows as f64);
+        work.tier.run(ScaleAdd { y: coef, scale, x: w, factor: T::from_f64(problem.penalty.l2()) });
+        intercept.iter_mut().for_each(|b| *b = if problem.fit_intercept { *b * scale } else { T::ZERO });
+        Ok(sum.loss / n_rows as f64 + problem.penalty.value(w))
+    }
+
+    /// The gradient computed last, in the layout of the parameters.
+    pub fn last(&mut self) -> &mut [T] {
+        &mut self.total.finish().gradient
+    }
+
+    /// The objective on the rows at `positions` of the order.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] if the caller wants the work to end.
+    pub fn value(&mut self, positions: Range<usize>, team: &mut Team<'_, Work<'_, T>>) -> Result<f64> {
+        let n_rows = positions.len();
+        let work = self.sum(positions, false, team)?;
+        let w = &work.params[..work.problem.layout.n_coef()];
+        Ok(self.total.finish().loss / n_rows as f64 + work.problem.penalty.value(w))
+    }
+
+    fn sum<'t, 'a>(
+        &mut self,
+        positions: Range<usize>,
+        wants_gradient: bool,
+        team: &'t mut Team<'_, Work<'a, T>>,
+    ) -> Result<std::sync::RwLockWriteGuard<'t, Work<'a, T>>> {
+        let n_seats = team.n_seats();
+        let n_parts = team.job().begin(positions, wants_gradient, n_seats)?;
+        team.run(n_parts);
+        let mut work = team.job();
+        if *work.is_cancelled.get_mut() {
+            return Err(Error::Interrupted);
+        }
+        self.total.reserve(work.problem.layout.len(), n_parts)?;
+        self.total.reset();
+        for part in &mut work.parts[..n_parts] {
+            self.total.push_sum(part.get_mut().unwrap_or_else(PoisonError::into_inner));
+        }
+        Ok(work)
+    }
+}
+
+/// What a member needs for a tile of rows, allocated once.
+#[derive(Debug)]
+struct Scratch<T> {
+    rows: Vec<usize>,
+    ahead: Vec<usize>,
+    scores: Vec<T>,
+    targets: Vec<T>,
+    weights: Vec<T>,
+    n_worked: usize,
+}
+
+impl<T: Scalar> Scratch<T> {
+    fn new(problem: &Problem<'_, T>) -> Result<Self> {
+        let filled = |what, n_rows| try_filled(what, n_rows * LEAF_ROWS, T::ZERO);
+        Ok(Self {
+            rows: vec![0; LEAF_ROWS],
+            ahead: vec![0; LEAF_ROWS],
+            scores: filled("scores", problem.layout.n_outputs())?,
+            targets: filled("targets", problem.targets.per_row())?,
+            weights: filled("weights", 1)?,
+            n_worked: 0,
+        })
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,26 @@
+//! Hinge loss: the linear support vector machine.
+
+use super::Pointwise;
+use crate::kernel::Lanes;
+use crate::scalar::Scalar;
+
+/// `max(0, 1 - y z)` for y in {-1, +1}, slope `-y` where `y z < 1` and 0 elsewhere; not smooth.
+///
+/// Source: C. Cortes, V. Vapnik, Support-vector networks, Machine Learning 20 (1995).
+#[derive(Debug, Clone, Copy)]
+pub struct Hinge;
+
+impl Pointwise for Hinge {
+    #[inline(always)]
+    fn value<L: Lanes>(self, z: L, y: L) -> L {
+        let missing = L::splat(L::Elem::ONE).sub(y.mul(z));
+        // The operands in this order keep a NaN.
+        L::splat(L::Elem::ZERO).max(missing)
+    }
+
+    #[inline(always)]
+    fn slope<L: Lanes>(self, z: L, y: L) -> L {
+        let is_inside = y.mul(z).lt(L::splat(L::Elem::ONE));
+        L::select(is_inside, y.neg(), L::splat(L::Elem::ZERO))
+    }
+}

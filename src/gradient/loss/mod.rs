@@ -1,0 +1,155 @@
+//! How wrong a score is: one loss a file, each with its formula, slope and source.
+//!
+//! A loss is a pure function of a score z and a target y. It is written once over [`Lanes`]; the loops over
+//! rows and outputs, shared by all losses, are here.
+
+mod hinge;
+mod log_loss;
+mod softmax;
+mod squared_error;
+
+pub use hinge::Hinge;
+pub use log_loss::LogLoss;
+pub use softmax::Softmax;
+pub use squared_error::SquaredError;
+
+use crate::data::TargetKind;
+use crate::error::{Error, Result};
+use crate::kernel::{Kernel, Lanes, Tier};
+use crate::scalar::Scalar;
+
+/// A loss of one score and one target.
+pub trait Pointwise: Copy {
+    /// The loss at score `z` for target `y`.
+    fn value<L: Lanes>(self, z: L, y: L) -> L;
+    /// Its derivative with respect to the score.
+    fn slope<L: Lanes>(self, z: L, y: L) -> L;
+}
+
+/// The losses by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// [`SquaredError`], for regression.
+    SquaredError,
+    /// [`LogLoss`] for two classes, [`Softmax`] for more.
+    LogLoss,
+    /// [`Hinge`]; with more than two classes, one against the rest for each.
+    Hinge,
+}
+
+impl Loss {
+    /// All names, as in scikit-learn.
+    pub const NAMES: &'static [&'static str] = &["squared_error", "log_loss", "hinge"];
+
+    /// The loss of that name.
+    pub fn from_name(name: &str) -> Result<Self> {
+        match name {
+            "squared_error" => Ok(Loss::SquaredError),
+            "log_loss" => Ok(Loss::LogLoss),
+            "hinge" => Ok(Loss::Hinge),
+            _ => Err(Error::UnknownName { argument: "loss", value: name.into(), known: Self::NAMES }),
+        }
+    }
+
+    /// The name of the loss.
+    pub fn name(self) -> &'static str {
+        match self {
+            Loss::SquaredError => "squared_error",
+            Loss::LogLoss => "log_loss",
+            Loss::Hinge => "hinge",
+        }
+    }
+
+    /// Whether the targets are classes.
+    pub fn is_classification(self) -> bool {
+        !matches!(self, Loss::SquaredError)
+    }
+
+    /// Turns the scores of a tile into weighted slopes and returns the sum of the weighted losses.
+    pub(crate) fn slopes<T: Scalar>(self, tier: Tier, kind: TargetKind, tile: TileOf<'_, T>) -> f64 {
+        match (self, kind) {
+            (Loss::SquaredError, _) => pointwise(tier, SquaredError, kind, tile),
+            (Loss::LogLoss, TargetKind::Class { .. }) => tier.run(Softmax { tile }).to_f64(),
+            (Loss::LogLoss, _) => pointwise(tier, LogLoss, kind, tile),
+            (Loss::Hinge, _) => pointwise(tier, Hinge, kind, tile),
+        }
+    }
+}
+
+/// Scores, targets and weights of the rows of a tile. All rows of these little matrices are padded to the
+/// same length, a multiple of the logical lanes; the weights of the padding are zero.
+#[derive(Debug)]
+pub(crate) struct TileOf<'a, T> {
+    /// One row per output: scores on entry, weighted slopes on return.
+    pub scores: &'a mut [T],
+    /// One row per target.
+    pub targets: &'a [T],
+    /// One row.
+    pub weights: &'a [T],
+}
+
+fn pointwise<T: Scalar, F: Pointwise>(tier: Tier, loss: F, kind: TargetKind, tile: TileOf<'_, T>) -> f64 {
+    match kind {
+        TargetKind::Real | TargetKind::Binary => tier.run(EachOutput { loss, tile }),
+        TargetKind::Class { .. } => tier.run(OneVsRest { loss, tile }),
+    }
+    .to_f64()
+}
+
+/// Every output has targets of its own; the losses add up.
+struct EachOutput<'a, T, F> {
+    loss: F,
+    tile: TileOf<'a, T>,
+}
+
+impl<T: Scalar, F: Pointwise> Kernel<T> for EachOutput<'_, T, F> {
+    type Output = T;
+
+    #[inline(always)]
+    fn run<L: Lanes<Elem = T>>(self) -> T {
+        let TileOf { scores, targets, weights } = self.tile;
+        let stride = weights.len();
+        let mut total = L::splat(T::ZERO);
+        for (z, y) in scores.chunks_exact_mut(stride).zip(targets.chunks_exact(stride)) {
+            let lanes = z.chunks_exact_mut(T::LANES).zip(y.chunks_exact(T::LANES));
+            for ((z, y), s) in lanes.zip(weights.chunks_exact(T::LANES)) {
+                total = one(self.loss, z, L::load(y), L::load(s), total);
+            }
+        }
+        total.sum()
+    }
+}
+
+/// Output c says "class c" (+1) or "another" (-1); the losses add up.
+struct OneVsRest<'a, T, F> {
+    loss: F,
+    tile: TileOf<'a, T>,
+}
+
+impl<T: Scalar, F: Pointwise> Kernel<T> for OneVsRest<'_, T, F> {
+    type Output = T;
+
+    #[inline(always)]
+    fn run<L: Lanes<Elem = T>>(self) -> T {
+        let TileOf { scores, targets, weights } = self.tile;
+        let mut total = L::splat(T::ZERO);
+        for (class, z) in scores.chunks_exact_mut(weights.len()).enumerate() {
+            let class = L::splat(T::from_f64(class as f64));
+            let lanes = z.chunks_exact_mut(T::LANES).zip(targets.chunks_exact(T::LANES));
+            for ((z, y), s) in lanes.zip(weights.chunks_exact(T::LANES)) {
+                let is_class = L::load(y).eq(class);
+                let sign = L::select(is_class, L::splat(T::ONE), L::splat(-T::ONE));
+                total = one(self.loss, z, sign, L::load(s), total);
+            }
+        }
+        total.sum()
+    }
+}
+
+/// Replaces one vector of scores by weighted slopes and adds the weighted losses to `total`.
+#[inline(always)]
+fn one<L: Lanes, F: Pointwise>(loss: F, z: &mut [L::Elem], y: L, s: L, total: L) -> L {
+    let score = L::load(z);
+    loss.slope(score, y).mul(s).store(z);
+    loss.value(score, y).mul_add(s, total)
+}

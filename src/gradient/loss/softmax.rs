@@ -1,0 +1,61 @@
+//! Log loss of more than two classes: multinomial logistic regression.
+
+use super::TileOf;
+use crate::kernel::{Kernel, Lanes, math};
+use crate::scalar::Scalar;
+
+/// `log(sum_c exp(z_c)) - z_y`, slopes `p_c - [c = y]` with `p = softmax(z)`; curvature at most 1/2.
+///
+/// One vector holds one score of many rows, so that sums over the classes need no sums over lanes. The
+/// largest score is taken out of the exponentials, so none can overflow.
+///
+/// Source: J. S. Bridle, Probabilistic interpretation of feedforward classification network outputs (1990).
+#[derive(Debug)]
+pub struct Softmax<'a, T> {
+    pub(crate) tile: TileOf<'a, T>,
+}
+
+impl<T: Scalar> Kernel<T> for Softmax<'_, T> {
+    type Output = T;
+
+    #[inline(always)]
+    fn run<L: Lanes<Elem = T>>(self) -> T {
+        let TileOf { scores, targets, weights } = self.tile;
+        let stride = weights.len();
+        let mut total = L::splat(T::ZERO);
+        for (i, (y, s)) in
+            targets.chunks_exact(T::LANES).zip(weights.chunks_exact(T::LANES)).enumerate()
+        {
+            let (y, s) = (L::load(y), L::load(s));
+            let at = |c: usize| c * stride + i * T::LANES..c * stride + (i + 1) * T::LANES;
+            let n_classes = scores.len() / stride;
+
+            let mut largest = L::load(&scores[at(0)]);
+            let mut of_target = largest;
+            for c in 1..n_classes {
+                let z = L::load(&scores[at(c)]);
+                largest = largest.max(z);
+                of_target = L::select(y.eq(class::<L>(c)), z, of_target);
+            }
+            let mut sum = L::splat(T::ZERO);
+            for c in 0..n_classes {
+                let e = math::exp(L::load(&scores[at(c)]).sub(largest));
+                sum = sum.add(e);
+                e.store(&mut scores[at(c)]);
+            }
+            for c in 0..n_classes {
+                let p = L::load(&scores[at(c)]).div(sum);
+                let is_class = L::select(y.eq(class::<L>(c)), L::splat(T::ONE), L::splat(T::ZERO));
+                p.sub(is_class).mul(s).store(&mut scores[at(c)]);
+            }
+            let loss = math::ln(sum).add(largest.sub(of_target));
+            total = loss.mul_add(s, total);
+        }
+        total.sum()
+    }
+}
+
+#[inline(always)]
+fn class<L: Lanes>(c: usize) -> L {
+    L::splat(L::Elem::from_f64(c as f64))
+}

@@ -1,0 +1,24 @@
+//! Half the squared error: least squares.
+
+use super::Pointwise;
+use crate::kernel::Lanes;
+use crate::scalar::Scalar;
+
+/// `(z - y)^2 / 2`, slope `z - y`, curvature 1; any real target, identity link.
+///
+/// Half the square, as scikit-learn's SGD defines it, so that the slope is the residual.
+#[derive(Debug, Clone, Copy)]
+pub struct SquaredError;
+
+impl Pointwise for SquaredError {
+    #[inline(always)]
+    fn value<L: Lanes>(self, z: L, y: L) -> L {
+        let residual = z.sub(y);
+        residual.mul(residual).mul(L::splat(L::Elem::from_f64(0.5)))
+    }
+
+    #[inline(always)]
+    fn slope<L: Lanes>(self, z: L, y: L) -> L {
+        z.sub(y)
+    }
+}

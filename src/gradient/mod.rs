@@ -1,0 +1,14 @@
+//! How wrong the model is on a batch, and which way is down.
+
+mod batch;
+mod layout;
+pub mod loss;
+mod penalty;
+mod problem;
+pub mod sum;
+
+pub use batch::{BatchGradient, Work, n_seats_worth};
+pub use layout::Layout;
+pub use loss::Loss;
+pub use penalty::Penalty;
+pub use problem::Problem;

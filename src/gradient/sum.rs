@@ -1,0 +1,116 @@
+//! The fixed-shape sum: equal bits for every number of threads.
+//!
+//! The rows of a batch are cut into leaves of [`LEAF_ROWS`]. Leaves are added in pairs, the sums of pairs
+//! in pairs, and so on; an odd last one moves up. [`TreeSum`] walks that tree with one buffer per level,
+//! like carries in a binary counter. A subtree of 2^j leaves that begins at a multiple of 2^j is the same
+//! whoever computes it, so [parts](n_leaves_of_part) of a batch can be given to threads freely.
+
+use crate::error::{Result, try_filled};
+use crate::scalar::Scalar;
+
+/// Rows of a leaf. Constant: it is part of what the bits of a result depend on.
+pub const LEAF_ROWS: usize = 64;
+
+/// What a set of rows adds to the gradient and to the loss.
+#[derive(Debug, Clone, Default)]
+pub struct Partial<T> {
+    /// Sum of weighted slopes times rows, in the layout of the parameters.
+    pub gradient: Vec<T>,
+    /// Sum of weighted losses.
+    pub loss: f64,
+}
+
+impl<T: Scalar> Partial<T> {
+    fn zeroed(n_params: usize) -> Result<Self> {
+        Ok(Self { gradient: try_filled("partial gradients", n_params, T::ZERO)?, loss: 0.0 })
+    }
+
+    fn clear(&mut self) {
+        self.gradient.fill(T::ZERO);
+        self.loss = 0.0;
+    }
+
+    fn add(&mut self, other: &Self) {
+        for (a, &b) in self.gradient.iter_mut().zip(&other.gradient) {
+            *a += b;
+        }
+        self.loss += other.loss;
+    }
+}
+
+/// Adds leaves, or equal subtrees of leaves, as they come.
+#[derive(Debug)]
+pub struct TreeSum<T> {
+    /// Finished subtrees, larger ones first, then the one being filled.
+    levels: Vec<Partial<T>>,
+    n_finished: usize,
+    n_pushed: usize,
+}
+
+impl<T> Default for TreeSum<T> {
+    fn default() -> Self {
+        Self { levels: Vec::new(), n_finished: 0, n_pushed: 0 }
+    }
+}
+
+impl<T: Scalar> TreeSum<T> {
+    /// Makes room for a tree of `n_leaves`, unless it is there.
+    pub fn reserve(&mut self, n_params: usize, n_leaves: usize) -> Result<()> {
+        let depth = n_leaves.max(1).ilog2() as usize + 2;
+        while self.levels.len() < depth {
+            self.levels.push(Partial::zeroed(n_params)?);
+        }
+        Ok(())
+    }
+
+    /// Forgets everything added.
+    pub fn reset(&mut self) {
+        self.n_finished = 0;
+        self.n_pushed = 0;
+    }
+
+    /// Adds one leaf, which `fill` computes into a zeroed partial.
+    pub fn push(&mut self, fill: impl FnOnce(&mut Partial<T>)) {
+        let leaf = &mut self.levels[self.n_finished];
+        leaf.clear();
+        fill(leaf);
+        self.carry();
+    }
+
+    /// Adds a subtree computed elsewhere, in exchange for the buffer it is swapped with.
+    pub fn push_sum(&mut self, other: &mut TreeSum<T>) {
+        std::mem::swap(&mut self.levels[self.n_finished], other.finish());
+        self.carry();
+    }
+
+    fn carry(&mut self) {
+        self.n_finished += 1;
+        self.n_pushed += 1;
+        for _ in 0..self.n_pushed.trailing_zeros() {
+            self.merge_last_two();
+        }
+    }
+
+    /// The sum of all that was pushed since the last reset; zero leaves give zero.
+    pub fn finish(&mut self) -> &mut Partial<T> {
+        if self.n_pushed == 0 {
+            self.levels[0].clear();
+        }
+        while self.n_finished > 1 {
+            self.merge_last_two();
+        }
+        &mut self.levels[0]
+    }
+
+    fn merge_last_two(&mut self) {
+        let (left, right) = self.levels.split_at_mut(self.n_finished - 1);
+        left[self.n_finished - 2].add(&right[0]);
+        self.n_finished -= 1;
+    }
+}
+
+/// Leaves of one part when `n_leaves` are to be shared by `n_seats`: a power of two, so that a part is a
+/// subtree, and about four parts a seat, so that nobody waits long for the last one.
+pub fn n_leaves_of_part(n_leaves: usize, n_seats: usize) -> usize {
+    n_leaves.div_ceil(4 * n_seats).next_power_of_two()
+}

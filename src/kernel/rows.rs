@@ -1,0 +1,160 @@
+//! Products with rows: the dot products of the scores and the sums of rows of the gradient.
+//!
+//! Several rows are handled per pass, so that the additions of one row do not wait for each other, and so
+//! that the gradient is loaded and stored once per pass. What a row gives does not depend on the rows beside
+//! it: a score is one accumulator of logical lanes, summed by halves; a gradient entry is a chain of fused
+//! multiply-adds in row order.
+
+use super::{Kernel, Lanes, prefetch};
+use crate::scalar::Scalar;
+
+/// Rows per pass of the dot products: enough independent chains to hide the latency of an addition.
+const DOTS: usize = 4;
+/// Rows per pass of the sums: the gradient's loads and stores are shared by so many rows.
+const SUMS: usize = 8;
+
+/// `z_c[i] = x_i . w_c + b_c` for every row i of a tile and every output c.
+#[derive(Debug)]
+pub struct Scores<'a, T> {
+    /// All rows, one after the other.
+    pub values: &'a [T],
+    /// Entries of a row.
+    pub n_columns: usize,
+    /// The rows of the tile.
+    pub rows: &'a [usize],
+    /// Rows that will be wanted soon: asked of the memory while this tile is computed.
+    pub ahead: &'a [usize],
+    /// Coefficients, one padded row per output, zero behind `n_columns`.
+    pub coef: &'a [T],
+    /// One intercept per output.
+    pub intercept: &'a [T],
+    /// Scores, one padded row per output. Entries behind the last row are left alone.
+    pub scores: &'a mut [T],
+}
+
+impl<T: Scalar> Kernel<T> for Scores<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes<Elem = T>>(self) {
+        let d = self.n_columns;
+        let stride = d.next_multiple_of(T::LANES);
+        let z_stride = self.rows.len().next_multiple_of(T::LANES);
+        let row = |r: usize| &self.values[r * d..][..d];
+        let outputs = self.coef.chunks_exact(stride.max(1)).zip(self.intercept);
+        for (c, ((w, &b), z)) in outputs.zip(self.scores.chunks_exact_mut(z_stride)).enumerate() {
+            // The rows ahead are fetched once, along the first output.
+            let mut ahead = if c == 0 { self.ahead } else { &[] }.iter();
+            let mut tiles = self.rows.chunks_exact(DOTS);
+            let mut z = z.iter_mut();
+            for rows in &mut tiles {
+                ahead.by_ref().take(DOTS).for_each(|&r| prefetch(row(r)));
+                let sums = L::sum4(dots::<L, DOTS>(std::array::from_fn(|i| row(rows[i])), w));
+                for (sum, z) in sums.into_iter().zip(&mut z) {
+                    *z = sum + b;
+                }
+            }
+            for (&r, z) in tiles.remainder().iter().zip(z) {
+                ahead.by_ref().take(1).for_each(|&r| prefetch(row(r)));
+                let [sum] = dots::<L, 1>([row(r)], w);
+                *z = sum.sum() + b;
+            }
+        }
+    }
+}
+
+/// `g_c += sum_i r_c[i] x_i` over the rows i of a tile, for every output c.
+#[derive(Debug)]
+pub struct Accumulate<'a, T> {
+    /// All rows, one after the other.
+    pub values: &'a [T],
+    /// Entries of a row.
+    pub n_columns: usize,
+    /// The rows of the tile.
+    pub rows: &'a [usize],
+    /// What each row is multiplied by, one padded row per output.
+    pub slopes: &'a [T],
+    /// The sums, one padded row per output.
+    pub gradient: &'a mut [T],
+}
+
+impl<T: Scalar> Kernel<T> for Accumulate<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes<Elem = T>>(self) {
+        let d = self.n_columns;
+        let stride = d.next_multiple_of(T::LANES);
+        let r_stride = self.rows.len().next_multiple_of(T::LANES);
+        let row = |r: usize| &self.values[r * d..][..d];
+        let outputs = self.gradient.chunks_exact_mut(stride.max(1));
+        for (g, r) in outputs.zip(self.slopes.chunks_exact(r_stride)) {
+            let (rows, last_rows) = self.rows.as_chunks::<SUMS>();
+            let (slopes, last_slopes) = r[..self.rows.len()].as_chunks::<SUMS>();
+            for (rows, slopes) in rows.iter().zip(slopes) {
+                add_rows::<L, SUMS>(rows.map(row), *slopes, g);
+            }
+            for (&r, &slope) in last_rows.iter().zip(last_slopes) {
+                add_rows::<L, 1>([row(r)], [slope], g);
+            }
+        }
+    }
+}
+
+/// One accumulator of logical lanes per row. All rows have the same length, `w` at least that, padded.
+#[inline(always)]
+fn dots<L: Lanes, const R: usize>(x: [&[L::Elem]; R], w: &[L::Elem]) -> [L; R] {
+    let lanes = L::Elem::LANES;
+    let d = x[0].len();
+    assert!(x.iter().all(|x| x.len() == d) && w.len() >= d.next_multiple_of(lanes));
+    let full = d - d % lanes;
+    let mut acc = [L::splat(L::Elem::ZERO); R];
+    let mut j = 0;
+    while j < full {
+        // SAFETY: j + lanes <= full <= length of w and of every row.
+        let wj = L::load(unsafe { w.get_unchecked(j..j + lanes) });
+        for (acc, x) in acc.iter_mut().zip(x) {
+            // SAFETY: as above.
+            let xj = L::load(unsafe { x.get_unchecked(j..j + lanes) });
+            *acc = xj.mul_add(wj, *acc);
+        }
+        j += lanes;
+    }
+    if full < d {
+        let wj = L::load(&w[full..]);
+        for (acc, x) in acc.iter_mut().zip(x) {
+            *acc = L::load_partial(&x[full..]).mul_add(wj, *acc);
+        }
+    }
+    acc
+}
+
+/// `g += r_0 x_0 + ... ` in this order. All rows have the same length, `g` at least that, padded.
+#[inline(always)]
+fn add_rows<L: Lanes, const R: usize>(x: [&[L::Elem]; R], r: [L::Elem; R], g: &mut [L::Elem]) {
+    let lanes = L::Elem::LANES;
+    let d = x[0].len();
+    assert!(x.iter().all(|x| x.len() == d) && g.len() >= d.next_multiple_of(lanes));
+    let full = d - d % lanes;
+    let r = r.map(L::splat);
+    let mut j = 0;
+    while j < full {
+        // SAFETY: j + lanes <= full <= length of g and of every row.
+        let gj = unsafe { g.get_unchecked_mut(j..j + lanes) };
+        let mut acc = L::load(gj);
+        for (x, r) in x.iter().zip(r) {
+            // SAFETY: as above.
+            acc = L::load(unsafe { x.get_unchecked(j..j + lanes) }).mul_add(r, acc);
+        }
+        acc.store(gj);
+        j += lanes;
+    }
+    if full < d {
+        let gj = &mut g[full..full + lanes];
+        let mut acc = L::load(gj);
+        for (x, r) in x.iter().zip(r) {
+            acc = L::load_partial(&x[full..]).mul_add(r, acc);
+        }
+        acc.store(gj);
+    }
+}

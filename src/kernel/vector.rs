@@ -1,0 +1,111 @@
+//! Loops over whole vectors, entry by entry.
+//!
+//! Written as plain Rust and compiled for each tier by [`Tier::run`]: every operation is rounded as written,
+//! so wider registers change the speed and not the bits.
+
+use super::{Kernel, Lanes, Tier};
+use crate::scalar::Scalar;
+
+/// `y = scale * y + factor * x`: the mean of a sum, and what a quadratic penalty adds to it.
+#[derive(Debug)]
+pub struct ScaleAdd<'a, T> {
+    /// Scaled and added to.
+    pub y: &'a mut [T],
+    /// What `y` is multiplied by.
+    pub scale: T,
+    /// Added to `y`; of the same length.
+    pub x: &'a [T],
+    /// What `x` is multiplied by; if zero, `x` is not read.
+    pub factor: T,
+}
+
+impl<T: Scalar> Kernel<T> for ScaleAdd<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes<Elem = T>>(self) {
+        let Self { y, scale, x, factor } = self;
+        if factor == T::ZERO {
+            y.iter_mut().for_each(|y| *y = *y * scale);
+        } else {
+            y.iter_mut().zip(x).for_each(|(y, &x)| *y = *y * scale + factor * x);
+        }
+    }
+}
+
+/// `y += x`.
+#[derive(Debug)]
+pub struct Add<'a, T> {
+    /// Added to.
+    pub y: &'a mut [T],
+    /// What is added; of the same length.
+    pub x: &'a [T],
+}
+
+impl<T: Scalar> Kernel<T> for Add<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes<Elem = T>>(self) {
+        self.y.iter_mut().zip(self.x).for_each(|(y, &x)| *y += x);
+    }
+}
+
+/// Where the first entry is that is infinite or not a number.
+pub fn first_not_finite<T: Scalar>(tier: Tier, x: &[T]) -> Option<usize> {
+    struct AllFinite<'a, T>(&'a [T]);
+
+    impl<T: Scalar> Kernel<T> for AllFinite<'_, T> {
+        type Output = bool;
+
+        #[inline(always)]
+        fn run<L: Lanes<Elem = T>>(self) -> bool {
+            // Without an early exit, so that the loop is a few vector instructions.
+            self.0.iter().fold(true, |all, x| all & x.is_finite())
+        }
+    }
+
+    const CHUNK: usize = 1 << 12;
+    let bad = x.chunks(CHUNK).position(|chunk| !tier.run(AllFinite(chunk)))?;
+    x[bad * CHUNK..].iter().position(|x| !x.is_finite()).map(|i| bad * CHUNK + i)
+}
+
+/// The 2-norm, summed in double in a fixed order; finite wherever the norm itself is.
+pub fn norm<T: Scalar>(tier: Tier, x: &[T]) -> f64 {
+    struct Squares<'a, T> {
+        x: &'a [T],
+        scale: f64,
+    }
+
+    impl<T: Scalar> Kernel<T> for Squares<'_, T> {
+        type Output = f64;
+
+        #[inline(always)]
+        fn run<L: Lanes<Elem = T>>(self) -> f64 {
+            let mut sums = [0.0_f64; 8];
+            let (chunks, rest) = self.x.as_chunks::<8>();
+            for chunk in chunks {
+                for (sum, x) in sums.iter_mut().zip(chunk) {
+                    let x = x.to_f64() * self.scale;
+                    *sum += x * x;
+                }
+            }
+            for (sum, x) in sums.iter_mut().zip(rest) {
+                let x = x.to_f64() * self.scale;
+                *sum += x * x;
+            }
+            sums.iter().sum()
+        }
+    }
+
+    let squares = tier.run(Squares { x, scale: 1.0 });
+    if squares.is_normal() {
+        return squares.sqrt();
+    }
+    // Too large or too small to be squared (or all zero, or not finite): relative to the largest entry.
+    let largest = x.iter().fold(0.0, |m: f64, x| x.to_f64().abs().max(m));
+    if largest == 0.0 || !largest.is_finite() {
+        return squares.sqrt();
+    }
+    tier.run(Squares { x, scale: 1.0 / largest }).sqrt() * largest
+}

@@ -1,0 +1,35 @@
+//! How to train: everything but the data, checked before it can run.
+
+use crate::kernel::Tier;
+use crate::shuffle::Batches;
+use crate::update::{Clip, Optimizer};
+
+/// The arguments of a fit. Every part has checked itself when it was made.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Which rows each step sees.
+    pub batches: Batches,
+    /// How the parameters move.
+    pub optimizer: Optimizer,
+    /// The longest gradient allowed, if any.
+    pub clip: Option<Clip>,
+    /// Passes over the data.
+    pub n_epochs: u64,
+    /// What is written down meanwhile.
+    pub record: Record,
+    /// Threads to use at most; the result does not depend on it.
+    pub n_threads: usize,
+    /// Instructions to use; the result does not depend on it.
+    pub tier: Tier,
+}
+
+/// What is written down besides the loss of every epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Record {
+    /// Loss, learning rate, gradient norm and time of every step.
+    pub steps: bool,
+    /// The objective over all rows, after every epoch, or after every step if those are recorded.
+    pub full_loss: bool,
+    /// The parameters after every step.
+    pub path: bool,
+}

@@ -1,0 +1,222 @@
+//! The textbook algorithm.
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use super::history::seconds_since;
+use super::{Config, History, State, StopReason};
+use crate::error::{Result, try_filled};
+use crate::gradient::{BatchGradient, Problem, Work, n_seats_worth};
+use crate::kernel::{first_not_finite, norm};
+use crate::parallel::{Team, with_team};
+use crate::scalar::Scalar;
+use crate::shuffle::{Order, Shuffle, Workspace};
+
+/// A finished run.
+#[derive(Debug, Clone)]
+pub struct Fit<T> {
+    /// Parameters, and everything needed to go on.
+    pub state: State<T>,
+    /// What was written down.
+    pub history: History<T>,
+    /// Why it ended.
+    pub stop_reason: StopReason,
+}
+
+/// What is known at the end of an epoch.
+#[derive(Debug)]
+pub struct Progress<'a, T> {
+    /// The run as it stands.
+    pub params: &'a [T],
+    /// Epochs done.
+    pub epoch: u64,
+    /// Steps done in all.
+    pub n_steps: u64,
+    /// What was written down so far.
+    pub history: &'a History<T>,
+}
+
+/// Trains on `problem` from `state` until `config.n_epochs` epochs more are done, or `after_epoch` breaks, or
+/// the run diverges.
+///
+/// `interrupted` is asked about every millisecond whether to give up.
+///
+/// # Errors
+/// If the state is another problem's, a buffer cannot be had, or the run was interrupted.
+pub fn fit<T: Scalar>(
+    problem: &Problem<'_, T>,
+    config: &Config,
+    mut state: State<T>,
+    interrupted: &(dyn Fn() -> bool + Sync),
+    after_epoch: &mut dyn FnMut(Progress<'_, T>) -> ControlFlow<()>,
+) -> Result<Fit<T>> {
+    state.check(problem.layout())?;
+    let n_seats = n_seats_worth(problem, config.batches.batch_size(), config.n_threads);
+    let params = std::mem::take(&mut state.params);
+    let work = Work::new(problem, config.tier, params, n_seats, interrupted)?;
+    with_team(n_seats, work, |team| {
+        let mut run = Run {
+            problem,
+            config,
+            state,
+            gradient: BatchGradient::new(problem)?,
+            last_finite: try_filled("parameters", problem.layout().len(), T::ZERO)?,
+            history: History::default(),
+            start: Instant::now(),
+        };
+        let stop_reason = run.epochs(team, interrupted, after_epoch)?;
+        run.state.params = std::mem::take(&mut team.job().params);
+        Ok(Fit { state: run.state, history: run.history, stop_reason })
+    })
+}
+
+struct Run<'a, T> {
+    problem: &'a Problem<'a, T>,
+    config: &'a Config,
+    state: State<T>,
+    gradient: BatchGradient<T>,
+    last_finite: Vec<T>,
+    history: History<T>,
+    start: Instant,
+}
+
+impl<'a, T: Scalar> Run<'a, T> {
+    fn epochs(
+        &mut self,
+        team: &mut Team<'_, Work<'a, T>>,
+        interrupted: &dyn Fn() -> bool,
+        after_epoch: &mut dyn FnMut(Progress<'_, T>) -> ControlFlow<()>,
+    ) -> Result<StopReason> {
+        let mut workspace = Workspace::default();
+        for i in 0..self.config.n_epochs {
+            let has_order = i > 0 && self.config.batches.shuffle() == Shuffle::Once;
+            if !has_order {
+                let mut work = team.job();
+                let spent = std::mem::take(&mut work.order);
+                let epoch = self.state.epoch;
+                work.order = self.config.batches.order(epoch, spent, &mut workspace, interrupted)?;
+            }
+            if let ControlFlow::Break(reason) = self.epoch(team)? {
+                return Ok(reason);
+            }
+            let progress = Progress {
+                params: &team.job().params,
+                epoch: self.state.epoch,
+                n_steps: self.state.optimizer.n_steps,
+                history: &self.history,
+            };
+            if after_epoch(progress).is_break() {
+                return Ok(StopReason::Callback);
+            }
+        }
+        Ok(StopReason::Epochs)
+    }
+
+    /// One pass over the data.
+    fn epoch(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<ControlFlow<StopReason>> {
+        let batches = self.config.batches;
+        self.reserve_records(batches.n_steps() - self.state.step)?;
+        while self.state.step < batches.n_steps() {
+            let batch = batches.positions(self.state.step); // which rows
+            let n_rows = batch.len();
+            let loss = self.gradient.of(batch, team)?; // how wrong the model is on them
+            let norm = self.clip();
+            if let Some(quantity) = self.update(loss, team)? {
+                let (epoch, step) = (self.state.epoch, self.state.optimizer.n_steps - 1);
+                return Ok(ControlFlow::Break(StopReason::Diverged { epoch, step, quantity }));
+            }
+            self.state.step += 1;
+            self.state.n_seen += n_rows as u64;
+            self.state.loss_sum += loss * n_rows as f64;
+            self.record_step(loss, norm, team)?;
+        }
+        self.end_epoch(team)?;
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Shortens the gradient if it is to be. Returns its norm before, where somebody wants to know it.
+    fn clip(&mut self) -> f64 {
+        if self.config.clip.is_none() && !self.config.record.steps {
+            return f64::NAN;
+        }
+        let gradient = self.gradient.last();
+        let norm = norm(self.config.tier, gradient);
+        if let Some(clip) = self.config.clip {
+            clip.apply(gradient, norm);
+        }
+        norm
+    }
+
+    /// Moves the parameters, unless they or the loss would leave the finite numbers: then says which.
+    fn update(&mut self, loss: f64, team: &mut Team<'_, Work<'a, T>>) -> Result<Option<&'static str>> {
+        let Config { tier, ref optimizer, .. } = *self.config;
+        let Problem { penalty, layout, .. } = *self.problem;
+        let params = &mut team.job().params;
+        self.last_finite.copy_from_slice(params);
+        let wants_rates = penalty.l1() > 0.0;
+        let rate =
+            optimizer.step(tier, &mut self.state.optimizer, params, self.gradient.last(), wants_rates)?;
+        if wants_rates {
+            penalty.prox(&mut params[..layout.n_coef()], rate);
+        }
+        let quantity = if !loss.is_finite() {
+            "the loss"
+        } else if first_not_finite(tier, params).is_some() {
+            "a parameter"
+        } else {
+            return Ok(None);
+        };
+        params.copy_from_slice(&self.last_finite);
+        Ok(Some(quantity))
+    }
+
+    fn reserve_records(&mut self, n_steps: usize) -> Result<()> {
+        let record = self.config.record;
+        if record.steps {
+            self.history.reserve_steps(n_steps, record.full_loss)?;
+        }
+        if record.path {
+            self.history.reserve_path(n_steps, self.problem.layout())?;
+        }
+        Ok(())
+    }
+
+    fn record_step(&mut self, loss: f64, norm: f64, team: &mut Team<'_, Work<'a, T>>) -> Result<()> {
+        let record = self.config.record;
+        if record.steps {
+            let t = self.state.optimizer.n_steps - 1;
+            self.history.step_loss.push(loss);
+            self.history.gradient_norm.push(norm);
+            self.history.learning_rate.push(self.config.optimizer.learning_rate.at(t));
+            self.history.elapsed.push(seconds_since(self.start));
+            if record.full_loss {
+                self.record_full_loss(team)?;
+            }
+        }
+        if record.path {
+            self.history.push_path(self.problem.layout(), &team.job().params);
+        }
+        Ok(())
+    }
+
+    fn end_epoch(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<()> {
+        self.history.epoch_loss.push(self.state.loss_sum / self.state.n_seen as f64);
+        self.history.epoch_elapsed.push(seconds_since(self.start));
+        if self.config.record.full_loss && !self.config.record.steps {
+            self.record_full_loss(team)?;
+        }
+        self.state.epoch += 1;
+        self.state.step = 0;
+        self.state.n_seen = 0;
+        self.state.loss_sum = 0.0;
+        Ok(())
+    }
+
+    fn record_full_loss(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<()> {
+        let order = std::mem::replace(&mut team.job().order, Order::Sequential);
+        let loss = self.gradient.value(0..self.problem.n_rows(), team)?;
+        team.job().order = order;
+        self.history.full_loss.push(loss);
+        Ok(())
+    }
+}

@@ -1,0 +1,61 @@
+//! What is written down during a run.
+
+use std::time::Instant;
+
+use crate::error::{Error, Result};
+use crate::gradient::Layout;
+use crate::scalar::Scalar;
+
+/// Records by epoch and by step. A vector that was not asked for is empty.
+#[derive(Debug, Clone, Default)]
+pub struct History<T> {
+    /// Mean over the rows of an epoch of the objective, each batch's before its step.
+    pub epoch_loss: Vec<f64>,
+    /// Seconds from the beginning of the run to the end of the epoch.
+    pub epoch_elapsed: Vec<f64>,
+    /// Objective of the batch before the step.
+    pub step_loss: Vec<f64>,
+    /// Learning rate of the step.
+    pub learning_rate: Vec<f64>,
+    /// 2-norm of the batch gradient before clipping.
+    pub gradient_norm: Vec<f64>,
+    /// Seconds from the beginning of the run to the end of the step.
+    pub elapsed: Vec<f64>,
+    /// Objective over all rows after the epoch, or after the step if steps are recorded.
+    pub full_loss: Vec<f64>,
+    /// Coefficients (k, d) and intercepts (k) after each step, one after the other.
+    pub path: Vec<T>,
+}
+
+impl<T: Scalar> History<T> {
+    /// Makes room for `n_steps` more steps, so that none of them allocates.
+    pub(super) fn reserve_steps(&mut self, n_steps: usize, full_loss: bool) -> Result<()> {
+        let vectors = [&mut self.step_loss, &mut self.learning_rate, &mut self.gradient_norm, &mut self.elapsed];
+        let full_loss = full_loss.then_some(&mut self.full_loss);
+        for vector in vectors.into_iter().chain(full_loss) {
+            vector.try_reserve(n_steps).map_err(|_| out_of_memory::<f64>(n_steps))?;
+        }
+        Ok(())
+    }
+
+    /// Makes room for the parameters after `n_steps` more steps.
+    pub(super) fn reserve_path(&mut self, n_steps: usize, layout: Layout) -> Result<()> {
+        let n = n_steps.saturating_mul(layout.n_outputs()).saturating_mul(layout.n_columns() + 1);
+        self.path.try_reserve(n).map_err(|_| out_of_memory::<T>(n))
+    }
+
+    pub(super) fn push_path(&mut self, layout: Layout, params: &[T]) {
+        let (coef, intercept) = layout.unpack(params);
+        self.path.extend(coef);
+        self.path.extend(intercept);
+    }
+}
+
+fn out_of_memory<T>(n: usize) -> Error {
+    Error::OutOfMemory { what: "the history", bytes: n.saturating_mul(size_of::<T>()) }
+}
+
+/// Seconds since a moment.
+pub(super) fn seconds_since(start: Instant) -> f64 {
+    start.elapsed().as_secs_f64()
+}

@@ -1,0 +1,13 @@
+//! The loop around shuffle, gradient and update.
+
+mod config;
+mod epoch;
+mod history;
+mod state;
+mod stopping;
+
+pub use config::{Config, Record};
+pub use epoch::{Fit, Progress, fit};
+pub use history::History;
+pub use state::State;
+pub use stopping::StopReason;

@@ -1,0 +1,38 @@
+//! A rate that falls along half a cosine.
+
+use super::{positive_rate, positive_steps};
+use crate::error::{Error, Result};
+
+/// `final + (learning_rate - final) (1 + cos(pi t / n_steps)) / 2`, and `final` from step `n_steps` on.
+///
+/// Source: I. Loshchilov, F. Hutter, SGDR: stochastic gradient descent with warm restarts, ICLR 2017.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Cosine {
+    learning_rate: f64,
+    n_steps: u64,
+    final_learning_rate: f64,
+}
+
+impl Cosine {
+    /// A first rate, finite and > 0, the steps of the fall, >= 1, and the last rate, finite and >= 0.
+    pub fn new(learning_rate: f64, n_steps: u64, final_learning_rate: f64) -> Result<Self> {
+        if !(final_learning_rate.is_finite() && final_learning_rate >= 0.0) {
+            return Err(Error::OutOfRange {
+                argument: "final_learning_rate",
+                condition: "finite and >= 0",
+                value: final_learning_rate.to_string(),
+            });
+        }
+        let (learning_rate, n_steps) = (positive_rate(learning_rate)?, positive_steps(n_steps)?);
+        Ok(Self { learning_rate, n_steps, final_learning_rate })
+    }
+
+    pub(super) fn at(&self, t: u64) -> f64 {
+        if t >= self.n_steps {
+            return self.final_learning_rate;
+        }
+        let angle = std::f64::consts::PI * (t as f64 / self.n_steps as f64);
+        self.final_learning_rate
+            + (self.learning_rate - self.final_learning_rate) * 0.5 * (1.0 + angle.cos())
+    }
+}

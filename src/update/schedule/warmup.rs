@@ -1,0 +1,28 @@
+//! A rising rate in front of another schedule.
+
+use super::{Schedule, positive_steps};
+use crate::error::Result;
+
+/// `schedule(0) (t + 1) / (n_steps + 1)` for t < n_steps, then `schedule(t - n_steps)`: the first rate is
+/// small but not zero, and the rise meets the schedule where it begins.
+///
+/// Source: P. Goyal et al., Accurate, large minibatch SGD, 2017.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Warmup {
+    schedule: Box<Schedule>,
+    n_steps: u64,
+}
+
+impl Warmup {
+    /// The schedule to be warmed up, and the steps that takes, >= 1.
+    pub fn new(schedule: Schedule, n_steps: u64) -> Result<Self> {
+        Ok(Self { schedule: Box::new(schedule), n_steps: positive_steps(n_steps)? })
+    }
+
+    pub(super) fn at(&self, t: u64) -> f64 {
+        match t.checked_sub(self.n_steps) {
+            Some(t) => self.schedule.at(t),
+            None => self.schedule.at(0) * ((t as f64 + 1.0) / (self.n_steps as f64 + 1.0)),
+        }
+    }
+}
