@@ -97,9 +97,8 @@ pub(crate) fn try_filled<T: Clone>(what: &'static str, len: usize, value: T) -> 
 /// An empty vector with room for `len` items, or [`Error::OutOfMemory`].
 pub(crate) fn try_reserved<T>(what: &'static str, len: usize) -> Result<Vec<T>> {
     let mut buffer = Vec::new();
-    buffer.try_reserve_exact(len).map_err(|_| Error::OutOfMemory {
-        what,
-        bytes: len.saturating_mul(size_of::<T>()),
-    })?;
+    buffer
+        .try_reserve_exact(len)
+        .map_err(|_| Error::OutOfMemory { what, bytes: len.saturating_mul(size_of::<T>()) })?;
     Ok(buffer)
 }

@@ -1,1 +1,5 @@
 //! Mini-batch gradient descent on the CPU.
+
+pub mod error;
+pub mod kernel;
+pub mod scalar;

@@ -2,30 +2,62 @@
 //!
 //! A kernel is a struct holding its arguments that implements [`Kernel`], written once over
 //! [`Lanes`]. [`Tier::run`] compiles it for every instruction set this crate knows and picks one at run
-//! time, so one binary runs everywhere. All tiers give the same bits: see [`lanes`].
-
-use std::sync::OnceLock;
-
-use crate::error::{Error, Result};
-use crate::scalar::Scalar;
+//! time, so one binary runs everywhere. All tiers give the same bits: see [`Lanes`].
+//!
+//! ```
+//! use mbgd_rs::kernel::{Kernel, Lanes, Tier};
+//! use mbgd_rs::scalar::Scalar;
+//!
+//! /// sum_i a_i * b_i
+//! struct Dot<'a, T>(&'a [T], &'a [T]);
+//!
+//! impl<T: Scalar> Kernel<T> for Dot<'_, T> {
+//!     type Output = T;
+//!     #[inline(always)]
+//!     fn run<L: Lanes<Elem = T>>(self) -> T {
+//!         let (a, a_rest) = (self.0.chunks_exact(T::LANES), self.0.chunks_exact(T::LANES).remainder());
+//!         let (b, b_rest) = (self.1.chunks_exact(T::LANES), self.1.chunks_exact(T::LANES).remainder());
+//!         let mut sum = L::splat(T::ZERO);
+//!         for (a, b) in a.zip(b) {
+//!             sum = L::load(a).mul_add(L::load(b), sum);
+//!         }
+//!         L::load_partial(a_rest).mul_add(L::load_partial(b_rest), sum).sum()
+//!     }
+//! }
+//!
+//! let x: Vec<f32> = (0..100).map(|i| i as f32).collect();
+//! for tier in Tier::available() {
+//!     assert_eq!(tier.run(Dot(&x, &x)), 328_350.0);
+//! }
+//! ```
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod lanes;
-pub mod math;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod prefetch;
 mod scalar;
+mod tier;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 pub use lanes::Lanes;
+pub use prefetch::prefetch;
+pub use tier::{Tier, Tiers};
+
+use crate::scalar::Scalar;
 
 /// Work that can be done with any vector type: arguments in the fields, the loop in [`Kernel::run`].
 pub trait Kernel<T: Scalar> {
     /// What the work gives back.
     type Output;
-    /// Does the work. Implementations are `#[inline(always)]`, so that the loop is compiled inside the
-    /// function that has the instruction set enabled.
+    /// Does the work.
+    ///
+    /// Implementations are `#[inline(always)]`, and so is every function between them and the operations
+    /// of `L`: only inside the function that has the instruction set enabled do these become single
+    /// instructions instead of calls. For the same reason keep them out of closures.
     fn run<L: Lanes<Elem = T>>(self) -> Self::Output;
 }
