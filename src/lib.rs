@@ -1,1 +1,4 @@
 //! Mini-batch gradient descent on the CPU.
+
+pub mod error;
+pub mod shuffle;
