@@ -1,5 +1,11 @@
 //! Mini-batch gradient descent on the CPU.
 
+pub mod data;
 pub mod error;
+pub mod gradient;
 pub mod kernel;
+pub mod parallel;
 pub mod scalar;
+pub mod shuffle;
+pub mod train;
+pub mod update;

@@ -85,7 +85,8 @@ impl<'a, T: Scalar> Targets<'a, T> {
             for (to, &r) in to.iter_mut().zip(rows) {
                 *to = self.values[r * self.per_row + c];
             }
-            to[rows.len()..].fill(to[rows.len() - 1]);
+            let last = to[rows.len() - 1];
+            to[rows.len()..].fill(last);
         }
     }
 

@@ -36,17 +36,21 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod lanes;
+pub mod math;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod prefetch;
+pub mod rows;
 mod scalar;
 mod tier;
 #[cfg(target_arch = "x86_64")]
 mod x86;
+mod vector;
 
 pub use lanes::Lanes;
 pub use prefetch::prefetch;
 pub use tier::{Tier, Tiers};
+pub use vector::{Add, ScaleAdd, first_not_finite, norm};
 
 use crate::scalar::Scalar;
 

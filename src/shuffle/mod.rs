@@ -1,0 +1,25 @@
+//! Which rows come next.
+//!
+//! All randomness is a pure function of `(seed, epoch, stream, index)`, see [`rng`]: every epoch and every
+//! step can be reached without replaying the ones before it, and no thread shares state with another.
+//!
+//! ```
+//! use mbgd_rs::shuffle::{Batches, BatchesConfig};
+//!
+//! let batches = Batches::new(BatchesConfig { seed: 7, ..BatchesConfig::new(10, 4) })?;
+//! let mut rows: Vec<usize> = Vec::new();
+//! for step in 0..batches.n_steps() {
+//!     rows.extend(batches.batch(3, step)?); // epoch 3, without the epochs 0, 1 and 2
+//! }
+//! rows.sort_unstable();
+//! assert_eq!(rows, (0..10).collect::<Vec<_>>());
+//! # Ok::<(), mbgd_rs::error::Error>(())
+//! ```
+
+mod batches;
+mod permutation;
+mod replacement;
+pub mod rng;
+
+pub use batches::{Batches, BatchesConfig, Order, Shuffle};
+pub use permutation::Workspace;

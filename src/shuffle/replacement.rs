@@ -1,0 +1,80 @@
+//! Draws with replacement: every position of an epoch draws one of the rows.
+//!
+//! A random 64-bit `u` gives the row `floor(u * n / 2^64)`. That is uniform once the `2^64 mod n` values of
+//! `u` that some rows would have more than others are refused: those whose `u * n mod 2^64` is below
+//! `2^64 mod n`. D. Lemire, "Fast random integer generation in an interval", ACM TOMACS 29(1), 2019,
+//! <https://arxiv.org/abs/1805.10941>.
+
+use super::permutation::{ROWS_UNINTERRUPTED, look, resize};
+use super::rng::{REPLACEMENT, Stream};
+use crate::error::Result;
+
+/// Positions drawn at a time.
+const CHUNK: usize = 64;
+
+/// Draws all rows of an epoch.
+pub(super) fn draw_all(
+    seed: u64,
+    epoch: u32,
+    n_rows: usize,
+    rows: &mut Vec<usize>,
+    interrupted: &dyn Fn() -> bool,
+) -> Result<()> {
+    resize("the order of an epoch", rows, n_rows)?;
+    for (first, rows) in (0..).step_by(ROWS_UNINTERRUPTED).zip(rows.chunks_mut(ROWS_UNINTERRUPTED)) {
+        look(interrupted)?;
+        draw(seed, epoch, n_rows, first, rows);
+    }
+    Ok(())
+}
+
+/// Draws the rows of positions `first..first + rows.len()` of an epoch.
+pub(super) fn draw(seed: u64, epoch: u32, n_rows: usize, first: usize, rows: &mut [usize]) {
+    let uniform = Uniform::below(n_rows as u64);
+    let stream = Stream::new(seed, epoch, REPLACEMENT);
+    let mut blocks = [[0; 4]; CHUNK];
+    let mut position = first as u64;
+    for rows in rows.chunks_mut(CHUNK) {
+        let blocks = &mut blocks[..rows.len()];
+        stream.blocks(position, blocks);
+        for (row, block) in rows.iter_mut().zip(blocks) {
+            *row = uniform.of(*block).unwrap_or_else(|| redraw(&uniform, seed, epoch, position)) as usize;
+            position += 1;
+        }
+    }
+}
+
+/// The draw of a position whose first block was refused.
+#[cold]
+fn redraw(uniform: &Uniform, seed: u64, epoch: u32, position: u64) -> u64 {
+    (1..)
+        .map(|attempt| Stream::new(seed, epoch, REPLACEMENT + 256 * attempt))
+        .find_map(|stream| uniform.of(stream.block(position)))
+        .expect("each attempt fails with probability below 1/4, independently")
+}
+
+/// The uniform distribution on `0..n`.
+struct Uniform {
+    n: u64,
+    /// `2^64 mod n`.
+    n_refused: u64,
+}
+
+impl Uniform {
+    fn below(n: u64) -> Self {
+        Self { n, n_refused: n.wrapping_neg() % n }
+    }
+
+    /// The first accepted one of the two candidates in a block.
+    #[inline]
+    fn of(&self, [w0, w1, w2, w3]: [u32; 4]) -> Option<u64> {
+        let candidate = |high, low| u64::from(high) << 32 | u64::from(low);
+        self.accept(candidate(w0, w1)).or_else(|| self.accept(candidate(w2, w3)))
+    }
+
+    #[inline]
+    fn accept(&self, u: u64) -> Option<u64> {
+        let product = u128::from(u) * u128::from(self.n);
+        (product as u64 >= self.n_refused).then_some((product >> 64) as u64)
+    }
+}

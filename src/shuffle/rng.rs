@@ -1,0 +1,137 @@
+//! Random words: Philox4x32-10, a bijection of 128-bit counters keyed by 64 bits.
+//!
+//! J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel random numbers: as easy as 1, 2, 3",
+//! SC '11, <https://doi.org/10.1145/2063384.2063405>.
+//!
+//! A counter-based generator has no state to carry: word `i` of a stream is computed from its address
+//! `(seed, epoch, stream, i)` alone.
+
+/// The stream of the high halves of the sort keys of an epoch.
+pub const ORDER: u32 = 0;
+/// The stream of the low halves of the sort keys, needed only where high halves are equal.
+pub const TIES: u32 = 1;
+/// The stream of the draws with replacement. Attempt `a` after rejections reads `REPLACEMENT + 256 * a`.
+pub const REPLACEMENT: u32 = 2;
+
+const ROUNDS: usize = 10;
+const MULTIPLIERS: [u64; 2] = [0xD251_1F53, 0xCD9E_8D57];
+const KEY_STEPS: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+/// Blocks computed side by side by [`Stream::blocks`]: what keeps the multipliers busy with 128-bit vectors
+/// and still fits the registers.
+const WIDTH: usize = 8;
+
+/// One block of Philox4x32-10.
+#[inline]
+pub fn block(key: [u32; 2], counter: [u32; 4]) -> [u32; 4] {
+    let [mut x0, mut x1, mut x2, mut x3] = counter;
+    for keys in round_keys(key) {
+        let p0 = MULTIPLIERS[0] * u64::from(x0);
+        let p1 = MULTIPLIERS[1] * u64::from(x2);
+        (x0, x1, x2, x3) =
+            ((p1 >> 32) as u32 ^ x1 ^ keys[0], p1 as u32, (p0 >> 32) as u32 ^ x3 ^ keys[1], p0 as u32);
+    }
+    [x0, x1, x2, x3]
+}
+
+#[inline(always)]
+fn round_keys(mut key: [u32; 2]) -> [[u32; 2]; ROUNDS] {
+    std::array::from_fn(|_| {
+        let now = key;
+        key = [key[0].wrapping_add(KEY_STEPS[0]), key[1].wrapping_add(KEY_STEPS[1])];
+        now
+    })
+}
+
+/// A sequence of 2^64 random words, addressed by their index.
+///
+/// ```
+/// use mbgd_rs::shuffle::rng::{ORDER, Stream};
+///
+/// let stream = Stream::new(0, 0, ORDER);
+/// let mut words = [0; 5];
+/// stream.words(2, &mut words);
+/// assert_eq!(words[0], stream.word(2));
+/// assert_eq!(words[4], stream.word(6));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stream {
+    key: [u32; 2],
+    epoch: u32,
+    number: u32,
+}
+
+impl Stream {
+    /// Stream `number` of an epoch.
+    pub fn new(seed: u64, epoch: u32, number: u32) -> Self {
+        Self { key: [seed as u32, (seed >> 32) as u32], epoch, number }
+    }
+
+    /// Words `4 * index` to `4 * index + 3`.
+    #[inline]
+    pub fn block(&self, index: u64) -> [u32; 4] {
+        block(self.key, [index as u32, (index >> 32) as u32, self.epoch, self.number])
+    }
+
+    /// Word `index`: lane `index % 4` of block `index / 4`.
+    #[inline]
+    pub fn word(&self, index: u64) -> u32 {
+        self.block(index / 4)[(index % 4) as usize]
+    }
+
+    /// Words `first..first + out.len()`, several times faster than one by one.
+    ///
+    /// Inlined into its caller, so that it is compiled for the instruction set the caller is compiled for.
+    #[inline(always)]
+    pub fn words(&self, first: u64, out: &mut [u32]) {
+        let before_next_block = (first.wrapping_neg() % 4) as usize;
+        let (head, rest) = out.split_at_mut(before_next_block.min(out.len()));
+        let (blocks, tail) = rest.as_chunks_mut();
+        if !head.is_empty() {
+            let lane = (first % 4) as usize;
+            head.copy_from_slice(&self.block(first / 4)[lane..lane + head.len()]);
+        }
+        let first_block = first.div_ceil(4);
+        self.blocks(first_block, blocks);
+        if !tail.is_empty() {
+            tail.copy_from_slice(&self.block(first_block + blocks.len() as u64)[..tail.len()]);
+        }
+    }
+
+    /// Blocks `first..first + out.len()`.
+    #[inline(always)]
+    pub fn blocks(&self, first: u64, out: &mut [[u32; 4]]) {
+        let mut index = first;
+        let (groups, tail) = out.as_chunks_mut();
+        for group in groups {
+            *group = self.group(index);
+            index = index.wrapping_add(WIDTH as u64);
+        }
+        if !tail.is_empty() {
+            tail.copy_from_slice(&self.group(index)[..tail.len()]);
+        }
+    }
+
+    /// [`WIDTH`] blocks, one a vector lane.
+    ///
+    /// The lanes are 64 bits wide, as the products are, and only their low halves count: a widening
+    /// multiplication of vectors ignores the high halves, so they need not be cleared between rounds.
+    #[inline(always)]
+    fn group(&self, index: u64) -> [[u32; 4]; WIDTH] {
+        let low = |x: u64| x & 0xFFFF_FFFF;
+        let mut x0: [u64; WIDTH] = std::array::from_fn(|lane| index.wrapping_add(lane as u64));
+        let mut x1 = x0.map(|index| index >> 32);
+        let mut x2 = [u64::from(self.epoch); WIDTH];
+        let mut x3 = [u64::from(self.number); WIDTH];
+        for keys in round_keys(self.key) {
+            for lane in 0..WIDTH {
+                let p0 = MULTIPLIERS[0] * low(x0[lane]);
+                let p1 = MULTIPLIERS[1] * low(x2[lane]);
+                x0[lane] = (p1 >> 32) ^ x1[lane] ^ u64::from(keys[0]);
+                x1[lane] = p1;
+                x2[lane] = (p0 >> 32) ^ x3[lane] ^ u64::from(keys[1]);
+                x3[lane] = p0;
+            }
+        }
+        std::array::from_fn(|lane| [x0[lane], x1[lane], x2[lane], x3[lane]].map(|x| x as u32))
+    }
+}
