@@ -1,0 +1,143 @@
+//! The loop as a whole: optima that are known, and equal bits whoever computes them.
+
+use std::ops::ControlFlow;
+
+use mbgd_rs::data::{Dense, Rows, TargetKind, Targets, Weights};
+use mbgd_rs::gradient::{Loss, Penalty, Problem};
+use mbgd_rs::kernel::Tier;
+use mbgd_rs::scalar::Scalar;
+use mbgd_rs::shuffle::{Batches, BatchesConfig, rng};
+use mbgd_rs::train::{Config, Fit, Record, State, StopReason, fit};
+use mbgd_rs::update::schedule::Constant;
+use mbgd_rs::update::{Adam, Optimizer, Rule, Schedule, Sgd};
+
+struct Data<T> {
+    n_rows: usize,
+    n_columns: usize,
+    x: Vec<T>,
+    y: Vec<T>,
+    kind: TargetKind,
+}
+
+/// Uniform columns in [-1, 1) and targets of a fixed linear rule.
+fn data<T: Scalar>(n_rows: usize, n_columns: usize, kind: TargetKind) -> Data<T> {
+    let mut words = vec![0; n_rows * n_columns];
+    rng::Stream::new(1, 0, 99).words(0, &mut words);
+    let x: Vec<f64> = words.iter().map(|&w| f64::from(w) / 2.0_f64.powi(31) - 1.0).collect();
+    let y = x.chunks(n_columns).map(|x| {
+        let z: f64 = x.iter().enumerate().map(|(j, x)| x * (1.0 + j as f64).sin()).sum();
+        match kind {
+            TargetKind::Real => z + 0.5,
+            TargetKind::Binary => (z + 0.3).signum(),
+            TargetKind::Class { n_classes } => ((z + 1.0).abs() * 2.0).floor().min(n_classes as f64 - 1.0),
+        }
+    });
+    let y = y.map(T::from_f64).collect();
+    Data { n_rows, n_columns, x: x.into_iter().map(T::from_f64).collect(), y, kind }
+}
+
+fn config(n_rows: usize, batch_size: usize, rule: Rule, learning_rate: f64) -> Config {
+    Config {
+        batches: Batches::new(BatchesConfig::new(n_rows, batch_size)).unwrap(),
+        optimizer: Optimizer { rule, learning_rate: Schedule::Constant(Constant::new(learning_rate).unwrap()) },
+        clip: None,
+        n_epochs: 3,
+        record: Record::default(),
+        n_threads: 1,
+        tier: *Tier::available().last().unwrap(),
+    }
+}
+
+fn trained<T: Scalar>(data: &Data<T>, loss: Loss, penalty: Penalty, config: &Config) -> (Vec<T>, Vec<T>, Fit<T>) {
+    let rows = Rows::Dense(Dense::new(config.tier, &data.x, data.n_rows, data.n_columns).unwrap());
+    let targets = Targets::new(&data.y, data.n_rows, 1, data.kind).unwrap();
+    let problem = Problem::new(rows, targets, Weights::equal(), loss, penalty, true).unwrap();
+    let layout = problem.layout();
+    let state = State::new(vec![T::ZERO; layout.len()], config.optimizer.init(layout.len()).unwrap());
+    let fit = fit(&problem, config, state, &|| false, &mut |_| ControlFlow::Continue(())).unwrap();
+    let (coef, intercept) = layout.unpack(&fit.state.params);
+    (coef, intercept, fit)
+}
+
+#[test]
+fn least_squares_finds_the_rule_the_targets_were_made_by() {
+    let data = data::<f64>(500, 7, TargetKind::Real);
+    let mut config = config(500, 500, Rule::Sgd(Sgd::new(0.9, true).unwrap()), 0.3);
+    config.n_epochs = 500;
+    let (coef, intercept, _) = trained(&data, Loss::SquaredError, Penalty::none(), &config);
+    for (j, w) in coef.iter().enumerate() {
+        assert!((w - (1.0 + j as f64).sin()).abs() < 1e-12, "coefficient {j} is {w}");
+    }
+    assert!((intercept[0] - 0.5).abs() < 1e-12);
+}
+
+fn bits_are_equal_for_threads_and_tiers<T: Scalar>() {
+    let rules = [Rule::Sgd(Sgd::new(0.9, false).unwrap()), Rule::Adam(Adam::default())];
+    let cases = [
+        (Loss::SquaredError, TargetKind::Real),
+        (Loss::LogLoss, TargetKind::Binary),
+        (Loss::Hinge, TargetKind::Binary),
+        (Loss::LogLoss, TargetKind::Class { n_classes: 5 }),
+        (Loss::Hinge, TargetKind::Class { n_classes: 5 }),
+    ];
+    for (loss, kind) in cases {
+        for (rule, batch_size) in rules.into_iter().zip([700, 3001]) {
+            let data = data::<T>(3001, 37, kind);
+            let penalty = Penalty::elastic_net(1e-3, 0.5).unwrap();
+            let mut config = config(3001, batch_size, rule, 0.01);
+            let (expected, _, first) = trained(&data, loss, penalty, &config);
+            assert_eq!(first.stop_reason, StopReason::Epochs);
+            for tier in Tier::available() {
+                for n_threads in [1, 2, 3, 7] {
+                    (config.tier, config.n_threads) = (tier, n_threads);
+                    let (coef, _, fit) = trained(&data, loss, penalty, &config);
+                    assert!(coef == expected, "{loss:?} {kind:?} {tier:?} {n_threads} threads");
+                    assert_eq!(fit.history.epoch_loss, first.history.epoch_loss);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn bits_are_equal_in_single_precision() {
+    bits_are_equal_for_threads_and_tiers::<f32>();
+}
+
+#[test]
+fn bits_are_equal_in_double_precision() {
+    bits_are_equal_for_threads_and_tiers::<f64>();
+}
+
+#[test]
+fn a_run_that_diverges_keeps_its_last_finite_parameters() {
+    let data = data::<f32>(100, 5, TargetKind::Real);
+    let mut config = config(100, 10, Rule::Sgd(Sgd::default()), 1e3);
+    config.n_epochs = 50;
+    let (coef, _, fit) = trained(&data, Loss::SquaredError, Penalty::none(), &config);
+    assert!(matches!(fit.stop_reason, StopReason::Diverged { .. }), "{:?}", fit.stop_reason);
+    assert!(coef.iter().all(|w| w.is_finite() && *w != 0.0));
+}
+
+#[test]
+#[ignore = "a stopwatch, not a test"]
+fn stopwatch() {
+    for (n, d, b) in [(20_000, 30, 1), (20_000, 30, 32), (20_000, 30, 256), (200_000, 100, 32), (200_000, 100, 256), (200_000, 100, 4096),
+        (1_000_000, 28, 32), (1_000_000, 28, 256), (100_000, 784, 256)] {
+        let data = data::<f32>(n, d, TargetKind::Binary);
+        for shuffle in [mbgd_rs::shuffle::Shuffle::Sequential, mbgd_rs::shuffle::Shuffle::Full] {
+            for n_threads in [1, 2] {
+                let mut config = config(n, b, Rule::Sgd(Sgd::default()), 0.01);
+                config.n_epochs = 5;
+                config.batches = Batches::new(BatchesConfig { shuffle, ..BatchesConfig::new(n, b) }).unwrap();
+                config.n_threads = n_threads;
+                let (_, _, fit) = trained(&data, Loss::LogLoss, Penalty::none(), &config);
+                let e = &fit.history.epoch_elapsed;
+                let mut each: Vec<f64> = e.windows(2).map(|w| w[1] - w[0]).collect();
+                each.sort_by(f64::total_cmp);
+                let t = each[each.len() / 2];
+                eprintln!("{n:8} x {d:4} b={b:5} {shuffle:?} threads={n_threads} epoch {:8.2} ms  step {:8.1} ns  row {:6.2} ns", t * 1e3, t * 1e9 / (n as f64 / b as f64), t * 1e9 / n as f64);
+            }
+        }
+    }
+}
