@@ -5,6 +5,8 @@ pub mod error;
 pub mod gradient;
 pub mod kernel;
 pub mod parallel;
+mod pool;
+pub mod predict;
 pub mod scalar;
 pub mod shuffle;
 pub mod train;

@@ -1,10 +1,10 @@
 //! Row-major rows, used where they lie.
 
-use super::{Linear, Tile};
+use super::{Linear, LinearMut, Tile};
 use crate::error::{Error, Result};
 use crate::kernel::Tier;
-use crate::kernel::rows::{Accumulate, Scores};
 use crate::kernel::first_not_finite;
+use crate::kernel::rows::{Accumulate, Scores};
 use crate::scalar::Scalar;
 
 /// A borrowed C-order matrix of shape (n, d). All entries are finite.
@@ -36,10 +36,9 @@ impl<'a, T: Scalar> Dense<'a, T> {
                 got: format!("shape ({n_rows}, {n_columns})"),
             });
         }
-        let size = n_rows.checked_mul(n_columns).ok_or_else(|| Error::TooLarge {
-            what: "X",
-            size: format!("{n_rows} x {n_columns}"),
-        })?;
+        let size = n_rows
+            .checked_mul(n_columns)
+            .ok_or_else(|| Error::TooLarge { what: "X", size: format!("{n_rows} x {n_columns}") })?;
         if size != values.len() {
             return Err(Error::Shape {
                 argument: "X",
@@ -81,8 +80,9 @@ impl<'a, T: Scalar> Dense<'a, T> {
         tier.run(Scores { values, n_columns, rows, ahead, coef, intercept, scores });
     }
 
-    pub(super) fn accumulate(&self, tier: Tier, rows: &[usize], slopes: &[T], gradient: &mut [T]) {
+    pub(super) fn accumulate(&self, tier: Tier, rows: &[usize], slopes: &[T], gradient: LinearMut<'_, T>) {
         let (values, n_columns) = (self.values, self.n_columns);
-        tier.run(Accumulate { values, n_columns, rows, slopes, gradient });
+        let LinearMut { coef, intercept } = gradient;
+        tier.run(Accumulate { values, n_columns, rows, slopes, coef, intercept });
     }
 }

@@ -57,8 +57,9 @@ impl<'a, T: Scalar> Rows<'a, T> {
         }
     }
 
-    /// Adds `r_c[i] x_i` over the rows i of a tile to every output c of the gradient.
-    pub fn accumulate(&self, tier: Tier, rows: &[usize], slopes: &[T], gradient: &mut [T]) {
+    /// Adds `r_c[i] x_i` and `r_c[i]` over the rows i of a tile to the gradient by coefficients and intercept
+    /// of every output c.
+    pub fn accumulate(&self, tier: Tier, rows: &[usize], slopes: &[T], gradient: LinearMut<'_, T>) {
         match self {
             Rows::Dense(x) => x.accumulate(tier, rows, slopes, gradient),
         }
@@ -81,4 +82,13 @@ pub struct Linear<'a, T> {
     pub coef: &'a [T],
     /// One entry per output.
     pub intercept: &'a [T],
+}
+
+/// A gradient by coefficients and intercepts, in the same layout.
+#[derive(Debug)]
+pub struct LinearMut<'a, T> {
+    /// One padded row per output.
+    pub coef: &'a mut [T],
+    /// One entry per output.
+    pub intercept: &'a mut [T],
 }

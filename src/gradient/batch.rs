@@ -84,7 +84,7 @@ impl<'a, T: Scalar> Work<'a, T> {
             if n_seats == 1 { n_leaves.next_power_of_two() } else { n_leaves_of_part(n_leaves, n_seats) };
         let n_parts = n_leaves.div_ceil(self.n_leaves_of_part);
         while self.parts.len() < n_parts {
-            self.parts.push(Mutex::default());
+            self.parts.push(Mutex::new(TreeSum::new(self.tier)));
         }
         for part in &mut self.parts[..n_parts] {
             let part = part.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -99,14 +99,17 @@ impl<'a, T: Scalar> Work<'a, T> {
     fn leaf(&self, from: usize, n: usize, scratch: &mut Scratch<T>, partial: &mut Partial<T>) {
         let Problem { rows: data, targets, weights, loss, layout, .. } = self.problem;
         let w = layout.linear(&self.params);
-        let n_ahead = if matches!(self.order, Order::Sequential) { 0 } else { data.n_ahead() };
+        let (n_positions, n_ahead) = match &self.order {
+            Order::Sequential => (data.n_rows(), 0), // the hardware sees what comes next by itself
+            Order::Listed(rows) => (rows.len(), data.n_ahead()),
+        };
         let mut position = from;
         while position < from + n {
             let n_tile = data.rows_of_tile().min(from + n - position);
             let rows = &mut scratch.rows[..n_tile];
             self.order.copy_to(position, rows);
-            let ahead_from = (position + n_ahead).min(data.n_rows());
-            let n_fetched = if n_ahead == 0 { 0 } else { n_tile.min(data.n_rows() - ahead_from) };
+            let ahead_from = (position + n_ahead).min(n_positions);
+            let n_fetched = if n_ahead == 0 { 0 } else { n_tile.min(n_positions - ahead_from) };
             let ahead = &mut scratch.ahead[..n_fetched];
             self.order.copy_to(ahead_from, ahead);
             targets.prefetch(ahead);
@@ -125,11 +128,7 @@ impl<'a, T: Scalar> Work<'a, T> {
             let tile = TileOf { scores, targets: y, weights: s };
             partial.loss += loss.slopes(self.tier, targets.kind(), tile);
             if self.wants_gradient {
-                let (coef, intercept) = partial.gradient.split_at_mut(layout.n_coef());
-                data.accumulate(self.tier, rows, scores, coef);
-                for (b, r) in intercept.iter_mut().zip(scores.chunks_exact(stride)) {
-                    r.iter().for_each(|&r| *b += r);
-                }
+                data.accumulate(self.tier, rows, scores, layout.linear_mut(&mut partial.gradient));
             }
             position += n_tile;
         }
@@ -164,8 +163,8 @@ pub struct BatchGradient<T> {
 
 impl<T: Scalar> BatchGradient<T> {
     /// Room for the gradient of `problem`.
-    pub fn new(problem: &Problem<'_, T>) -> Result<Self> {
-        let mut total = TreeSum::default();
+    pub fn new(problem: &Problem<'_, T>, tier: Tier) -> Result<Self> {
+        let mut total = TreeSum::new(tier);
         total.reserve(problem.layout.len(), 1)?;
         Ok(Self { total })
     }
@@ -182,14 +181,14 @@ impl<T: Scalar> BatchGradient<T> {
         let sum = self.total.finish();
         let (coef, intercept) = sum.gradient.split_at_mut(problem.layout.n_coef());
         let w = &work.params[..coef.len()];
-        let scale = T::from_f64(1.0 / n_rows as f64);
+        let scale = T::from_f64(1.0 / n_rows.max(1) as f64);
         work.tier.run(ScaleAdd { y: coef, scale, x: w, factor: T::from_f64(problem.penalty.l2()) });
         intercept.iter_mut().for_each(|b| *b = if problem.fit_intercept { *b * scale } else { T::ZERO });
-        Ok(sum.loss / n_rows as f64 + problem.penalty.value(w))
+        Ok(sum.loss / n_rows.max(1) as f64 + problem.penalty.value(w))
     }
 
     /// The gradient computed last, in the layout of the parameters.
-    pub fn last(&mut self) -> &mut [T] {
+    pub fn last(&mut self) -> &mut Vec<T> {
         &mut self.total.finish().gradient
     }
 
@@ -201,7 +200,7 @@ impl<T: Scalar> BatchGradient<T> {
         let n_rows = positions.len();
         let work = self.sum(positions, false, team)?;
         let w = &work.params[..work.problem.layout.n_coef()];
-        Ok(self.total.finish().loss / n_rows as f64 + work.problem.penalty.value(w))
+        Ok(self.total.finish().loss / n_rows.max(1) as f64 + work.problem.penalty.value(w))
     }
 
     fn sum<'t, 'a>(

@@ -3,6 +3,7 @@
 mod batch;
 mod layout;
 pub mod loss;
+mod objective;
 mod penalty;
 mod problem;
 pub mod sum;
@@ -10,5 +11,6 @@ pub mod sum;
 pub use batch::{BatchGradient, Work, n_seats_worth};
 pub use layout::Layout;
 pub use loss::Loss;
+pub use objective::objective;
 pub use penalty::Penalty;
 pub use problem::Problem;

@@ -6,6 +6,7 @@
 //! whoever computes it, so [parts](n_leaves_of_part) of a batch can be given to threads freely.
 
 use crate::error::{Result, try_filled};
+use crate::kernel::{Add, Tier};
 use crate::scalar::Scalar;
 
 /// Rows of a leaf. Constant: it is part of what the bits of a result depend on.
@@ -30,10 +31,8 @@ impl<T: Scalar> Partial<T> {
         self.loss = 0.0;
     }
 
-    fn add(&mut self, other: &Self) {
-        for (a, &b) in self.gradient.iter_mut().zip(&other.gradient) {
-            *a += b;
-        }
+    fn add(&mut self, tier: Tier, other: &Self) {
+        tier.run(Add { y: &mut self.gradient, x: &other.gradient });
         self.loss += other.loss;
     }
 }
@@ -41,19 +40,19 @@ impl<T: Scalar> Partial<T> {
 /// Adds leaves, or equal subtrees of leaves, as they come.
 #[derive(Debug)]
 pub struct TreeSum<T> {
+    tier: Tier,
     /// Finished subtrees, larger ones first, then the one being filled.
     levels: Vec<Partial<T>>,
     n_finished: usize,
     n_pushed: usize,
 }
 
-impl<T> Default for TreeSum<T> {
-    fn default() -> Self {
-        Self { levels: Vec::new(), n_finished: 0, n_pushed: 0 }
-    }
-}
-
 impl<T: Scalar> TreeSum<T> {
+    /// An empty sum, which has no room yet.
+    pub fn new(tier: Tier) -> Self {
+        Self { tier, levels: Vec::new(), n_finished: 0, n_pushed: 0 }
+    }
+
     /// Makes room for a tree of `n_leaves`, unless it is there.
     pub fn reserve(&mut self, n_params: usize, n_leaves: usize) -> Result<()> {
         let depth = n_leaves.max(1).ilog2() as usize + 2;
@@ -104,7 +103,7 @@ impl<T: Scalar> TreeSum<T> {
 
     fn merge_last_two(&mut self) {
         let (left, right) = self.levels.split_at_mut(self.n_finished - 1);
-        left[self.n_finished - 2].add(&right[0]);
+        left[self.n_finished - 2].add(self.tier, &right[0]);
         self.n_finished -= 1;
     }
 }

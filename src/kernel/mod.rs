@@ -43,9 +43,9 @@ mod prefetch;
 pub mod rows;
 mod scalar;
 mod tier;
+mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
-mod vector;
 
 pub use lanes::Lanes;
 pub use prefetch::prefetch;

@@ -63,7 +63,7 @@ impl<T: Scalar> Kernel<T> for Scores<'_, T> {
     }
 }
 
-/// `g_c += sum_i r_c[i] x_i` over the rows i of a tile, for every output c.
+/// `g_c += sum_i r_c[i] x_i` and `h_c += sum_i r_c[i]` over the rows i of a tile, for every output c.
 #[derive(Debug)]
 pub struct Accumulate<'a, T> {
     /// All rows, one after the other.
@@ -72,10 +72,12 @@ pub struct Accumulate<'a, T> {
     pub n_columns: usize,
     /// The rows of the tile.
     pub rows: &'a [usize],
-    /// What each row is multiplied by, one padded row per output.
+    /// What each row is multiplied by, one padded row per output, zero behind the last row.
     pub slopes: &'a [T],
-    /// The sums, one padded row per output.
-    pub gradient: &'a mut [T],
+    /// Sums of rows, one padded row per output.
+    pub coef: &'a mut [T],
+    /// Sums of slopes, one per output.
+    pub intercept: &'a mut [T],
 }
 
 impl<T: Scalar> Kernel<T> for Accumulate<'_, T> {
@@ -87,8 +89,13 @@ impl<T: Scalar> Kernel<T> for Accumulate<'_, T> {
         let stride = d.next_multiple_of(T::LANES);
         let r_stride = self.rows.len().next_multiple_of(T::LANES);
         let row = |r: usize| &self.values[r * d..][..d];
-        let outputs = self.gradient.chunks_exact_mut(stride.max(1));
-        for (g, r) in outputs.zip(self.slopes.chunks_exact(r_stride)) {
+        let outputs = self.coef.chunks_exact_mut(stride.max(1)).zip(self.intercept);
+        for ((g, h), r) in outputs.zip(self.slopes.chunks_exact(r_stride)) {
+            let mut total = L::splat(T::ZERO);
+            for r in r.chunks_exact(T::LANES) {
+                total = total.add(L::load(r));
+            }
+            *h += total.sum();
             let (rows, last_rows) = self.rows.as_chunks::<SUMS>();
             let (slopes, last_slopes) = r[..self.rows.len()].as_chunks::<SUMS>();
             for (rows, slopes) in rows.iter().zip(slopes) {

@@ -59,7 +59,7 @@ pub fn fit<T: Scalar>(
             problem,
             config,
             state,
-            gradient: BatchGradient::new(problem)?,
+            gradient: BatchGradient::new(problem, config.tier)?,
             last_finite: try_filled("parameters", problem.layout().len(), T::ZERO)?,
             history: History::default(),
             start: Instant::now(),

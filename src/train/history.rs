@@ -30,7 +30,8 @@ pub struct History<T> {
 impl<T: Scalar> History<T> {
     /// Makes room for `n_steps` more steps, so that none of them allocates.
     pub(super) fn reserve_steps(&mut self, n_steps: usize, full_loss: bool) -> Result<()> {
-        let vectors = [&mut self.step_loss, &mut self.learning_rate, &mut self.gradient_norm, &mut self.elapsed];
+        let vectors =
+            [&mut self.step_loss, &mut self.learning_rate, &mut self.gradient_norm, &mut self.elapsed];
         let full_loss = full_loss.then_some(&mut self.full_loss);
         for vector in vectors.into_iter().chain(full_loss) {
             vector.try_reserve(n_steps).map_err(|_| out_of_memory::<f64>(n_steps))?;

@@ -17,7 +17,11 @@ impl Clip {
         if limit.is_finite() && limit > 0.0 {
             return Ok(Self { limit });
         }
-        Err(Error::OutOfRange { argument: "clip_norm", condition: "finite and > 0", value: limit.to_string() })
+        Err(Error::OutOfRange {
+            argument: "clip_norm",
+            condition: "finite and > 0",
+            value: limit.to_string(),
+        })
     }
 
     /// Shortens `grad`, of the given norm, if it is longer than the limit.

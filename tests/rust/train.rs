@@ -39,7 +39,10 @@ fn data<T: Scalar>(n_rows: usize, n_columns: usize, kind: TargetKind) -> Data<T>
 fn config(n_rows: usize, batch_size: usize, rule: Rule, learning_rate: f64) -> Config {
     Config {
         batches: Batches::new(BatchesConfig::new(n_rows, batch_size)).unwrap(),
-        optimizer: Optimizer { rule, learning_rate: Schedule::Constant(Constant::new(learning_rate).unwrap()) },
+        optimizer: Optimizer {
+            rule,
+            learning_rate: Schedule::Constant(Constant::new(learning_rate).unwrap()),
+        },
         clip: None,
         n_epochs: 3,
         record: Record::default(),
@@ -48,7 +51,12 @@ fn config(n_rows: usize, batch_size: usize, rule: Rule, learning_rate: f64) -> C
     }
 }
 
-fn trained<T: Scalar>(data: &Data<T>, loss: Loss, penalty: Penalty, config: &Config) -> (Vec<T>, Vec<T>, Fit<T>) {
+fn trained<T: Scalar>(
+    data: &Data<T>,
+    loss: Loss,
+    penalty: Penalty,
+    config: &Config,
+) -> (Vec<T>, Vec<T>, Fit<T>) {
     let rows = Rows::Dense(Dense::new(config.tier, &data.x, data.n_rows, data.n_columns).unwrap());
     let targets = Targets::new(&data.y, data.n_rows, 1, data.kind).unwrap();
     let problem = Problem::new(rows, targets, Weights::equal(), loss, penalty, true).unwrap();
@@ -122,8 +130,17 @@ fn a_run_that_diverges_keeps_its_last_finite_parameters() {
 #[test]
 #[ignore = "a stopwatch, not a test"]
 fn stopwatch() {
-    for (n, d, b) in [(20_000, 30, 1), (20_000, 30, 32), (20_000, 30, 256), (200_000, 100, 32), (200_000, 100, 256), (200_000, 100, 4096),
-        (1_000_000, 28, 32), (1_000_000, 28, 256), (100_000, 784, 256)] {
+    for (n, d, b) in [
+        (20_000, 30, 1),
+        (20_000, 30, 32),
+        (20_000, 30, 256),
+        (200_000, 100, 32),
+        (200_000, 100, 256),
+        (200_000, 100, 4096),
+        (1_000_000, 28, 32),
+        (1_000_000, 28, 256),
+        (100_000, 784, 256),
+    ] {
         let data = data::<f32>(n, d, TargetKind::Binary);
         for shuffle in [mbgd_rs::shuffle::Shuffle::Sequential, mbgd_rs::shuffle::Shuffle::Full] {
             for n_threads in [1, 2] {
@@ -136,7 +153,12 @@ fn stopwatch() {
                 let mut each: Vec<f64> = e.windows(2).map(|w| w[1] - w[0]).collect();
                 each.sort_by(f64::total_cmp);
                 let t = each[each.len() / 2];
-                eprintln!("{n:8} x {d:4} b={b:5} {shuffle:?} threads={n_threads} epoch {:8.2} ms  step {:8.1} ns  row {:6.2} ns", t * 1e3, t * 1e9 / (n as f64 / b as f64), t * 1e9 / n as f64);
+                eprintln!(
+                    "{n:8} x {d:4} b={b:5} {shuffle:?} threads={n_threads} epoch {:8.2} ms  step {:8.1} ns  row {:6.2} ns",
+                    t * 1e3,
+                    t * 1e9 / (n as f64 / b as f64),
+                    t * 1e9 / n as f64
+                );
             }
         }
     }

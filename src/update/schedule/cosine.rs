@@ -32,7 +32,6 @@ impl Cosine {
             return self.final_learning_rate;
         }
         let angle = std::f64::consts::PI * (t as f64 / self.n_steps as f64);
-        self.final_learning_rate
-            + (self.learning_rate - self.final_learning_rate) * 0.5 * (1.0 + angle.cos())
+        self.final_learning_rate + (self.learning_rate - self.final_learning_rate) * 0.5 * (1.0 + angle.cos())
     }
 }

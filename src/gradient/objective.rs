@@ -1,0 +1,47 @@
+//! The objective and its gradient at given parameters, on any rows: the batch gradient on its own.
+
+use super::{BatchGradient, Problem, Work, n_seats_worth};
+use crate::error::{Error, Result};
+use crate::kernel::Tier;
+use crate::parallel::with_team;
+use crate::scalar::Scalar;
+use crate::shuffle::Order;
+
+/// The objective over `rows`, in this order, or over all, and its gradient in the layout of the problem.
+/// The l1 part contributes its subgradient `l1 sign(w)`, zero at zero. No rows have no loss.
+///
+/// # Errors
+/// If a row is not there, the parameters are another problem's, or the work was interrupted.
+pub fn objective<T: Scalar>(
+    problem: &Problem<'_, T>,
+    params: Vec<T>,
+    rows: Option<Vec<usize>>,
+    tier: Tier,
+    n_threads: usize,
+    interrupted: &(dyn Fn() -> bool + Sync),
+) -> Result<(f64, Vec<T>)> {
+    let n_rows = rows.as_ref().map_or(problem.n_rows(), Vec::len);
+    if let Some(&row) = rows.iter().flatten().find(|&&r| r >= problem.n_rows()) {
+        return Err(Error::OutOfRange {
+            argument: "rows",
+            condition: "less than the number of rows of X",
+            value: row.to_string(),
+        });
+    }
+    let n_seats = n_seats_worth(problem, n_rows, n_threads);
+    let mut work = Work::new(problem, tier, params, n_seats, interrupted)?;
+    work.order = rows.map_or(Order::Sequential, Order::Listed);
+    with_team(n_seats, work, |team| {
+        let mut gradient = BatchGradient::new(problem, tier)?;
+        let value = gradient.of(0..n_rows, team)?;
+        let mut grad = std::mem::take(gradient.last());
+        let l1 = T::from_f64(problem.penalty.l1());
+        let coef = &team.job().params[..problem.layout.n_coef()];
+        for (g, &w) in grad.iter_mut().zip(coef) {
+            if w != T::ZERO {
+                *g += if w > T::ZERO { l1 } else { -l1 };
+            }
+        }
+        Ok((value, grad))
+    })
+}
