@@ -1,0 +1,83 @@
+# The one entrance. `make help` lists the verbs.
+#
+# Everything Python lives in .venv; nothing else on the machine is touched. Each stamp below .venv/stamps
+# says that a step is done, so a second call does only what has changed.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMPS := $(VENV)/stamps
+SOURCE := Cargo.toml pyproject.toml $(shell find src -name '*.rs')
+# Set in some environments, these slow NumPy down and would flatter every comparison with it.
+unexport OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
+
+.PHONY: help demo build test test-rust test-python lint fmt bench docs check clean need-cargo need-python
+
+help:            ## list the verbs
+	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  +##' $(MAKEFILE_LIST) | sed -E 's/:.*## / \t/' | expand -t 16
+
+demo: build $(STAMPS)/demo  ## train on real digits three ways, print the table, draw the picture
+	$(BIN)/python -m mbgd_rs demo
+
+build: $(STAMPS)/build  ## the package, in release, in .venv
+
+test: test-rust test-python  ## all tests
+
+test-rust: need-cargo  ## tests of the Rust core
+	cargo test --all-targets
+	cargo test --doc
+
+test-python: build $(STAMPS)/test  ## tests of the package
+	$(BIN)/python -m pytest
+
+lint: need-cargo build $(STAMPS)/lint $(STAMPS)/test  ## everything that can be said without running it
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	cargo clippy --all-targets --features python -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --quiet
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	cd python && ../$(BIN)/python -m mypy.stubtest mbgd_rs._core
+
+fmt: need-cargo $(STAMPS)/lint  ## format all code
+	cargo fmt
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: build $(STAMPS)/test  ## measure against NumPy, print the ratios and write benches/RESULTS.md
+	cargo bench
+	$(BIN)/python -m mbgd_rs bench --output benches/RESULTS.md
+
+docs: need-cargo  ## the Rust documentation
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+
+check: lint test  ## what CI runs
+
+clean:           ## remove everything that was built
+	rm -rf $(VENV) target dist .pytest_cache .mypy_cache .ruff_cache .benchmarks
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -f python/mbgd_rs/_core*.so
+
+need-cargo:
+	@command -v cargo >/dev/null || { echo "mbgd_rs needs Rust 1.89 or later: install it from https://rustup.rs and call make again."; exit 1; }
+
+need-python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "mbgd_rs needs Python 3.11 or later: set PYTHON=/path/to/python3.11 and call make again."; exit 1; }
+
+$(STAMPS)/venv: | need-python
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip "maturin>=1.9.4,<2"
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/build: $(STAMPS)/venv $(SOURCE) | need-cargo
+	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --quiet
+	@touch $@
+
+$(STAMPS)/demo: $(STAMPS)/venv pyproject.toml
+	$(BIN)/python -m pip install --quiet "matplotlib>=3.8" "scikit-learn>=1.6"
+	@touch $@
+
+$(STAMPS)/test $(STAMPS)/lint: $(STAMPS)/%: $(STAMPS)/venv pyproject.toml
+	$(BIN)/python -m pip install --quiet --group $*
+	@touch $@
