@@ -173,11 +173,11 @@ impl<T: Scalar> Step<'_, T> {
             let s = &mut scratch.weights[..stride];
             targets.gather(rows, stride, y);
             weights.gather(rows, s);
-            for z in scores.chunks_exact_mut(stride) {
-                z[n_tile..].fill(T::ZERO);
+            for c in 0..layout.n_outputs() {
+                scores[c * stride + n_tile..(c + 1) * stride].fill(T::ZERO);
             }
             data.scores(self.tier, Tile { rows, ahead }, w, scores);
-            let tile = TileOf { scores, targets: y, weights: s };
+            let tile = TileOf { n_outputs: layout.n_outputs(), scores, targets: y, weights: s };
             partial.loss += loss.slopes(self.tier, targets.kind(), tile);
             if self.wants_gradient {
                 data.accumulate(self.tier, rows, scores, layout.linear_mut(&mut partial.gradient));
