@@ -5,23 +5,25 @@
 //! `n^2 / 2^65`. Unlike a Fisher-Yates shuffle it touches memory in order, can be specified in one line
 //! (`np.argsort(keys, kind="stable")`), and the key of a row depends on nothing but its address.
 //!
-//! Uniform keys are sorted by distribution alone, in linear time:
+//! Uniform words are sorted in linear time:
 //! 1. by their top bits into buckets that fit the first cache,
-//! 2. a bucket by its next bits into slots of half a key on average,
-//! 3. by insertion, which moves a key only within its slot,
-//! 4. the few runs of equal high words by their low words.
+//! 2. each bucket by the next two digits, low digit first,
+//! 3. the few entries still out of order by insertion,
+//! 4. the few runs of equal high words by their low words, which nobody else computes.
 
 use super::rng::{ORDER, Stream, TIES};
 use crate::error::{Error, Result, try_reserved};
 
-/// Mean number of keys of a bucket, at most: with its slots it fits a 32 KiB cache.
-const MAX_BUCKET_MEAN: usize = 2048;
-/// Slots of a bucket per key: more of them cost counting, fewer cost insertion.
-const SLOTS_PER_KEY: usize = 2;
+/// Rows of a bucket, at most and on average: two buckets and their counts fit a cache of 32 KiB.
+const MAX_BUCKET_MEAN: usize = 1024;
+/// Bits of a digit by which a bucket is sorted. Two digits leave next to nothing to the insertion sort.
+const DIGIT_BITS: u32 = 8;
+const N_DIGITS: usize = 1 << DIGIT_BITS;
 /// Words generated at a time.
 const CHUNK: usize = 1024;
 /// Rows between two looks at the interrupt: some milliseconds.
 pub(super) const ROWS_UNINTERRUPTED: usize = 1 << 18;
+const BUCKETS_UNINTERRUPTED: usize = ROWS_UNINTERRUPTED / MAX_BUCKET_MEAN;
 
 /// A high word and its row in one integer that sorts by `(word, row)`.
 trait Entry: Copy + Ord + Default {
@@ -73,12 +75,10 @@ pub struct Workspace {
 struct Buffers<E> {
     /// Buckets of equal capacity, one after the other.
     buckets: Vec<E>,
-    /// How many entries each bucket holds.
-    n_entries: Vec<usize>,
-    /// One bucket, sorted.
-    sorted: Vec<E>,
-    /// For each slot of one bucket its end in `sorted`.
-    slot_ends: Vec<u32>,
+    /// Where in `buckets` the entries of each bucket end.
+    ends: Vec<usize>,
+    /// Room for one bucket.
+    other: Vec<E>,
 }
 
 /// Makes `order` the order of an epoch of `n_rows` rows.
@@ -133,38 +133,34 @@ fn sort_rows<E: Entry>(
 ) -> Result<()> {
     let split = Split::of(n_rows);
     resize("the order of an epoch", order, n_rows)?;
-    resize("the buckets of a shuffle", &mut buffers.buckets, split.n_buckets() * split.capacity)?;
-    resize("the buckets of a shuffle", &mut buffers.n_entries, split.n_buckets())?;
-    resize("the buckets of a shuffle", &mut buffers.sorted, split.capacity)?;
-    resize("the buckets of a shuffle", &mut buffers.slot_ends, split.n_slots())?;
-    let Buffers { buckets, n_entries, sorted, slot_ends } = buffers;
+    let n_entries = split.n_buckets().saturating_mul(split.capacity);
+    resize("the buckets of a shuffle", &mut buffers.buckets, n_entries)?;
+    resize("the buckets of a shuffle", &mut buffers.ends, split.n_buckets())?;
+    resize("the buckets of a shuffle", &mut buffers.other, split.capacity)?;
+    let Buffers { buckets, ends, other } = buffers;
 
-    if !fill_buckets(keys, n_rows, &split, buckets, n_entries, interrupted)? {
+    if !fill_buckets(keys, n_rows, &split, buckets, ends, interrupted)? {
         return sort_rows_by_comparison::<E>(keys, n_rows, order);
     }
     let mut rest = order.as_mut_slice();
-    let mut n_since_look = 0;
-    for (bucket, &len) in buckets.chunks_exact(split.capacity).zip(n_entries.iter()) {
-        let rows = rest.split_off_mut(..len).expect("the buckets hold n_rows entries in all");
-        let sorted = &mut sorted[..len];
-        sort_bucket(&bucket[..len], &split, sorted, slot_ends);
-        if write_rows(sorted, rows) {
-            order_ties(keys, sorted);
-            write_rows(sorted, rows);
-        }
-        n_since_look += len;
-        if n_since_look >= ROWS_UNINTERRUPTED {
-            n_since_look = 0;
+    for (index, (bucket, end)) in buckets.chunks_exact_mut(split.capacity).zip(ends).enumerate() {
+        if index % BUCKETS_UNINTERRUPTED == 0 {
             look(interrupted)?;
+        }
+        let entries = &mut bucket[..*end - index * split.capacity];
+        let rows = rest.split_off_mut(..entries.len()).expect("the buckets hold n_rows entries in all");
+        sort_bucket(entries, &mut other[..entries.len()], &split);
+        if write_rows(entries, rows) {
+            order_ties(keys, entries);
+            write_rows(entries, rows);
         }
     }
     Ok(())
 }
 
-/// How the bits of a high word select a bucket and a slot in it.
+/// How the bits of a high word, from the top, give a bucket and two digits within it.
 struct Split {
     bucket_bits: u32,
-    slot_bits: u32,
     capacity: usize,
 }
 
@@ -172,19 +168,13 @@ impl Split {
     fn of(n_rows: usize) -> Self {
         let bucket_bits = n_rows.div_ceil(MAX_BUCKET_MEAN).next_power_of_two().ilog2().min(32);
         let mean = (n_rows >> bucket_bits) + 1;
-        let slot_bits = (SLOTS_PER_KEY * mean).next_power_of_two().ilog2().min(32 - bucket_bits);
-        // The number of entries of a bucket has at most the deviation sqrt(mean). With one bucket there
-        // is nothing random about it.
+        // Room for eight standard deviations, which are sqrt(mean). A single bucket has no deviation.
         let slack = if bucket_bits == 0 { 0 } else { 8 * (mean.isqrt() + 1) };
-        Self { bucket_bits, slot_bits, capacity: mean + slack }
+        Self { bucket_bits, capacity: mean + slack }
     }
 
     fn n_buckets(&self) -> usize {
         1 << self.bucket_bits
-    }
-
-    fn n_slots(&self) -> usize {
-        1 << self.slot_bits
     }
 
     #[inline(always)]
@@ -192,22 +182,26 @@ impl Split {
         (u64::from(word) >> (32 - self.bucket_bits)) as usize
     }
 
-    #[inline(always)]
-    fn slot(&self, word: u32) -> usize {
-        (u64::from(word) >> (32 - self.bucket_bits - self.slot_bits)) as usize & (self.n_slots() - 1)
+    /// Positions of the low and the high digit. Where fewer bits are left than two digits need, the digits
+    /// overlap, which sorts just as well.
+    fn digit_shifts(&self) -> [u32; 2] {
+        let below_bucket = 32 - self.bucket_bits;
+        [below_bucket.saturating_sub(2 * DIGIT_BITS), below_bucket.saturating_sub(DIGIT_BITS)]
     }
 }
 
-/// Distributes the rows over the buckets; false if one is full, which happens about once in 10^14 times.
+/// Distributes the rows over the buckets. False if one of them overflows, whose probability is below 10^-14.
 fn fill_buckets<E: Entry>(
     keys: &impl Keys,
     n_rows: usize,
     split: &Split,
     buckets: &mut [E],
-    n_entries: &mut [usize],
+    ends: &mut [usize],
     interrupted: &dyn Fn() -> bool,
 ) -> Result<bool> {
-    n_entries.fill(0);
+    for (bucket, end) in ends.iter_mut().enumerate() {
+        *end = bucket * split.capacity;
+    }
     let mut words = [0; CHUNK];
     for first in (0..n_rows).step_by(CHUNK) {
         if first % ROWS_UNINTERRUPTED == 0 {
@@ -215,42 +209,56 @@ fn fill_buckets<E: Entry>(
         }
         let words = &mut words[..CHUNK.min(n_rows - first)];
         keys.high_words(first, words);
-        for (i, &word) in words.iter().enumerate() {
-            let bucket = split.bucket(word);
-            let len = &mut n_entries[bucket];
-            if *len == split.capacity {
-                return Ok(false);
+        for (row, &word) in (first..).zip(words.iter()) {
+            let end = &mut ends[split.bucket(word)];
+            // A full bucket runs into the next one, which is noticed below.
+            if let Some(place) = buckets.get_mut(*end) {
+                *place = E::pack(word, row);
             }
-            buckets[bucket * split.capacity + *len] = E::pack(word, first + i);
-            *len += 1;
+            *end += 1;
         }
     }
-    Ok(true)
+    Ok(ends.iter().enumerate().all(|(bucket, &end)| end <= (bucket + 1) * split.capacity))
 }
 
-/// Writes the entries of a bucket to `sorted`, in order.
-fn sort_bucket<E: Entry>(entries: &[E], split: &Split, sorted: &mut [E], slot_ends: &mut [u32]) {
-    slot_ends.fill(0);
-    for entry in entries {
-        slot_ends[split.slot(entry.word())] += 1;
+/// Sorts a bucket, with the help of a second one.
+fn sort_bucket<E: Entry>(entries: &mut [E], other: &mut [E], split: &Split) {
+    let mut low_starts = [0_u32; N_DIGITS];
+    let mut high_starts = [0_u32; N_DIGITS];
+    let [low_shift, high_shift] = split.digit_shifts();
+    let low = |entry: E| (entry.word() >> low_shift) as usize % N_DIGITS;
+    let high = |entry: E| (entry.word() >> high_shift) as usize % N_DIGITS;
+    for &entry in entries.iter() {
+        low_starts[low(entry)] += 1;
+        high_starts[high(entry)] += 1;
     }
-    let mut start = 0;
-    for end in slot_ends.iter_mut() {
-        start += std::mem::replace(end, start);
-    }
-    for &entry in entries {
-        let end = &mut slot_ends[split.slot(entry.word())];
-        sorted[*end as usize] = entry;
-        *end += 1;
-    }
-    for i in 1..sorted.len() {
-        let entry = sorted[i];
-        let mut hole = i;
-        while hole > 0 && sorted[hole - 1] > entry {
-            sorted[hole] = sorted[hole - 1];
-            hole -= 1;
+    distribute(entries, other, &mut low_starts, low);
+    distribute(other, entries, &mut high_starts, high);
+    for i in 1..entries.len() {
+        let entry = entries[i];
+        if entries[i - 1] > entry {
+            let mut hole = i;
+            while hole > 0 && entries[hole - 1] > entry {
+                entries[hole] = entries[hole - 1];
+                hole -= 1;
+            }
+            entries[hole] = entry;
         }
-        sorted[hole] = entry;
+    }
+}
+
+/// Moves entries, of which there are `counts[d]` with the digit `d`, to places sorted by that digit.
+#[inline(always)]
+fn distribute<E: Entry>(from: &[E], to: &mut [E], counts: &mut [u32; N_DIGITS], digit: impl Fn(E) -> usize) {
+    let mut start = 0;
+    for count in counts.iter_mut() {
+        start += std::mem::replace(count, start);
+    }
+    let next = counts;
+    for &entry in from {
+        let place = &mut next[digit(entry)];
+        to[*place as usize] = entry;
+        *place += 1;
     }
 }
 
@@ -305,4 +313,73 @@ pub(super) fn resize<T: Clone + Default>(what: &'static str, buffer: &mut Vec<T>
 /// [`Error::Interrupted`] if the caller wants the work to end.
 pub(super) fn look(interrupted: &dyn Fn() -> bool) -> Result<()> {
     if interrupted() { Err(Error::Interrupted) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Keys of which only some bits vary.
+    struct MaskedKeys {
+        keys: PhiloxKeys,
+        high_mask: u32,
+        low_mask: u32,
+    }
+
+    impl Keys for MaskedKeys {
+        fn high_words(&self, first: usize, words: &mut [u32]) {
+            self.keys.high_words(first, words);
+            words.iter_mut().for_each(|word| *word &= self.high_mask);
+        }
+        fn low_word(&self, row: usize) -> u32 {
+            self.keys.low_word(row) & self.low_mask
+        }
+    }
+
+    fn assert_sorted_as_specified<E: Entry>(n_rows: usize, high_mask: u32, low_mask: u32) {
+        let keys = PhiloxKeys { high: Stream::new(1, 2, ORDER), low: Stream::new(1, 2, TIES) };
+        let keys = MaskedKeys { keys, high_mask, low_mask };
+        let mut high_words = vec![0; n_rows];
+        keys.high_words(0, &mut high_words);
+        let mut specified: Vec<usize> = (0..n_rows).collect();
+        specified.sort_by_key(|&row| (high_words[row], keys.low_word(row), row));
+
+        let mut order = Vec::new();
+        let mut buffers = Buffers::<E>::default();
+        sort_rows(&keys, n_rows, &mut order, &mut buffers, &|| false).unwrap();
+        assert!(order == specified, "{n_rows} rows, masks {high_mask:#x} and {low_mask:#x}");
+    }
+
+    #[test]
+    fn ties_are_ordered_by_the_low_word_then_by_row() {
+        const ALL: u32 = u32::MAX;
+        for n_rows in [1, 2, 100, 1024, 1025, 20_000, 200_000] {
+            for high_mask in [ALL, 0xFFFF_0000, 0xFF00_0000] {
+                for low_mask in [ALL, 3, 0] {
+                    assert_sorted_as_specified::<u64>(n_rows, high_mask, low_mask);
+                    assert_sorted_as_specified::<u128>(n_rows, high_mask, low_mask);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn keys_that_overflow_a_bucket_are_sorted_too() {
+        for high_mask in [0, 1, 0x0000_FFFF, 0xC000_0000] {
+            assert_sorted_as_specified::<u64>(20_000, high_mask, u32::MAX);
+            assert_sorted_as_specified::<u128>(20_000, high_mask, 0xFF);
+        }
+    }
+
+    /// The bits of a high word run out before 2^32 rows: the digits then overlap.
+    #[test]
+    fn the_bits_of_a_word_suffice_for_any_number_of_rows() {
+        for bits in 0..usize::BITS {
+            let split = Split::of(1 << bits);
+            assert!(split.bucket_bits <= 32);
+            assert!(split.bucket(u32::MAX) == split.n_buckets() - 1);
+            let [low, high] = split.digit_shifts();
+            assert!(low <= high && high <= low + DIGIT_BITS, "no bit between the digits is left out");
+        }
+    }
 }

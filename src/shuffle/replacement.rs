@@ -78,3 +78,25 @@ impl Uniform {
         (product as u64 >= self.n_refused).then_some((product >> 64) as u64)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every row must have the same number of accepted `u`. Those of row `r` lie between `r * 2^64 / n`
+    /// and `(r + 1) * 2^64 / n`, few enough to be counted if `n` is large.
+    #[test]
+    fn every_row_has_equally_many_accepted_candidates() {
+        for n in [(1 << 63) + 1, (1 << 63) - 1, u64::MAX, u64::MAX / 3 * 2, (1 << 61) + 12_345, 1 << 60] {
+            let uniform = Uniform::below(n);
+            let first_of = |row: u64| (u128::from(row) << 64).div_ceil(u128::from(n));
+            let stream = Stream::new(1, 0, 0);
+            let some = (0..1000).map(|i| u64::from(stream.word(i)) << 32 | u64::from(stream.word(i + 1000)));
+            for row in some.map(|u| u % n).chain([0, 1, n - 2, n - 1]) {
+                let candidates = first_of(row)..(u128::from(row + 1) << 64).div_ceil(u128::from(n));
+                let n_accepted = candidates.filter(|&u| uniform.accept(u as u64) == Some(row)).count();
+                assert_eq!(n_accepted as u128, (1 << 64) / u128::from(n), "row {row} of {n}");
+            }
+        }
+    }
+}

@@ -16,9 +16,11 @@ pub const REPLACEMENT: u32 = 2;
 const ROUNDS: usize = 10;
 const MULTIPLIERS: [u64; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const KEY_STEPS: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
-/// Blocks computed side by side by [`Stream::blocks`]: what keeps the multipliers busy with 128-bit vectors
-/// and still fits the registers.
-const WIDTH: usize = 8;
+/// Blocks computed side by side: one 128-bit vector holds a product of each. Wider groups are taken apart by
+/// the compiler into scalar code where vectors have 128 bits, and two overlap well enough elsewhere.
+const WIDTH: usize = 2;
+/// Blocks computed before they are stored as words.
+const CHUNK: usize = 16;
 
 /// One block of Philox4x32-10.
 #[inline]
@@ -101,37 +103,36 @@ impl Stream {
     #[inline(always)]
     pub fn blocks(&self, first: u64, out: &mut [[u32; 4]]) {
         let mut index = first;
-        let (groups, tail) = out.as_chunks_mut();
-        for group in groups {
-            *group = self.group(index);
-            index = index.wrapping_add(WIDTH as u64);
-        }
-        if !tail.is_empty() {
-            tail.copy_from_slice(&self.group(index)[..tail.len()]);
+        let mut pairs = [[0; 2]; CHUNK];
+        for chunk in out.chunks_mut(CHUNK) {
+            for group in pairs.as_chunks_mut().0 {
+                *group = self.group(index);
+                index = index.wrapping_add(WIDTH as u64);
+            }
+            for (block, [a, b]) in chunk.iter_mut().zip(pairs) {
+                *block = [a as u32, (a >> 32) as u32, b as u32, (b >> 32) as u32];
+            }
         }
     }
 
-    /// [`WIDTH`] blocks, one a vector lane.
+    /// [`WIDTH`] blocks, one a vector lane, each as its first two and its last two words.
     ///
     /// The lanes are 64 bits wide, as the products are, and only their low halves count: a widening
     /// multiplication of vectors ignores the high halves, so they need not be cleared between rounds.
     #[inline(always)]
-    fn group(&self, index: u64) -> [[u32; 4]; WIDTH] {
+    fn group(&self, index: u64) -> [[u64; 2]; WIDTH] {
         let low = |x: u64| x & 0xFFFF_FFFF;
         let mut x0: [u64; WIDTH] = std::array::from_fn(|lane| index.wrapping_add(lane as u64));
         let mut x1 = x0.map(|index| index >> 32);
         let mut x2 = [u64::from(self.epoch); WIDTH];
         let mut x3 = [u64::from(self.number); WIDTH];
         for keys in round_keys(self.key) {
-            for lane in 0..WIDTH {
-                let p0 = MULTIPLIERS[0] * low(x0[lane]);
-                let p1 = MULTIPLIERS[1] * low(x2[lane]);
-                x0[lane] = (p1 >> 32) ^ x1[lane] ^ u64::from(keys[0]);
-                x1[lane] = p1;
-                x2[lane] = (p0 >> 32) ^ x3[lane] ^ u64::from(keys[1]);
-                x3[lane] = p0;
-            }
+            let p0 = x0.map(|x| MULTIPLIERS[0] * low(x));
+            let p1 = x2.map(|x| MULTIPLIERS[1] * low(x));
+            x0 = std::array::from_fn(|lane| (p1[lane] >> 32) ^ x1[lane] ^ u64::from(keys[0]));
+            x2 = std::array::from_fn(|lane| (p0[lane] >> 32) ^ x3[lane] ^ u64::from(keys[1]));
+            (x1, x3) = (p1, p0);
         }
-        std::array::from_fn(|lane| [x0[lane], x1[lane], x2[lane], x3[lane]].map(|x| x as u32))
+        std::array::from_fn(|lane| [low(x0[lane]) | x1[lane] << 32, low(x2[lane]) | x3[lane] << 32])
     }
 }

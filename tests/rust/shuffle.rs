@@ -54,7 +54,7 @@ fn a_word_is_a_lane_of_the_block_at_its_address() {
     let (seed, epoch, number) = (0x0123_4567_89ab_cdef, 0xdead_beef, 77);
     let stream = Stream::new(seed, epoch, number);
     for index in [0, 1, 2, 3, 4, 4 * 0xffff_ffff + 3, 4 * 0x1_0000_0000, u64::MAX] {
-        let counter = [(index / 4) as u32, (index / 4 >> 32) as u32, epoch, number];
+        let counter = [(index / 4) as u32, ((index / 4) >> 32) as u32, epoch, number];
         let block = rng::block([0x89ab_cdef, 0x0123_4567], counter);
         assert_eq!(stream.word(index), block[(index % 4) as usize]);
     }
@@ -84,5 +84,250 @@ fn an_order_is_the_specified_permutation() {
         let mut sorted = rows;
         sorted.sort_unstable();
         assert!(sorted.into_iter().eq(0..n_rows), "n_rows = {n_rows}");
+    }
+}
+
+#[test]
+fn buffers_are_allocated_once() {
+    let batches = Batches::new(BatchesConfig::new(100_000, 32)).unwrap();
+    let mut workspace = Workspace::default();
+    let mut place_of = |epoch, reuse| match batches.order(epoch, reuse, &mut workspace, &|| false).unwrap() {
+        Order::Listed(rows) => (rows.as_ptr(), Order::Listed(rows)),
+        Order::Sequential => unreachable!("the shuffle is full"),
+    };
+    let (first, order) = place_of(0, Order::default());
+    let (second, order) = place_of(1, order);
+    assert_eq!(first, second);
+    let Order::Listed(rows) = order else { unreachable!() };
+    assert_eq!(rows, specified_permutation(100_000, 0, 1));
+}
+
+#[test]
+fn an_order_can_be_interrupted_at_any_look() {
+    for replacement in [false, true] {
+        let batches =
+            Batches::new(BatchesConfig { replacement, ..BatchesConfig::new(1_000_000, 32) }).unwrap();
+        let looks_until = |limit: usize| {
+            let looks = Cell::new(0);
+            let interrupted = || looks.replace(looks.get() + 1) >= limit;
+            let result = batches.order(0, Order::default(), &mut Workspace::default(), &interrupted);
+            (looks.get(), result.err())
+        };
+        let (n_looks, error) = looks_until(usize::MAX);
+        assert_eq!(error, None);
+        assert!(n_looks >= 4, "{n_looks} looks at a million rows");
+        for limit in 0..n_looks {
+            assert_eq!(looks_until(limit), (limit + 1, Some(Error::Interrupted)));
+        }
+    }
+}
+
+// Chance.
+
+/// The value a chi-square variable exceeds with probability 1e-6 (Wilson and Hilferty, 1931).
+fn chi_square_limit(degrees: usize) -> f64 {
+    const NORMAL_QUANTILE: f64 = 4.7534;
+    let spread = 2.0 / (9.0 * degrees as f64);
+    degrees as f64 * (1.0 - spread + NORMAL_QUANTILE * spread.sqrt()).powi(3)
+}
+
+/// Pearson's statistic of `n_cells` equally likely cells.
+fn chi_square(n_cells: usize, outcomes: impl Iterator<Item = usize>) -> f64 {
+    let mut counts = vec![0_usize; n_cells];
+    outcomes.for_each(|cell| counts[cell] += 1);
+    let expected = counts.iter().sum::<usize>() as f64 / n_cells as f64;
+    counts.iter().map(|&count| (count as f64 - expected).powi(2) / expected).sum()
+}
+
+/// Whether all rows are equally frequent at all positions. Rows and columns of the table of counts have
+/// fixed sums, so that `(n - 1) / n` of the statistic has `(n - 1)^2` degrees of freedom.
+fn positions_look_uniform(n: usize, orders: &[Vec<usize>]) -> bool {
+    let cells =
+        orders.iter().flat_map(|order| order.iter().zip(0..).map(|(row, position)| row * n + position));
+    chi_square(n * n, cells) * (n - 1) as f64 / n as f64 <= chi_square_limit((n - 1) * (n - 1))
+}
+
+/// Whether all ordered pairs of rows are equally frequent at two positions.
+fn pairs_look_uniform(n: usize, orders: &[Vec<usize>], [p, q]: [usize; 2]) -> bool {
+    let cells = orders.iter().map(|order| order[p] * (n - 1) + order[q] - usize::from(order[q] > order[p]));
+    chi_square(n * (n - 1), cells) <= chi_square_limit(n * (n - 1) - 1)
+}
+
+/// 2 + 9 * (1 + 3) statistics of 1e-6 each: a right shuffle would fail at fewer than 4 seeds in 100,000.
+#[test]
+fn orders_are_uniform() {
+    for n in 8..=16 {
+        let orders: Vec<_> = (0..20_000).map(|epoch| permutation(n, 2024, epoch)).collect();
+        assert!(positions_look_uniform(n, &orders), "n = {n}");
+        for pair in [[0, 1], [n / 2, n - 1], [n - 2, 3]] {
+            assert!(pairs_look_uniform(n, &orders, pair), "n = {n}, positions {pair:?}");
+        }
+    }
+    // Seeds instead of epochs.
+    let orders: Vec<_> = (0..20_000).map(|seed| permutation(10, seed, 0)).collect();
+    assert!(positions_look_uniform(10, &orders) && pairs_look_uniform(10, &orders, [0, 9]));
+}
+
+/// The tests above have the power to see the best known wrong shuffle, which swaps every position with any
+/// position, and rotations, whose single positions are uniform.
+#[test]
+fn biased_shuffles_are_caught() {
+    let below = |n: usize, word: u32| ((u64::from(word) * n as u64) >> 32) as usize;
+    for n in 8..=16 {
+        let swapped_with_any = |epoch| {
+            let stream = Stream::new(1, epoch, ORDER);
+            let mut rows: Vec<usize> = (0..n).collect();
+            (0..n).for_each(|i| rows.swap(i, below(n, stream.word(i as u64))));
+            rows
+        };
+        let orders: Vec<_> = (0..20_000).map(swapped_with_any).collect();
+        assert!(!positions_look_uniform(n, &orders), "n = {n}");
+
+        let rotated = |epoch| {
+            let first = below(n, Stream::new(1, epoch, ORDER).word(0));
+            (first..n).chain(0..first).collect()
+        };
+        let orders: Vec<Vec<usize>> = (0..20_000).map(rotated).collect();
+        assert!(!pairs_look_uniform(n, &orders, [0, 1]), "n = {n}");
+    }
+}
+
+/// 4 statistics of 1e-6 each.
+#[test]
+fn epochs_and_seeds_are_independent() {
+    let n = 10;
+    for position in [0, 7] {
+        let joint = |a: Vec<usize>, b: Vec<usize>| a[position] * n + b[position];
+        let epochs = (0..50_000).map(|k| joint(permutation(n, 5, 2 * k), permutation(n, 5, 2 * k + 1)));
+        assert!(chi_square(n * n, epochs) <= chi_square_limit(n * n - 1));
+        let seeds = (0..50_000).map(|k| joint(permutation(n, 2 * k, 5), permutation(n, 2 * k + 1, 5)));
+        assert!(chi_square(n * n, seeds) <= chi_square_limit(n * n - 1));
+    }
+}
+
+// Batches.
+
+#[test]
+fn batches_of_an_epoch_partition_its_rows() {
+    for (n_rows, batch_size) in [(1, 1), (7, 1), (7, 3), (7, 7), (7, 100), (2500, 64), (12, 4)] {
+        let batches = Batches::new(BatchesConfig::new(n_rows, batch_size)).unwrap();
+        let mut rows = Vec::new();
+        for step in 0..batches.n_steps() {
+            let batch = batches.batch(3, step).unwrap();
+            assert_eq!(batch.len(), batches.positions(step).len());
+            assert!(batch.len() == batches.batch_size() || step + 1 == batches.n_steps());
+            rows.extend(batch);
+        }
+        assert_eq!(rows, permutation(n_rows, 0, 3), "batches are slices of the order of their epoch");
+        assert!(batches.positions(batches.n_steps()).is_empty());
+        assert!(batches.positions(usize::MAX).is_empty());
+    }
+}
+
+#[test]
+fn drop_last_keeps_whole_batches_only() {
+    for (n_rows, batch_size, n_steps) in [(10, 4, 2), (8, 4, 2), (4, 4, 1)] {
+        let config = BatchesConfig { drop_last: true, ..BatchesConfig::new(n_rows, batch_size) };
+        let batches = Batches::new(config).unwrap();
+        assert_eq!(batches.n_steps(), n_steps);
+        assert!((0..n_steps).all(|step| batches.positions(step).len() == batch_size));
+        let error = batches.batch(0, n_steps).unwrap_err().to_string();
+        assert_eq!(error, format!("step must be less than the number of steps of an epoch, got {n_steps}"));
+    }
+}
+
+#[test]
+fn shuffles_differ_in_what_an_epoch_sees() {
+    let config = BatchesConfig { seed: 9, ..BatchesConfig::new(50, 8) };
+    assert_ne!(order_of(config, 0), order_of(config, 1));
+    let once = BatchesConfig { shuffle: Shuffle::Once, ..config };
+    assert_eq!(order_of(once, 41), order_of(config, 0));
+    let sequential = BatchesConfig { shuffle: Shuffle::Sequential, ..config };
+    assert!(order_of(sequential, 41).into_iter().eq(0..50));
+    assert_eq!(Batches::new(sequential).unwrap().batch(0, 6).unwrap(), [48, 49]);
+}
+
+#[test]
+fn impossible_batches_are_refused_by_name_condition_and_value() {
+    let config = BatchesConfig::new(10, 4);
+    let cases = [
+        (BatchesConfig { n_rows: 0, ..config }, "n_rows must be >= 1, got 0"),
+        (BatchesConfig { batch_size: 0, ..config }, "batch_size must be >= 1, got 0"),
+        (
+            BatchesConfig { batch_size: 11, drop_last: true, ..config },
+            "batch_size must be <= the number of rows when drop_last is set, got 11",
+        ),
+        (
+            BatchesConfig { replacement: true, shuffle: Shuffle::Once, ..config },
+            "replacement needs shuffle=\"full\", got shuffle=\"once\"",
+        ),
+    ];
+    for (config, message) in cases {
+        assert_eq!(Batches::new(config).unwrap_err().to_string(), message);
+    }
+    let unknown = Shuffle::from_name("ful").unwrap_err().to_string();
+    assert_eq!(unknown, "shuffle must be one of \"full\", \"once\", False, got \"ful\"");
+    let late = Batches::new(config).unwrap().batch(1 << 32, 0).unwrap_err().to_string();
+    assert_eq!(late, "epoch must be less than 2^32, got 4294967296");
+    // More rows than any memory: an error, not an abort.
+    let huge = Batches::new(BatchesConfig::new(usize::MAX, 1)).unwrap();
+    assert!(matches!(huge.batch(0, 0), Err(Error::OutOfMemory { .. })));
+}
+
+// Draws with replacement.
+
+/// The specification, word for word; with the number of blocks it looked at.
+fn specified_draw(n_rows: u64, seed: u64, epoch: u32, position: u64) -> (u64, usize) {
+    let n = u128::from(n_rows);
+    let mut n_blocks = 0;
+    loop {
+        let stream = REPLACEMENT + 256 * n_blocks as u32;
+        let [w0, w1, w2, w3] = Stream::new(seed, epoch, stream).block(position).map(u128::from);
+        n_blocks += 1;
+        for product in [(w0 << 32 | w1) * n, (w2 << 32 | w3) * n] {
+            if product % (1 << 64) >= (1 << 64) % n {
+                return ((product >> 64) as u64, n_blocks);
+            }
+        }
+    }
+}
+
+#[test]
+fn draws_are_the_specified_ones() {
+    // Of 2^63 + 1 rows nearly half of all candidates are refused, of the others hardly any.
+    for (n_rows, at_least) in [((1 << 63) + 1, 3), (u64::MAX / 3 * 2, 2), (1, 1), (1000, 1), (1 << 40, 1)] {
+        let config = BatchesConfig { replacement: true, seed: 3, ..BatchesConfig::new(n_rows as usize, 150) };
+        let batches = Batches::new(config).unwrap();
+        let mut most_blocks = 0;
+        for step in (0..20).filter(|&step| step < batches.n_steps()) {
+            let rows = batches.batch(7, step).unwrap();
+            for (&row, position) in rows.iter().zip(batches.positions(step)) {
+                let (specified, n_blocks) = specified_draw(n_rows, 3, 7, position as u64);
+                assert_eq!(row as u64, specified);
+                most_blocks = most_blocks.max(n_blocks);
+            }
+        }
+        assert!(most_blocks >= at_least, "the path of refused draws was taken, n_rows = {n_rows}");
+    }
+}
+
+#[test]
+fn an_order_of_draws_is_made_of_its_batches() {
+    let config = BatchesConfig { replacement: true, ..BatchesConfig::new(1000, 96) };
+    let batches = Batches::new(config).unwrap();
+    let rows: Vec<usize> = (0..batches.n_steps()).flat_map(|step| batches.batch(2, step).unwrap()).collect();
+    assert_eq!(rows, order_of(config, 2));
+}
+
+/// 3 statistics of 1e-6 each.
+#[test]
+fn draws_are_uniform_and_independent() {
+    let n = 12;
+    let config = BatchesConfig { replacement: true, seed: 11, ..BatchesConfig::new(n, n) };
+    let epochs: Vec<_> = (0..20_000).map(|epoch| order_of(config, epoch)).collect();
+    assert!(chi_square(n, epochs.iter().flatten().copied()) <= chi_square_limit(n - 1));
+    for [p, q] in [[0, 1], [4, 11]] {
+        let pairs = epochs.iter().map(|rows| rows[p] * n + rows[q]);
+        assert!(chi_square(n * n, pairs) <= chi_square_limit(n * n - 1));
     }
 }
