@@ -220,11 +220,21 @@ def penalty_strengths(penalty: Any) -> tuple[float, float]:
     raise ValueError(f'penalty must be one of "l2", "l1", "elasticnet", None, got {penalty!r}')
 
 
+class Parameters:
+    """Coefficients (d,) and intercept (), or (k, d) and (k,) for k scores a row: views of one flat vector."""
+
+    def __init__(self, d: int, outputs: tuple[int, ...], dtype: Any) -> None:
+        n_coef = math.prod(outputs) * d
+        self.flat = np.zeros(n_coef + math.prod(outputs), dtype)
+        self.flat_coef = self.flat[:n_coef]
+        self.coef = self.flat_coef.reshape(*outputs, d)
+        self.intercept = self.flat[n_coef:].reshape(outputs)
+
+
 class Objective:
     """mean_i s_i loss(z_i, y_i) + l1 |coef|_1 + l2/2 |coef|^2 with scores z = x . coef + intercept.
 
-    The weights s are scaled to mean 1 over all rows. Parameters and gradients are flat vectors, coefficients
-    first: of shape (d,) and then (), or (k, d) and then (k,) for rows with k scores.
+    The weights s are scaled to mean 1 over all rows.
     """
 
     def __init__(
@@ -241,42 +251,43 @@ class Objective:
             self.s = (s / s.mean()).astype(self.X.dtype).reshape(-1, *(1 for _ in self.outputs))
         self.l1, self.l2 = penalty_strengths(penalty)
         self.fit_intercept = fit_intercept
-        self.n_coef = math.prod(self.outputs) * self.X.shape[1]
 
-    def split(self, flat: Array) -> tuple[Array, Array]:
-        """Coefficients and intercepts in a flat vector, as views."""
-        return flat[: self.n_coef].reshape(*self.outputs, -1), flat[self.n_coef :].reshape(self.outputs)
+    def zeros(self) -> Parameters:
+        return Parameters(self.X.shape[1], self.outputs, self.X.dtype)
 
-    def start(self, init: Any) -> Array:
+    def start(self, init: Any) -> Parameters:
         """Zeros, or a copy of a pair (coef, intercept) or of a result's."""
-        w = np.zeros(self.n_coef + math.prod(self.outputs), self.X.dtype)
+        w = self.zeros()
         if init is not None:
-            coef, intercept = self.split(w)
-            coef[...], intercept[...] = (init.coef, init.intercept) if hasattr(init, "coef") else init
+            w.coef[...], w.intercept[...] = (init.coef, init.intercept) if hasattr(init, "coef") else init
         return w
 
-    def gradient(self, w: Array, rows: Rows, g: Array | None, wants_value: bool = True) -> float:
+    def gradient(self, w: Parameters, rows: Rows, g: Parameters | None, wants_value: bool = True) -> float:
         """Writes the gradient of the smooth part to g and returns the objective on the rows, or NaN."""
-        coef, intercept = self.split(w)
-        x, y = self.X[rows], self.y[rows]
-        s = 1 if self.s is None else self.s[rows]
+        x, y = taken(self.X, rows), taken(self.y, rows)
+        s = 1 if self.s is None else taken(self.s, rows)
         b = max(len(x), 1)
-        z = x @ coef.T
-        z += intercept
+        z = x @ w.coef.T
+        z += w.intercept
 
         value = math.nan
         if wants_value:
             value = float((s * self.loss.value(z, y)).sum()) / b
-            value += self.l1 * float(np.abs(coef).sum()) + self.l2 / 2 * float(np.vdot(coef, coef))
+            value += self.l1 * float(np.abs(w.coef).sum()) + self.l2 / 2 * float(w.flat_coef @ w.flat_coef)
         if g is not None:
-            g_coef, g_intercept = self.split(g)
             r = self.loss.slope(z, y)
             r *= s / b
-            np.matmul(r.T, x, out=g_coef)
+            np.matmul(r.T, x, out=g.coef)
             if self.l2:
-                g_coef += self.l2 * coef
-            g_intercept[...] = r.sum(axis=0) if self.fit_intercept else 0
+                g.coef += self.l2 * w.coef
+            if self.fit_intercept:
+                r.sum(axis=0, out=g.intercept)
         return value
+
+
+def taken(array: Array, rows: Rows) -> Array:
+    """array[rows]; for row numbers `take` is the faster way."""
+    return array[rows] if isinstance(rows, slice) else array.take(rows, axis=0)
 
 
 def gradient(
@@ -299,13 +310,11 @@ def gradient(
     (0.5, (array([1., 1.]), np.float64(0.0)))
     """
     objective = Objective(X, y, sample_weight, loss, penalty, fit_intercept=True)
-    w = objective.start(params)
-    g = np.empty_like(w)
+    w, g = objective.start(params), objective.zeros()
     with np.errstate(over="ignore"):
         value = objective.gradient(w, slice(None) if rows is None else np.asarray(rows, np.intp), g)
-    g[: objective.n_coef] += objective.l1 * np.sign(w[: objective.n_coef])
-    g_coef, g_intercept = objective.split(g)
-    return value, (g_coef, g_intercept[()])
+    g.coef += objective.l1 * np.sign(w.coef)
+    return value, (g.coef, g.intercept[()])
 
 
 # ---- update: how the parameters move
@@ -336,9 +345,9 @@ class Sgd:
         self.learning_rate = getattr(options, "learning_rate", 1e-2)
         self.momentum = getattr(options, "momentum", 0.0)
         self.nesterov = getattr(options, "nesterov", False)
-        self.v = np.zeros_like(w)
+        self.v, self.rate = np.zeros_like(w), np.empty_like(w)
 
-    def step(self, w: Array, g: Array, t: int, learning_rate: float) -> Any:
+    def step(self, w: Array, g: Array, t: int, learning_rate: float) -> Array:
         direction = g
         if self.momentum:
             self.v *= self.momentum
@@ -346,7 +355,8 @@ class Sgd:
             direction = g + self.momentum * self.v if self.nesterov else self.v
         w -= learning_rate * direction
         n_terms = t + 2 if self.nesterov else t + 1  # of 1 + momentum + momentum^2 + ..., the unit direction
-        return learning_rate * (1 - self.momentum**n_terms) / (1 - self.momentum)
+        self.rate.fill(learning_rate * (1 - self.momentum**n_terms) / (1 - self.momentum))
+        return self.rate
 
 
 class Adam:
@@ -358,13 +368,13 @@ class Adam:
         self.eps = getattr(options, "eps", 1e-8)
         self.m, self.v = np.zeros_like(w), np.zeros_like(w)
 
-    def step(self, w: Array, g: Array, t: int, learning_rate: float) -> Any:
+    def step(self, w: Array, g: Array, t: int, learning_rate: float) -> Array:
         beta1, beta2 = self.betas
         self.m += (1 - beta1) * (g - self.m)
         self.v += (1 - beta2) * (g * g - self.v)
         unbiased_m = self.m / (1 - beta1 ** (t + 1))
         unbiased_v = self.v / (1 - beta2 ** (t + 1))
-        rate = learning_rate / (np.sqrt(unbiased_v) + self.eps)
+        rate: Array = learning_rate / (np.sqrt(unbiased_v) + self.eps)
         w -= rate * unbiased_m
         return rate
 
@@ -372,9 +382,9 @@ class Adam:
 def make_optimizer(optimizer: Any, w: Array) -> Sgd | Adam:
     """A rule to move w by.
 
-    Its step(w, g, t, learning_rate) moves w in place and returns the rate, a number or one for each
-    parameter: the step this would have been if all gradients had been 1. Shrinking by that rate rests
-    exactly where the gradient and the penalty balance.
+    Its step(w, g, t, learning_rate) moves w in place and returns the rate for each parameter: the step this
+    would have been if all gradients had been 1. Shrinking by the rate times l1 rests exactly where the
+    gradient and the l1 penalty balance.
     """
     match name_of(optimizer):
         case "sgd":
@@ -403,7 +413,7 @@ class Recorder:
         self.loss_sum, self.n_seen = 0.0, 0
         self.start = time.perf_counter()
 
-    def end_step(self, w: Array, rows: Rows, value: float, learning_rate: float, norm: float) -> None:
+    def end_step(self, w: Parameters, rows: Rows, value: float, learning_rate: float, norm: float) -> None:
         n_rows = rows.stop - rows.start if isinstance(rows, slice) else len(rows)
         self.loss_sum += n_rows * value
         self.n_seen += n_rows
@@ -414,9 +424,9 @@ class Recorder:
             self.values["elapsed"].append(time.perf_counter() - self.start)
             self.record_full_loss(w)
         if self.has_path:
-            self.values["path"].append(w.copy())
+            self.values["path"].append(w.flat.copy())
 
-    def end_epoch(self, w: Array) -> None:
+    def end_epoch(self, w: Parameters) -> None:
         if self.has_losses:
             self.values["epoch_loss"].append(self.loss_sum / self.n_seen)
             self.values["epoch_elapsed"].append(time.perf_counter() - self.start)
@@ -424,7 +434,7 @@ class Recorder:
             self.record_full_loss(w)
         self.loss_sum, self.n_seen = 0.0, 0
 
-    def record_full_loss(self, w: Array) -> None:
+    def record_full_loss(self, w: Parameters) -> None:
         if self.has_full_loss:
             self.values["full_loss"].append(self.objective.gradient(w, slice(None), None))
 
@@ -475,30 +485,28 @@ def fit(
     (array([ 1., -2.]), np.float64(3.0), 1000)
     """
     objective = Objective(X, y, sample_weight, loss, penalty, fit_intercept)
-    n, is_coef = len(objective.X), slice(objective.n_coef)
+    n = len(objective.X)
     b = min({"auto": 256, "full": n}[batch_size] if isinstance(batch_size, str) else batch_size, n)
     order_of = orders or order_of_epochs(shuffle, replacement, seed, n)
-    w = objective.start(init)
-    g = np.empty_like(w)
-    rule = make_optimizer(optimizer, w)
+    w, g = objective.start(init), objective.zeros()
+    rule = make_optimizer(optimizer, w.flat)
     history = Recorder(objective, (record,) if isinstance(record, str) else record)
     t = 0
     with np.errstate(over="ignore", invalid="ignore"):
         for epoch in range(epochs):
             for rows in batches(order_of(epoch), n, b, drop_last):  # which rows
                 value = objective.gradient(w, rows, g, history.has_losses)  # how wrong the model is on them
-                norm = float(np.linalg.norm(g)) if clip_norm or history.has_steps else math.nan
+                norm = float(np.linalg.norm(g.flat)) if clip_norm or history.has_steps else math.nan
                 if clip_norm and norm > clip_norm:
-                    g *= clip_norm / norm
+                    g.flat *= clip_norm / norm
                 learning_rate = learning_rate_at(rule.learning_rate, t)
-                rate = rule.step(w, g, t, learning_rate)  # how the parameters move
+                rate = rule.step(w.flat, g.flat, t, learning_rate)  # how the parameters move
                 if objective.l1:
-                    shrink(w[is_coef], objective.l1 * np.broadcast_to(rate, w.shape)[is_coef])
+                    shrink(w.flat_coef, objective.l1 * rate[: w.flat_coef.size])
                 t += 1
                 history.end_step(w, rows, value, learning_rate, norm)
             history.end_epoch(w)
-            if not np.isfinite(w).all():
+            if not np.isfinite(w.flat).all():
                 raise FloatingPointError(f"training diverged in epoch {epoch}: a parameter is not finite")
-    coef, intercept = objective.split(w)
     arrays = {name: np.array(values) for name, values in history.values.items()}
-    return Fit(coef, intercept[()], objective.classes, arrays, t, epochs)
+    return Fit(w.coef, w.intercept[()], objective.classes, arrays, t, epochs)
