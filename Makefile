@@ -47,7 +47,9 @@ fmt: need-cargo $(STAMPS)/lint  ## format all code
 
 bench: build $(STAMPS)/test  ## measure against NumPy, print the ratios and write benches/RESULTS.md
 	cargo bench
-	$(BIN)/python -m mbgd_rs bench --output benches/RESULTS.md
+	$(BIN)/python -m pytest benches/python --benchmark-only --benchmark-enable --benchmark-disable-gc \
+	    --benchmark-json=target/benchmark.json --override-ini addopts= --timeout=0 -q
+	$(BIN)/python benches/python/report.py target/benchmark.json benches/RESULTS.md
 
 docs: need-cargo  ## the Rust documentation
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps

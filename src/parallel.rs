@@ -16,6 +16,9 @@ use std::thread;
 pub trait Job: Send + Sync {
     /// Does one part. `seat` tells the members apart, to give each a scratch of its own.
     fn part(&self, part: usize, seat: usize);
+
+    /// Does all there is, in parts `0..n_parts`, without the locks that sharing needs.
+    fn alone(&mut self, n_parts: usize);
 }
 
 /// The calling thread and its followers.
@@ -23,6 +26,8 @@ pub trait Job: Send + Sync {
 pub struct Team<'a, J> {
     shared: &'a Shared<J>,
     n_seats: usize,
+    /// Held between runs, so that small steps pay for no lock.
+    job: Option<RwLockWriteGuard<'a, J>>,
 }
 
 /// Calls `lead` with a team of `n_threads`, the calling thread among them.
@@ -41,10 +46,11 @@ pub fn with_team<J: Job, R>(n_threads: usize, job: J, lead: impl FnOnce(&mut Tea
         patience: if n_threads <= processors { PATIENCE } else { 0 },
     };
     thread::scope(|scope| {
-        let _close = CloseOnDrop(&shared);
+        let shared = &shared;
+        let _close = CloseOnDrop(shared);
         let mut n_seats = 1;
         while n_seats < n_threads {
-            let (shared, seat) = (&shared, n_seats);
+            let seat = n_seats;
             let follower = thread::Builder::new().name(format!("mbgd-{seat}"));
             // A thread that cannot be had is not missed: the others take its parts.
             if follower.spawn_scoped(scope, move || shared.follow(seat)).is_err() {
@@ -52,38 +58,35 @@ pub fn with_team<J: Job, R>(n_threads: usize, job: J, lead: impl FnOnce(&mut Tea
             }
             n_seats += 1;
         }
-        lead(&mut Team { shared: &shared, n_seats })
+        lead(&mut Team { shared, n_seats, job: None })
     })
 }
 
-impl<J: Job> Team<'_, J> {
+impl<'a, J: Job> Team<'a, J> {
     /// Members of the team, the leader among them.
     pub fn n_seats(&self) -> usize {
         self.n_seats
     }
 
     /// The job, to be changed between runs.
-    pub fn job(&mut self) -> RwLockWriteGuard<'_, J> {
-        self.shared.job.write().unwrap_or_else(PoisonError::into_inner)
+    pub fn job(&mut self) -> &mut J {
+        let lock = &self.shared.job;
+        self.job.get_or_insert_with(|| lock.write().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Does the parts `0..n_parts` of the job, all members together; returns when all are done.
     pub fn run(&mut self, n_parts: usize) {
-        let shared = self.shared;
         if self.n_seats == 1 || n_parts == 1 {
-            let job = shared.job.read().unwrap_or_else(PoisonError::into_inner);
-            (0..n_parts).for_each(|part| job.part(part, LEADER));
-            return;
+            return self.job().alone(n_parts);
         }
         assert!(n_parts < 1 << 31, "a step has fewer than 2^31 parts");
-        {
-            // Under the write lock no follower is looking at the previous run.
-            let _job = self.shared.job.write().unwrap_or_else(PoisonError::into_inner);
-            shared.n_done.store(0, Ordering::Relaxed);
-            shared.n_parts.store(n_parts, Ordering::Relaxed);
-            let run = (shared.ticket.load(Ordering::Relaxed) >> 32) + 1;
-            shared.ticket.store(run << 32, Ordering::SeqCst);
-        }
+        self.job(); // Under the write lock no follower is looking at the previous run.
+        let shared = self.shared;
+        shared.n_done.store(0, Ordering::Relaxed);
+        shared.n_parts.store(n_parts, Ordering::Relaxed);
+        let run = (shared.ticket.load(Ordering::Relaxed) >> 32) + 1;
+        shared.ticket.store(run << 32, Ordering::SeqCst);
+        self.job = None;
         shared.wake();
         shared.take_parts(LEADER);
         let mut n_spins = 0;

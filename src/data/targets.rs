@@ -81,7 +81,8 @@ impl<'a, T: Scalar> Targets<'a, T> {
 
     /// Copies the targets of `rows`, one row of `stride` entries per target, filled up with the last row's.
     pub(crate) fn gather(&self, rows: &[usize], stride: usize, to: &mut [T]) {
-        for (c, to) in to.chunks_exact_mut(stride).take(self.per_row).enumerate() {
+        for c in 0..self.per_row {
+            let to = &mut to[c * stride..][..stride];
             for (to, &r) in to.iter_mut().zip(rows) {
                 *to = self.values[r * self.per_row + c];
             }

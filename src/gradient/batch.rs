@@ -27,27 +27,12 @@ pub fn n_seats_worth<T: Scalar>(problem: &Problem<'_, T>, batch_size: usize, n_t
     n_threads.min(work / WORK_WORTH_SHARING).min(batch_size.div_ceil(LEAF_ROWS)).max(1)
 }
 
-/// Which rows, at which parameters: what the members of a team share.
+/// What the members of a team share: a step, and room for each of them.
+#[derive(Debug)]
 pub struct Work<'a, T> {
-    problem: &'a Problem<'a, T>,
-    tier: Tier,
-    /// Where the model is, in the layout of the problem.
-    pub params: Vec<T>,
-    /// In which order rows come.
-    pub order: Order,
-    positions: Range<usize>,
-    wants_gradient: bool,
-    n_leaves_of_part: usize,
+    step: Step<'a, T>,
     parts: Vec<Mutex<TreeSum<T>>>,
     seats: Vec<Mutex<Scratch<T>>>,
-    interrupted: &'a (dyn Fn() -> bool + Sync),
-    is_cancelled: AtomicBool,
-}
-
-impl<T> fmt::Debug for Work<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Work").field("positions", &self.positions).finish_non_exhaustive()
-    }
 }
 
 impl<'a, T: Scalar> Work<'a, T> {
@@ -60,39 +45,106 @@ impl<'a, T: Scalar> Work<'a, T> {
         n_seats: usize,
         interrupted: &'a (dyn Fn() -> bool + Sync),
     ) -> Result<Self> {
-        let seats = (0..n_seats).map(|_| Scratch::new(problem).map(Mutex::new)).collect::<Result<_>>()?;
-        Ok(Self {
+        let step = Step {
             problem,
             tier,
+            rows_of_tile: problem.rows.rows_of_tile(),
+            n_ahead: problem.rows.n_ahead(),
             params,
             order: Order::Sequential,
             positions: 0..0,
             wants_gradient: true,
-            n_leaves_of_part: 1,
-            parts: Vec::new(),
-            seats,
+            rows_of_part: LEAF_ROWS,
             interrupted,
             is_cancelled: AtomicBool::new(false),
-        })
+        };
+        let seats = (0..n_seats).map(|_| Scratch::new(problem).map(Mutex::new)).collect::<Result<_>>()?;
+        Ok(Self { step, parts: Vec::new(), seats })
+    }
+
+    /// Where the model is, in the layout of the problem.
+    pub fn params(&mut self) -> &mut Vec<T> {
+        &mut self.step.params
+    }
+
+    /// In which order rows come.
+    pub fn order(&mut self) -> &mut Order {
+        &mut self.step.order
     }
 
     /// Sets the next step and cuts it into parts. Returns how many.
     fn begin(&mut self, positions: Range<usize>, wants_gradient: bool, n_seats: usize) -> Result<usize> {
+        let problem = self.step.problem;
         let n_leaves = positions.len().div_ceil(LEAF_ROWS);
-        let n_seats = n_seats_worth(self.problem, positions.len(), n_seats);
-        self.n_leaves_of_part =
-            if n_seats == 1 { n_leaves.next_power_of_two() } else { n_leaves_of_part(n_leaves, n_seats) };
-        let n_parts = n_leaves.div_ceil(self.n_leaves_of_part);
+        let n_leaves_of_part = match n_seats_worth(problem, positions.len(), n_seats) {
+            1 => n_leaves.next_power_of_two(),
+            n_seats => n_leaves_of_part(n_leaves, n_seats),
+        };
+        let n_parts = n_leaves.div_ceil(n_leaves_of_part);
         while self.parts.len() < n_parts {
-            self.parts.push(Mutex::new(TreeSum::new(self.tier)));
+            self.parts.push(Mutex::new(TreeSum::new(self.step.tier)));
         }
         for part in &mut self.parts[..n_parts] {
-            let part = part.get_mut().unwrap_or_else(PoisonError::into_inner);
-            part.reserve(self.problem.layout.len(), self.n_leaves_of_part)?;
+            exclusive(part).reserve(problem.layout.len(), n_leaves_of_part)?;
         }
-        self.positions = positions;
-        self.wants_gradient = wants_gradient;
+        self.step.positions = positions;
+        self.step.wants_gradient = wants_gradient;
+        self.step.rows_of_part = n_leaves_of_part * LEAF_ROWS;
         Ok(n_parts)
+    }
+}
+
+impl<T: Scalar> Job for Work<'_, T> {
+    fn part(&self, part: usize, seat: usize) {
+        let (mut sum, mut scratch) = (locked(&self.parts[part]), locked(&self.seats[seat]));
+        self.step.part(part, seat == LEADER, &mut sum, &mut scratch);
+    }
+
+    fn alone(&mut self, n_parts: usize) {
+        let scratch = exclusive(&mut self.seats[LEADER]);
+        for (part, sum) in self.parts[..n_parts].iter_mut().enumerate() {
+            self.step.part(part, true, exclusive(sum), scratch);
+        }
+    }
+}
+
+/// Which rows, at which parameters.
+struct Step<'a, T> {
+    problem: &'a Problem<'a, T>,
+    tier: Tier,
+    rows_of_tile: usize,
+    n_ahead: usize,
+    params: Vec<T>,
+    order: Order,
+    positions: Range<usize>,
+    wants_gradient: bool,
+    rows_of_part: usize,
+    interrupted: &'a (dyn Fn() -> bool + Sync),
+    is_cancelled: AtomicBool,
+}
+
+impl<T> fmt::Debug for Step<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Step").field("positions", &self.positions).finish_non_exhaustive()
+    }
+}
+
+impl<T: Scalar> Step<'_, T> {
+    /// Adds up the leaves of a part.
+    fn part(&self, part: usize, is_leader: bool, sum: &mut TreeSum<T>, scratch: &mut Scratch<T>) {
+        sum.reset();
+        let mut position = self.positions.start + part * self.rows_of_part;
+        let end = self.positions.end.min(position + self.rows_of_part);
+        while position < end && !self.is_cancelled.load(Ordering::Relaxed) {
+            let n = LEAF_ROWS.min(end - position);
+            sum.push(|partial| self.leaf(position, n, scratch, partial));
+            position += n;
+            scratch.n_worked += n * self.problem.layout.len();
+            if is_leader && scratch.n_worked > WORK_BETWEEN_LOOKS {
+                scratch.n_worked = 0;
+                self.is_cancelled.fetch_or((self.interrupted)(), Ordering::Relaxed);
+            }
+        }
     }
 
     /// What the rows at positions `from..from + n` add to the gradient and the loss.
@@ -101,11 +153,11 @@ impl<'a, T: Scalar> Work<'a, T> {
         let w = layout.linear(&self.params);
         let (n_positions, n_ahead) = match &self.order {
             Order::Sequential => (data.n_rows(), 0), // the hardware sees what comes next by itself
-            Order::Listed(rows) => (rows.len(), data.n_ahead()),
+            Order::Listed(rows) => (rows.len(), self.n_ahead),
         };
         let mut position = from;
         while position < from + n {
-            let n_tile = data.rows_of_tile().min(from + n - position);
+            let n_tile = self.rows_of_tile.min(from + n - position);
             let rows = &mut scratch.rows[..n_tile];
             self.order.copy_to(position, rows);
             let ahead_from = (position + n_ahead).min(n_positions);
@@ -121,36 +173,16 @@ impl<'a, T: Scalar> Work<'a, T> {
             let s = &mut scratch.weights[..stride];
             targets.gather(rows, stride, y);
             weights.gather(rows, s);
-            for z in scores.chunks_exact_mut(stride) {
-                z[n_tile..].fill(T::ZERO);
+            for c in 0..layout.n_outputs() {
+                scores[c * stride + n_tile..(c + 1) * stride].fill(T::ZERO);
             }
             data.scores(self.tier, Tile { rows, ahead }, w, scores);
-            let tile = TileOf { scores, targets: y, weights: s };
+            let tile = TileOf { n_outputs: layout.n_outputs(), scores, targets: y, weights: s };
             partial.loss += loss.slopes(self.tier, targets.kind(), tile);
             if self.wants_gradient {
                 data.accumulate(self.tier, rows, scores, layout.linear_mut(&mut partial.gradient));
             }
             position += n_tile;
-        }
-    }
-}
-
-impl<T: Scalar> Job for Work<'_, T> {
-    fn part(&self, part: usize, seat: usize) {
-        let mut scratch = locked(&self.seats[seat]);
-        let mut sum = locked(&self.parts[part]);
-        sum.reset();
-        let mut position = self.positions.start + part * self.n_leaves_of_part * LEAF_ROWS;
-        let end = self.positions.end.min(position + self.n_leaves_of_part * LEAF_ROWS);
-        while position < end && !self.is_cancelled.load(Ordering::Relaxed) {
-            let n = LEAF_ROWS.min(end - position);
-            sum.push(|partial| self.leaf(position, n, &mut scratch, partial));
-            position += n;
-            scratch.n_worked += n * self.problem.layout.len();
-            if seat == LEADER && scratch.n_worked > WORK_BETWEEN_LOOKS {
-                scratch.n_worked = 0;
-                self.is_cancelled.fetch_or((self.interrupted)(), Ordering::Relaxed);
-            }
         }
     }
 }
@@ -176,13 +208,12 @@ impl<T: Scalar> BatchGradient<T> {
     /// [`Error::Interrupted`] if the caller wants the work to end.
     pub fn of(&mut self, positions: Range<usize>, team: &mut Team<'_, Work<'_, T>>) -> Result<f64> {
         let n_rows = positions.len();
-        let work = self.sum(positions, true, team)?;
-        let problem = work.problem;
+        let Step { problem, tier, params, .. } = self.sum(positions, true, team)?;
         let sum = self.total.finish();
         let (coef, intercept) = sum.gradient.split_at_mut(problem.layout.n_coef());
-        let w = &work.params[..coef.len()];
+        let w = &params[..coef.len()];
         let scale = T::from_f64(1.0 / n_rows.max(1) as f64);
-        work.tier.run(ScaleAdd { y: coef, scale, x: w, factor: T::from_f64(problem.penalty.l2()) });
+        tier.run(ScaleAdd { y: coef, scale, x: w, factor: T::from_f64(problem.penalty.l2()) });
         intercept.iter_mut().for_each(|b| *b = if problem.fit_intercept { *b * scale } else { T::ZERO });
         Ok(sum.loss / n_rows.max(1) as f64 + problem.penalty.value(w))
     }
@@ -198,30 +229,31 @@ impl<T: Scalar> BatchGradient<T> {
     /// [`Error::Interrupted`] if the caller wants the work to end.
     pub fn value(&mut self, positions: Range<usize>, team: &mut Team<'_, Work<'_, T>>) -> Result<f64> {
         let n_rows = positions.len();
-        let work = self.sum(positions, false, team)?;
-        let w = &work.params[..work.problem.layout.n_coef()];
-        Ok(self.total.finish().loss / n_rows.max(1) as f64 + work.problem.penalty.value(w))
+        let Step { problem, params, .. } = self.sum(positions, false, team)?;
+        let w = &params[..problem.layout.n_coef()];
+        Ok(self.total.finish().loss / n_rows.max(1) as f64 + problem.penalty.value(w))
     }
 
+    /// Adds up the rows at `positions`. Returns the step they were added up in.
     fn sum<'t, 'a>(
         &mut self,
         positions: Range<usize>,
         wants_gradient: bool,
         team: &'t mut Team<'_, Work<'a, T>>,
-    ) -> Result<std::sync::RwLockWriteGuard<'t, Work<'a, T>>> {
+    ) -> Result<&'t Step<'a, T>> {
         let n_seats = team.n_seats();
         let n_parts = team.job().begin(positions, wants_gradient, n_seats)?;
         team.run(n_parts);
-        let mut work = team.job();
-        if *work.is_cancelled.get_mut() {
+        let Work { step, parts, .. } = team.job();
+        if *step.is_cancelled.get_mut() {
             return Err(Error::Interrupted);
         }
-        self.total.reserve(work.problem.layout.len(), n_parts)?;
+        self.total.reserve(step.problem.layout.len(), n_parts)?;
         self.total.reset();
-        for part in &mut work.parts[..n_parts] {
-            self.total.push_sum(part.get_mut().unwrap_or_else(PoisonError::into_inner));
+        for part in &mut parts[..n_parts] {
+            self.total.push_sum(exclusive(part));
         }
-        Ok(work)
+        Ok(step)
     }
 }
 
@@ -252,4 +284,8 @@ impl<T: Scalar> Scratch<T> {
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn exclusive<T>(mutex: &mut Mutex<T>) -> &mut T {
+    mutex.get_mut().unwrap_or_else(PoisonError::into_inner)
 }

@@ -30,13 +30,13 @@ pub fn objective<T: Scalar>(
     }
     let n_seats = n_seats_worth(problem, n_rows, n_threads);
     let mut work = Work::new(problem, tier, params, n_seats, interrupted)?;
-    work.order = rows.map_or(Order::Sequential, Order::Listed);
+    *work.order() = rows.map_or(Order::Sequential, Order::Listed);
     with_team(n_seats, work, |team| {
         let mut gradient = BatchGradient::new(problem, tier)?;
         let value = gradient.of(0..n_rows, team)?;
         let mut grad = std::mem::take(gradient.last());
         let l1 = T::from_f64(problem.penalty.l1());
-        let coef = &team.job().params[..problem.layout.n_coef()];
+        let coef = &team.job().params()[..problem.layout.n_coef()];
         for (g, &w) in grad.iter_mut().zip(coef) {
             if w != T::ZERO {
                 *g += if w > T::ZERO { l1 } else { -l1 };

@@ -41,8 +41,10 @@ impl<T: Scalar> Kernel<T> for Scores<'_, T> {
         let stride = d.next_multiple_of(T::LANES);
         let z_stride = self.rows.len().next_multiple_of(T::LANES);
         let row = |r: usize| &self.values[r * d..][..d];
-        let outputs = self.coef.chunks_exact(stride.max(1)).zip(self.intercept);
-        for (c, ((w, &b), z)) in outputs.zip(self.scores.chunks_exact_mut(z_stride)).enumerate() {
+        // Not by chunks_exact, whose division would be a good part of a step over a single row.
+        for (c, &b) in self.intercept.iter().enumerate() {
+            let w = &self.coef[c * stride..][..stride];
+            let z = &mut self.scores[c * z_stride..][..z_stride];
             // The rows ahead are fetched once, along the first output.
             let mut ahead = if c == 0 { self.ahead } else { &[] }.iter();
             let mut tiles = self.rows.chunks_exact(DOTS);
@@ -89,8 +91,9 @@ impl<T: Scalar> Kernel<T> for Accumulate<'_, T> {
         let stride = d.next_multiple_of(T::LANES);
         let r_stride = self.rows.len().next_multiple_of(T::LANES);
         let row = |r: usize| &self.values[r * d..][..d];
-        let outputs = self.coef.chunks_exact_mut(stride.max(1)).zip(self.intercept);
-        for ((g, h), r) in outputs.zip(self.slopes.chunks_exact(r_stride)) {
+        for (c, h) in self.intercept.iter_mut().enumerate() {
+            let g = &mut self.coef[c * stride..][..stride];
+            let r = &self.slopes[c * r_stride..][..r_stride];
             let mut total = L::splat(T::ZERO);
             for r in r.chunks_exact(T::LANES) {
                 total = total.add(L::load(r));

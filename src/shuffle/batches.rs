@@ -86,6 +86,7 @@ impl BatchesConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Batches {
     config: BatchesConfig,
+    n_steps: usize,
 }
 
 impl Batches {
@@ -114,7 +115,9 @@ impl Batches {
                 "replacement needs shuffle=\"full\", got shuffle={name}"
             )));
         }
-        Ok(Self { config: BatchesConfig { batch_size: batch_size.min(n_rows), ..config } })
+        let batch_size = batch_size.min(n_rows);
+        let n_steps = if drop_last { n_rows / batch_size } else { n_rows.div_ceil(batch_size) };
+        Ok(Self { config: BatchesConfig { batch_size, ..config }, n_steps })
     }
 
     /// Rows of the data.
@@ -134,8 +137,7 @@ impl Batches {
 
     /// Steps of an epoch.
     pub fn n_steps(&self) -> usize {
-        let BatchesConfig { n_rows, batch_size, drop_last, .. } = self.config;
-        if drop_last { n_rows / batch_size } else { n_rows.div_ceil(batch_size) }
+        self.n_steps
     }
 
     /// The positions of a step in the order of its epoch; empty from [`Batches::n_steps`] on.

@@ -65,7 +65,7 @@ pub fn fit<T: Scalar>(
             start: Instant::now(),
         };
         let stop_reason = run.epochs(team, interrupted, after_epoch)?;
-        run.state.params = std::mem::take(&mut team.job().params);
+        run.state.params = std::mem::take(team.job().params());
         Ok(Fit { state: run.state, history: run.history, stop_reason })
     })
 }
@@ -91,16 +91,16 @@ impl<'a, T: Scalar> Run<'a, T> {
         for i in 0..self.config.n_epochs {
             let has_order = i > 0 && self.config.batches.shuffle() == Shuffle::Once;
             if !has_order {
-                let mut work = team.job();
-                let spent = std::mem::take(&mut work.order);
+                let work = team.job();
+                let spent = std::mem::take(work.order());
                 let epoch = self.state.epoch;
-                work.order = self.config.batches.order(epoch, spent, &mut workspace, interrupted)?;
+                *work.order() = self.config.batches.order(epoch, spent, &mut workspace, interrupted)?;
             }
             if let ControlFlow::Break(reason) = self.epoch(team)? {
                 return Ok(reason);
             }
             let progress = Progress {
-                params: &team.job().params,
+                params: team.job().params(),
                 epoch: self.state.epoch,
                 n_steps: self.state.optimizer.n_steps,
                 history: &self.history,
@@ -151,7 +151,7 @@ impl<'a, T: Scalar> Run<'a, T> {
     fn update(&mut self, loss: f64, team: &mut Team<'_, Work<'a, T>>) -> Result<Option<&'static str>> {
         let Config { tier, ref optimizer, .. } = *self.config;
         let Problem { penalty, layout, .. } = *self.problem;
-        let params = &mut team.job().params;
+        let params = team.job().params();
         self.last_finite.copy_from_slice(params);
         let wants_rates = penalty.l1() > 0.0;
         let rate =
@@ -194,7 +194,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             }
         }
         if record.path {
-            self.history.push_path(self.problem.layout(), &team.job().params);
+            self.history.push_path(self.problem.layout(), team.job().params());
         }
         Ok(())
     }
@@ -213,9 +213,9 @@ impl<'a, T: Scalar> Run<'a, T> {
     }
 
     fn record_full_loss(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<()> {
-        let order = std::mem::replace(&mut team.job().order, Order::Sequential);
+        let order = std::mem::replace(team.job().order(), Order::Sequential);
         let loss = self.gradient.value(0..self.problem.n_rows(), team)?;
-        team.job().order = order;
+        *team.job().order() = order;
         self.history.full_loss.push(loss);
         Ok(())
     }

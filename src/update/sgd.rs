@@ -50,16 +50,13 @@ impl Sgd {
         params: &mut [T],
         grad: &[T],
     ) -> Rate<'s, T> {
-        let learning_rate_t = T::from_f64(learning_rate);
+        let rate = T::from_f64(learning_rate);
+        let Some(velocity) = state.memory.first_mut() else {
+            tier.run(Plain { rate, params, grad });
+            return Rate::Same(rate);
+        };
         let momentum = T::from_f64(self.momentum);
-        match state.memory.first_mut() {
-            None => tier.run(Plain { learning_rate: learning_rate_t, params, grad }),
-            Some(velocity) => {
-                let learning_rate = learning_rate_t;
-                let nesterov = self.nesterov;
-                tier.run(Momentum { learning_rate, momentum, nesterov, velocity, params, grad });
-            }
-        }
+        tier.run(Momentum { rate, momentum, nesterov: self.nesterov, velocity, params, grad });
         Rate::Same(T::from_f64(learning_rate * self.gain(t)))
     }
 
@@ -73,7 +70,7 @@ impl Sgd {
 }
 
 struct Plain<'a, T> {
-    learning_rate: T,
+    rate: T,
     params: &'a mut [T],
     grad: &'a [T],
 }
@@ -84,13 +81,13 @@ impl<T: Scalar> Kernel<T> for Plain<'_, T> {
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self) {
         for (w, &g) in self.params.iter_mut().zip(self.grad) {
-            *w -= self.learning_rate * g;
+            *w -= self.rate * g;
         }
     }
 }
 
 struct Momentum<'a, T> {
-    learning_rate: T,
+    rate: T,
     momentum: T,
     nesterov: bool,
     velocity: &'a mut [T],
@@ -103,11 +100,11 @@ impl<T: Scalar> Kernel<T> for Momentum<'_, T> {
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self) {
-        let Self { learning_rate, momentum, nesterov, velocity, params, grad } = self;
+        let Self { rate, momentum, nesterov, velocity, params, grad } = self;
         for ((w, v), &g) in params.iter_mut().zip(velocity).zip(grad) {
             *v = momentum * *v + g;
             let direction = if nesterov { g + momentum * *v } else { *v };
-            *w -= learning_rate * direction;
+            *w -= rate * direction;
         }
     }
 }

@@ -80,6 +80,8 @@ impl Loss {
 /// same length, a multiple of the logical lanes; the weights of the padding are zero.
 #[derive(Debug)]
 pub(crate) struct TileOf<'a, T> {
+    /// Scores of a row, k.
+    pub n_outputs: usize,
     /// One row per output: scores on entry, weighted slopes on return.
     pub scores: &'a mut [T],
     /// One row per target.
@@ -107,12 +109,13 @@ impl<T: Scalar, F: Pointwise> Kernel<T> for EachOutput<'_, T, F> {
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self) -> T {
-        let TileOf { scores, targets, weights } = self.tile;
+        let TileOf { n_outputs, scores, targets, weights } = self.tile;
         let stride = weights.len();
         let mut total = L::splat(T::ZERO);
-        for (z, y) in scores.chunks_exact_mut(stride).zip(targets.chunks_exact(stride)) {
-            let lanes = z.chunks_exact_mut(T::LANES).zip(y.chunks_exact(T::LANES));
-            for ((z, y), s) in lanes.zip(weights.chunks_exact(T::LANES)) {
+        for c in 0..n_outputs {
+            let z = scores[c * stride..][..stride].chunks_exact_mut(T::LANES);
+            let y = targets[c * stride..][..stride].chunks_exact(T::LANES);
+            for ((z, y), s) in z.zip(y).zip(weights.chunks_exact(T::LANES)) {
                 total = one(self.loss, z, L::load(y), L::load(s), total);
             }
         }
@@ -131,7 +134,7 @@ impl<T: Scalar, F: Pointwise> Kernel<T> for OneVsRest<'_, T, F> {
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self) -> T {
-        let TileOf { scores, targets, weights } = self.tile;
+        let TileOf { scores, targets, weights, .. } = self.tile;
         let mut total = L::splat(T::ZERO);
         for (class, z) in scores.chunks_exact_mut(weights.len()).enumerate() {
             let class = L::splat(T::from_f64(class as f64));

@@ -20,13 +20,12 @@ impl<T: Scalar> Kernel<T> for Softmax<'_, T> {
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self) -> T {
-        let TileOf { scores, targets, weights } = self.tile;
+        let TileOf { n_outputs: n_classes, scores, targets, weights } = self.tile;
         let stride = weights.len();
         let mut total = L::splat(T::ZERO);
         for (i, (y, s)) in targets.chunks_exact(T::LANES).zip(weights.chunks_exact(T::LANES)).enumerate() {
             let (y, s) = (L::load(y), L::load(s));
             let at = |c: usize| c * stride + i * T::LANES..c * stride + (i + 1) * T::LANES;
-            let n_classes = scores.len() / stride;
 
             let mut largest = L::load(&scores[at(0)]);
             let mut of_target = largest;

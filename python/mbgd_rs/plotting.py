@@ -1,0 +1,65 @@
+"""Pictures of runs; every function draws on Axes and returns them. Needs the extra `mbgd_rs[plot]`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from .training import FitResult
+
+__all__ = ["loss_curves"]
+
+
+def loss_curves(
+    results: Mapping[str, FitResult], *, x: Literal["step", "seconds"] = "step", ax: Axes | None = None
+) -> Axes:
+    """Draw how the loss falls, of several runs in one picture.
+
+    Where a run recorded both, its batch losses are drawn faintly behind the loss over all rows: the saw and
+    what it hides.
+
+    Parameters
+    ----------
+    results : mapping of str to FitResult
+        Runs by the label they get, recorded with ``record="step"`` or ``record=("step", "full_loss")``.
+    x : {"step", "seconds"}, default="step"
+        What is to the right: updates made, or seconds of training. Both are drawn on a logarithmic axis.
+    ax : matplotlib Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> import numpy as np, mbgd_rs as mb
+    >>> X = np.linspace(-1, 1, 50)[:, None]
+    >>> runs = {f"b = {b}": mb.fit(X, X[:, 0], batch_size=b, record="step") for b in (1, 50)}
+    >>> mb.plotting.loss_curves(runs).get_xlabel()
+    'step'
+    """
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        _, ax = plt.subplots(layout="constrained")
+    for label, result in results.items():
+        history = result.history
+        if not len(history.step_loss):
+            raise ValueError(f'results must be recorded with record="step", but {label!r} has no step_loss')
+        at = history.elapsed if x == "seconds" else np.arange(1, len(history.step_loss) + 1)
+        if len(history.full_loss) == len(at):
+            (line,) = ax.plot(at, history.full_loss, label=label, linewidth=1.8, zorder=3)
+            ax.plot(at, history.step_loss, color=line.get_color(), linewidth=0.5, alpha=0.2, zorder=1)
+        else:
+            ax.plot(at, history.step_loss, label=label, linewidth=1.2)
+    ax.set(xlabel="seconds of training" if x == "seconds" else "step", ylabel="loss", xscale="log", yscale="log")
+    ax.legend()
+    return ax
