@@ -2,11 +2,14 @@
 
 pub mod data;
 pub mod error;
+pub mod gather;
 pub mod gradient;
 pub mod kernel;
 pub mod parallel;
 mod pool;
 pub mod predict;
+#[cfg(feature = "python")]
+mod python;
 pub mod scalar;
 pub mod shuffle;
 pub mod train;

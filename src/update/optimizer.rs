@@ -46,6 +46,13 @@ pub enum Rate<'a, T> {
     Each(&'a [T]),
 }
 
+impl<T> State<T> {
+    /// The state of an optimizer that has made `n_steps` and remembers these vectors.
+    pub fn new(n_steps: u64, memory: Vec<Vec<T>>) -> Self {
+        Self { n_steps, memory, rates: Vec::new() }
+    }
+}
+
 impl Optimizer {
     /// A state for `n_params` parameters that has made no step.
     pub fn init<T: Scalar>(&self, n_params: usize) -> Result<State<T>> {
@@ -54,7 +61,7 @@ impl Optimizer {
             Rule::Adam(_) => Adam::N_VECTORS,
         };
         let memory = (0..n_vectors).map(|_| try_filled("optimizer state", n_params, T::ZERO));
-        Ok(State { n_steps: 0, memory: memory.collect::<Result<_>>()?, rates: Vec::new() })
+        Ok(State::new(0, memory.collect::<Result<_>>()?))
     }
 
     /// Moves `params` against `grad`, in place. With `wants_rates` the returned rate is valid, else it may

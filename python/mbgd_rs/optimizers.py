@@ -1,0 +1,173 @@
+"""Optimizers: how a gradient moves the parameters. Names and semantics are PyTorch's.
+
+Given to :func:`mbgd_rs.fit`, or used on arrays of your own::
+
+    optimizer = mb.optimizers.Adam(learning_rate=1e-3)
+    state = optimizer.init(params)
+    optimizer.step(state, params, grad)  # in place
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _core
+from .schedules import Schedule
+
+__all__ = ["SGD", "Adam", "Optimizer", "State"]
+
+
+@dataclass
+class State:
+    """What an optimizer remembers between steps. Can be pickled and copied.
+
+    Attributes
+    ----------
+    n_steps : int
+        Steps made.
+    memory : list of list of ndarray
+        For each array of parameters, in the order of :func:`leaves`, the flat vectors remembered for it.
+    """
+
+    n_steps: int = 0
+    memory: list[list[NDArray[Any]]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """What all optimizers have in common: parameters and gradients are an array, or lists, tuples and dicts of
+    arrays, of float32 or float64 and any shape."""
+
+    def __post_init__(self) -> None:
+        _core.check(self)
+
+    def init(self, params: Any) -> State:
+        """A state that has made no step.
+
+        Parameters
+        ----------
+        params : ndarray, or list, tuple or dict of them
+            The parameters to be moved.
+
+        Returns
+        -------
+        State
+        """
+        n_vectors = _core.init_optimizer(self)
+        return State(0, [[np.zeros(w.size, w.dtype) for _ in range(n_vectors)] for w in leaves(params)])
+
+    def step(self, state: State, params: Any, grad: Any) -> None:
+        """Move `params` against `grad`, in place.
+
+        Parameters
+        ----------
+        state : State
+            From :meth:`init`; changed in place.
+        params : ndarray, or list, tuple or dict of them
+            Writeable arrays; changed in place, whatever their memory layout.
+        grad : of the same structure
+            Gradients, converted to the type of the parameters.
+
+        Raises
+        ------
+        ValueError
+            If shapes or structures do not fit together, or an array cannot be written to.
+        TypeError
+            If an array is not of float32 or float64.
+        """
+        arrays, grads = list(leaves(params)), list(leaves(grad, "grad"))
+        if [w.shape for w in arrays] != [g.shape for g in grads]:
+            raise ValueError(
+                f"grad must have the shapes of params, {[w.shape for w in arrays]}, got {[g.shape for g in grads]}"
+            )
+        if [w.size for w in arrays] != [len(m[0]) if m else w.size for w, m in zip(arrays, state.memory, strict=True)]:
+            raise ValueError("state must be that of params: make one with init(params)")
+        for w, g, memory in zip(arrays, grads, state.memory, strict=True):
+            if not w.flags.writeable:
+                raise ValueError("params must be writeable, got a read-only array")
+            inner = np.require(w, requirements=["C", "A", "W"])
+            _core.step_optimizer(self, state.n_steps, memory, inner, np.require(g, w.dtype, ["C", "A"]))
+            if inner is not w:
+                w[...] = inner
+        state.n_steps += 1
+
+
+@dataclass(frozen=True)
+class SGD(Optimizer):
+    """Gradient descent: ``w -= learning_rate * g``, with momentum if wanted.
+
+    With momentum ``v = momentum * v + g`` and ``w -= learning_rate * v``, the first v being g; with Nesterov's
+    variant ``w -= learning_rate * (g + momentum * v)`` (Sutskever et al. 2013). The name is "sgd".
+
+    Parameters
+    ----------
+    learning_rate : float or schedule, default=0.01
+        Finite and > 0.
+    momentum : float, default=0.0
+        In [0, 1).
+    nesterov : bool, default=False
+        Needs momentum > 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> w, optimizer = np.array([1.0, 2.0]), SGD(learning_rate=0.5)
+    >>> optimizer.step(optimizer.init(w), w, np.array([1.0, 0.0]))
+    >>> w
+    array([0.5, 2. ])
+    """
+
+    learning_rate: float | Schedule = 0.01
+    momentum: float = 0.0
+    nesterov: bool = False
+
+
+@dataclass(frozen=True)
+class Adam(Optimizer):
+    """Adam: steps scaled by running means of the gradient and of its square (Kingma and Ba 2015).
+
+    ``m = b1 m + (1 - b1) g``, ``v = b2 v + (1 - b2) g**2``,
+    ``w -= learning_rate * (m / (1 - b1**t)) / (sqrt(v / (1 - b2**t)) + eps)`` with t from 1. The name is "adam".
+
+    Parameters
+    ----------
+    learning_rate : float or schedule, default=1e-3
+        Finite and > 0.
+    betas : (float, float), default=(0.9, 0.999)
+        Both in [0, 1).
+    eps : float, default=1e-8
+        Finite and > 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> w, optimizer = {"a": np.zeros(2), "b": np.zeros(1)}, Adam(learning_rate=0.1)
+    >>> optimizer.step(optimizer.init(w), w, {"a": np.array([3.0, -4.0]), "b": np.array([0.0])})
+    >>> w["a"].round(6)
+    array([-0.1,  0.1])
+    """
+
+    learning_rate: float | Schedule = 1e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+
+
+def leaves(tree: Any, name: str = "params") -> Iterator[NDArray[Any]]:
+    """The arrays of a list, tuple or dict of arrays, depth first."""
+    if isinstance(tree, np.ndarray):
+        if tree.dtype.type not in (np.float32, np.float64) or not tree.dtype.isnative:
+            raise TypeError(f"{name} must be of native float32 or float64, got {tree.dtype.str}")
+        yield tree
+    elif isinstance(tree, dict):
+        for branch in tree.values():
+            yield from leaves(branch, name)
+    elif isinstance(tree, list | tuple):
+        for branch in tree:
+            yield from leaves(branch, name)
+    else:
+        raise TypeError(f"{name} must be arrays, or lists, tuples or dicts of arrays, got {type(tree).__name__}")

@@ -1,0 +1,334 @@
+//! Training, the gradient on its own, and prediction.
+
+use std::ops::ControlFlow;
+
+use numpy::{Element, PyArray1, PyArrayDyn, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
+use numpy::{PyUntypedArrayMethods, ToPyArray};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::array::entries;
+use super::choice;
+use super::error::{detached, to_python};
+use super::signal::Signals;
+use crate::data::{Dense, Rows, TargetKind, Targets, Weights};
+use crate::gradient::{Layout, Loss, Problem, objective};
+use crate::kernel::Tier;
+use crate::predict::{Link, predict as predictions};
+use crate::scalar::Scalar;
+use crate::train::{self, Config, Fit, History, Progress, Record, State};
+use crate::update;
+
+/// What is to be minimised, as arrays and the package's objects.
+#[derive(FromPyObject)]
+pub(super) struct Objective<'py> {
+    #[pyo3(attribute("X"))]
+    x: Bound<'py, PyAny>,
+    y: Bound<'py, PyAny>,
+    sample_weight: Option<Bound<'py, PyAny>>,
+    /// 0: real targets, 1: two classes, more: so many classes.
+    n_classes: usize,
+    loss: String,
+    penalty: Bound<'py, PyAny>,
+    fit_intercept: bool,
+}
+
+/// How it is to be minimised.
+#[derive(FromPyObject)]
+pub(super) struct Training<'py> {
+    optimizer: Bound<'py, PyAny>,
+    batches: PyRef<'py, super::batches::Batches>,
+    epochs: u64,
+    clip_norm: Option<f64>,
+    record: (bool, bool, bool),
+    n_threads: usize,
+    /// Coefficients and intercepts to begin with, one after the other in C order.
+    init: Option<Bound<'py, PyAny>>,
+    /// The state of another run.
+    state: Option<Bound<'py, PyDict>>,
+    callback: Option<Bound<'py, PyAny>>,
+}
+
+/// Calls a function generic over the type of the data with that of an array.
+macro_rules! by_dtype {
+    ($x:expr, $function:ident ( $($argument:expr),* )) => {
+        if $x.cast::<PyArrayDyn<f32>>().is_ok() {
+            $function::<f32>($($argument),*)
+        } else if $x.cast::<PyArrayDyn<f64>>().is_ok() {
+            $function::<f64>($($argument),*)
+        } else {
+            Err(PyTypeError::new_err("X must be an array of float32 or float64"))
+        }
+    };
+}
+
+/// Trains. Returns a dict with the state, the history and the reason of the end.
+#[pyfunction]
+pub(super) fn fit<'py>(
+    py: Python<'py>,
+    objective: Objective<'py>,
+    training: Training<'py>,
+) -> PyResult<Bound<'py, PyDict>> {
+    by_dtype!(objective.x, fit_typed(py, &objective, &training))
+}
+
+/// The objective on `rows`, or all, and its gradient, flat.
+#[pyfunction]
+#[pyo3(name = "gradient")]
+pub(super) fn gradient<'py>(
+    py: Python<'py>,
+    objective: Objective<'py>,
+    params: Bound<'py, PyAny>,
+    rows: Option<Vec<usize>>,
+    n_threads: usize,
+) -> PyResult<(f64, Bound<'py, PyAny>)> {
+    by_dtype!(objective.x, gradient_typed(py, &objective, &params, rows, n_threads))
+}
+
+/// Scores ("identity") or probabilities ("logistic", "softmax") of all rows, shape (n, k).
+#[pyfunction]
+pub(super) fn predict<'py>(
+    py: Python<'py>,
+    x: Bound<'py, PyAny>,
+    params: Bound<'py, PyAny>,
+    n_outputs: usize,
+    link: &str,
+    n_threads: usize,
+) -> PyResult<Bound<'py, PyAny>> {
+    by_dtype!(x, predict_typed(py, &x, &params, n_outputs, link, n_threads))
+}
+
+fn fit_typed<'py, T: Scalar + Element>(
+    py: Python<'py>,
+    objective: &Objective<'py>,
+    training: &Training<'py>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let arrays = Arrays::<T>::of(objective)?;
+    let (problem, tier) = arrays.problem(py, objective)?;
+    let (steps, full_loss, path) = training.record;
+    let config = Config {
+        batches: training.batches.batches,
+        optimizer: choice::optimizer(&training.optimizer)?,
+        clip: choice::clip(training.clip_norm)?,
+        n_epochs: training.epochs,
+        record: Record { steps, full_loss, path },
+        n_threads: training.n_threads,
+        tier,
+    };
+    let state = start(problem.layout(), &config, training)?;
+    let signals = Signals::new();
+    let callback = training.callback.as_ref().map(|callback| callback.clone().unbind());
+    let layout = problem.layout();
+    let mut after_epoch = |progress: Progress<'_, T>| match &callback {
+        None => ControlFlow::Continue(()),
+        Some(callback) => match Python::attach(|py| call(py, callback, layout, &progress)) {
+            Ok(false) => ControlFlow::Continue(()),
+            Ok(true) => ControlFlow::Break(()),
+            Err(error) => {
+                signals.keep(error);
+                ControlFlow::Break(())
+            }
+        },
+    };
+    let interrupted = || signals.interrupted();
+    let fitted = detached(py, || train::fit(&problem, &config, state, &interrupted, &mut after_epoch));
+    let fit = signals.or(fitted)?;
+    to_dict(py, layout, &fit)
+}
+
+fn gradient_typed<'py, T: Scalar + Element>(
+    py: Python<'py>,
+    given: &Objective<'py>,
+    params: &Bound<'py, PyAny>,
+    rows: Option<Vec<usize>>,
+    n_threads: usize,
+) -> PyResult<(f64, Bound<'py, PyAny>)> {
+    let arrays = Arrays::<T>::of(given)?;
+    let (problem, tier) = arrays.problem(py, given)?;
+    let layout = problem.layout();
+    let params = packed(layout, "params", params)?;
+    let signals = Signals::new();
+    let interrupted = || signals.interrupted();
+    let work = || objective(&problem, params, rows, tier, n_threads, &interrupted);
+    let computed = detached(py, work);
+    let (value, gradient) = signals.or(computed)?;
+    Ok((value, flat::<T>(layout, &gradient).to_pyarray(py).into_any()))
+}
+
+fn predict_typed<'py, T: Scalar + Element>(
+    py: Python<'py>,
+    x: &Bound<'py, PyAny>,
+    params: &Bound<'py, PyAny>,
+    n_outputs: usize,
+    link: &str,
+    n_threads: usize,
+) -> PyResult<Bound<'py, PyAny>> {
+    let x: PyReadonlyArray2<'_, T> = x.extract()?;
+    let tier = Tier::current().map_err(to_python)?;
+    let (n_rows, n_columns) = (x.shape()[0], x.shape()[1]);
+    let layout = Layout::new::<T>(n_columns, n_outputs).map_err(to_python)?;
+    let params: Vec<T> = packed(layout, "params", params)?;
+    let link = match link {
+        "logistic" => Link::Logistic,
+        "softmax" => Link::Softmax,
+        _ => Link::Identity,
+    };
+    let values = entries("X", &x)?;
+    let out = detached(py, || {
+        let rows = Rows::Dense(Dense::new(tier, values, n_rows, n_columns)?);
+        predictions(rows, layout, &params, link, tier, n_threads)
+    })?;
+    Ok(PyArray1::from_vec(py, out)
+        .reshape([n_rows, if link == Link::Logistic { 2 } else { n_outputs }])?
+        .into_any())
+}
+
+/// The arrays of an objective, borrowed from NumPy.
+struct Arrays<'py, T: Scalar + Element> {
+    x: PyReadonlyArray2<'py, T>,
+    y: PyReadonlyArray2<'py, T>,
+    sample_weight: Option<PyReadonlyArray1<'py, T>>,
+}
+
+impl<'py, T: Scalar + Element> Arrays<'py, T> {
+    fn of(objective: &Objective<'py>) -> PyResult<Self> {
+        let sample_weight = objective.sample_weight.as_ref();
+        Ok(Self {
+            x: objective.x.extract()?,
+            y: objective.y.extract()?,
+            sample_weight: sample_weight.map(|s| s.extract().map_err(PyErr::from)).transpose()?,
+        })
+    }
+
+    fn problem(&self, py: Python<'_>, objective: &Objective<'_>) -> PyResult<(Problem<'_, T>, Tier)> {
+        let (x, y) = (entries("X", &self.x)?, entries("y", &self.y)?);
+        let weights = self.sample_weight.as_ref().map(|s| entries("sample_weight", s)).transpose()?;
+        let (n_rows, n_columns, per_row) = (self.x.shape()[0], self.x.shape()[1], self.y.shape()[1]);
+        let kind = match objective.n_classes {
+            0 => TargetKind::Real,
+            1 | 2 => TargetKind::Binary,
+            n_classes => TargetKind::Class { n_classes },
+        };
+        let loss = Loss::from_name(&objective.loss).map_err(to_python)?;
+        let penalty = choice::penalty(&objective.penalty)?;
+        let tier = Tier::current().map_err(to_python)?;
+        let fit_intercept = objective.fit_intercept;
+        let problem = detached(py, || {
+            let rows = Rows::Dense(Dense::new(tier, x, n_rows, n_columns)?);
+            let targets = Targets::new(y, n_rows, per_row, kind)?;
+            let weights = weights.map_or(Ok(Weights::equal()), |s| Weights::new(s, n_rows))?;
+            Problem::new(rows, targets, weights, loss, penalty, fit_intercept)
+        })?;
+        Ok((problem, tier))
+    }
+}
+
+/// Where a run begins: at the end of another, at given parameters, or at zero.
+fn start<T: Scalar + Element>(
+    layout: Layout,
+    config: &Config,
+    training: &Training<'_>,
+) -> PyResult<State<T>> {
+    let Some(saved) = &training.state else {
+        let params = match &training.init {
+            Some(init) => packed(layout, "init", init)?,
+            None => vec![T::ZERO; layout.len()],
+        };
+        let optimizer = config.optimizer.init(layout.len()).map_err(to_python)?;
+        return Ok(State::new(params, optimizer));
+    };
+    let entry = |name| saved.as_any().get_item(name);
+    let memory: Vec<Bound<'_, PyAny>> = entry("memory")?.extract()?;
+    let memory = memory.iter().map(|vector| packed(layout, "resume", vector)).collect::<PyResult<_>>()?;
+    let optimizer = update::State::new(entry("n_steps")?.extract()?, memory);
+    Ok(State {
+        params: packed(layout, "resume", &entry("params")?)?,
+        optimizer,
+        epoch: entry("epoch")?.extract()?,
+        step: entry("step")?.extract()?,
+        n_seen: entry("n_seen")?.extract()?,
+        loss_sum: entry("loss_sum")?.extract()?,
+    })
+}
+
+/// Coefficients (k, d) and intercepts (k), one after the other, in the core's layout.
+fn packed<T: Scalar + Element>(
+    layout: Layout,
+    name: &'static str,
+    flat: &Bound<'_, PyAny>,
+) -> PyResult<Vec<T>> {
+    let flat: PyReadonlyArray1<'_, T> = flat.extract()?;
+    let flat = entries(name, &flat)?;
+    let n_coef = flat.len().saturating_sub(layout.n_outputs());
+    layout.pack(name, &flat[..n_coef], &flat[n_coef..]).map_err(to_python)
+}
+
+fn flat<T: Scalar>(layout: Layout, params: &[T]) -> Vec<T> {
+    let (mut coef, intercept) = layout.unpack(params);
+    coef.extend(intercept);
+    coef
+}
+
+fn call<T: Scalar + Element>(
+    py: Python<'_>,
+    callback: &Py<PyAny>,
+    layout: Layout,
+    progress: &Progress<'_, T>,
+) -> PyResult<bool> {
+    let Progress { params, epoch, n_steps, history } = progress;
+    let params = flat(layout, params).to_pyarray(py);
+    let (loss, elapsed) = (history.epoch_loss.last(), history.epoch_elapsed.last());
+    callback.call1(py, (*epoch, *n_steps, loss.copied(), elapsed.copied(), params))?.is_truthy(py)
+}
+
+fn to_dict<'py, T: Scalar + Element>(
+    py: Python<'py>,
+    layout: Layout,
+    fit: &Fit<T>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let state = PyDict::new(py);
+    state.set_item("params", flat(layout, &fit.state.params).to_pyarray(py))?;
+    let memory = fit.state.optimizer.memory.iter().map(|vector| flat(layout, vector).to_pyarray(py));
+    state.set_item("memory", memory.collect::<Vec<_>>())?;
+    state.set_item("n_steps", fit.state.optimizer.n_steps)?;
+    state.set_item("epoch", fit.state.epoch)?;
+    state.set_item("step", fit.state.step)?;
+    state.set_item("n_seen", fit.state.n_seen)?;
+    state.set_item("loss_sum", fit.state.loss_sum)?;
+
+    let history = PyDict::new(py);
+    let History {
+        epoch_loss,
+        epoch_elapsed,
+        step_loss,
+        learning_rate,
+        gradient_norm,
+        elapsed,
+        full_loss,
+        path,
+    } = &fit.history;
+    let vectors = [
+        ("epoch_loss", epoch_loss),
+        ("epoch_elapsed", epoch_elapsed),
+        ("step_loss", step_loss),
+        ("learning_rate", learning_rate),
+        ("gradient_norm", gradient_norm),
+        ("elapsed", elapsed),
+        ("full_loss", full_loss),
+    ];
+    for (name, vector) in vectors {
+        history.set_item(name, vector.to_pyarray(py))?;
+    }
+    let width = layout.n_outputs() * (layout.n_columns() + 1);
+    history.set_item("path", path.to_pyarray(py).reshape([path.len() / width, width])?)?;
+
+    let run = PyDict::new(py);
+    run.set_item("state", state)?;
+    run.set_item("history", history)?;
+    run.set_item("stop_reason", (fit.stop_reason.name(), fit.stop_reason.to_string()))?;
+    if let train::StopReason::Diverged { epoch, step, .. } = fit.stop_reason {
+        run.set_item("diverged_at", (epoch, step))?;
+    }
+    Ok(run)
+}

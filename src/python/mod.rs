@@ -1,0 +1,49 @@
+//! The border to Python: thin functions that take NumPy arrays and the package's dataclasses, release the
+//! interpreter, call the core and give arrays back. What users see is built on them in `python/mbgd_rs`.
+
+mod array;
+mod batches;
+mod choice;
+mod error;
+mod fit;
+mod optimizer;
+mod signal;
+
+use pyo3::prelude::*;
+
+use crate::kernel::Tier;
+
+/// Name of the SIMD tier in use.
+#[pyfunction]
+fn simd_tier() -> PyResult<&'static str> {
+    Ok(Tier::current().map_err(error::to_python)?.name())
+}
+
+/// Names of all SIMD tiers of this processor, the fastest last.
+#[pyfunction]
+fn simd_tiers() -> Vec<&'static str> {
+    Tier::available().into_iter().map(Tier::name).collect()
+}
+
+/// Threads this process may use, by its affinity and its control group.
+#[pyfunction]
+fn available_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |n| n.get())
+}
+
+#[pymodule]
+mod _core {
+    #[pymodule_export]
+    use super::batches::{Batches, gather};
+    #[pymodule_export]
+    use super::choice::{check, learning_rate_at};
+    #[pymodule_export]
+    use super::fit::{fit, gradient, predict};
+    #[pymodule_export]
+    use super::optimizer::{init_optimizer, step_optimizer};
+    #[pymodule_export]
+    use super::{available_threads, simd_tier, simd_tiers};
+    #[pymodule_export]
+    #[expect(non_upper_case_globals, reason = "Python's name")]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+}

@@ -1,0 +1,69 @@
+//! Optimizers on arrays of the user's own.
+
+use numpy::{Element, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn, PyReadwriteArrayDyn};
+use numpy::{PyReadwriteArray1, PyUntypedArrayMethods};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+
+use super::array::entries;
+use super::choice;
+use super::error::to_python;
+use crate::kernel::Tier;
+use crate::scalar::Scalar;
+use crate::update;
+
+/// How many vectors the optimizer remembers.
+#[pyfunction]
+pub(super) fn init_optimizer(optimizer: &Bound<'_, PyAny>) -> PyResult<usize> {
+    let state = choice::optimizer(optimizer)?.init::<f64>(0).map_err(to_python)?;
+    Ok(state.memory.len())
+}
+
+/// Moves `params` against `grad` in place; `memory` are the vectors remembered, changed in place too.
+#[pyfunction]
+pub(super) fn step_optimizer(
+    optimizer: &Bound<'_, PyAny>,
+    n_steps: u64,
+    memory: Vec<Bound<'_, PyAny>>,
+    params: &Bound<'_, PyAny>,
+    grad: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    if params.cast::<PyArrayDyn<f32>>().is_ok() {
+        step::<f32>(optimizer, n_steps, memory, params, grad)
+    } else if params.cast::<PyArrayDyn<f64>>().is_ok() {
+        step::<f64>(optimizer, n_steps, memory, params, grad)
+    } else {
+        Err(PyTypeError::new_err("params must be an array of float32 or float64"))
+    }
+}
+
+fn step<T: Scalar + Element>(
+    optimizer: &Bound<'_, PyAny>,
+    n_steps: u64,
+    memory: Vec<Bound<'_, PyAny>>,
+    params: &Bound<'_, PyAny>,
+    grad: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    let tier = Tier::current().map_err(to_python)?;
+    let rule = choice::optimizer(optimizer)?;
+    let refused = |_| PyValueError::new_err("params must be writeable, aligned and in C order");
+    let params = params.cast::<PyArrayDyn<T>>()?;
+    let mut params: PyReadwriteArrayDyn<'_, T> = params.try_readwrite().map_err(|error| {
+        PyValueError::new_err(format!("params must be writeable and nobody else's: {error}"))
+    })?;
+    if !params.is_c_contiguous() {
+        return Err(PyValueError::new_err("params must be in C order"));
+    }
+    let grad: PyReadonlyArrayDyn<'_, T> = grad.extract()?;
+    let mut vectors: Vec<PyReadwriteArray1<'_, T>> =
+        memory.iter().map(|vector| vector.extract().map_err(PyErr::from)).collect::<PyResult<_>>()?;
+    // The core owns its memory; moving it in and out costs a copy each, small beside the step itself.
+    let owned = vectors.iter().map(|vector| Ok(vector.as_slice()?.to_vec())).collect::<PyResult<Vec<_>>>()?;
+    let mut state = update::State::new(n_steps, owned);
+    let params = params.as_slice_mut().map_err(refused)?;
+    rule.step(tier, &mut state, params, entries("grad", &grad)?, false).map_err(to_python)?;
+    for (vector, new) in vectors.iter_mut().zip(&state.memory) {
+        vector.as_slice_mut()?.copy_from_slice(new);
+    }
+    Ok(())
+}
