@@ -8,11 +8,10 @@ epochs alone, as the history of the run has it.
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import mbgd_rs as mb
 import numpy as np
 import pytest
 from conftest import classification
-
-import mbgd_rs as mb
 from mbgd_rs import reference
 
 SHAPES = [(20_000, 30), (200_000, 100), (1_000_000, 28), (100_000, 784)]
