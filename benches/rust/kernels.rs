@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use mbgd_rs::kernel::{Kernel, Lanes, Tier};
+use mbgd_rs::kernel::{Kernel, Lanes, Tier, math};
 use mbgd_rs::scalar::Scalar;
 
 /// Elements of each array: few enough for the first-level cache.
@@ -28,6 +28,28 @@ impl<T: Scalar> Kernel<T> for Dot<'_, T> {
     }
 }
 
+/// A kernel that writes a function of each item of the first slice to the second.
+macro_rules! elementwise {
+    ($name:ident, $x:ident => $y:expr) => {
+        struct $name<'a, T>(&'a [T], &'a mut [T]);
+
+        impl<T: Scalar> Kernel<T> for $name<'_, T> {
+            type Output = ();
+            #[inline(always)]
+            fn run<L: Lanes<Elem = T>>(self) {
+                for (x, y) in self.0.chunks_exact(T::LANES).zip(self.1.chunks_exact_mut(T::LANES)) {
+                    let $x = L::load(x);
+                    $y.store(y);
+                }
+            }
+        }
+    };
+}
+
+elementwise!(Exp, x => math::exp(x));
+elementwise!(Ln, x => math::ln(x));
+elementwise!(LogLoss, x => math::softplus(x).add(math::sigmoid(x)));
+
 fn bench_type<T: Scalar>(c: &mut Criterion) {
     let x: Vec<T> = (0..N).map(|i| T::from_f64(20.0 * i as f64 / N as f64 - 10.0)).collect();
     let mut group = c.benchmark_group(T::NAME);
@@ -35,6 +57,16 @@ fn bench_type<T: Scalar>(c: &mut Criterion) {
     for tier in Tier::available() {
         group.bench_function(format!("dot/{}", tier.name()), |b| {
             b.iter(|| tier.run(Dot(black_box(&x), black_box(&x))));
+        });
+        let mut y = x.clone();
+        group.bench_function(format!("exp/{}", tier.name()), |b| {
+            b.iter(|| tier.run(Exp(black_box(&x), black_box(&mut y))));
+        });
+        group.bench_function(format!("ln/{}", tier.name()), |b| {
+            b.iter(|| tier.run(Ln(black_box(&x), black_box(&mut y))));
+        });
+        group.bench_function(format!("softplus+sigmoid/{}", tier.name()), |b| {
+            b.iter(|| tier.run(LogLoss(black_box(&x), black_box(&mut y))));
         });
     }
 }

@@ -35,7 +35,9 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod coefficients;
 mod lanes;
+pub mod math;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod prefetch;
