@@ -2,7 +2,7 @@
 //! argument's and the value's bit patterns.
 
 #[rustfmt::skip]
-pub const EXP: &[(u64, u64)] = &[
+pub(super) const EXP: &[(u64, u64)] = &[
     (0xc0812c529aade10f, 0x0e622323fbbb7a2b), (0x407e7c3091181c24, 0x6be9d7661507e131),
     (0x4076e101cb8333f8, 0x60f15a974f6f66cf), (0xc0775f37a851ed66, 0x1e36ab254cd77b3f),
     (0xc0384a635f6a7e60, 0x3dbf0a7df76b863f), (0xc056c805b3d5cc80, 0x37b72a64e3decafc),
@@ -33,7 +33,7 @@ pub const EXP: &[(u64, u64)] = &[
 ];
 
 #[rustfmt::skip]
-pub const LN: &[(u64, u64)] = &[
+pub(super) const LN: &[(u64, u64)] = &[
     (0x3feb188be1ea24c5, 0xbfc54b16eef20022), (0x786fda52d8a064e0, 0x408394cdb43f2eae),
     (0x3259695e815a47c6, 0xc062d4974b04e155), (0x6d388a2496c8da1a, 0x407f644298c96ff9),
     (0x3d7813de08d6af58, 0xc03b51339b833243), (0x5f3290e63e2434e4, 0x4075ab8eae540373),
@@ -64,7 +64,7 @@ pub const LN: &[(u64, u64)] = &[
 ];
 
 #[rustfmt::skip]
-pub const SOFTPLUS: &[(u64, u64)] = &[
+pub(super) const SOFTPLUS: &[(u64, u64)] = &[
     (0xc0764e8becc2e796, 0x1fc1046814e0f0d5), (0xc07ca22cc2d93593, 0x16a08f2d669529df),
     (0xc07d299339fd7f01, 0x15dca7cd0f01d1e0), (0xc073a9a0c60aa07e, 0x2391749e8ef21fa4),
     (0xc06eee2fc732d5f4, 0x29a02a0a0a6cc3c3), (0xc0700299d0fccd86, 0x28d5a38f12d7da60),
@@ -94,7 +94,7 @@ pub const SOFTPLUS: &[(u64, u64)] = &[
 ];
 
 #[rustfmt::skip]
-pub const SIGMOID: &[(u64, u64)] = &[
+pub(super) const SIGMOID: &[(u64, u64)] = &[
     (0xc0764e8becc2e796, 0x1fc1046814e0f0d5), (0xc07ca22cc2d93593, 0x16a08f2d669529df),
     (0xc07d299339fd7f01, 0x15dca7cd0f01d1e0), (0xc073a9a0c60aa07e, 0x2391749e8ef21fa4),
     (0xc06eee2fc732d5f4, 0x29a02a0a0a6cc3c3), (0xc0700299d0fccd86, 0x28d5a38f12d7da60),
