@@ -164,7 +164,7 @@ def leaves(tree: Any, name: str = "params") -> Iterator[NDArray[Any]]:
             raise TypeError(f"{name} must be of native float32 or float64, got {tree.dtype.str}")
         yield tree
     elif isinstance(tree, dict):
-        for branch in tree.values():
+        for branch in (tree[key] for key in sorted(tree, key=str)):
             yield from leaves(branch, name)
     elif isinstance(tree, list | tuple):
         for branch in tree:

@@ -1,0 +1,56 @@
+"""What may be given by name as well as by object."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from . import losses, optimizers, penalties
+
+__all__ = ["Loss", "Penalty", "resolve_loss", "resolve_optimizer", "resolve_penalty"]
+
+Loss = losses.SquaredError | losses.LogLoss | losses.Hinge
+Penalty = penalties.L1 | penalties.L2 | penalties.ElasticNet
+
+LOSSES: dict[str, type[Loss]] = {
+    "squared_error": losses.SquaredError,
+    "log_loss": losses.LogLoss,
+    "hinge": losses.Hinge,
+}
+PENALTIES: dict[str, type[Penalty]] = {
+    "l2": penalties.L2,
+    "l1": penalties.L1,
+    "elasticnet": penalties.ElasticNet,
+}
+OPTIMIZERS: dict[str, type[optimizers.Optimizer]] = {"sgd": optimizers.SGD, "adam": optimizers.Adam}
+
+T = TypeVar("T")
+
+
+def resolve(argument: str, choice: Any, known: dict[str, type[T]]) -> T:
+    """The object for a name, or the object itself."""
+    if isinstance(choice, str):
+        if choice not in known:
+            raise ValueError(f"{argument} must be one of {', '.join(map(repr, known))}, got {choice!r}")
+        return known[choice]()
+    if not isinstance(choice, tuple(known.values())):
+        names = ", ".join(map(repr, known))
+        kinds = ", ".join(kind.__name__ for kind in known.values())
+        hint = ", an instance" if isinstance(choice, type) else ""
+        raise TypeError(f"{argument} must be one of {names} or {kinds}{hint}, got {choice!r}")
+    return choice
+
+
+def resolve_loss(loss: str | Loss) -> tuple[str, Loss]:
+    """A loss and its name."""
+    resolved = resolve("loss", loss, LOSSES)
+    return next(name for name, kind in LOSSES.items() if isinstance(resolved, kind)), resolved
+
+
+def resolve_penalty(penalty: str | Penalty | None) -> Penalty | None:
+    """A penalty, or None."""
+    return None if penalty is None else resolve("penalty", penalty, PENALTIES)
+
+
+def resolve_optimizer(optimizer: str | optimizers.Optimizer) -> optimizers.Optimizer:
+    """An optimizer."""
+    return resolve("optimizer", optimizer, OPTIMIZERS)

@@ -1,0 +1,28 @@
+"""Exceptions of this package; everything else is an ordinary ValueError or TypeError."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["DivergenceError"]
+
+
+class DivergenceError(ArithmeticError):
+    """A run left the finite numbers.
+
+    Attributes
+    ----------
+    epoch, step : int
+        Where it was noticed: the epoch, and the step counted over the whole run, both from 0.
+    result : FitResult or MinimizeResult
+        The run up to there, with the last finite parameters.
+    """
+
+    def __init__(self, message: str, epoch: int, step: int, result: Any) -> None:
+        super().__init__(message)
+        self.epoch = epoch
+        self.step = step
+        self.result = result
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.epoch, self.step, self.result)

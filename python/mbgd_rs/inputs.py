@@ -1,0 +1,127 @@
+"""Arguments as the core wants them: arrays in C order, plain numbers. Nothing is computed here."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["as_classes", "as_float", "as_integer", "as_matrix", "as_params", "as_real_targets", "as_weights"]
+
+Array = NDArray[Any]
+
+
+def as_integer(name: str, value: Any, low: int, high: int = 2**63 - 1) -> int:
+    """A Python or NumPy integer in [low, high]; a bool or a float, even a whole one, is not meant as such."""
+    if isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be an integer, got {value!r}")
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, got {value!r}") from None
+    if not low <= number <= high:
+        condition = f">= {low}" if number < low else f"<= {high}"
+        raise ValueError(f"{name} must be {condition}, got {number}")
+    return number
+
+
+def as_float(name: str, value: Any) -> float:
+    """A number; a bool is not meant as such."""
+    if isinstance(value, bool | np.bool_ | str):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a number, got {value!r}") from None
+
+
+def as_array(name: str, values: Any) -> Array:
+    """Whatever NumPy understands, of real numbers."""
+    if hasattr(values, "toarray") and hasattr(values, "nnz"):
+        raise TypeError(f"sparse {name} is not supported yet, pass {name}.toarray()")
+    try:
+        array = np.asarray(values)
+        if array.dtype == object:
+            array = array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name} must be an array of numbers: {error}") from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be an array of real numbers, got dtype {array.dtype}")
+    return array
+
+
+def in_place(array: Array, dtype: type | np.dtype[Any]) -> Array:
+    """The array itself if it is of native `dtype`, aligned and in C order, else a copy that is."""
+    with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused as such
+        return np.require(array, dtype, ["C", "A"])
+
+
+def as_matrix(values: Any) -> Array:
+    """X as float32 if it is float32 or float16, else float64; shape (n, d). Used in place where possible."""
+    X = as_array("X", values)
+    if X.ndim != 2:
+        hint = ", reshape it with X.reshape(-1, 1) or X.reshape(1, -1)" if X.ndim == 1 else ""
+        raise ValueError(f"X must have 2 dimensions, got shape {X.shape}{hint}")
+    return in_place(X, np.float32 if X.dtype.kind == "f" and X.dtype.itemsize <= 4 else np.float64)
+
+
+def as_real_targets(values: Any, X: Array) -> tuple[Array, bool]:
+    """Regression targets of shape (n, k), and whether they were given as (n,)."""
+    y = as_array("y", values)
+    if y.ndim not in (1, 2) or len(y) != len(X):
+        raise ValueError(f"y must have shape ({len(X)},) or ({len(X)}, k), got {y.shape}")
+    return in_place(y if y.ndim == 2 else y[:, None], X.dtype), y.ndim == 1
+
+
+def as_classes(values: Any, X: Array) -> tuple[Array, Array]:
+    """Labels of any kind as the distinct ones, sorted, and targets (n, 1): -1 and 1 for two, else indices."""
+    y = np.asarray(values)
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.ndim != 1 or len(y) != len(X):
+        raise ValueError(f"y must have shape ({len(X)},), got {y.shape}")
+    if y.dtype == object:
+        missing = [row for row, label in enumerate(y) if label is None or label != label]
+        if missing:
+            raise ValueError(f"y must be without missing labels, got {y[missing[0]]!r} at row {missing[0]}")
+    elif y.dtype.kind in "fc" and not np.isfinite(y).all():
+        row = int(np.flatnonzero(~np.isfinite(y))[0])
+        raise ValueError(f"y must be finite, got {y[row]} at row {row}")
+    try:
+        classes, index = np.unique(y, return_inverse=True)
+    except TypeError:
+        raise TypeError("y must have labels that can be sorted, got a mixture of types") from None
+    if len(classes) < 2:
+        raise ValueError(f"y must have at least 2 classes, got only {classes.tolist()}")
+    targets = 2 * index - 1 if len(classes) == 2 else index
+    return classes, in_place(targets[:, None], X.dtype)
+
+
+def as_weights(values: Any, X: Array) -> Array | None:
+    """Sample weights of shape (n,)."""
+    if values is None:
+        return None
+    weights = as_array("sample_weight", values)
+    if weights.shape != (len(X),):
+        raise ValueError(f"sample_weight must have shape ({len(X)},), got {weights.shape}")
+    return in_place(weights, X.dtype)
+
+
+def as_params(name: str, params: Any, n_outputs: int, X: Array) -> Array:
+    """A pair (coef, intercept), or something with these attributes, as one flat array."""
+    if hasattr(params, "coef") and hasattr(params, "intercept"):
+        params = params.coef, params.intercept
+    try:
+        coef, intercept = params
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a pair (coef, intercept) or a FitResult, got {params!r}") from None
+    coef, intercept = as_array(name, coef), as_array(name, intercept)
+    shapes = [(X.shape[1],), (1, X.shape[1])] if n_outputs == 1 else [(n_outputs, X.shape[1])]
+    if coef.shape not in shapes or intercept.size != n_outputs:
+        raise ValueError(
+            f"{name} must have coef of shape {' or '.join(map(str, shapes))} and {n_outputs} intercept(s), "
+            f"got shapes {coef.shape} and {intercept.shape}"
+        )
+    return in_place(np.concatenate([coef.ravel(), intercept.ravel()]), X.dtype)
