@@ -31,7 +31,7 @@ class State:
     n_steps : int
         Steps made.
     memory : list of list of ndarray
-        For each array of parameters, in the order of :func:`leaves`, the flat vectors remembered for it.
+        For each array of parameters, depth first, keys sorted, the flat vectors remembered for it.
     """
 
     n_steps: int = 0
@@ -71,7 +71,7 @@ class Optimizer:
         params : ndarray, or list, tuple or dict of them
             Writeable arrays; changed in place, whatever their memory layout.
         grad : of the same structure
-            Gradients, converted to the type of the parameters.
+            Gradients, converted to the type of the parameters where they differ.
 
         Raises
         ------
@@ -80,18 +80,15 @@ class Optimizer:
         TypeError
             If an array is not of float32 or float64.
         """
-        arrays, grads = list(leaves(params)), list(leaves(grad, "grad"))
-        if [w.shape for w in arrays] != [g.shape for g in grads]:
-            raise ValueError(
-                f"grad must have the shapes of params, {[w.shape for w in arrays]}, got {[g.shape for g in grads]}"
-            )
-        if [w.size for w in arrays] != [len(m[0]) if m else w.size for w, m in zip(arrays, state.memory, strict=True)]:
+        pairs = list(pair_leaves(params, grad))
+        if [w.size for w, _ in pairs] != [memory[0].size if memory else w.size
+                                          for (w, _), memory in zip(pairs, state.memory, strict=True)]:  # fmt: skip
             raise ValueError("state must be that of params: make one with init(params)")
-        for w, g, memory in zip(arrays, grads, state.memory, strict=True):
+        for (w, g), memory in zip(pairs, state.memory, strict=True):
             if not w.flags.writeable:
                 raise ValueError("params must be writeable, got a read-only array")
             inner = np.require(w, requirements=["C", "A", "W"])
-            _core.step_optimizer(self, state.n_steps, memory, inner, np.require(g, w.dtype, ["C", "A"]))
+            _core.step_optimizer(self, state.n_steps, memory, inner, g)
             if inner is not w:
                 w[...] = inner
         state.n_steps += 1
@@ -157,17 +154,30 @@ class Adam(Optimizer):
     eps: float = 1e-8
 
 
-def leaves(tree: Any, name: str = "params") -> Iterator[NDArray[Any]]:
+def leaves(params: Any) -> Iterator[NDArray[Any]]:
     """The arrays of a list, tuple or dict of arrays, depth first."""
-    if isinstance(tree, np.ndarray):
-        if tree.dtype.type not in (np.float32, np.float64) or not tree.dtype.isnative:
-            raise TypeError(f"{name} must be of native float32 or float64, got {tree.dtype.str}")
-        yield tree
-    elif isinstance(tree, dict):
-        for branch in (tree[key] for key in sorted(tree, key=str)):
-            yield from leaves(branch, name)
-    elif isinstance(tree, list | tuple):
-        for branch in tree:
-            yield from leaves(branch, name)
+    return (w for w, _ in pair_leaves(params, params))
+
+
+def pair_leaves(params: Any, grad: Any) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+    """Every array of parameters with its gradient, which has its type and its shape."""
+    if isinstance(params, np.ndarray):
+        if params.dtype.type not in (np.float32, np.float64) or not params.dtype.isnative:
+            raise TypeError(f"params must be of native float32 or float64, got {params.dtype.str}")
+        g = np.require(grad, params.dtype, ["C", "A"])
+        if g.shape != params.shape:
+            raise ValueError(f"grad must have the shape of params, {params.shape}, got {g.shape}")
+        yield params, g
+    elif isinstance(params, list | tuple | dict):
+        if isinstance(params, dict):
+            keys: list[Any] = sorted(params, key=str)
+            is_same = isinstance(grad, dict) and sorted(grad, key=str) == keys
+        else:
+            keys = list(range(len(params)))
+            is_same = isinstance(grad, list | tuple) and len(grad) == len(params)
+        if not is_same:
+            raise ValueError(f"grad must have the structure of params, a {type(params).__name__} of {len(keys)}")
+        for key in keys:
+            yield from pair_leaves(params[key], grad[key])
     else:
-        raise TypeError(f"{name} must be arrays, or lists, tuples or dicts of arrays, got {type(tree).__name__}")
+        raise TypeError(f"params must be arrays, or lists, tuples or dicts of arrays, got {type(params).__name__}")

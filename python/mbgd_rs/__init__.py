@@ -1,0 +1,44 @@
+"""Mini-batch gradient descent on the CPU: fast, reproducible to the bit, one small wheel.
+
+>>> import numpy as np
+>>> import mbgd_rs as mb
+>>> X = np.random.default_rng(0).standard_normal((500, 4))
+>>> y = X[:, 0] > X[:, 1]
+>>> model = mb.fit(X, y, loss="log_loss", optimizer=mb.optimizers.SGD(learning_rate=0.5), batch_size=32)
+>>> bool((model.predict(X) == y).mean() > 0.95)
+True
+"""
+
+from . import losses, optimizers, penalties, plotting, reference, schedules
+from ._core import __version__
+from .batches import Batches, minibatches
+from .errors import DivergenceError
+from .minimization import MinimizeResult, minimize
+from .result import FitResult, History, StopReason
+from .threads import get_num_threads, set_num_threads, show_versions, simd_tier
+from .training import Progress, fit, gradient
+
+__all__ = [
+    "Batches",
+    "DivergenceError",
+    "FitResult",
+    "History",
+    "MinimizeResult",
+    "Progress",
+    "StopReason",
+    "__version__",
+    "fit",
+    "get_num_threads",
+    "gradient",
+    "losses",
+    "minibatches",
+    "minimize",
+    "optimizers",
+    "penalties",
+    "plotting",
+    "reference",
+    "schedules",
+    "set_num_threads",
+    "show_versions",
+    "simd_tier",
+]

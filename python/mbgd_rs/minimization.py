@@ -1,0 +1,141 @@
+"""Minimising an objective of the user's own, batch by batch."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .batches import minibatches
+from .choices import resolve_optimizer
+from .errors import DivergenceError
+from .inputs import as_float
+from .optimizers import Optimizer, leaves
+from .result import History, StopReason
+from .training import Progress
+
+__all__ = ["MinimizeResult", "minimize"]
+
+
+@dataclass(frozen=True)
+class MinimizeResult:
+    """What :func:`minimize` found.
+
+    Attributes
+    ----------
+    params : of the structure given
+        New arrays.
+    history : History
+        With epoch_loss, epoch_elapsed, step_loss and elapsed.
+    n_steps, n_epochs : int
+    stop_reason : StopReason
+    """
+
+    params: Any
+    history: History
+    n_steps: int
+    n_epochs: int
+    stop_reason: StopReason
+
+
+def minimize(
+    fun: Callable[..., tuple[float, Any]],
+    params: Any,
+    X: ArrayLike,
+    y: ArrayLike | None = None,
+    *,
+    batch_size: int | Literal["full"],
+    optimizer: str | Optimizer = "sgd",
+    epochs: int = 10,
+    shuffle: Literal["full", "once", False] = "full",
+    replacement: bool = False,
+    drop_last: bool = False,
+    seed: int = 0,
+    callback: Callable[[Progress], Any] | None = None,
+) -> MinimizeResult:
+    """Minimise the mean over rows of an objective of your own, by its gradient on batches.
+
+    Parameters
+    ----------
+    fun : callable
+        ``fun(params, X_b, y_b) -> (value, gradient)``, or ``fun(params, X_b)`` without `y`: the objective on a
+        batch and its gradient, of the structure of `params`. It must not change what it is given.
+    params : ndarray, or list, tuple or dict of them
+        Where to begin; float32 or float64. Not changed.
+    X, y, batch_size, shuffle, replacement, drop_last, seed, epochs
+        As in :func:`mbgd_rs.minibatches`.
+    optimizer : {"sgd", "adam"} or object of mbgd_rs.optimizers
+    callback : callable, optional
+        Called after every epoch with a :class:`mbgd_rs.Progress`, its `coef` being the parameters and its
+        `intercept` None; a true return value ends the run.
+
+    Returns
+    -------
+    MinimizeResult
+
+    Raises
+    ------
+    DivergenceError
+        If the value, the gradient or a parameter is not finite; its `result` has the last finite parameters.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import mbgd_rs as mb
+    >>> def fun(w, x):  # the mean minimises the squared distance
+    ...     return float(((w - x) ** 2).mean() / 2), w - x.mean()
+    >>> x = np.array([1.0, 2.0, 6.0])
+    >>> sgd = mb.optimizers.SGD(learning_rate=0.5)
+    >>> mb.minimize(fun, np.zeros(()), x, batch_size="full", optimizer=sgd, epochs=60).params
+    array(3.)
+    """
+    rule = resolve_optimizer(optimizer)
+    w = copy.deepcopy(params)
+    state = rule.init(w)
+    batches = {"batch_size": batch_size, "shuffle": shuffle, "replacement": replacement, "drop_last": drop_last}
+    losses: list[float] = []
+    elapsed: list[float] = []
+    epoch_loss: list[float] = []
+    epoch_elapsed: list[float] = []
+    loss_sum, n_seen, epoch, stop_reason = 0.0, 0, 0, StopReason.EPOCHS
+    start = time.perf_counter()
+
+    def result() -> MinimizeResult:
+        records = zip(("step_loss", "elapsed", "epoch_loss", "epoch_elapsed"),
+                      (losses, elapsed, epoch_loss, epoch_elapsed), strict=True)  # fmt: skip
+        history = History(**{name: np.array(values) for name, values in records})
+        return MinimizeResult(w, history, len(losses), epoch, stop_reason)
+
+    n_rows = len(X) if hasattr(X, "__len__") else len(np.asarray(X))
+    for batch in minibatches(X, y, **batches, seed=seed, epochs=epochs):  # type: ignore[arg-type]
+        batch = batch if isinstance(batch, tuple) else (batch,)
+        value, grad = fun(w, *batch)
+        value = as_float("the value of fun", value)
+        last = copy.deepcopy(w)
+        rule.step(state, w, grad)
+        is_finite = all(np.isfinite(array).all() for array in leaves(w))
+        if not (is_finite and np.isfinite(value)):
+            w, stop_reason = last, StopReason.DIVERGED
+            what = "a parameter" if np.isfinite(value) else "the value of fun"
+            message = f"minimize diverged in epoch {epoch} at step {len(losses)}: {what} is not finite"
+            raise DivergenceError(message, epoch, len(losses), result())
+        losses.append(value)
+        elapsed.append(time.perf_counter() - start)
+        loss_sum += value * len(batch[0])
+        n_seen += len(batch[0])
+        is_last = n_rows - n_seen < (len(batch[0]) if drop_last else 1)
+        if is_last:
+            epoch += 1
+            epoch_loss.append(loss_sum / n_seen)
+            epoch_elapsed.append(elapsed[-1])
+            loss_sum, n_seen = 0.0, 0
+            done = Progress(epoch, len(losses), epoch_loss[-1], elapsed[-1], copy.deepcopy(w), None)  # type: ignore[arg-type]
+            if callback is not None and callback(done):
+                stop_reason = StopReason.CALLBACK
+                break
+    return result()
