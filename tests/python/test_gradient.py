@@ -80,7 +80,7 @@ def test_rows_that_are_not_there_are_refused():
             mb.gradient(X, y, params, rows=[0, row])
 
 
-N_BATCHES = 4000
+N_BATCHES = 1000
 BATCH_SIZE = 8
 ERROR_RATE = 1e-6
 """How often an unbiased gradient would fail a test at an arbitrary seed; the seeds here are fixed."""
