@@ -10,6 +10,7 @@ mod pool;
 pub mod predict;
 #[cfg(feature = "python")]
 mod python;
+pub mod rate;
 pub mod scalar;
 pub mod shuffle;
 pub mod train;
