@@ -34,7 +34,9 @@ fn pool(n_threads: usize) -> Option<Arc<ThreadPool>> {
     let made = ThreadPoolBuilder::new().num_threads(n_threads).thread_name(|i| format!("mbgd-pool-{i}"));
     let pool = Arc::new(made.build().ok()?);
     let last = slot.replace(Pool { process: process::id(), n_threads, pool: Arc::clone(&pool) });
-    // A forked child has none of its parent's threads: waiting for them would never end.
-    last.filter(|last| last.process != process::id()).map(std::mem::forget);
+    if let Some(parents) = last.filter(|last| last.process != process::id()) {
+        // A forked child has none of its parent's threads: waiting for them would never end.
+        std::mem::forget(parents);
+    }
     Some(pool)
 }

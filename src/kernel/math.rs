@@ -1,27 +1,113 @@
-//! Temporary.
+//! Elementary functions of vectors, made of the operations of [`Lanes`] alone: the same bits on every tier.
+//!
+//! Measured errors in `f32` are below 1 ulp for [`exp`] and [`ln`], 1.5 ulp for [`softplus`] and 2.2 ulp for
+//! [`sigmoid`], tails and subnormal numbers included; `f64` is tested to be as good. NaN gives NaN.
+//!
+//! ```
+//! use mbgd_rs::kernel::{Kernel, Lanes, Tier, math};
+//! use mbgd_rs::scalar::Scalar;
+//!
+//! /// Replaces each item by its logarithm.
+//! struct Ln<'a, T>(&'a mut [T]);
+//!
+//! impl<T: Scalar> Kernel<T> for Ln<'_, T> {
+//!     type Output = ();
+//!     #[inline(always)]
+//!     fn run<L: Lanes<Elem = T>>(self) {
+//!         for x in self.0.chunks_mut(T::LANES) {
+//!             math::ln(L::load_partial(x)).store_partial(x);
+//!         }
+//!     }
+//! }
+//!
+//! let mut x = [0.0, 1.0, std::f64::consts::E];
+//! Tier::best().run(Ln(&mut x));
+//! assert_eq!(x, [f64::NEG_INFINITY, 0.0, 1.0]);
+//! ```
+
 use super::Lanes;
+use super::coefficients::Coefficients;
 use crate::scalar::Scalar;
-fn each<L: Lanes>(x: L, f: impl Fn(f64) -> f64) -> L {
-    let mut a = [L::Elem::ZERO; 16];
-    x.store(&mut a[..L::Elem::LANES]);
-    for a in &mut a {
-        *a = L::Elem::from_f64(f(a.to_f64()));
-    }
-    L::load(&a[..L::Elem::LANES])
-}
-/// exp
+
+/// e^x, infinite above the largest number and zero below the smallest subnormal one.
+///
+/// Cody and Waite's reduction, x = n ln 2 + r with |r| <= (ln 2)/2, then e^x = 2^n (1 + r + r^2 q(r)).
+#[inline(always)]
 pub fn exp<L: Lanes>(x: L) -> L {
-    each(x, f64::exp)
+    let (lowest, highest) = L::Elem::EXP_DOMAIN;
+    // In this order of the arguments NaN survives.
+    let x = L::splat(highest).min(L::splat(lowest).max(x));
+    let n = x.mul(L::splat(L::Elem::LOG2_E)).round();
+    let r = n.mul_add(L::splat(-L::Elem::LN_2_HIGH), x);
+    let r = n.mul_add(L::splat(-L::Elem::LN_2_LOW), r);
+    let y = polynomial(L::Elem::EXP, r).mul_add(r.mul(r), r).add(L::splat(L::Elem::ONE));
+    // In two steps, as 2^n itself may be no normal number. The first is exact, so only one rounds.
+    let half_n = n.mul(half()).round();
+    y.mul(L::pow2(half_n)).mul(L::pow2(n.sub(half_n)))
 }
-/// ln
+
+/// The natural logarithm: -infinity of zeros, NaN of negative numbers.
+#[inline(always)]
 pub fn ln<L: Lanes>(x: L) -> L {
-    each(x, f64::ln)
+    let zero = L::splat(L::Elem::ZERO);
+    let is_subnormal = x.lt(L::splat(L::Elem::MIN_NORMAL));
+    let scaled = x.mul(L::pow2(L::splat(L::Elem::SUBNORMAL_SHIFT)));
+    let (m, e) = L::select(is_subnormal, scaled, x).split_exponent();
+    let e = e.sub(L::select(is_subnormal, L::splat(L::Elem::SUBNORMAL_SHIFT), zero));
+    let y = ln_1p_scaled(m.sub(L::splat(L::Elem::ONE)), e);
+    let y = L::select(x.lt(L::splat(L::Elem::INFINITY)), y, x);
+    let not_positive = L::select(x.eq(zero), L::splat(-L::Elem::INFINITY), L::splat(L::Elem::NAN));
+    L::select(zero.lt(x), y, not_positive)
 }
-/// softplus
+
+/// log(1 + e^x), never overflowing and with a small relative error in both tails.
+///
+/// It is max(x, 0) + log(1 + u), u = e^-|x|; where u >= 1/2 the logarithm is log 2 + log(1 + (u - 1)/2).
+/// Its derivative is [`sigmoid`]; where both are taken of the same vector the compiler shares u.
+#[inline(always)]
 pub fn softplus<L: Lanes>(x: L) -> L {
-    each(x, |x| x.max(0.0) + (-x.abs()).exp().ln_1p())
+    let (zero, one) = (L::splat(L::Elem::ZERO), L::splat(L::Elem::ONE));
+    let u = exp(x.abs().neg());
+    let is_small = u.lt(half());
+    let f = L::select(is_small, u, u.sub(one).mul(half()));
+    let log_1p_u = ln_1p_scaled(f, L::select(is_small, zero, one));
+    x.max(zero).add(log_1p_u)
 }
-/// sigmoid
+
+/// 1 / (1 + e^-x), with a small relative error also where it is next to zero.
+#[inline(always)]
 pub fn sigmoid<L: Lanes>(x: L) -> L {
-    each(x, |x| 1.0 / (1.0 + (-x).exp()))
+    let (zero, one) = (L::splat(L::Elem::ZERO), L::splat(L::Elem::ONE));
+    let u = exp(x.abs().neg());
+    L::select(x.lt(zero), u, one).div(one.add(u))
+}
+
+/// log(1 + f) + e log 2 for f in [sqrt(1/2) - 1, 1/2].
+///
+/// With s = f / (2 + f), log(1 + f) = 2 artanh s = 2s + s R(s^2); as 2s = f - s f, this is f less a
+/// correction, f^2/2 - s (f^2/2 + R), so that the rounding errors of all but f weigh little.
+#[inline(always)]
+fn ln_1p_scaled<L: Lanes>(f: L, e: L) -> L {
+    let s = f.div(f.add(L::splat(L::Elem::TWO)));
+    let z = s.mul(s);
+    let r = z.mul(polynomial(L::Elem::LN, z));
+    let half_square = f.mul(f).mul(half());
+    let less = half_square.sub(s.mul_add(half_square.add(r), e.mul(L::splat(L::Elem::LN_2_LOW))));
+    e.mul_add(L::splat(L::Elem::LN_2_HIGH), f.sub(less))
+}
+
+/// `sum_k coefficients[k] x^k`, by Horner's rule.
+#[inline(always)]
+fn polynomial<L: Lanes>(coefficients: &[L::Elem], x: L) -> L {
+    let mut highest_first = coefficients.iter().rev();
+    let mut y = L::splat(highest_first.next().copied().unwrap_or(L::Elem::ZERO));
+    for &coefficient in highest_first {
+        y = y.mul_add(x, L::splat(coefficient));
+    }
+    y
+}
+
+#[inline(always)]
+fn half<L: Lanes>() -> L {
+    L::splat(L::Elem::HALF)
 }

@@ -35,6 +35,7 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod coefficients;
 mod lanes;
 pub mod math;
 #[cfg(target_arch = "aarch64")]

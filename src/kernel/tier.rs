@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use super::coefficients::Coefficients;
 #[cfg(target_arch = "aarch64")]
 use super::neon;
 use super::{Kernel, Lanes, scalar};
@@ -124,7 +125,7 @@ impl Tier {
 /// The types with a vector on every tier. A supertrait of [`Scalar`], through which [`Tier::run`] finds
 /// the vector type; the vector types themselves have no public name, lest one be used where the processor
 /// lacks its instructions.
-pub trait Tiers: Sized {
+pub trait Tiers: Coefficients {
     #[doc(hidden)]
     fn run_on<K: Kernel<Self>>(tier: Tier, kernel: K) -> K::Output
     where

@@ -26,7 +26,7 @@ impl<T: Scalar> Kernel<T> for ScaleAdd<'_, T> {
     fn run<L: Lanes<Elem = T>>(self) {
         let Self { y, scale, x, factor } = self;
         if factor == T::ZERO {
-            y.iter_mut().for_each(|y| *y = *y * scale);
+            y.iter_mut().for_each(|y| *y *= scale);
         } else {
             y.iter_mut().zip(x).for_each(|(y, &x)| *y = *y * scale + factor * x);
         }
