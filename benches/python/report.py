@@ -5,10 +5,9 @@ import platform
 import sys
 from pathlib import Path
 
+import mbgd_rs as mb
 import numpy as np
 from threadpoolctl import threadpool_info
-
-import mbgd_rs as mb
 
 
 def machine() -> str:
@@ -37,8 +36,8 @@ def milliseconds(seconds: float) -> str:
 def table(runs: dict, shuffle: bool, n_all: int) -> str:
     """One row for each shape and batch size."""
     lines = [
-        "| n x d | b | NumPy ms | mbgd_rs 1 thread ms | all threads ms | x NumPy | 1 thread / all | us per step"
-        " | reads of X |",
+        "| n x d | b | NumPy ms | mbgd_rs 1 thread ms | all threads ms | x NumPy | 1 thread / all"
+        " | us per step | reads of X |",
         "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for kind, n, d, b, is_shuffled, n_threads in runs:
@@ -49,7 +48,8 @@ def table(runs: dict, shuffle: bool, n_all: int) -> str:
         read = runs["read", n, d, 0, False, n_all]
         lines.append(
             f"| {n:,} x {d} | {b} | {milliseconds(numpy)} | {milliseconds(one)} | {milliseconds(every)} "
-            f"| **{numpy / every:.1f}** | {one / every:.2f} | {every / -(-n // b) * 1e6:.3g} | {every / read:.2f} |"
+            f"| **{numpy / every:.1f}** | {one / every:.2f} | {every / -(-n // b) * 1e6:.3g} "
+            f"| {every / read:.2f} |"
         )
     return "\n".join(lines)
 

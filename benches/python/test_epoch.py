@@ -8,11 +8,10 @@ epochs alone, as the history of the run has it.
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import mbgd_rs as mb
 import numpy as np
 import pytest
 from conftest import classification
-
-import mbgd_rs as mb
 from mbgd_rs import reference
 
 SHAPES = [(20_000, 30), (200_000, 100), (1_000_000, 28), (100_000, 784)]
@@ -77,7 +76,7 @@ def test_reference(benchmark, shape, batch_size, shuffle):
     def epoch():
         start = time.perf_counter()
         reference.fit(
-            X, y, loss="log_loss", optimizer=SGD, batch_size=batch_size, shuffle=shuffle, epochs=1,
+            X, y, loss="log_loss", optimizer=SGD, batch_size=batch_size, shuffle=shuffle, epochs=1, record=(),
             orders=orders,
         )  # fmt: skip
         return time.perf_counter() - start

@@ -75,8 +75,8 @@ class Batches:
     def __repr__(self) -> str:
         n, batch_size, shuffle, replacement, drop_last, seed = self._arguments
         return (
-            f"Batches({n}, {batch_size}, shuffle={shuffle!r}, replacement={replacement}, drop_last={drop_last}, "
-            f"seed={seed})"
+            f"Batches({n}, {batch_size}, shuffle={shuffle!r}, replacement={replacement}, "
+            f"drop_last={drop_last}, seed={seed})"
         )
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -32,12 +32,13 @@ def resolve(argument: str, choice: Any, known: dict[str, type[T]]) -> T:
         if choice not in known:
             raise ValueError(f"{argument} must be one of {', '.join(map(repr, known))}, got {choice!r}")
         return known[choice]()
-    if not isinstance(choice, tuple(known.values())):
+    if not any(isinstance(choice, kind) for kind in known.values()):
         names = ", ".join(map(repr, known))
         kinds = ", ".join(kind.__name__ for kind in known.values())
         hint = ", an instance" if isinstance(choice, type) else ""
         raise TypeError(f"{argument} must be one of {names} or {kinds}{hint}, got {choice!r}")
-    return choice
+    resolved: T = choice
+    return resolved
 
 
 def resolve_loss(loss: str | Loss) -> tuple[str, Loss]:

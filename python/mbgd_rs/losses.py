@@ -41,8 +41,8 @@ class LogLoss:
 class Hinge:
     """Hinge loss, ``max(0, 1 - y z)`` for y in {-1, +1}: the linear support vector machine.
 
-    Not smooth: the slope is ``-y`` where ``y z < 1`` and 0 elsewhere. With more than two classes every class is
-    told from the rest and the losses add up. The name is "hinge".
+    Not smooth: the slope is ``-y`` where ``y z < 1`` and 0 elsewhere. With more than two classes every class
+    is told from the rest and the losses add up. The name is "hinge".
 
     Examples
     --------

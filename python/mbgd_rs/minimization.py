@@ -63,8 +63,8 @@ def minimize(
     Parameters
     ----------
     fun : callable
-        ``fun(params, X_b, y_b) -> (value, gradient)``, or ``fun(params, X_b)`` without `y`: the objective on a
-        batch and its gradient, of the structure of `params`. It must not change what it is given.
+        ``fun(params, X_b, y_b) -> (value, gradient)``, or ``fun(params, X_b)`` without `y`: the objective on
+        a batch and its gradient, of the structure of `params`. It must not change what it is given.
     params : ndarray, or list, tuple or dict of them
         Where to begin; float32 or float64. Not changed.
     X, y, batch_size, shuffle, replacement, drop_last, seed, epochs
@@ -97,7 +97,12 @@ def minimize(
     rule = resolve_optimizer(optimizer)
     w = copy.deepcopy(params)
     state = rule.init(w)
-    batches = {"batch_size": batch_size, "shuffle": shuffle, "replacement": replacement, "drop_last": drop_last}
+    batches = {
+        "batch_size": batch_size,
+        "shuffle": shuffle,
+        "replacement": replacement,
+        "drop_last": drop_last,
+    }
     losses: list[float] = []
     elapsed: list[float] = []
     epoch_loss: list[float] = []
@@ -111,7 +116,7 @@ def minimize(
         history = History(**{name: np.array(values) for name, values in records})
         return MinimizeResult(w, history, len(losses), epoch, stop_reason)
 
-    n_rows = len(X) if hasattr(X, "__len__") else len(np.asarray(X))
+    n_rows = len(np.asarray(X))
     for batch in minibatches(X, y, **batches, seed=seed, epochs=epochs):  # type: ignore[arg-type]
         batch = batch if isinstance(batch, tuple) else (batch,)
         value, grad = fun(w, *batch)

@@ -40,8 +40,11 @@ class State:
 
 @dataclass(frozen=True)
 class Optimizer:
-    """What all optimizers have in common: parameters and gradients are an array, or lists, tuples and dicts of
-    arrays, of float32 or float64 and any shape."""
+    """What all optimizers have in common.
+
+    Parameters and gradients are an array of float32 or float64 and any shape, or lists, tuples and dicts of
+    such arrays.
+    """
 
     def __post_init__(self) -> None:
         _core.check(self)
@@ -81,9 +84,9 @@ class Optimizer:
             If an array is not of float32 or float64.
         """
         pairs = list(pair_leaves(params, grad))
-        if [w.size for w, _ in pairs] != [memory[0].size if memory else w.size
-                                          for (w, _), memory in zip(pairs, state.memory, strict=True)]:  # fmt: skip
-            raise ValueError("state must be that of params: make one with init(params)")
+        sizes = [[w.size] * _core.init_optimizer(self) for w, _ in pairs]
+        if [[vector.size for vector in vectors] for vectors in state.memory] != sizes:
+            raise ValueError("state must be that of params and this optimizer: make one with init(params)")
         for (w, g), memory in zip(pairs, state.memory, strict=True):
             if not w.flags.writeable:
                 raise ValueError("params must be writeable, got a read-only array")
@@ -98,8 +101,8 @@ class Optimizer:
 class SGD(Optimizer):
     """Gradient descent: ``w -= learning_rate * g``, with momentum if wanted.
 
-    With momentum ``v = momentum * v + g`` and ``w -= learning_rate * v``, the first v being g; with Nesterov's
-    variant ``w -= learning_rate * (g + momentum * v)`` (Sutskever et al. 2013). The name is "sgd".
+    With momentum ``v = momentum * v + g`` and ``w -= learning_rate * v``, the first v being g; with
+    Nesterov's variant ``w -= learning_rate * (g + momentum * v)`` (Sutskever et al. 2013). The name is "sgd".
 
     Parameters
     ----------
@@ -129,7 +132,7 @@ class Adam(Optimizer):
     """Adam: steps scaled by running means of the gradient and of its square (Kingma and Ba 2015).
 
     ``m = b1 m + (1 - b1) g``, ``v = b2 v + (1 - b2) g**2``,
-    ``w -= learning_rate * (m / (1 - b1**t)) / (sqrt(v / (1 - b2**t)) + eps)`` with t from 1. The name is "adam".
+    ``w -= learning_rate * (m / (1 - b1**t)) / (sqrt(v / (1 - b2**t)) + eps)``, t from 1. The name is "adam".
 
     Parameters
     ----------
@@ -176,8 +179,12 @@ def pair_leaves(params: Any, grad: Any) -> Iterator[tuple[NDArray[Any], NDArray[
             keys = list(range(len(params)))
             is_same = isinstance(grad, list | tuple) and len(grad) == len(params)
         if not is_same:
-            raise ValueError(f"grad must have the structure of params, a {type(params).__name__} of {len(keys)}")
+            raise ValueError(
+                f"grad must have the structure of params, a {type(params).__name__} of {len(keys)}"
+            )
         for key in keys:
             yield from pair_leaves(params[key], grad[key])
     else:
-        raise TypeError(f"params must be arrays, or lists, tuples or dicts of arrays, got {type(params).__name__}")
+        raise TypeError(
+            f"params must be arrays, or lists, tuples or dicts of arrays, got {type(params).__name__}"
+        )

@@ -1,4 +1,4 @@
-"""Penalties: what large coefficients cost. Strengths are in scikit-learn's convention; intercepts are free."""
+"""Penalties: what large coefficients cost. Strengths are scikit-learn's; intercepts are free."""
 
 from __future__ import annotations
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from .training import FitResult
+    from .result import FitResult, History
 
 __all__ = ["loss_curves"]
 
@@ -55,11 +56,21 @@ def loss_curves(
         if not len(history.step_loss):
             raise ValueError(f'results must be recorded with record="step", but {label!r} has no step_loss')
         at = history.elapsed if x == "seconds" else np.arange(1, len(history.step_loss) + 1)
-        if len(history.full_loss) == len(at):
+        if _best_known_loss(history) is history.full_loss:
             (line,) = ax.plot(at, history.full_loss, label=label, linewidth=1.8, zorder=3)
             ax.plot(at, history.step_loss, color=line.get_color(), linewidth=0.5, alpha=0.2, zorder=1)
         else:
             ax.plot(at, history.step_loss, label=label, linewidth=1.2)
-    ax.set(xlabel="seconds of training" if x == "seconds" else "step", ylabel="loss", xscale="log", yscale="log")
+    lowest = min(float(np.min(_best_known_loss(result.history))) for result in results.values())
+    if lowest > 0:
+        ax.set_ylim(bottom=lowest / 2)  # below are only the luckiest batches
+    ax.set(
+        xlabel="seconds of training" if x == "seconds" else "step", ylabel="loss", xscale="log", yscale="log"
+    )
     ax.legend()
     return ax
+
+
+def _best_known_loss(history: History) -> NDArray[Any]:
+    """The loss over all rows by step where it was recorded, else that of the batches."""
+    return history.full_loss if len(history.full_loss) == len(history.step_loss) else history.step_loss

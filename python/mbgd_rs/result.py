@@ -72,7 +72,9 @@ class History:
     path: Array = field(default_factory=_empty)
 
     def __repr__(self) -> str:
-        recorded = (f"{f.name}: {getattr(self, f.name).shape}" for f in fields(self) if getattr(self, f.name).size)
+        recorded = (
+            f"{f.name}: {getattr(self, f.name).shape}" for f in fields(self) if getattr(self, f.name).size
+        )
         return f"History({', '.join(recorded)})"
 
     def followed_by(self, later: History) -> History:
@@ -82,7 +84,8 @@ class History:
             seconds = max(seconds, self.elapsed[-1])
 
         def joined(name: str) -> Array:
-            first, second = getattr(self, name), getattr(later, name)
+            first: Array = getattr(self, name)
+            second: Array = getattr(later, name)
             if not (first.size and second.size):
                 return second if second.size else first
             return np.concatenate([first, second + seconds if name.endswith("elapsed") else second])
@@ -92,12 +95,12 @@ class History:
 
 @dataclass(frozen=True, repr=False)
 class FitResult:
-    """A trained linear model, and how it came to be. Can be pickled, and gone on from with ``fit(resume=...)``.
+    """A trained linear model and how it came to be. Can be pickled, and gone on from: ``fit(resume=...)``.
 
     Attributes
     ----------
     coef : ndarray of shape (d,) or (k, d)
-        Coefficients, one row for each output or, with more than two classes, each class. The dtype is that of X.
+        Coefficients, one row for each output or, with more than two classes, each class; of X's dtype.
     intercept : scalar or ndarray of shape (k,)
     classes : ndarray of shape (n_classes,) or None
         Distinct labels, sorted; None for a regression.
@@ -161,7 +164,8 @@ class FitResult:
         if self.classes is None:
             return scores
         index = scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0).astype(np.intp)
-        return self.classes[index]
+        labels: Array = self.classes[index]
+        return labels
 
     def predict_proba(self, X: ArrayLike) -> Array:
         """The probability of each class for each row.
@@ -187,6 +191,8 @@ class FitResult:
     def _predict(self, X: ArrayLike, link: str) -> Array:
         matrix = np.require(as_matrix(X), self.coef.dtype, ["C", "A"])
         if matrix.shape[1] != self.coef.shape[-1]:
-            raise ValueError(f"X must have {self.coef.shape[-1]} columns, as in fit, got shape {matrix.shape}")
+            raise ValueError(
+                f"X must have {self.coef.shape[-1]} columns, as in fit, got shape {matrix.shape}"
+            )
         params, n_outputs = self.state["params"], int(np.size(self.intercept))
         return _core.predict(matrix, params, n_outputs, link, get_num_threads())

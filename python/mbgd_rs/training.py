@@ -158,8 +158,8 @@ def fit(
 ) -> FitResult:
     """Train a linear model by mini-batch gradient descent.
 
-    Minimises ``mean_i s_i loss(x_i . w + b, y_i) + alpha (l1_ratio |w|_1 + (1 - l1_ratio)/2 |w|^2)``, with the
-    weights s scaled to mean 1 and the intercept b free of penalty. Each step uses the gradient on one batch,
+    Minimises ``mean_i s_i loss(x_i . w + b, y_i) + alpha (l1_ratio |w|_1 + (1 - l1_ratio)/2 |w|^2)``, the
+    weights s scaled to mean 1, the intercept b free of penalty. Each step uses the gradient on one batch,
     ``(1/b) sum_i s_i slope_i x_i``. The result is the same, to the bit, for every number of threads.
 
     Parameters
@@ -264,7 +264,9 @@ def fit(
     return result
 
 
-def make_result(problem: Problem, batch_size: int, run: dict[str, Any], before: FitResult | None) -> FitResult:
+def make_result(
+    problem: Problem, batch_size: int, run: dict[str, Any], before: FitResult | None
+) -> FitResult:
     """What the core gave back, for users."""
     coef, intercept = problem.split(run["state"]["params"])
     history = History(**run["history"])
@@ -360,7 +362,7 @@ def gradient(
 ) -> tuple[float, tuple[Array, Any]]:
     """The objective and its gradient, over some rows or all.
 
-    ``(1/b) sum_i s_i slope_i x_i`` over the b rows, plus the penalty's; the l1 part contributes its subgradient
+    ``(1/b) sum_i s_i slope_i x_i`` over the b rows, plus the penalty's; the l1 part has the subgradient
     ``alpha l1_ratio sign(w)``. The weights s are scaled to mean 1 over all of X, so the gradient of uniformly
     drawn rows is an unbiased estimate of that of all rows. No rows have loss and gradient 0.
 
@@ -395,7 +397,9 @@ def gradient(
     if rows is not None:
         numbers = np.asarray(rows)
         if numbers.ndim != 1 or (numbers.size and numbers.dtype.kind not in "iu"):
-            raise TypeError(f"rows must be a list of row numbers, got dtype {numbers.dtype}, shape {numbers.shape}")
+            raise TypeError(
+                f"rows must be a list of row numbers, got dtype {numbers.dtype}, shape {numbers.shape}"
+            )
         if numbers.size and numbers.min() < 0:
             raise ValueError(f"rows must be >= 0, got {numbers.min()}")
         chosen = numbers.tolist()

@@ -197,7 +197,7 @@ impl<'py, T: Scalar + Element> Arrays<'py, T> {
         Ok(Self {
             x: objective.x.extract()?,
             y: objective.y.extract()?,
-            sample_weight: sample_weight.map(|s| s.extract().map_err(PyErr::from)).transpose()?,
+            sample_weight: sample_weight.map(|s| s.extract()).transpose()?,
         })
     }
 

@@ -56,7 +56,7 @@ fn step<T: Scalar + Element>(
     }
     let grad: PyReadonlyArrayDyn<'_, T> = grad.extract()?;
     let mut vectors: Vec<PyReadwriteArray1<'_, T>> =
-        memory.iter().map(|vector| vector.extract().map_err(PyErr::from)).collect::<PyResult<_>>()?;
+        memory.iter().map(|vector| vector.extract()).collect::<PyResult<_>>()?;
     // The core owns its memory; moving it in and out costs a copy each, small beside the step itself.
     let owned = vectors.iter().map(|vector| Ok(vector.as_slice()?.to_vec())).collect::<PyResult<Vec<_>>>()?;
     let mut state = update::State::new(n_steps, owned);

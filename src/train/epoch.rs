@@ -214,7 +214,9 @@ impl<'a, T: Scalar> Run<'a, T> {
 
     fn record_full_loss(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<()> {
         let order = std::mem::replace(team.job().order(), Order::Sequential);
+        let looked_since = Instant::now();
         let loss = self.gradient.value(0..self.problem.n_rows(), team)?;
+        self.start += looked_since.elapsed(); // looking is not training
         *team.job().order() = order;
         self.history.full_loss.push(loss);
         Ok(())

@@ -11,7 +11,7 @@ use crate::scalar::Scalar;
 pub struct History<T> {
     /// Mean over the rows of an epoch of the objective, each batch's before its step.
     pub epoch_loss: Vec<f64>,
-    /// Seconds from the beginning of the run to the end of the epoch.
+    /// Seconds of training up to the end of the epoch; looking at the full loss is not counted.
     pub epoch_elapsed: Vec<f64>,
     /// Objective of the batch before the step.
     pub step_loss: Vec<f64>,
@@ -19,7 +19,7 @@ pub struct History<T> {
     pub learning_rate: Vec<f64>,
     /// 2-norm of the batch gradient before clipping.
     pub gradient_norm: Vec<f64>,
-    /// Seconds from the beginning of the run to the end of the step.
+    /// Seconds of training up to the end of the step.
     pub elapsed: Vec<f64>,
     /// Objective over all rows after the epoch, or after the step if steps are recorded.
     pub full_loss: Vec<f64>,
