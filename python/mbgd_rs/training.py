@@ -309,7 +309,8 @@ def check_resume(resume: Any, problem: Problem, optimizer: Optimizer, batch_size
         raise ValueError(f"resume must be a run of {optimizer}, got one of an optimizer with another memory")
     if resume.state["step"] > 0 and resume.batch_size != batch_size:
         raise ValueError(
-            f"resume must be a run with batch_size {batch_size}, for it ended within an epoch, got {resume.batch_size}"
+            f"resume must be a run with batch_size {batch_size}, for it ended within an epoch, "
+            f"got {resume.batch_size}"
         )
 
 
