@@ -64,6 +64,8 @@ def as_matrix(values: Any) -> Array:
     if X.ndim != 2:
         hint = ", reshape it with X.reshape(-1, 1) or X.reshape(1, -1)" if X.ndim == 1 else ""
         raise ValueError(f"X must have 2 dimensions, got shape {X.shape}{hint}")
+    if 0 in X.shape:
+        raise ValueError(f"X must have at least one row and one column, got shape {X.shape}")
     return in_place(X, np.float32 if X.dtype.kind == "f" and X.dtype.itemsize <= 4 else np.float64)
 
 
@@ -83,9 +85,12 @@ def as_classes(values: Any, X: Array) -> tuple[Array, Array]:
     if y.ndim != 1 or len(y) != len(X):
         raise ValueError(f"y must have shape ({len(X)},), got {y.shape}")
     if y.dtype == object:
-        missing = [row for row, label in enumerate(y) if label is None or label != label]
-        if missing:
+        missing = np.flatnonzero([is_missing(label) for label in y])
+        if missing.size:
             raise ValueError(f"y must be without missing labels, got {y[missing[0]]!r} at row {missing[0]}")
+    elif y.dtype.kind in "mM" and np.isnat(y).any():
+        row = int(np.flatnonzero(np.isnat(y))[0])
+        raise ValueError(f"y must be without missing labels, got {y[row]!r} at row {row}")
     elif y.dtype.kind in "fc" and not np.isfinite(y).all():
         row = int(np.flatnonzero(~np.isfinite(y))[0])
         raise ValueError(f"y must be finite, got {y[row]} at row {row}")
@@ -97,6 +102,14 @@ def as_classes(values: Any, X: Array) -> tuple[Array, Array]:
         raise ValueError(f"y must have at least 2 classes, got only {classes.tolist()}")
     targets = 2 * index - 1 if len(classes) == 2 else index
     return classes, in_place(targets[:, None], X.dtype)
+
+
+def is_missing(label: Any) -> bool:
+    """None, NaN, and pandas' NA and NaT: what is not equal to itself, or will not say."""
+    try:
+        return label is None or not bool(label == label)
+    except (TypeError, ValueError):
+        return True
 
 
 def as_weights(values: Any, X: Array) -> Array | None:

@@ -17,7 +17,7 @@ from .errors import DivergenceError
 from .inputs import as_float
 from .optimizers import Optimizer, leaves
 from .result import History, StopReason
-from .training import Progress
+from .training import Progress, check_callback
 
 __all__ = ["MinimizeResult", "minimize"]
 
@@ -95,6 +95,7 @@ def minimize(
     array(3.)
     """
     rule = resolve_optimizer(optimizer)
+    check_callback(callback)
     w = copy.deepcopy(params)
     state = rule.init(w)
     batches = {

@@ -87,9 +87,11 @@ class Optimizer:
         sizes = [[w.size] * _core.init_optimizer(self) for w, _ in pairs]
         if [[vector.size for vector in vectors] for vectors in state.memory] != sizes:
             raise ValueError("state must be that of params and this optimizer: make one with init(params)")
-        for (w, g), memory in zip(pairs, state.memory, strict=True):
-            if not w.flags.writeable:
-                raise ValueError("params must be writeable, got a read-only array")
+        if not all(w.flags.writeable for w, _ in pairs):
+            raise ValueError("params must be writeable, got a read-only array")
+        # The gradient of a.b by (a, b) is (b, a): it must not move while the parameters do.
+        grads = [g.copy() if any(np.may_share_memory(w, g) for w, _ in pairs) else g for _, g in pairs]
+        for (w, _), g, memory in zip(pairs, grads, state.memory, strict=True):
             inner = np.require(w, requirements=["C", "A", "W"])
             _core.step_optimizer(self, state.n_steps, memory, inner, g)
             if inner is not w:

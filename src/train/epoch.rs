@@ -50,7 +50,7 @@ pub fn fit<T: Scalar>(
     interrupted: &(dyn Fn() -> bool + Sync),
     after_epoch: &mut dyn FnMut(Progress<'_, T>) -> ControlFlow<()>,
 ) -> Result<Fit<T>> {
-    state.check(problem.layout())?;
+    state.check(problem.layout(), config.batches.n_steps())?;
     let n_seats = n_seats_worth(problem, config.batches.batch_size(), config.n_threads);
     let params = std::mem::take(&mut state.params);
     let work = Work::new(problem, config.tier, params, n_seats, interrupted)?;
