@@ -40,7 +40,7 @@ class Progress:
     elapsed : float
         Seconds since the call of fit.
     coef, intercept : ndarray
-        Copies of the parameters, of shape (k, d) and (k,).
+        Copies of the parameters, shaped as in :class:`FitResult`.
     """
 
     epoch: int
@@ -48,7 +48,7 @@ class Progress:
     loss: float
     elapsed: float
     coef: Array
-    intercept: Array
+    intercept: Any
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,15 @@ class Training:
 
 
 def make_problem(
-    X: Any, y: Any, sample_weight: Any, loss: str | Loss, penalty: str | Penalty | None, fit_intercept: bool
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    loss: str | Loss,
+    penalty: str | Penalty | None,
+    fit_intercept: bool,
+    model: Any = None,
 ) -> Problem:
-    """Check and convert what is to be minimised."""
+    """Check and convert what is to be minimised. Of a classifier given as `model` the classes are taken over."""
     name, _ = resolve_loss(loss)
     if not isinstance(fit_intercept, bool | np.bool_):
         raise TypeError(f"fit_intercept must be a bool, got {fit_intercept!r}")
@@ -106,7 +112,8 @@ def make_problem(
         targets, is_vector = as_real_targets(y, matrix)
         n_classes = 0
     else:
-        classes, targets = as_classes(y, matrix)
+        known = model.classes if isinstance(model, FitResult) else None
+        classes, targets = as_classes(y, matrix, known)
         n_classes = len(classes)
         is_vector = n_classes == 2
     return Problem(
@@ -126,6 +133,8 @@ def resolve_batch_size(batch_size: Any, n_rows: int) -> int:
 
 def resolve_record(record: Any) -> tuple[bool, bool, bool]:
     """Whether to record steps, full losses and the path."""
+    if not isinstance(record, Iterable):
+        raise TypeError(f"record must be a name or several of them, got {record!r}")
     names = (record,) if isinstance(record, str) else tuple(record)
     for name in names:
         if name not in RECORDS:
@@ -229,7 +238,9 @@ def fit(
     >>> result.n_steps  # 20 epochs of ceil(1000 / 32) steps
     640
     """
-    problem = make_problem(X, y, sample_weight, loss, penalty, fit_intercept)
+    problem = make_problem(
+        X, y, sample_weight, loss, penalty, fit_intercept, init if resume is None else resume
+    )
     n_rows = len(problem.X)
     if init is not None and resume is not None:
         raise ValueError("init and resume exclude each other: a resumed run begins where the other ended")
@@ -297,8 +308,6 @@ def check_resume(resume: Any, problem: Problem) -> None:
             f"resume must be a run with {problem.n_outputs} x {problem.X.shape[1]} coefficients, "
             f"got coef of shape {resume.coef.shape}"
         )
-    if problem.classes is not None and not np.array_equal(resume.classes, problem.classes):  # type: ignore[arg-type]
-        raise ValueError(f"resume must be a run on the classes {problem.classes}, got {resume.classes}")
 
 
 def as_flag(name: str, value: Any) -> bool:
@@ -322,8 +331,7 @@ def after_epoch(
             show(loss)
         if callback is None:
             return False
-        k = problem.n_outputs
-        coef, intercept = params[:-k].reshape(k, -1), params[-k:]
+        coef, intercept = problem.split(params)
         return bool(callback(Progress(epoch, n_steps, loss, elapsed, coef, intercept)))
 
     return call
@@ -391,7 +399,7 @@ def gradient(
     >>> mb.gradient(X, y, ([0.0, 0.0], 0.0), rows=[1])
     (4.5, (array([ 0., -6.]), np.float64(-3.0)))
     """
-    problem = make_problem(X, y, sample_weight, loss, penalty, fit_intercept=True)
+    problem = make_problem(X, y, sample_weight, loss, penalty, fit_intercept=True, model=params)
     flat = as_params("params", params, problem.n_outputs, problem.X)
     chosen: list[int] | None = None
     if rows is not None:
