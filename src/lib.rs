@@ -1,4 +1,63 @@
-//! Mini-batch gradient descent on the CPU.
+//! Mini-batch gradient descent on the CPU: linear models trained fast, and with the same bits whatever the
+//! number of threads or the width of the vectors.
+//!
+//! A step is three verbs, and each has a module: [`shuffle`] says which rows come next, [`gradient`] how wrong
+//! the model is on them, [`update`] how the parameters move. [`train`] is the loop around the three and
+//! [`predict`] what the trained model says. Below them are [`data`], the borrowed arrays, and [`kernel`], the
+//! vector instructions and all of the `unsafe` code.
+//!
+//! The objective is `mean_i s_i loss(x_i . W + b, y_i)` plus a [`Penalty`](gradient::Penalty) of W, the sample
+//! weights s scaled to mean 1. Every part checks its arguments when it is made and says in an
+//! [`Error`](error::Error) which one is wrong, so that what can be put together can be run.
+//!
+//! Logistic regression: is x at least one half?
+//!
+//! ```
+//! use std::ops::ControlFlow;
+//!
+//! use mbgd_rs::data::{Dense, Rows, TargetKind, Targets, Weights};
+//! use mbgd_rs::gradient::{Loss, Penalty, Problem};
+//! use mbgd_rs::kernel::Tier;
+//! use mbgd_rs::predict::{Link, predict};
+//! use mbgd_rs::shuffle::{Batches, BatchesConfig};
+//! use mbgd_rs::train::{Config, Record, State, fit};
+//! use mbgd_rs::update::schedule::Constant;
+//! use mbgd_rs::update::{Optimizer, Rule, Schedule, Sgd};
+//!
+//! // 100 rows of one column, and a target of -1 or +1 for each.
+//! let x: Vec<f32> = (0..100).map(|i| i as f32 / 100.0).collect();
+//! let y: Vec<f32> = x.iter().map(|&x| if x < 0.5 { -1.0 } else { 1.0 }).collect();
+//!
+//! let tier = Tier::current()?;
+//! let rows = Rows::Dense(Dense::new(tier, &x, 100, 1)?);
+//! let targets = Targets::new(&y, 100, 1, TargetKind::Binary)?;
+//! let problem = Problem::new(rows, targets, Weights::equal(), Loss::LogLoss, Penalty::none(), true)?;
+//!
+//! let config = Config {
+//!     batches: Batches::new(BatchesConfig::new(100, 10))?,
+//!     optimizer: Optimizer {
+//!         rule: Rule::Sgd(Sgd::new(0.9, false)?),
+//!         learning_rate: Schedule::Constant(Constant::new(0.5)?),
+//!     },
+//!     clip: None,
+//!     n_epochs: 20,
+//!     record: Record::default(),
+//!     n_threads: 2,
+//!     tier,
+//! };
+//! let n_params = problem.layout().len();
+//! let state = State::new(vec![0.0; n_params], config.optimizer.init(n_params)?);
+//! let fit = fit(&problem, &config, state, &|| false, &mut |_| ControlFlow::Continue(()))?;
+//! assert_eq!(fit.state.optimizer.n_steps, 20 * 10);
+//!
+//! let p = predict(rows, problem.layout(), &fit.state.params, Link::Logistic, tier, 2)?;
+//! let n_right = p.chunks(2).zip(&y).filter(|(p, y)| (p[1] > 0.5) == (**y > 0.0)).count();
+//! assert!(n_right > 95);
+//! # Ok::<(), mbgd_rs::error::Error>(())
+//! ```
+//!
+//! The Python package of the same name is built on this crate with the feature `python`, without which there
+//! is no Python in it. ARCHITECTURE.md in the repository is the way in for whoever wants to change something.
 
 pub mod data;
 pub mod error;
@@ -10,6 +69,7 @@ mod pool;
 pub mod predict;
 #[cfg(feature = "python")]
 mod python;
+pub mod rate;
 pub mod scalar;
 pub mod shuffle;
 pub mod train;

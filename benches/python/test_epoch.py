@@ -76,7 +76,7 @@ def test_reference(benchmark, shape, batch_size, shuffle):
     def epoch():
         start = time.perf_counter()
         reference.fit(
-            X, y, loss="log_loss", optimizer=SGD, batch_size=batch_size, shuffle=shuffle, epochs=1,
+            X, y, loss="log_loss", optimizer=SGD, batch_size=batch_size, shuffle=shuffle, epochs=1, record=(),
             orders=orders,
         )  # fmt: skip
         return time.perf_counter() - start

@@ -4,10 +4,12 @@
 //! G += X^T R, both over a tile of rows.
 
 mod dense;
+mod order;
 mod targets;
 mod weights;
 
 pub use dense::Dense;
+pub use order::Order;
 pub use targets::{TargetKind, Targets};
 pub use weights::Weights;
 

@@ -8,12 +8,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::Problem;
 use super::loss::TileOf;
 use super::sum::{LEAF_ROWS, Partial, TreeSum, n_leaves_of_part};
-use crate::data::Tile;
+use crate::data::{Order, Tile};
 use crate::error::{Error, Result, try_filled};
 use crate::kernel::{ScaleAdd, Tier};
 use crate::parallel::{Job, LEADER, Team};
 use crate::scalar::Scalar;
-use crate::shuffle::Order;
 
 /// Multiply-adds a member of the team should have to do in a step, or meeting costs more than it brings:
 /// about one microsecond.

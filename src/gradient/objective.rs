@@ -1,11 +1,11 @@
 //! The objective and its gradient at given parameters, on any rows: the batch gradient on its own.
 
 use super::{BatchGradient, Problem, Work, n_seats_worth};
+use crate::data::Order;
 use crate::error::{Error, Result};
 use crate::kernel::Tier;
 use crate::parallel::with_team;
 use crate::scalar::Scalar;
-use crate::shuffle::Order;
 
 /// The objective over `rows`, in this order, or over all, and its gradient in the layout of the problem.
 /// The l1 part contributes its subgradient `l1 sign(w)`, zero at zero. No rows have no loss.

@@ -8,8 +8,8 @@
 //! 67 (2005).
 
 use crate::error::{Error, Result};
+use crate::rate::Rate;
 use crate::scalar::Scalar;
-use crate::update::Rate;
 
 /// An elastic net; l2 and l1 are its two ends, and no penalty has `alpha = 0`.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::permutation::{Workspace, permute};
 use super::replacement;
+use crate::data::Order;
 use crate::error::{Error, Result, try_filled};
 
 /// How the rows of an epoch are ordered.
@@ -208,27 +209,4 @@ fn checked_epoch(epoch: u64) -> Result<u32> {
         condition: "less than 2^32",
         value: epoch.to_string(),
     })
-}
-
-/// The rows of an epoch by position.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Order {
-    /// Position `p` has row `p`.
-    #[default]
-    Sequential,
-    /// Position `p` has row `rows[p]`.
-    Listed(Vec<usize>),
-}
-
-impl Order {
-    /// Copies the rows of positions `start..start + out.len()`.
-    ///
-    /// # Panics
-    /// If the epoch has no such positions.
-    pub fn copy_to(&self, start: usize, out: &mut [usize]) {
-        match self {
-            Order::Sequential => out.iter_mut().zip(start..).for_each(|(row, position)| *row = position),
-            Order::Listed(rows) => out.copy_from_slice(&rows[start..start + out.len()]),
-        }
-    }
 }

@@ -21,5 +21,7 @@ mod permutation;
 mod replacement;
 pub mod rng;
 
-pub use batches::{Batches, BatchesConfig, Order, Shuffle};
+pub use batches::{Batches, BatchesConfig, Shuffle};
 pub use permutation::Workspace;
+
+pub use crate::data::Order;

@@ -11,6 +11,8 @@ mod sgd;
 
 pub use adam::Adam;
 pub use clip::Clip;
-pub use optimizer::{Optimizer, Rate, Rule, State};
+pub use optimizer::{Optimizer, Rule, State};
 pub use schedule::Schedule;
 pub use sgd::Sgd;
+
+pub use crate::rate::Rate;

@@ -1,6 +1,6 @@
 //! What all optimizers have in common: a rule, a learning rate, and a state to be stepped.
 
-use super::{Adam, Schedule, Sgd};
+use super::{Adam, Rate, Schedule, Sgd};
 use crate::error::{Error, Result, try_filled};
 use crate::kernel::Tier;
 use crate::scalar::Scalar;
@@ -32,18 +32,6 @@ pub struct State<T> {
     pub memory: Vec<Vec<T>>,
     /// Rates of the last step, if they were wanted and differ between parameters; a scratch.
     pub(super) rates: Vec<T>,
-}
-
-/// The step that the last update would have made along a constant gradient of 1, by parameter.
-///
-/// A proximal map has to shrink by this rate: then a parameter rests exactly where the gradient and the
-/// penalty balance, whatever the optimizer's memory or metric.
-#[derive(Debug, Clone, Copy)]
-pub enum Rate<'a, T> {
-    /// The same for all.
-    Same(T),
-    /// One for each.
-    Each(&'a [T]),
 }
 
 impl<T> State<T> {

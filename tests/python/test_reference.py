@@ -318,7 +318,7 @@ def test_integer_weights_are_repeated_rows(kind):
 
 def test_the_lasso_has_exact_zeros_where_its_optimum_has():
     X, y, _, _ = data("squared_error", n=60)
-    for optimizer in (mb.optimizers.SGD(0.1, 0.9), mb.optimizers.Adam(0.02)):
+    for optimizer in (mb.optimizers.SGD(0.1, 0.9), mb.optimizers.Adam(mb.schedules.Cosine(0.02, 3000))):
         model = reference.fit(
             X, y, penalty=mb.penalties.L1(0.15), batch_size="full", epochs=3000, optimizer=optimizer
         )

@@ -1,0 +1,24 @@
+//! In which order rows come: made by [`crate::shuffle`], read by [`crate::gradient`].
+
+/// The rows of an epoch by position.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Order {
+    /// Position `p` has row `p`.
+    #[default]
+    Sequential,
+    /// Position `p` has row `rows[p]`.
+    Listed(Vec<usize>),
+}
+
+impl Order {
+    /// Copies the rows of positions `start..start + out.len()`.
+    ///
+    /// # Panics
+    /// If the epoch has no such positions.
+    pub fn copy_to(&self, start: usize, out: &mut [usize]) {
+        match self {
+            Order::Sequential => out.iter_mut().zip(start..).for_each(|(row, position)| *row = position),
+            Order::Listed(rows) => out.copy_from_slice(&rows[start..start + out.len()]),
+        }
+    }
+}

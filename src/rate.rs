@@ -1,0 +1,14 @@
+//! How far an update moves each parameter: told by [`crate::update`], used by the penalty in
+//! [`crate::gradient`].
+
+/// The step that the last update would have made along a constant gradient of 1, by parameter.
+///
+/// A proximal map has to shrink by this rate: then a parameter rests exactly where the gradient and the
+/// penalty balance, whatever the optimizer's memory or metric.
+#[derive(Debug, Clone, Copy)]
+pub enum Rate<'a, T> {
+    /// The same for all.
+    Same(T),
+    /// One for each.
+    Each(&'a [T]),
+}
