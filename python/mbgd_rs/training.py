@@ -238,9 +238,7 @@ def fit(
     >>> result.n_steps  # 20 epochs of ceil(1000 / 32) steps
     640
     """
-    problem = make_problem(
-        X, y, sample_weight, loss, penalty, fit_intercept, init if resume is None else resume
-    )
+    problem = make_problem(X, y, sample_weight, loss, penalty, fit_intercept, resume)
     n_rows = len(problem.X)
     if init is not None and resume is not None:
         raise ValueError("init and resume exclude each other: a resumed run begins where the other ended")

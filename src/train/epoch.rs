@@ -115,7 +115,7 @@ impl<'a, T: Scalar> Run<'a, T> {
     /// One pass over the data.
     fn epoch(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<ControlFlow<StopReason>> {
         let batches = self.config.batches;
-        self.reserve_records(batches.n_steps() - self.state.step)?;
+        self.reserve_records(batches.n_steps().saturating_sub(self.state.step))?;
         while self.state.step < batches.n_steps() {
             let batch = batches.positions(self.state.step); // which rows
             let n_rows = batch.len();

@@ -1,0 +1,206 @@
+"""What the package promises: names, immutable arguments, results that do not depend on threads or SIMD."""
+
+import dataclasses
+import hashlib
+import inspect
+import os
+import pickle
+import re
+import subprocess
+import sys
+import tracemalloc
+
+import mbgd_rs as mb
+import numpy as np
+import pytest
+
+X = np.random.default_rng(0).normal(size=(1000, 33))
+Y = X[:, 0] * 2 + 1
+OBJECTS = [
+    mb.losses.SquaredError(),
+    mb.losses.LogLoss(),
+    mb.losses.Hinge(),
+    mb.penalties.L1(),
+    mb.penalties.L2(alpha=0.5),
+    mb.penalties.ElasticNet(l1_ratio=0.5),
+    mb.optimizers.SGD(),
+    mb.optimizers.Adam(learning_rate=mb.schedules.Constant(0.5)),
+    mb.schedules.Constant(0.1),
+    mb.schedules.InverseScaling(0.1),
+    mb.schedules.Cosine(0.1, 100),
+    mb.schedules.Warmup(mb.schedules.Cosine(0.1, 100), 10),
+]
+
+
+@pytest.mark.parametrize("thing", OBJECTS, ids=repr)
+def test_choices_are_values(thing):
+    assert pickle.loads(pickle.dumps(thing)) == thing
+    assert hash(dataclasses.replace(thing)) == hash(thing)
+    assert eval(repr(thing), {**vars(mb.losses), **vars(mb.penalties), **vars(mb.optimizers),
+                              **vars(mb.schedules)}) == thing  # fmt: skip
+    for field in dataclasses.fields(thing):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(thing, field.name, 1)
+
+
+def test_schedules_are_functions_of_the_step():
+    s = mb.schedules
+    t = np.arange(200)
+    by_name = {
+        s.Constant(0.1): np.full(200, 0.1),
+        s.InverseScaling(0.1, 0.5): 0.1 / np.sqrt(t + 1),
+        s.Cosine(0.1, 50, 0.01): 0.01 + 0.09 * (1 + np.cos(np.pi * np.minimum(t / 50, 1))) / 2,
+        s.Warmup(s.Constant(0.1), 9): 0.1 * np.minimum((t + 1) / 10, 1),
+    }
+    for schedule, expected in by_name.items():
+        np.testing.assert_allclose([schedule(int(i)) for i in t], expected, rtol=1e-14, atol=1e-17)
+        sgd = mb.optimizers.SGD(schedule)
+        recorded = mb.fit(X[:200], Y[:200], optimizer=sgd, batch_size=1, epochs=1, record="step").history
+        np.testing.assert_array_equal(recorded.learning_rate, [schedule(int(i)) for i in t])
+
+
+def test_signatures_are_those_promised():
+    def names(function):
+        return list(inspect.signature(function).parameters)
+
+    assert names(mb.fit) == (
+        "X y sample_weight loss penalty fit_intercept optimizer batch_size shuffle replacement drop_last epochs "
+        "init resume clip_norm seed n_threads record callback progress"
+    ).split()
+    assert names(mb.gradient) == "X y params rows loss penalty sample_weight".split()
+    assert names(mb.Batches) == "n batch_size shuffle replacement drop_last seed".split()
+    positional = [p.name for p in inspect.signature(mb.fit).parameters.values() if p.kind != p.KEYWORD_ONLY]
+    assert positional == ["X", "y"]
+
+
+def test_everything_public_is_documented():
+    for name in mb.__all__:
+        thing = getattr(mb, name)
+        assert thing.__doc__, name
+        if inspect.isclass(thing) or inspect.isfunction(thing):
+            for method, value in vars(thing).items() if inspect.isclass(thing) else ():
+                if inspect.isfunction(value) and not method.startswith("_"):
+                    assert value.__doc__, f"{name}.{method}"
+
+
+def test_history_records_what_is_asked_for():
+    def recorded(record):
+        history = mb.fit(X, Y, epochs=2, batch_size=100, record=record).history
+        return {f.name: getattr(history, f.name).shape for f in dataclasses.fields(history)
+                if getattr(history, f.name).size}  # fmt: skip
+
+    epoch = {"epoch_loss": (2,), "epoch_elapsed": (2,)}
+    step = {name: (20,) for name in ("step_loss", "learning_rate", "gradient_norm", "elapsed")}
+    assert recorded("epoch") == epoch
+    assert recorded("step") == {**epoch, **step}
+    assert recorded("full_loss") == {**epoch, "full_loss": (2,)}
+    assert recorded(["step", "full_loss", "path"]) == {**epoch, **step, "full_loss": (20,), "path": (20, 34)}
+
+
+def test_full_loss_is_the_objective():
+    penalty = mb.penalties.ElasticNet(0.1, 0.5)
+    result = mb.fit(X, Y, epochs=2, record="full_loss", penalty=penalty)
+    np.testing.assert_allclose(result.history.full_loss[-1], mb.gradient(X, Y, result, penalty=penalty)[0], rtol=1e-12)
+
+
+def test_clip_norm():
+    free = mb.fit(X, Y, epochs=1, record=("step", "path"), batch_size=100)
+    clipped = mb.fit(X, Y, epochs=1, record=("step", "path"), batch_size=100, clip_norm=0.5)
+    assert (free.history.gradient_norm > 0.5).all()
+    path = np.vstack([np.zeros(34), clipped.history.path])
+    np.testing.assert_allclose(np.linalg.norm(np.diff(path, axis=0), axis=1), 0.5 * 0.01, rtol=1e-10)
+
+
+def test_repr_of_a_result_says_how_it_went():
+    text = repr(mb.fit(X, Y, epochs=2))
+    for part in ("squared_error", "33", "float64", "n_epochs=2", "n_steps=8", "epochs"):
+        assert part in text
+    assert mb.StopReason.EPOCHS.prose
+
+
+def digest(dtype, loss, **options):
+    y = {"squared_error": Y, "log_loss": Y > 0, "hinge": np.arange(1000) % 3}[loss]
+    result = mb.fit(X.astype(dtype), y, loss=loss, epochs=3, penalty="elasticnet", optimizer="adam", **options)
+    return hashlib.sha256(result.coef.tobytes() + result.intercept.tobytes()).hexdigest()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("loss", ["squared_error", "log_loss", "hinge"])
+@pytest.mark.parametrize("batch_size", [1, 50, "full"])
+def test_bits_do_not_depend_on_the_threads(dtype, loss, batch_size):
+    assert len({digest(dtype, loss, batch_size=batch_size, n_threads=n) for n in (None, 1, 2, 3, 7)}) == 1
+
+
+def run(code, **environment):
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, **environment}, text=True,
+                          capture_output=True, timeout=100)  # fmt: skip
+    return done.stdout.strip(), done.stderr
+
+
+TRAIN = """
+import hashlib, numpy as np, mbgd_rs as mb
+for dtype in ("float32", "float64"):
+    X = np.random.default_rng(0).normal(size=(500, 37)).astype(dtype)
+    for loss, y in (("squared_error", X[:, 0]), ("log_loss", X[:, 0] > 0), ("log_loss", np.arange(500) % 3),
+                    ("hinge", X[:, 0] > 0)):
+        r = mb.fit(X, y, loss=loss, batch_size=33, optimizer="adam", penalty="elasticnet")
+        print(hashlib.sha256(r.coef.tobytes() + r.intercept.tobytes()).hexdigest(), r.history.epoch_loss.tobytes().hex())
+        print(hashlib.sha256(r.decision_function(X).tobytes()).hexdigest())
+"""
+
+
+def test_bits_do_not_depend_on_the_instructions():
+    from mbgd_rs import _core
+
+    outputs = {tier: run(TRAIN, MBGD_RS_SIMD=tier)[0] for tier in _core.simd_tiers()}
+    assert len(set(outputs.values())) == 1
+    assert len(outputs["scalar"].splitlines()) == 16
+
+
+def test_a_tier_that_is_not_there_is_an_error():
+    _, stderr = run("import mbgd_rs as mb; mb.fit([[1.0]], [1.0])", MBGD_RS_SIMD="mmx")
+    assert "ValueError: MBGD_RS_SIMD must be one of" in stderr
+
+
+def test_number_of_threads():
+    code = "import mbgd_rs as mb; print(mb.get_num_threads())"
+    assert run(code, RAYON_NUM_THREADS="3", OMP_NUM_THREADS="5")[0] == "3"
+    assert run(code, RAYON_NUM_THREADS="", OMP_NUM_THREADS="5")[0] == "5"
+    assert run(code, RAYON_NUM_THREADS="0", OMP_NUM_THREADS="4,2")[0] == "4"
+    assert run(code, RAYON_NUM_THREADS="many", OMP_NUM_THREADS="")[0] == str(len(os.sched_getaffinity(0)))
+    assert run("import mbgd_rs as mb; mb.set_num_threads(6); print(mb.get_num_threads())")[0] == "6"
+
+
+def test_import_is_light_and_silent():
+    out, err = run("import sys, mbgd_rs; print(*(m for m in ('scipy', 'sklearn', 'pandas', 'matplotlib', 'tqdm')"
+                   " if m in sys.modules))")  # fmt: skip
+    assert (out, err) == ("", "")
+
+
+def test_show_versions(capsys):
+    mb.show_versions()
+    printed = capsys.readouterr().out
+    assert mb.__version__ in printed
+    assert np.__version__ in printed
+    assert re.search("scalar|avx|neon", printed)
+
+
+def test_memory_does_not_grow():
+    def peak(n):
+        tracemalloc.start()
+        for _ in range(n):
+            mb.fit(X, Y, epochs=1, n_threads=2)
+        current = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+        return current
+
+    def resident():
+        with open("/proc/self/statm") as statm:
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    peak(5)
+    assert peak(50) < 200_000
+    if os.path.exists("/proc/self/statm"):
+        before = resident()
+        peak(300)
+        assert resident() - before < 20 << 20
