@@ -1,8 +1,5 @@
 //! Copies of chosen rows, for whoever computes on batches elsewhere.
 
-use rayon::iter::{IndexedParallelIterator, ParallelIterator};
-use rayon::slice::{ParallelSlice, ParallelSliceMut};
-
 use crate::error::{Error, Result};
 use crate::kernel::prefetch;
 use crate::pool;
@@ -37,7 +34,8 @@ pub fn gather_rows(
     }
     let row = |r: usize| &values[r * width..][..width];
     let rows_of_task = (TASK_BYTES / width).max(1);
-    let copy = |(rows, out): (&[usize], &mut [u8])| {
+    let copy = |_: &mut (), task: usize, out: &mut [u8]| {
+        let rows = &rows[task * rows_of_task..];
         for (i, out) in out.chunks_exact_mut(width).enumerate() {
             if let Some(&ahead) = rows.get(i + N_AHEAD) {
                 prefetch(row(ahead));
@@ -45,15 +43,7 @@ pub fn gather_rows(
             out.copy_from_slice(row(rows[i]));
         }
     };
-    if n_threads == 1 || rows.len() <= rows_of_task {
-        copy((rows, out));
-    } else {
-        let work = || {
-            out.par_chunks_mut(rows_of_task * width)
-                .zip(rows.par_chunks(rows_of_task))
-                .for_each(|(out, rows)| copy((rows, out)))
-        };
-        pool::install(n_threads, work);
-    }
+    let n_tasks = rows.len().div_ceil(rows_of_task);
+    pool::each_chunk(n_threads.min(n_tasks), out, rows_of_task * width, || (), copy);
     Ok(())
 }

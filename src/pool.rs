@@ -6,6 +6,8 @@
 use std::process;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rayon::iter::{IndexedParallelIterator, ParallelIterator};
+use rayon::slice::ParallelSliceMut;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 /// The pool of this process, and how it was made.
@@ -17,13 +19,24 @@ struct Pool {
 
 static POOL: Mutex<Option<Pool>> = Mutex::new(None);
 
-/// Calls `work` in a pool of `n_threads`, or right here if that is 1 or no pool can be had.
-pub(crate) fn install<R: Send>(n_threads: usize, work: impl FnOnce() -> R + Send) -> R {
-    let pool = (n_threads > 1).then(|| pool(n_threads)).flatten();
-    match pool {
-        Some(pool) => pool.install(work),
-        None => work(),
-    }
+/// Calls `work(scratch, i, chunk)` for the chunks of `len` items of `out`, numbered from 0, in a pool of
+/// `n_threads`; or here, one after the other, if that is 1 or no pool can be had. A thread makes itself a
+/// `scratch` for some chunks in a row.
+pub(crate) fn each_chunk<T: Send, S>(
+    n_threads: usize,
+    out: &mut [T],
+    len: usize,
+    scratch: impl Fn() -> S + Sync + Send,
+    work: impl Fn(&mut S, usize, &mut [T]) + Sync + Send,
+) {
+    let Some(pool) = (n_threads > 1).then(|| pool(n_threads)).flatten() else {
+        // Not as a parallel iterator: outside of a pool it would be worked off in rayon's global one.
+        let mut scratch = scratch();
+        return out.chunks_mut(len).enumerate().for_each(|(i, chunk)| work(&mut scratch, i, chunk));
+    };
+    let n_chunks_in_a_row = out.len().div_ceil(len).div_ceil(4 * n_threads);
+    let chunks = out.par_chunks_mut(len).enumerate().with_min_len(n_chunks_in_a_row);
+    pool.install(|| chunks.for_each_init(scratch, |scratch, (i, chunk)| work(scratch, i, chunk)));
 }
 
 fn pool(n_threads: usize) -> Option<Arc<ThreadPool>> {

@@ -1,8 +1,5 @@
 //! What a trained model says about rows.
 
-use rayon::iter::{IndexedParallelIterator, ParallelIterator};
-use rayon::slice::ParallelSliceMut;
-
 use crate::data::{Rows, Tile};
 use crate::error::{Error, Result, try_filled};
 use crate::gradient::Layout;
@@ -50,28 +47,24 @@ pub fn predict<T: Scalar>(
         size.ok_or_else(|| Error::TooLarge { what: "predictions", size: format!("{n_rows} x {n_out}") })?;
     let mut out = try_filled("predictions", size, T::ZERO)?;
     let n_tasks = out.len().div_ceil(TILE * n_out);
-    let work = || {
-        let tiles =
-            out.par_chunks_mut(TILE * n_out).enumerate().with_min_len(n_tasks.div_ceil(4 * n_threads));
-        let scratch = || vec![T::ZERO; k.max(2) * TILE];
-        tiles.for_each_init(scratch, |scores, (i, out)| {
-            let n = out.len() / n_out;
-            let stride = n.next_multiple_of(T::LANES);
-            let tile: [usize; TILE] = std::array::from_fn(|j| i * TILE + j);
-            let tile = Tile { rows: &tile[..n], ahead: &[] };
-            rows.scores(tier, tile, layout.linear(params), &mut scores[..k * stride]);
-            let scores = &mut scores[..n_out * stride];
-            match link {
-                Link::Identity => {}
-                Link::Logistic => tier.run(Logistic { scores }),
-                Link::Softmax => tier.run(Softmax { scores, stride }),
-            }
-            for (c, scores) in scores.chunks_exact(stride).enumerate() {
-                out.chunks_exact_mut(n_out).zip(scores).for_each(|(out, &p)| out[c] = p);
-            }
-        });
+    let scratch = || vec![T::ZERO; k.max(2) * TILE];
+    let work = |scores: &mut Vec<T>, i: usize, out: &mut [T]| {
+        let n = out.len() / n_out;
+        let stride = n.next_multiple_of(T::LANES);
+        let tile: [usize; TILE] = std::array::from_fn(|j| i * TILE + j);
+        let tile = Tile { rows: &tile[..n], ahead: &[] };
+        rows.scores(tier, tile, layout.linear(params), &mut scores[..k * stride]);
+        let scores = &mut scores[..n_out * stride];
+        match link {
+            Link::Identity => {}
+            Link::Logistic => tier.run(Logistic { scores }),
+            Link::Softmax => tier.run(Softmax { scores, stride }),
+        }
+        for (c, scores) in scores.chunks_exact(stride).enumerate() {
+            out.chunks_exact_mut(n_out).zip(scores).for_each(|(out, &p)| out[c] = p);
+        }
     };
-    pool::install(n_threads.min(n_tasks.div_ceil(16)), work);
+    pool::each_chunk(n_threads.min(n_tasks.div_ceil(16)), &mut out, TILE * n_out, scratch, work);
     Ok(out)
 }
 

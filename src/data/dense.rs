@@ -18,9 +18,10 @@ pub struct Dense<'a, T> {
 /// Bytes of rows that are computed with twice, for scores and for the gradient, while they are in the
 /// first-level cache.
 const TILE_BYTES: usize = 16 << 10;
-/// Bytes of rows asked of the memory ahead of their use.
-const AHEAD_BYTES: usize = 16 << 10;
-/// Rows above this size are left to the hardware's own prefetching.
+/// Rows asked of the memory ahead of their use. Measured with rows of 112 and 400 bytes in random order, out of
+/// cache: 8 to 16 are best, 64 cost a tenth more, none another tenth.
+const ROWS_AHEAD: usize = 16;
+/// Rows above this size are left to the hardware's own prefetching: asking for them makes matters worse.
 const LONG_ROW_BYTES: usize = 2 << 10;
 
 impl<'a, T: Scalar> Dense<'a, T> {
@@ -70,7 +71,7 @@ impl<'a, T: Scalar> Dense<'a, T> {
     }
 
     pub(super) fn n_ahead(&self) -> usize {
-        if self.row_bytes() > LONG_ROW_BYTES { 0 } else { (AHEAD_BYTES / self.row_bytes()).clamp(8, 64) }
+        if self.row_bytes() > LONG_ROW_BYTES { 0 } else { ROWS_AHEAD }
     }
 
     pub(super) fn scores(&self, tier: Tier, tile: Tile<'_>, w: Linear<'_, T>, scores: &mut [T]) {

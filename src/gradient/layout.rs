@@ -96,8 +96,15 @@ impl Layout {
 
     /// Coefficients of shape (k, d) and k intercepts without the padding.
     pub fn unpack<T: Scalar>(&self, params: &[T]) -> (Vec<T>, Vec<T>) {
-        let rows = params[..self.n_coef].chunks_exact(self.stride);
-        let coef = rows.flat_map(|row| &row[..self.n_columns]).copied().collect();
-        (coef, params[self.n_coef..][..self.n_outputs].to_vec())
+        let mut entries = self.entries(params);
+        let coef = entries.by_ref().take(self.n_outputs * self.n_columns).collect();
+        (coef, entries.collect())
+    }
+
+    /// The same entries one after the other.
+    pub fn entries<T: Scalar>(&self, params: &[T]) -> impl Iterator<Item = T> {
+        let Self { n_columns, n_outputs, stride, n_coef, .. } = *self;
+        let coef = params[..n_coef].chunks_exact(stride).flat_map(move |row| &row[..n_columns]);
+        coef.chain(&params[n_coef..][..n_outputs]).copied()
     }
 }

@@ -46,9 +46,7 @@ impl<T: Scalar> History<T> {
     }
 
     pub(super) fn push_path(&mut self, layout: Layout, params: &[T]) {
-        let (coef, intercept) = layout.unpack(params);
-        self.path.extend(coef);
-        self.path.extend(intercept);
+        self.path.extend(layout.entries(params));
     }
 }
 

@@ -1,0 +1,52 @@
+//! Passes over whole arrays give the same numbers on every number of threads.
+
+use mbgd_rs::data::{Dense, Rows};
+use mbgd_rs::gather::gather_rows;
+use mbgd_rs::gradient::Layout;
+use mbgd_rs::kernel::Tier;
+use mbgd_rs::predict::{Link, predict};
+
+const N_ROWS: usize = 5000;
+
+#[test]
+fn predictions_are_the_same_on_every_number_of_threads() {
+    let x: Vec<f64> = (0..3 * N_ROWS).map(|i| (i as f64).sin()).collect();
+    for (link, k) in [(Link::Identity, 2), (Link::Logistic, 1), (Link::Softmax, 4)] {
+        for tier in Tier::available() {
+            let rows = Rows::Dense(Dense::new(tier, &x, N_ROWS, 3).unwrap());
+            let layout = Layout::new::<f64>(3, k).unwrap();
+            let coef: Vec<f64> = (0..3 * k).map(|j| (j as f64).cos()).collect();
+            let params = layout.pack("params", &coef, &vec![0.5; k]).unwrap();
+            let on = |n_threads| predict(rows, layout, &params, link, tier, n_threads).unwrap();
+            let expected = on(1);
+            let row = N_ROWS - 1;
+            let z = |c: usize| (0..3).map(|j| x[3 * row + j] * coef[3 * c + j]).sum::<f64>() + 0.5;
+            let last = match link {
+                Link::Identity => vec![z(0), z(1)],
+                Link::Logistic => vec![1.0 / (1.0 + z(0).exp()), 1.0 / (1.0 + (-z(0)).exp())],
+                Link::Softmax => {
+                    let sum: f64 = (0..k).map(|c| z(c).exp()).sum();
+                    (0..k).map(|c| z(c).exp() / sum).collect()
+                }
+            };
+            for (p, q) in expected[expected.len() - last.len()..].iter().zip(last) {
+                assert!((p - q).abs() < 1e-14, "{link:?}: {p} is not {q}");
+            }
+            assert!([2, 3, 7].into_iter().all(|n_threads| on(n_threads) == expected), "{link:?} {tier:?}");
+        }
+    }
+}
+
+#[test]
+fn gathered_rows_are_those_rows() {
+    const WIDTH: usize = 1000;
+    let values: Vec<u8> = (0..100 * WIDTH).map(|i| (i * i % 251) as u8).collect();
+    let rows: Vec<usize> = (0..N_ROWS).map(|i| i * 37 % 100).collect();
+    for n_threads in [1, 2, 7] {
+        let mut out = vec![0; N_ROWS * WIDTH];
+        gather_rows(&values, WIDTH, &rows, &mut out, n_threads).unwrap();
+        for (out, row) in out.chunks_exact(WIDTH).zip(&rows) {
+            assert!(*out == values[row * WIDTH..][..WIDTH]);
+        }
+    }
+}
