@@ -140,7 +140,9 @@ def places(y: Array, classes: Array) -> Array:
     if is_unseen.any():
         row = int(is_unseen.argmax())
         names = ", ".join(map(repr, classes.tolist()))
-        raise ValueError(f"y must have labels among {names}, got {y[row : row + 1].tolist()[0]!r} at row {row}")
+        raise ValueError(
+            f"y must have labels among {names}, got {y[row : row + 1].tolist()[0]!r} at row {row}"
+        )
     return index
 
 

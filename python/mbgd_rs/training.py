@@ -102,7 +102,7 @@ def make_problem(
     fit_intercept: bool,
     model: Any = None,
 ) -> Problem:
-    """Check and convert what is to be minimised. Of a classifier given as `model` the classes are taken over."""
+    """Check and convert what is to be minimised. A classifier given as `model` says what the classes are."""
     name, _ = resolve_loss(loss)
     if not isinstance(fit_intercept, bool | np.bool_):
         raise TypeError(f"fit_intercept must be a bool, got {fit_intercept!r}")

@@ -51,7 +51,9 @@ def test_they_are_those_of_the_reference_and_of_fit():
     X = np.random.default_rng(0).normal(size=(40, 3))
     y = X[:, 0] + 1
     for options in ({}, {"shuffle": "once"}, {"shuffle": False}, {"replacement": True}, {"drop_last": True}):
-        order = reference.order_of_epochs(options.get("shuffle", "full"), options.get("replacement", False), 5, 40)
+        order = reference.order_of_epochs(
+            options.get("shuffle", "full"), options.get("replacement", False), 5, 40
+        )
         batches = mb.Batches(40, 6, **options, seed=5)
         params = np.zeros(4)
         sgd = mb.optimizers.SGD(0.1)

@@ -68,8 +68,8 @@ BAD_DATA = [
 def test_bad_data(change, error, message):
     with pytest.raises(error, match=message):
         mb.fit(**{"X": X, "y": Y, **change})
+    n_columns = (getattr(change.get("X"), "shape", None) or X.shape)[-1]
     with pytest.raises(error, match=message):
-        n_columns = getattr(change.get("X"), "shape", X.shape)[-1]
         mb.gradient(params=(np.zeros(n_columns), 0.0), **{"X": X, "y": Y, **change})
 
 
@@ -207,9 +207,9 @@ def test_bad_objects_are_not_made(kind, arguments, error, message):
 
 
 def test_a_schedule_has_no_step_before_the_first():
-    with pytest.raises(ValueError, match="t must be.*-1"):
+    with pytest.raises(ValueError, match=r"t must be.*-1"):
         S.Constant(0.1)(-1)
-    with pytest.raises(TypeError, match="t must be an integer.*0.5"):
+    with pytest.raises(TypeError, match=r"t must be an integer.*0.5"):
         S.Constant(0.1)(0.5)
 
 
@@ -235,7 +235,7 @@ def test_rows_that_are_not_there(rows):
 
 def test_prediction():
     model = mb.fit(X, Y)
-    with pytest.raises(ValueError, match="X must have 3 columns.*"):
+    with pytest.raises(ValueError, match=r"X must have 3 columns"):
         model.predict(X[:, :2])
     with pytest.raises(ValueError, match="X must be finite, got NaN at row 1, column 0"):
         model.predict(with_entry(X, (1, 0), NAN))
@@ -264,7 +264,7 @@ def test_divergence(record):
 
 
 def test_huge_numbers_diverge_and_do_not_crash():
-    with pytest.raises(mb.DivergenceError, match="the loss|a parameter"):
+    with pytest.raises(mb.DivergenceError, match=r"the loss|a parameter"):
         mb.fit(np.full((4, 2), 1e200), np.full(4, 1e200), epochs=1)
 
 

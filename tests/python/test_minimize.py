@@ -40,7 +40,9 @@ def test_it_does_what_fit_does(optimizer):
 def test_epochs_are_counted(n, drop_last):
     if drop_last and n < 5:
         return
-    result = mb.minimize(lambda w, x: (1.0, 0 * w), np.zeros(2), X[:n], batch_size=5, epochs=3, drop_last=drop_last)
+    result = mb.minimize(
+        lambda w, x: (1.0, 0 * w), np.zeros(2), X[:n], batch_size=5, epochs=3, drop_last=drop_last
+    )
     assert result.n_epochs == len(result.history.epoch_loss) == 3
     assert result.n_steps == 3 * (n // 5 if drop_last else -(-n // 5))
 
@@ -62,7 +64,7 @@ def test_callback_stops_and_is_told():
 
 def test_divergence_keeps_the_last_finite_parameters():
     def fun(w, x):
-        return float(w @ w), 1e200 * w
+        return 0.0, np.full(2, 1e300)
 
     with pytest.raises(mb.DivergenceError) as caught:
         mb.minimize(fun, np.ones(2), X, batch_size=50, optimizer=SGD(1e10), epochs=9)
@@ -180,7 +182,7 @@ def test_a_gradient_that_is_not_finite_is_refused():
     w = np.zeros(3)
     optimizer = Adam()
     state = optimizer.init(w)
-    with pytest.raises(ValueError, match="grad must be finite, got NaN"):
+    with pytest.raises(ValueError, match="grad must be finite, got nan"):
         optimizer.step(state, w, np.array([0.0, np.nan, 1.0]))
     np.testing.assert_array_equal(w, 0)
     assert state.n_steps == 0
