@@ -70,7 +70,7 @@ def as_matrix(values: Any) -> Array:
     if X.ndim != 2:
         hint = ", reshape it with X.reshape(-1, 1) or X.reshape(1, -1)" if X.ndim == 1 else ""
         raise ValueError(f"X must have 2 dimensions, got shape {X.shape}{hint}")
-    if not X.size:
+    if 0 in X.shape:
         raise ValueError(f"X must have at least one row and one column, got shape {X.shape}")
     return in_place(X, np.float32 if X.dtype.kind == "f" and X.dtype.itemsize <= 4 else np.float64)
 
@@ -94,9 +94,12 @@ def as_classes(values: Any, X: Array, known: Array | None = None) -> tuple[Array
     if y.ndim != 1 or len(y) != len(X):
         raise ValueError(f"y must have shape ({len(X)},), got {y.shape}")
     if y.dtype == object:
-        missing = next((row for row, label in enumerate(y) if is_missing(label)), None)
-        if missing is not None:
-            raise ValueError(f"y must be without missing labels, got {y[missing]!r} at row {missing}")
+        missing = np.flatnonzero([is_missing(label) for label in y])
+        if missing.size:
+            raise ValueError(f"y must be without missing labels, got {y[missing[0]]!r} at row {missing[0]}")
+    elif y.dtype.kind in "mM" and np.isnat(y).any():
+        row = int(np.flatnonzero(np.isnat(y))[0])
+        raise ValueError(f"y must be without missing labels, got {y[row]!r} at row {row}")
     elif y.dtype.kind in "fc" and not np.isfinite(y).all():
         row = int(np.flatnonzero(~np.isfinite(y))[0])
         raise ValueError(f"y must be finite, got {y[row]} at row {row}")
@@ -111,11 +114,6 @@ def as_classes(values: Any, X: Array, known: Array | None = None) -> tuple[Array
     return classes, targets[:, None]
 
 
-def is_missing(label: Any) -> bool:
-    """None, NaN, or pandas' NA, of which one may not even ask whether it is itself."""
-    return label is None or type(label).__name__ in ("NAType", "NaTType") or bool(label != label)
-
-
 def distinct(y: Array) -> tuple[Array, Array]:
     """The distinct labels, sorted, and where each label is among them.
 
@@ -127,9 +125,10 @@ def distinct(y: Array) -> tuple[Array, Array]:
         if low != high and (is_high | (y == low)).all():
             return np.array([low, high]), is_high
         if y.dtype.kind in "iu" and int(high) - int(low) < LARGEST_TABLE:
-            offset = (y - low).astype(np.intp)
+            # Differences of small integers may wrap around; read as unsigned they are right.
+            offset = (y - low).view(f"u{y.dtype.itemsize}").astype(np.intp)
             is_there = np.bincount(offset) > 0
-            return (np.flatnonzero(is_there) + int(low)).astype(y.dtype), (np.cumsum(is_there) - 1)[offset]
+            return np.flatnonzero(is_there).astype(y.dtype) + low, (np.cumsum(is_there) - 1)[offset]
     return np.unique(y, return_inverse=True)
 
 
@@ -144,6 +143,14 @@ def places(y: Array, classes: Array) -> Array:
             f"y must have labels among {names}, got {y[row : row + 1].tolist()[0]!r} at row {row}"
         )
     return index
+
+
+def is_missing(label: Any) -> bool:
+    """None, NaN, and pandas' NA and NaT: what is not equal to itself, or will not say."""
+    try:
+        return label is None or not bool(label == label)
+    except (TypeError, ValueError):
+        return True
 
 
 def as_weights(values: Any, X: Array) -> Array | None:

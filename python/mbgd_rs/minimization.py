@@ -17,7 +17,7 @@ from .errors import DivergenceError
 from .inputs import as_float
 from .optimizers import Optimizer, pair_leaves
 from .result import History, StopReason
-from .training import Progress
+from .training import Progress, check_callback
 
 __all__ = ["MinimizeResult", "minimize"]
 
@@ -96,9 +96,8 @@ def minimize(
     """
     if not callable(fun):
         raise TypeError(f"fun must be callable, got {fun!r}")
-    if callback is not None and not callable(callback):
-        raise TypeError(f"callback must be callable, got {callback!r}")
     rule = resolve_optimizer(optimizer)
+    check_callback(callback)
     w = copy.deepcopy(params)
     state = rule.init(w)
     batches = {

@@ -90,12 +90,14 @@ class Optimizer:
         expected = [[(w.dtype, w.size)] * n_vectors for w, _ in pairs]
         if [[(v.dtype, v.size) for v in vectors] for vectors in state.memory] != expected:
             raise ValueError("state must be that of params and this optimizer: make one with init(params)")
-        for w, g in pairs:
-            if not w.flags.writeable:
-                raise ValueError("params must be writeable, got a read-only array")
+        if not all(w.flags.writeable for w, _ in pairs):
+            raise ValueError("params must be writeable, got a read-only array")
+        for _, g in pairs:
             if not np.isfinite(g).all():
                 raise ValueError(f"grad must be finite, got {g[~np.isfinite(g)][0]}")
-        for (w, g), memory in zip(pairs, state.memory, strict=True):
+        # The gradient of a.b by (a, b) is (b, a): it must not move while the parameters do.
+        grads = [g.copy() if any(np.may_share_memory(w, g) for w, _ in pairs) else g for _, g in pairs]
+        for (w, _), g, memory in zip(pairs, grads, state.memory, strict=True):
             inner = np.require(w, requirements=["C", "A", "W"])
             _core.step_optimizer(self, state.n_steps, memory, inner, g)
             if inner is not w:
@@ -174,8 +176,6 @@ def pair_leaves(params: Any, grad: Any) -> Iterator[tuple[NDArray[Any], NDArray[
         if params.dtype.type not in (np.float32, np.float64) or not params.dtype.isnative:
             raise TypeError(f"params must be of native float32 or float64, got {params.dtype.str}")
         g = in_place(as_array("grad", grad), params.dtype)
-        if np.may_share_memory(params, g):
-            g = g.copy()
         if g.shape != params.shape:
             raise ValueError(f"grad must have the shape of params, {params.shape}, got {g.shape}")
         yield params, g

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
-from .inputs import as_matrix
+from .inputs import as_matrix, in_place
 from .threads import get_num_threads
 
 __all__ = ["FitResult", "History", "StopReason"]
@@ -189,7 +189,7 @@ class FitResult:
         return self._predict(X, "logistic" if self.coef.ndim == 1 else "softmax")
 
     def _predict(self, X: ArrayLike, link: str) -> Array:
-        matrix = np.require(as_matrix(X), self.coef.dtype, ["C", "A"])
+        matrix = in_place(as_matrix(X), self.coef.dtype)
         if matrix.shape[1] != self.coef.shape[-1]:
             raise ValueError(
                 f"X must have {self.coef.shape[-1]} columns, as in fit, got shape {matrix.shape}"

@@ -133,12 +133,14 @@ def resolve_batch_size(batch_size: Any, n_rows: int) -> int:
 
 def resolve_record(record: Any) -> tuple[bool, bool, bool]:
     """Whether to record steps, full losses and the path."""
-    if not isinstance(record, Iterable):
-        raise TypeError(f"record must be a name or several of them, got {record!r}")
-    names = (record,) if isinstance(record, str) else tuple(record)
+    known = ", ".join(map(repr, RECORDS))
+    try:
+        names = (record,) if isinstance(record, str) else tuple(record)
+    except TypeError:
+        raise TypeError(f"record must be one or some of {known}, got {record!r}") from None
     for name in names:
         if name not in RECORDS:
-            raise ValueError(f"record must be one or some of {', '.join(map(repr, RECORDS))}, got {name!r}")
+            raise ValueError(f"record must be one or some of {known}, got {name!r}")
     return "step" in names, "full_loss" in names, "path" in names
 
 
@@ -242,11 +244,13 @@ def fit(
     n_rows = len(problem.X)
     if init is not None and resume is not None:
         raise ValueError("init and resume exclude each other: a resumed run begins where the other ended")
+    rule = resolve_optimizer(optimizer)
+    size = resolve_batch_size(batch_size, n_rows)
     if resume is not None:
-        check_resume(resume, problem)
+        check_resume(resume, problem, rule, size)
     batches = _core.Batches(
-        as_integer("n", n_rows, 1),
-        resolve_batch_size(batch_size, n_rows),
+        n_rows,
+        size,
         shuffle,
         as_flag("replacement", replacement),
         as_flag("drop_last", drop_last),
@@ -255,7 +259,7 @@ def fit(
     n_epochs = as_integer("epochs", epochs, 0)
     with progress_bar(progress, n_epochs) as show:
         training = Training(
-            resolve_optimizer(optimizer),
+            rule,
             batches,
             n_epochs,
             None if clip_norm is None else as_float("clip_norm", clip_norm),
@@ -293,7 +297,7 @@ def make_result(
     )
 
 
-def check_resume(resume: Any, problem: Problem) -> None:
+def check_resume(resume: Any, problem: Problem, optimizer: Optimizer, batch_size: int) -> None:
     """That a run can be gone on with, on this data."""
     if not isinstance(resume, FitResult):
         raise TypeError(f"resume must be a FitResult, got {type(resume).__name__}")
@@ -306,6 +310,13 @@ def check_resume(resume: Any, problem: Problem) -> None:
             f"resume must be a run with {problem.n_outputs} x {problem.X.shape[1]} coefficients, "
             f"got coef of shape {resume.coef.shape}"
         )
+    if len(resume.state["memory"]) != _core.init_optimizer(optimizer):
+        raise ValueError(f"resume must be a run of {optimizer}, got one of an optimizer with another memory")
+    if resume.state["step"] > 0 and resume.batch_size != batch_size:
+        raise ValueError(
+            f"resume must be a run with batch_size {batch_size}, for it ended within an epoch, "
+            f"got {resume.batch_size}"
+        )
 
 
 def as_flag(name: str, value: Any) -> bool:
@@ -315,12 +326,17 @@ def as_flag(name: str, value: Any) -> bool:
     return bool(value)
 
 
+def check_callback(callback: Any) -> None:
+    """That there is none, or one to be called."""
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback must be callable, got {callback!r}")
+
+
 def after_epoch(
     problem: Problem, callback: Callable[[Progress], Any] | None, show: Callable[[float], None] | None
 ) -> Callable[..., bool] | None:
     """What the core is to call after every epoch, if anything."""
-    if callback is not None and not callable(callback):
-        raise TypeError(f"callback must be callable, got {callback!r}")
+    check_callback(callback)
     if callback is None and show is None:
         return None
 

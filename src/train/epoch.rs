@@ -50,7 +50,7 @@ pub fn fit<T: Scalar>(
     interrupted: &(dyn Fn() -> bool + Sync),
     after_epoch: &mut dyn FnMut(Progress<'_, T>) -> ControlFlow<()>,
 ) -> Result<Fit<T>> {
-    state.check(problem.layout())?;
+    state.check(problem.layout(), config.batches.n_steps())?;
     let n_seats = n_seats_worth(problem, config.batches.batch_size(), config.n_threads);
     let params = std::mem::take(&mut state.params);
     let work = Work::new(problem, config.tier, params, n_seats, interrupted)?;
@@ -115,7 +115,7 @@ impl<'a, T: Scalar> Run<'a, T> {
     /// One pass over the data.
     fn epoch(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<ControlFlow<StopReason>> {
         let batches = self.config.batches;
-        self.reserve_records(batches.n_steps().saturating_sub(self.state.step))?;
+        self.reserve_records(batches.n_steps() - self.state.step)?;
         while self.state.step < batches.n_steps() {
             let batch = batches.positions(self.state.step); // which rows
             let n_rows = batch.len();

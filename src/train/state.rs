@@ -28,15 +28,22 @@ impl<T: Scalar> State<T> {
         Self { params, optimizer, epoch: 0, step: 0, n_seen: 0, loss_sum: 0.0 }
     }
 
-    /// That this is a state of a model of this layout.
-    pub(super) fn check(&self, layout: Layout) -> Result<()> {
-        if self.params.len() == layout.len() {
-            return Ok(());
+    /// That this is a state of a model of this layout, in an epoch of so many steps.
+    pub(super) fn check(&self, layout: Layout, n_steps: usize) -> Result<()> {
+        if self.params.len() != layout.len() {
+            return Err(Error::Shape {
+                argument: "resume",
+                expected: format!("parameters for {} x {}", layout.n_outputs(), layout.n_columns()),
+                got: format!("{} parameters", self.params.len()),
+            });
         }
-        Err(Error::Shape {
-            argument: "resume",
-            expected: format!("parameters for {} x {}", layout.n_outputs(), layout.n_columns()),
-            got: format!("{} parameters", self.params.len()),
-        })
+        if self.step >= n_steps {
+            return Err(Error::OutOfRange {
+                argument: "resume",
+                condition: "at a step within an epoch",
+                value: format!("step {} of {n_steps}", self.step),
+            });
+        }
+        Ok(())
     }
 }

@@ -30,6 +30,9 @@ def fit(y, loss="log_loss", **options):
         np.array([10, 20, 70]),
         np.array([0.0, 0.25, 1e9]),
         np.array([5, 2**40, 2**41]),
+        np.array([-128, 0, 127], np.int8),
+        np.array([2**64 - 300, 2**64 - 2, 2**64 - 1], np.uint64),
+        np.array([-7, 300, 301], ">i2"),
     ],
     ids=str,
 )
@@ -40,7 +43,7 @@ def test_labels_of_any_kind(names, loss):
     index = index.astype(int)
     result = fit(names[index], loss)
     plain = fit(index, loss)
-    assert result.classes.dtype == names.dtype
+    assert result.classes.dtype == names.dtype.newbyteorder("=")
     np.testing.assert_array_equal(result.classes, names)
     np.testing.assert_array_equal(result.coef, plain.coef)
     np.testing.assert_array_equal(result.predict(X), names[plain.predict(X)])
@@ -179,3 +182,9 @@ def test_labels_unseen_in_the_run_resumed():
     assert on.classes.tolist() == ["down", "up"]
     with pytest.raises(ValueError, match="y must have labels among 'down', 'up', got 'left' at row 1"):
         mb.fit(X[:2], ["up", "left"], loss="log_loss", resume=model)
+
+
+@pytest.mark.parametrize("bad", [np.ma.masked_array(X, X > 1), X.astype(str).astype(object)])
+def test_neither_masks_nor_strings_are_overlooked(bad):
+    with pytest.raises(TypeError, match="X must"):
+        mb.fit(bad, X[:, 0])

@@ -1,0 +1,62 @@
+//! One epoch of logistic regression in f32, data in cache: what a step costs beside its memory.
+
+use std::hint::black_box;
+use std::ops::ControlFlow;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use mbgd_rs::data::{Dense, Rows, TargetKind, Targets, Weights};
+use mbgd_rs::gradient::{Loss, Penalty, Problem};
+use mbgd_rs::kernel::Tier;
+use mbgd_rs::shuffle::{Batches, BatchesConfig, Shuffle, rng};
+use mbgd_rs::train::{Config, Record, State, fit};
+use mbgd_rs::update::schedule::Constant;
+use mbgd_rs::update::{Optimizer, Rule, Schedule, Sgd};
+
+const N_ROWS: usize = 20_000;
+const N_COLUMNS: usize = 30;
+
+fn epoch(criterion: &mut Criterion) {
+    let mut words = vec![0; N_ROWS * N_COLUMNS];
+    rng::Stream::new(1, 0, 99).words(0, &mut words);
+    let x: Vec<f32> = words.iter().map(|&word| word as f32 / 2.0_f32.powi(31) - 1.0).collect();
+    let y: Vec<f32> = x.chunks(N_COLUMNS).map(|x| (x[0] - x[1] + 0.3).signum()).collect();
+    let tier = *Tier::available().last().expect("plain Rust is always available");
+    let rows = Rows::Dense(Dense::new(tier, &x, N_ROWS, N_COLUMNS).expect("finite"));
+    let targets = Targets::new(&y, N_ROWS, 1, TargetKind::Binary).expect("signs");
+    let problem = Problem::new(rows, targets, Weights::equal(), Loss::LogLoss, Penalty::none(), true)
+        .expect("loss and targets fit");
+    let n_params = problem.layout().len();
+
+    let mut group = criterion.benchmark_group(format!("epoch of {N_ROWS} x {N_COLUMNS}"));
+    group.throughput(Throughput::Elements(N_ROWS as u64));
+    for shuffle in [Shuffle::Sequential, Shuffle::Full] {
+        for batch_size in [1, 32, 256, 4096] {
+            let batches = BatchesConfig { shuffle, ..BatchesConfig::new(N_ROWS, batch_size) };
+            let rate = Schedule::Constant(Constant::new(0.01).expect("positive"));
+            let config = Config {
+                batches: Batches::new(batches).expect("valid"),
+                optimizer: Optimizer { rule: Rule::Sgd(Sgd::default()), learning_rate: rate },
+                clip: None,
+                n_epochs: 1,
+                record: Record::default(),
+                n_threads: 1,
+                tier,
+            };
+            let id = BenchmarkId::new(format!("{shuffle:?}"), batch_size);
+            group.bench_function(id, |bencher| {
+                bencher.iter(|| {
+                    let memory = config.optimizer.init(n_params).expect("memory");
+                    let state = State::new(vec![0.0; n_params], memory);
+                    black_box(
+                        fit(&problem, &config, state, &|| false, &mut |_| ControlFlow::Continue(()))
+                            .expect("a fit"),
+                    )
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, epoch);
+criterion_main!(benches);
