@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 __all__ = ["as_classes", "as_float", "as_integer", "as_matrix", "as_params", "as_real_targets", "as_weights"]
 
 Array = NDArray[Any]
+LARGEST_TABLE = 1 << 16
+"""Integer labels from a range up to this are counted instead of sorted."""
 
 
 def as_integer(name: str, value: Any, low: int, high: int = 2**63 - 1) -> int:
@@ -41,9 +43,13 @@ def as_array(name: str, values: Any) -> Array:
     """Whatever NumPy understands, of real numbers."""
     if hasattr(values, "toarray") and hasattr(values, "nnz"):
         raise TypeError(f"sparse {name} is not supported yet, pass {name}.toarray()")
+    if isinstance(values, np.ma.MaskedArray):
+        raise TypeError(f"{name} must not be a masked array: choose values for what is masked with filled()")
     try:
         array = np.asarray(values)
         if array.dtype == object:
+            if any(isinstance(value, str | bytes) for value in array.flat):
+                raise TypeError("got strings")  # which float() would parse
             array = array.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{name} must be an array of numbers: {error}") from None
@@ -72,13 +78,16 @@ def as_matrix(values: Any) -> Array:
 def as_real_targets(values: Any, X: Array) -> tuple[Array, bool]:
     """Regression targets of shape (n, k), and whether they were given as (n,)."""
     y = as_array("y", values)
-    if y.ndim not in (1, 2) or len(y) != len(X):
+    if y.ndim not in (1, 2) or len(y) != len(X) or not y.size:
         raise ValueError(f"y must have shape ({len(X)},) or ({len(X)}, k), got {y.shape}")
     return in_place(y if y.ndim == 2 else y[:, None], X.dtype), y.ndim == 1
 
 
-def as_classes(values: Any, X: Array) -> tuple[Array, Array]:
-    """Labels of any kind as the distinct ones, sorted, and targets (n, 1): -1 and 1 for two, else indices."""
+def as_classes(values: Any, X: Array, known: Array | None = None) -> tuple[Array, Array]:
+    """Labels of any kind as the classes, sorted, and targets (n, 1): -1 and 1 for two, else indices.
+
+    The classes are the distinct labels, or `known` ones.
+    """
     y = np.asarray(values)
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
@@ -95,13 +104,45 @@ def as_classes(values: Any, X: Array) -> tuple[Array, Array]:
         row = int(np.flatnonzero(~np.isfinite(y))[0])
         raise ValueError(f"y must be finite, got {y[row]} at row {row}")
     try:
-        classes, index = np.unique(y, return_inverse=True)
+        classes, index = distinct(y) if known is None else (known, places(y, known))
     except TypeError:
         raise TypeError("y must have labels that can be sorted, got a mixture of types") from None
     if len(classes) < 2:
         raise ValueError(f"y must have at least 2 classes, got only {classes.tolist()}")
-    targets = 2 * index - 1 if len(classes) == 2 else index
-    return classes, in_place(targets[:, None], X.dtype)
+    one = X.dtype.type(1)
+    targets = np.where(index, one, -one) if len(classes) == 2 else index.astype(X.dtype)
+    return classes, targets[:, None]
+
+
+def distinct(y: Array) -> tuple[Array, Array]:
+    """The distinct labels, sorted, and where each label is among them.
+
+    As np.unique, which sorts all labels: for a million of them that takes longer than an epoch of training.
+    """
+    if y.dtype.kind in "biuf":
+        low, high = y.min(), y.max()
+        is_high = y == high
+        if low != high and (is_high | (y == low)).all():
+            return np.array([low, high]), is_high
+        if y.dtype.kind in "iu" and int(high) - int(low) < LARGEST_TABLE:
+            # Differences of small integers may wrap around; read as unsigned they are right.
+            offset = (y - low).view(f"u{y.dtype.itemsize}").astype(np.intp)
+            is_there = np.bincount(offset) > 0
+            return np.flatnonzero(is_there).astype(y.dtype) + low, (np.cumsum(is_there) - 1)[offset]
+    return np.unique(y, return_inverse=True)
+
+
+def places(y: Array, classes: Array) -> Array:
+    """Where each label is among the classes, which are sorted."""
+    index = np.searchsorted(classes, y).clip(max=len(classes) - 1)
+    is_unseen = np.asarray(classes[index] != y)
+    if is_unseen.any():
+        row = int(is_unseen.argmax())
+        names = ", ".join(map(repr, classes.tolist()))
+        raise ValueError(
+            f"y must have labels among {names}, got {y[row : row + 1].tolist()[0]!r} at row {row}"
+        )
+    return index
 
 
 def is_missing(label: Any) -> bool:

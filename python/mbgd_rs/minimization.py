@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from .batches import minibatches
 from .choices import resolve_optimizer
 from .errors import DivergenceError
 from .inputs import as_float
-from .optimizers import Optimizer, leaves
+from .optimizers import Optimizer, pair_leaves
 from .result import History, StopReason
 from .training import Progress, check_callback
 
@@ -94,6 +94,8 @@ def minimize(
     >>> mb.minimize(fun, np.zeros(()), x, batch_size="full", optimizer=sgd, epochs=60).params
     array(3.)
     """
+    if not callable(fun):
+        raise TypeError(f"fun must be callable, got {fun!r}")
     rule = resolve_optimizer(optimizer)
     check_callback(callback)
     w = copy.deepcopy(params)
@@ -120,14 +122,14 @@ def minimize(
     n_rows = len(np.asarray(X))
     for batch in minibatches(X, y, **batches, seed=seed, epochs=epochs):  # type: ignore[arg-type]
         batch = batch if isinstance(batch, tuple) else (batch,)
-        value, grad = fun(w, *batch)
-        value = as_float("the value of fun", value)
+        value, grad = evaluate(fun, w, batch)
         last = copy.deepcopy(w)
-        rule.step(state, w, grad)
-        is_finite = all(np.isfinite(array).all() for array in leaves(w))
-        if not (is_finite and np.isfinite(value)):
+        what = not_finite(value, "the gradient of fun", pair_leaves(w, grad))
+        if what is None:
+            rule.step(state, w, grad)
+            what = not_finite(value, "a parameter", pair_leaves(w, w))
+        if what is not None:
             w, stop_reason = last, StopReason.DIVERGED
-            what = "a parameter" if np.isfinite(value) else "the value of fun"
             message = f"minimize diverged in epoch {epoch} at step {len(losses)}: {what} is not finite"
             raise DivergenceError(message, epoch, len(losses), result())
         losses.append(value)
@@ -140,8 +142,24 @@ def minimize(
             epoch_loss.append(loss_sum / n_seen)
             epoch_elapsed.append(elapsed[-1])
             loss_sum, n_seen = 0.0, 0
-            done = Progress(epoch, len(losses), epoch_loss[-1], elapsed[-1], copy.deepcopy(w), None)  # type: ignore[arg-type]
+            done = Progress(epoch, len(losses), epoch_loss[-1], elapsed[-1], copy.deepcopy(w), None)
             if callback is not None and callback(done):
                 stop_reason = StopReason.CALLBACK
                 break
     return result()
+
+
+def evaluate(fun: Callable[..., Any], params: Any, batch: tuple[Any, ...]) -> tuple[float, Any]:
+    """What `fun` returns, if it is a number and a gradient."""
+    returned = fun(params, *batch)
+    if not (isinstance(returned, tuple | list) and len(returned) == 2):
+        raise TypeError(f"fun must return a pair (value, gradient), got {returned!r}")
+    value, grad = returned
+    return as_float("the value of fun", value), grad
+
+
+def not_finite(value: float, name: str, arrays: Iterable[tuple[Any, Any]]) -> str | None:
+    """What is not finite of a value and the second of each pair of arrays, if anything."""
+    if not np.isfinite(value):
+        return "the value of fun"
+    return None if all(np.isfinite(array).all() for _, array in arrays) else name

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
+from .inputs import as_array, in_place
 from .schedules import Schedule
 
 __all__ = ["SGD", "Adam", "Optimizer", "State"]
@@ -79,16 +80,21 @@ class Optimizer:
         Raises
         ------
         ValueError
-            If shapes or structures do not fit together, or an array cannot be written to.
+            If shapes or structures do not fit together, a gradient is not finite, or an array cannot be
+            written to. Then nothing has been changed.
         TypeError
             If an array is not of float32 or float64.
         """
         pairs = list(pair_leaves(params, grad))
-        sizes = [[w.size] * _core.init_optimizer(self) for w, _ in pairs]
-        if [[vector.size for vector in vectors] for vectors in state.memory] != sizes:
+        n_vectors = _core.init_optimizer(self)
+        expected = [[(w.dtype, w.size)] * n_vectors for w, _ in pairs]
+        if [[(v.dtype, v.size) for v in vectors] for vectors in state.memory] != expected:
             raise ValueError("state must be that of params and this optimizer: make one with init(params)")
         if not all(w.flags.writeable for w, _ in pairs):
             raise ValueError("params must be writeable, got a read-only array")
+        for _, g in pairs:
+            if not np.isfinite(g).all():
+                raise ValueError(f"grad must be finite, got {g[~np.isfinite(g)][0]}")
         # The gradient of a.b by (a, b) is (b, a): it must not move while the parameters do.
         grads = [g.copy() if any(np.may_share_memory(w, g) for w, _ in pairs) else g for _, g in pairs]
         for (w, _), g, memory in zip(pairs, grads, state.memory, strict=True):
@@ -169,7 +175,7 @@ def pair_leaves(params: Any, grad: Any) -> Iterator[tuple[NDArray[Any], NDArray[
     if isinstance(params, np.ndarray):
         if params.dtype.type not in (np.float32, np.float64) or not params.dtype.isnative:
             raise TypeError(f"params must be of native float32 or float64, got {params.dtype.str}")
-        g = np.require(grad, params.dtype, ["C", "A"])
+        g = in_place(as_array("grad", grad), params.dtype)
         if g.shape != params.shape:
             raise ValueError(f"grad must have the shape of params, {params.shape}, got {g.shape}")
         yield params, g

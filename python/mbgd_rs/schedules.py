@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from . import _core
+from .inputs import as_integer
 
 __all__ = ["Constant", "Cosine", "InverseScaling", "Schedule", "Warmup"]
 
@@ -22,7 +23,7 @@ class Schedule:
 
     def __call__(self, t: int) -> float:
         """Learning rate of step `t`, counted from 0."""
-        return _core.learning_rate_at(self, t)
+        return _core.learning_rate_at(self, as_integer("t", t, 0))
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def get_num_threads() -> int:
     if _n_threads is not None:
         return _n_threads
     for variable in ("RAYON_NUM_THREADS", "OMP_NUM_THREADS"):
-        value = os.environ.get(variable, "").strip()
+        value = os.environ.get(variable, "").split(",")[0].strip()  # OMP_NUM_THREADS may be a list
         if value.isdecimal() and int(value) > 0:
             return int(value)
     return _core.available_threads()

@@ -40,7 +40,7 @@ class Progress:
     elapsed : float
         Seconds since the call of fit.
     coef, intercept : ndarray
-        Copies of the parameters, of shape (k, d) and (k,).
+        Copies of the parameters, shaped as in :class:`FitResult`.
     """
 
     epoch: int
@@ -48,7 +48,7 @@ class Progress:
     loss: float
     elapsed: float
     coef: Array
-    intercept: Array
+    intercept: Any
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,15 @@ class Training:
 
 
 def make_problem(
-    X: Any, y: Any, sample_weight: Any, loss: str | Loss, penalty: str | Penalty | None, fit_intercept: bool
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    loss: str | Loss,
+    penalty: str | Penalty | None,
+    fit_intercept: bool,
+    model: Any = None,
 ) -> Problem:
-    """Check and convert what is to be minimised."""
+    """Check and convert what is to be minimised. A classifier given as `model` says what the classes are."""
     name, _ = resolve_loss(loss)
     if not isinstance(fit_intercept, bool | np.bool_):
         raise TypeError(f"fit_intercept must be a bool, got {fit_intercept!r}")
@@ -106,7 +112,8 @@ def make_problem(
         targets, is_vector = as_real_targets(y, matrix)
         n_classes = 0
     else:
-        classes, targets = as_classes(y, matrix)
+        known = model.classes if isinstance(model, FitResult) else None
+        classes, targets = as_classes(y, matrix, known)
         n_classes = len(classes)
         is_vector = n_classes == 2
     return Problem(
@@ -233,7 +240,7 @@ def fit(
     >>> result.n_steps  # 20 epochs of ceil(1000 / 32) steps
     640
     """
-    problem = make_problem(X, y, sample_weight, loss, penalty, fit_intercept)
+    problem = make_problem(X, y, sample_weight, loss, penalty, fit_intercept, resume)
     n_rows = len(problem.X)
     if init is not None and resume is not None:
         raise ValueError("init and resume exclude each other: a resumed run begins where the other ended")
@@ -305,8 +312,6 @@ def check_resume(resume: Any, problem: Problem, optimizer: Optimizer, batch_size
             f"resume must be a run with {problem.n_outputs} x {problem.X.shape[1]} coefficients, "
             f"got coef of shape {resume.coef.shape}"
         )
-    if problem.classes is not None and not np.array_equal(resume.classes, problem.classes):  # type: ignore[arg-type]
-        raise ValueError(f"resume must be a run on the classes {problem.classes}, got {resume.classes}")
     if len(resume.state["memory"]) != _core.init_optimizer(optimizer):
         raise ValueError(f"resume must be a run of {optimizer}, got one of an optimizer with another memory")
     if resume.state["step"] > 0 and resume.batch_size != batch_size:
@@ -342,8 +347,7 @@ def after_epoch(
             show(loss)
         if callback is None:
             return False
-        k = problem.n_outputs
-        coef, intercept = params[:-k].reshape(k, -1), params[-k:]
+        coef, intercept = problem.split(params)
         return bool(callback(Progress(epoch, n_steps, loss, elapsed, coef, intercept)))
 
     return call
@@ -411,7 +415,7 @@ def gradient(
     >>> mb.gradient(X, y, ([0.0, 0.0], 0.0), rows=[1])
     (4.5, (array([ 0., -6.]), np.float64(-3.0)))
     """
-    problem = make_problem(X, y, sample_weight, loss, penalty, fit_intercept=True)
+    problem = make_problem(X, y, sample_weight, loss, penalty, fit_intercept=True, model=params)
     flat = as_params("params", params, problem.n_outputs, problem.X)
     chosen: list[int] | None = None
     if rows is not None:
