@@ -577,13 +577,12 @@ def test_a_matrix_beyond_the_memory_is_refused():
         mb.fit(huge, np.broadcast_to(np.float32(1), 2**40))
 
 
-def test_a_diverged_run_is_not_resumed_with_other_batches():
+def test_a_diverged_run_is_not_resumed():
     rows = np.random.default_rng(0).normal(size=(64, 3))
     with pytest.raises(mb.DivergenceError) as caught:
         mb.fit(rows, rows[:, 0], optimizer=optimizers.SGD(learning_rate=1e9), batch_size=1)
-    assert caught.value.result.state["step"] > 0
-    with pytest.raises(ValueError, match=r"resume must be a run with batch_size 32, .*, got 1"):
-        mb.fit(rows, rows[:, 0], resume=caught.value.result, batch_size=32)
+    with pytest.raises(ValueError, match="resume must be a run that did not diverge"):
+        mb.fit(rows, rows[:, 0], resume=caught.value.result)
 
 
 def test_a_broken_state_is_refused():
