@@ -301,6 +301,8 @@ def check_resume(resume: Any, problem: Problem, optimizer: Optimizer, batch_size
     """That a run can be gone on with, on this data."""
     if not isinstance(resume, FitResult):
         raise TypeError(f"resume must be a FitResult, got {type(resume).__name__}")
+    if resume.stop_reason is StopReason.DIVERGED:
+        raise ValueError("resume must be a run that did not diverge; its parameters can be given as init")
     if resume.loss != problem.loss:
         raise ValueError(f"resume must be a run of loss {problem.loss!r}, got {resume.loss!r}")
     if resume.coef.dtype != problem.X.dtype:

@@ -16,13 +16,23 @@ use crate::scalar::Scalar;
 
 /// Multiply-adds a member of the team should have to do in a step, or meeting costs more than it brings:
 /// about one microsecond.
-const WORK_WORTH_SHARING: usize = 1 << 13;
+const WORK_WORTH_SHARING: usize = 1 << 14;
+/// What a row costs beside its multiply-adds, counted as such: its slope, and if rows come in random order the
+/// waiting for memory, of which two threads do twice as much at a time.
+const WORK_OF_ROW: usize = 16;
+const WORK_OF_RANDOM_ROW: usize = 96;
 /// Multiply-adds between two looks at whether the caller wants the work to end: about a millisecond.
 const WORK_BETWEEN_LOOKS: usize = 1 << 22;
 
 /// Members of a team that batches of `batch_size` rows are worth.
-pub fn n_seats_worth<T: Scalar>(problem: &Problem<'_, T>, batch_size: usize, n_threads: usize) -> usize {
-    let work = batch_size.saturating_mul(problem.layout.len());
+pub fn n_seats_worth<T: Scalar>(
+    problem: &Problem<'_, T>,
+    batch_size: usize,
+    is_random: bool,
+    n_threads: usize,
+) -> usize {
+    let work_of_row = if is_random { WORK_OF_RANDOM_ROW } else { WORK_OF_ROW };
+    let work = batch_size.saturating_mul(problem.layout.len().saturating_add(work_of_row));
     n_threads.min(work / WORK_WORTH_SHARING).min(batch_size.div_ceil(LEAF_ROWS)).max(1)
 }
 
@@ -74,8 +84,9 @@ impl<'a, T: Scalar> Work<'a, T> {
     /// Sets the next step and cuts it into parts. Returns how many.
     fn begin(&mut self, positions: Range<usize>, wants_gradient: bool, n_seats: usize) -> Result<usize> {
         let problem = self.step.problem;
+        let is_random = matches!(self.step.order, Order::Listed(_));
         let n_leaves = positions.len().div_ceil(LEAF_ROWS);
-        let n_leaves_of_part = match n_seats_worth(problem, positions.len(), n_seats) {
+        let n_leaves_of_part = match n_seats_worth(problem, positions.len(), is_random, n_seats) {
             1 => n_leaves.next_power_of_two(),
             n_seats => n_leaves_of_part(n_leaves, n_seats),
         };

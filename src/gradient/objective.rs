@@ -28,7 +28,7 @@ pub fn objective<T: Scalar>(
             value: row.to_string(),
         });
     }
-    let n_seats = n_seats_worth(problem, n_rows, n_threads);
+    let n_seats = n_seats_worth(problem, n_rows, rows.is_some(), n_threads);
     let mut work = Work::new(problem, tier, params, n_seats, interrupted)?;
     *work.order() = rows.map_or(Order::Sequential, Order::Listed);
     with_team(n_seats, work, |team| {

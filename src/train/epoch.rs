@@ -4,13 +4,14 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use super::history::seconds_since;
+use super::orders::Orders;
 use super::{Config, History, State, StopReason};
 use crate::error::{Result, try_filled};
 use crate::gradient::{BatchGradient, Problem, Work, n_seats_worth};
 use crate::kernel::{first_not_finite, norm};
 use crate::parallel::{Team, with_team};
 use crate::scalar::Scalar;
-use crate::shuffle::{Order, Shuffle, Workspace};
+use crate::shuffle::{Order, Shuffle};
 
 /// A finished run.
 #[derive(Debug, Clone)]
@@ -51,7 +52,9 @@ pub fn fit<T: Scalar>(
     after_epoch: &mut dyn FnMut(Progress<'_, T>) -> ControlFlow<()>,
 ) -> Result<Fit<T>> {
     state.check(problem.layout(), config.batches.n_steps())?;
-    let n_seats = n_seats_worth(problem, config.batches.batch_size(), config.n_threads);
+    let most_rows = if config.record.full_loss { problem.n_rows() } else { config.batches.batch_size() };
+    let is_random = config.batches.shuffle() != Shuffle::Sequential;
+    let n_seats = n_seats_worth(problem, most_rows, is_random, config.n_threads);
     let params = std::mem::take(&mut state.params);
     let work = Work::new(problem, config.tier, params, n_seats, interrupted)?;
     with_team(n_seats, work, |team| {
@@ -87,16 +90,20 @@ impl<'a, T: Scalar> Run<'a, T> {
         interrupted: &dyn Fn() -> bool,
         after_epoch: &mut dyn FnMut(Progress<'_, T>) -> ControlFlow<()>,
     ) -> Result<StopReason> {
-        let mut workspace = Workspace::default();
-        for i in 0..self.config.n_epochs {
-            let has_order = i > 0 && self.config.batches.shuffle() == Shuffle::Once;
-            if !has_order {
-                let work = team.job();
-                let spent = std::mem::take(work.order());
-                let epoch = self.state.epoch;
-                *work.order() = self.config.batches.order(epoch, spent, &mut workspace, interrupted)?;
+        let Config { batches, n_threads, n_epochs, .. } = *self.config;
+        let mut orders = Orders::new(batches, n_threads > team.n_seats());
+        for i in 0..n_epochs {
+            let (epoch, is_last) = (self.state.epoch, i + 1 == n_epochs);
+            if i == 0 || batches.shuffle() == Shuffle::Full {
+                let order = team.job().order();
+                *order = orders.exchange(epoch, std::mem::take(order), interrupted)?;
             }
-            if let ControlFlow::Break(reason) = self.epoch(team)? {
+            let ended = if is_last {
+                self.epoch(team)?
+            } else {
+                orders.while_making(epoch + 1, || self.epoch(team))?
+            };
+            if let ControlFlow::Break(reason) = ended {
                 return Ok(reason);
             }
             let progress = Progress {
@@ -115,7 +122,7 @@ impl<'a, T: Scalar> Run<'a, T> {
     /// One pass over the data.
     fn epoch(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<ControlFlow<StopReason>> {
         let batches = self.config.batches;
-        self.reserve_records(batches.n_steps() - self.state.step)?;
+        self.reserve_records(batches.n_steps().saturating_sub(self.state.step))?;
         while self.state.step < batches.n_steps() {
             let batch = batches.positions(self.state.step); // which rows
             let n_rows = batch.len();

@@ -3,6 +3,7 @@
 mod config;
 mod epoch;
 mod history;
+mod orders;
 mod state;
 mod stopping;
 
