@@ -3,8 +3,8 @@
 use super::{Linear, LinearMut, Tile};
 use crate::error::{Error, Result};
 use crate::kernel::Tier;
-use crate::kernel::first_not_finite;
 use crate::kernel::rows::{Accumulate, Scores};
+use crate::kernel::{first_not_finite, prefetch};
 use crate::scalar::Scalar;
 
 /// A borrowed C-order matrix of shape (n, d). All entries are finite.
@@ -72,6 +72,12 @@ impl<'a, T: Scalar> Dense<'a, T> {
 
     pub(super) fn n_ahead(&self) -> usize {
         if self.row_bytes() > LONG_ROW_BYTES { 0 } else { ROWS_AHEAD }
+    }
+
+    pub(super) fn prefetch(&self, rows: &[usize]) {
+        for &row in rows {
+            prefetch(&self.values[row * self.n_columns..][..self.n_columns]);
+        }
     }
 
     pub(super) fn scores(&self, tier: Tier, tile: Tile<'_>, w: Linear<'_, T>, scores: &mut [T]) {

@@ -52,6 +52,13 @@ impl<'a, T: Scalar> Rows<'a, T> {
         }
     }
 
+    /// Asks the memory for rows.
+    pub(crate) fn prefetch(&self, rows: &[usize]) {
+        match self {
+            Rows::Dense(x) => x.prefetch(rows),
+        }
+    }
+
     /// Writes `x_i . w_c + b_c` for the rows i of a tile and every output c, see [`kernel::rows`](crate::kernel::rows).
     pub fn scores(&self, tier: Tier, tile: Tile<'_>, w: Linear<'_, T>, scores: &mut [T]) {
         match self {

@@ -145,6 +145,9 @@ impl<T: Scalar> Step<'_, T> {
         sum.reset();
         let mut position = self.positions.start + part * self.rows_of_part;
         let end = self.positions.end.min(position + self.rows_of_part);
+        if self.rows_of_part < self.positions.len() {
+            self.prefetch(position, end, scratch); // whoever did the rows before is another
+        }
         while position < end && !self.is_cancelled.load(Ordering::Relaxed) {
             let n = LEAF_ROWS.min(end - position);
             sum.push(|partial| self.leaf(position, n, scratch, partial));
@@ -154,6 +157,17 @@ impl<T: Scalar> Step<'_, T> {
                 scratch.n_worked = 0;
                 self.is_cancelled.fetch_or((self.interrupted)(), Ordering::Relaxed);
             }
+        }
+    }
+
+    /// Asks the memory for the first rows of a part.
+    fn prefetch(&self, from: usize, end: usize, scratch: &mut Scratch<T>) {
+        if let Order::Listed(_) = &self.order {
+            let ahead = &mut scratch.ahead[..self.n_ahead.min(end - from)];
+            self.order.copy_to(from, ahead);
+            self.problem.rows.prefetch(ahead);
+            self.problem.targets.prefetch(ahead);
+            self.problem.weights.prefetch(ahead);
         }
     }
 

@@ -109,7 +109,9 @@ impl<T: Scalar> TreeSum<T> {
 }
 
 /// Leaves of one part when `n_leaves` are to be shared by `n_seats`: a power of two, so that a part is a
-/// subtree, and about four parts a seat, so that nobody waits long for the last one.
+/// subtree. A small step has one part for each, so that rows are fetched in long runs; a large one about four,
+/// so that nobody waits long for the last.
 pub fn n_leaves_of_part(n_leaves: usize, n_seats: usize) -> usize {
-    n_leaves.div_ceil(4 * n_seats).next_power_of_two()
+    let parts_of_seat = if n_leaves <= 16 * n_seats { 1 } else { 4 };
+    n_leaves.div_ceil(parts_of_seat * n_seats).next_power_of_two()
 }
