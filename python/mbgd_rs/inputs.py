@@ -94,7 +94,7 @@ def as_matrix(values: Any) -> Array:
 def as_real_targets(values: Any, X: Array) -> tuple[Array, bool]:
     """Regression targets of shape (n, k), and whether they were given as (n,)."""
     y = as_array("y", values)
-    if y.ndim not in (1, 2) or len(y) != len(X):
+    if y.ndim not in (1, 2) or len(y) != len(X) or not y.size:
         raise ValueError(f"y must have shape ({len(X)},) or ({len(X)}, k), got {y.shape}")
     return in_place(y if y.ndim == 2 else y[:, None], X.dtype), y.ndim == 1
 
