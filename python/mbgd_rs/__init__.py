@@ -14,9 +14,10 @@ from ._core import __version__
 from .batches import Batches, minibatches
 from .errors import DivergenceError
 from .minimization import MinimizeResult, minimize
+from .objective import gradient
 from .result import FitResult, History, StopReason
 from .threads import get_num_threads, set_num_threads, show_versions, simd_tier
-from .training import Progress, fit, gradient
+from .training import Progress, fit
 
 __all__ = [
     "Batches",

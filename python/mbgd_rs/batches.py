@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
-from .inputs import as_integer
+from .inputs import as_flag, as_integer
 from .threads import get_num_threads
-from .training import as_flag, resolve_batch_size
+from .training import resolve_batch_size
 
 __all__ = ["Batches", "minibatches"]
 

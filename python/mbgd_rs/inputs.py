@@ -8,7 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["as_classes", "as_float", "as_integer", "as_matrix", "as_params", "as_real_targets", "as_weights"]
+__all__ = [
+    "as_classes",
+    "as_flag",
+    "as_float",
+    "as_integer",
+    "as_matrix",
+    "as_params",
+    "as_real_targets",
+    "as_weights",
+]
 
 Array = NDArray[Any]
 LARGEST_TABLE = 1 << 16
@@ -27,6 +36,13 @@ def as_integer(name: str, value: Any, low: int, high: int = 2**63 - 1) -> int:
         condition = f">= {low}" if number < low else f"<= {high}"
         raise ValueError(f"{name} must be {condition}, got {number}")
     return number
+
+
+def as_flag(name: str, value: Any) -> bool:
+    """A bool, and nothing that merely has a truth value."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be a bool, got {value!r}")
+    return bool(value)
 
 
 def as_float(name: str, value: Any) -> float:
@@ -78,7 +94,7 @@ def as_matrix(values: Any) -> Array:
 def as_real_targets(values: Any, X: Array) -> tuple[Array, bool]:
     """Regression targets of shape (n, k), and whether they were given as (n,)."""
     y = as_array("y", values)
-    if y.ndim not in (1, 2) or len(y) != len(X):
+    if y.ndim not in (1, 2) or len(y) != len(X) or not y.size:
         raise ValueError(f"y must have shape ({len(X)},) or ({len(X)}, k), got {y.shape}")
     return in_place(y if y.ndim == 2 else y[:, None], X.dtype), y.ndim == 1
 

@@ -1,4 +1,4 @@
-"""Training: `fit`, and the gradient on its own."""
+"""Training: `fit`."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
-from .choices import Loss, Penalty, resolve_loss, resolve_optimizer, resolve_penalty
+from .choices import Loss, Penalty, resolve_optimizer
 from .errors import DivergenceError
-from .inputs import as_classes, as_float, as_integer, as_matrix, as_params, as_real_targets, as_weights
+from .inputs import as_flag, as_float, as_integer, as_params
+from .objective import Problem, make_problem
 from .optimizers import Optimizer
 from .result import FitResult, History, StopReason
 from .threads import resolve_n_threads
 
-__all__ = ["Progress", "fit", "gradient"]
+__all__ = ["Progress", "fit"]
 
 Array = NDArray[Any]
 RECORDS = ("epoch", "step", "full_loss", "path")
@@ -52,33 +53,6 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Problem:
-    """The arrays and choices of an objective, as the core reads them."""
-
-    X: Array
-    y: Array
-    sample_weight: Array | None
-    n_classes: int
-    loss: str
-    penalty: Penalty | None
-    fit_intercept: bool
-    classes: Array | None
-    is_vector: bool
-
-    @property
-    def n_outputs(self) -> int:
-        """Scores of a row, k."""
-        return self.n_classes if self.n_classes > 2 else self.y.shape[1]
-
-    def split(self, flat: Array) -> tuple[Array, Any]:
-        """A flat vector as coefficients (d,) and a scalar, or (k, d) and (k,)."""
-        coef, intercept = flat[: -self.n_outputs], flat[-self.n_outputs :]
-        if self.is_vector:
-            return coef.copy(), intercept[0]
-        return coef.reshape(self.n_outputs, -1).copy(), intercept.copy()
-
-
-@dataclass(frozen=True)
 class Training:
     """How to minimise, as the core reads it."""
 
@@ -91,35 +65,6 @@ class Training:
     init: Array | None
     state: dict[str, Any] | None
     callback: Callable[..., bool] | None
-
-
-def make_problem(
-    X: Any,
-    y: Any,
-    sample_weight: Any,
-    loss: str | Loss,
-    penalty: str | Penalty | None,
-    fit_intercept: bool,
-    model: Any = None,
-) -> Problem:
-    """Check and convert what is to be minimised. A classifier given as `model` says what the classes are."""
-    name, _ = resolve_loss(loss)
-    if not isinstance(fit_intercept, bool | np.bool_):
-        raise TypeError(f"fit_intercept must be a bool, got {fit_intercept!r}")
-    matrix = as_matrix(X)
-    classes: Array | None = None
-    if name == "squared_error":
-        targets, is_vector = as_real_targets(y, matrix)
-        n_classes = 0
-    else:
-        known = model.classes if isinstance(model, FitResult) else None
-        classes, targets = as_classes(y, matrix, known)
-        n_classes = len(classes)
-        is_vector = n_classes == 2
-    return Problem(
-        matrix, targets, as_weights(sample_weight, matrix), n_classes, name, resolve_penalty(penalty),
-        bool(fit_intercept), classes, is_vector,
-    )  # fmt: skip
 
 
 def resolve_batch_size(batch_size: Any, n_rows: int) -> int:
@@ -321,13 +266,6 @@ def check_resume(resume: Any, problem: Problem, optimizer: Optimizer, batch_size
         )
 
 
-def as_flag(name: str, value: Any) -> bool:
-    """A bool, and nothing that merely has a truth value."""
-    if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be a bool, got {value!r}")
-    return bool(value)
-
-
 def check_callback(callback: Any) -> None:
     """That there is none, or one to be called."""
     if callback is not None and not callable(callback):
@@ -372,60 +310,3 @@ def progress_bar(progress: bool, n_epochs: int) -> Any:
             bar.update()
 
         yield show
-
-
-def gradient(
-    X: ArrayLike,
-    y: ArrayLike,
-    params: Any,
-    *,
-    rows: ArrayLike | None = None,
-    loss: str | Loss = "squared_error",
-    penalty: str | Penalty | None = None,
-    sample_weight: ArrayLike | None = None,
-) -> tuple[float, tuple[Array, Any]]:
-    """The objective and its gradient, over some rows or all.
-
-    ``(1/b) sum_i s_i slope_i x_i`` over the b rows, plus the penalty's; the l1 part has the subgradient
-    ``alpha l1_ratio sign(w)``. The weights s are scaled to mean 1 over all of X, so the gradient of uniformly
-    drawn rows is an unbiased estimate of that of all rows. No rows have loss and gradient 0.
-
-    Parameters
-    ----------
-    X, y, loss, penalty, sample_weight
-        As in :func:`fit`.
-    params : pair (coef, intercept) or FitResult
-        Where.
-    rows : array-like of int, optional
-        Row numbers, in [0, n), repeated as they are wanted; all by default.
-
-    Returns
-    -------
-    value : float
-        The objective.
-    gradient : pair (coef, intercept)
-        Of the shapes and the dtype a fit would give.
-
-    Examples
-    --------
-    >>> import mbgd_rs as mb
-    >>> X, y = [[1.0, 0.0], [0.0, 2.0]], [1.0, 3.0]
-    >>> mb.gradient(X, y, ([0.0, 0.0], 0.0))
-    (2.5, (array([-0.5, -3. ]), np.float64(-2.0)))
-    >>> mb.gradient(X, y, ([0.0, 0.0], 0.0), rows=[1])
-    (4.5, (array([ 0., -6.]), np.float64(-3.0)))
-    """
-    problem = make_problem(X, y, sample_weight, loss, penalty, fit_intercept=True, model=params)
-    flat = as_params("params", params, problem.n_outputs, problem.X)
-    chosen: list[int] | None = None
-    if rows is not None:
-        numbers = np.asarray(rows)
-        if numbers.ndim != 1 or (numbers.size and numbers.dtype.kind not in "iu"):
-            raise TypeError(
-                f"rows must be a list of row numbers, got dtype {numbers.dtype}, shape {numbers.shape}"
-            )
-        if numbers.size and numbers.min() < 0:
-            raise ValueError(f"rows must be >= 0, got {numbers.min()}")
-        chosen = numbers.tolist()
-    value, grad = _core.gradient(problem, flat, chosen, resolve_n_threads(None))
-    return value, problem.split(grad)

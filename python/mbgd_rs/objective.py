@@ -1,0 +1,130 @@
+"""The objective on given data, and its gradient on its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import _core
+from .choices import Loss, Penalty, resolve_loss, resolve_penalty
+from .inputs import as_classes, as_flag, as_matrix, as_params, as_real_targets, as_weights
+from .result import FitResult
+from .threads import resolve_n_threads
+
+__all__ = ["Problem", "gradient", "make_problem"]
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The arrays and choices of an objective, as the core reads them."""
+
+    X: Array
+    y: Array
+    sample_weight: Array | None
+    n_classes: int
+    loss: str
+    penalty: Penalty | None
+    fit_intercept: bool
+    classes: Array | None
+    is_vector: bool
+
+    @property
+    def n_outputs(self) -> int:
+        """Scores of a row, k."""
+        return self.n_classes if self.n_classes > 2 else self.y.shape[1]
+
+    def split(self, flat: Array) -> tuple[Array, Any]:
+        """A flat vector as coefficients (d,) and a scalar, or (k, d) and (k,)."""
+        coef, intercept = flat[: -self.n_outputs], flat[-self.n_outputs :]
+        if self.is_vector:
+            return coef.copy(), intercept[0]
+        return coef.reshape(self.n_outputs, -1).copy(), intercept.copy()
+
+
+def make_problem(
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    loss: str | Loss,
+    penalty: str | Penalty | None,
+    fit_intercept: bool,
+    model: Any = None,
+) -> Problem:
+    """Check and convert what is to be minimised. A classifier given as `model` says what the classes are."""
+    name, _ = resolve_loss(loss)
+    matrix = as_matrix(X)
+    classes: Array | None = None
+    if name == "squared_error":
+        targets, is_vector = as_real_targets(y, matrix)
+        n_classes = 0
+    else:
+        known = model.classes if isinstance(model, FitResult) else None
+        classes, targets = as_classes(y, matrix, known)
+        n_classes = len(classes)
+        is_vector = n_classes == 2
+    return Problem(
+        matrix, targets, as_weights(sample_weight, matrix), n_classes, name, resolve_penalty(penalty),
+        as_flag("fit_intercept", fit_intercept), classes, is_vector,
+    )  # fmt: skip
+
+
+def gradient(
+    X: ArrayLike,
+    y: ArrayLike,
+    params: Any,
+    *,
+    rows: ArrayLike | None = None,
+    loss: str | Loss = "squared_error",
+    penalty: str | Penalty | None = None,
+    sample_weight: ArrayLike | None = None,
+) -> tuple[float, tuple[Array, Any]]:
+    """The objective and its gradient, over some rows or all.
+
+    ``(1/b) sum_i s_i slope_i x_i`` over the b rows, plus the penalty's; the l1 part has the subgradient
+    ``alpha l1_ratio sign(w)``. The weights s are scaled to mean 1 over all of X, so the gradient of uniformly
+    drawn rows is an unbiased estimate of that of all rows. No rows have loss and gradient 0.
+
+    Parameters
+    ----------
+    X, y, loss, penalty, sample_weight
+        As in :func:`fit`.
+    params : pair (coef, intercept) or FitResult
+        Where.
+    rows : array-like of int, optional
+        Row numbers, in [0, n), repeated as they are wanted; all by default.
+
+    Returns
+    -------
+    value : float
+        The objective.
+    gradient : pair (coef, intercept)
+        Of the shapes and the dtype a fit would give.
+
+    Examples
+    --------
+    >>> import mbgd_rs as mb
+    >>> X, y = [[1.0, 0.0], [0.0, 2.0]], [1.0, 3.0]
+    >>> mb.gradient(X, y, ([0.0, 0.0], 0.0))
+    (2.5, (array([-0.5, -3. ]), np.float64(-2.0)))
+    >>> mb.gradient(X, y, ([0.0, 0.0], 0.0), rows=[1])
+    (4.5, (array([ 0., -6.]), np.float64(-3.0)))
+    """
+    problem = make_problem(X, y, sample_weight, loss, penalty, fit_intercept=True, model=params)
+    flat = as_params("params", params, problem.n_outputs, problem.X)
+    chosen: list[int] | None = None
+    if rows is not None:
+        numbers = np.asarray(rows)
+        if numbers.ndim != 1 or (numbers.size and numbers.dtype.kind not in "iu"):
+            raise TypeError(
+                f"rows must be a list of row numbers, got dtype {numbers.dtype}, shape {numbers.shape}"
+            )
+        if numbers.size and numbers.min() < 0:
+            raise ValueError(f"rows must be >= 0, got {numbers.min()}")
+        chosen = numbers.tolist()
+    value, grad = _core.gradient(problem, flat, chosen, resolve_n_threads(None))
+    return value, problem.split(grad)
