@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _core
 from .inputs import as_flag, as_integer
-from .threads import get_num_threads
+from .threads import resolve_n_threads
 from .training import resolve_batch_size
 
 __all__ = ["Batches", "minibatches"]
@@ -158,5 +158,5 @@ def _gather(array: Array, rows: Array) -> Array:
     if out.nbytes:
         as_bytes = (a.reshape(len(a), -1).view(np.uint8) for a in (array, out))
         values, target = as_bytes
-        _core.gather(values, rows.view(np.uintp), target, get_num_threads())
+        _core.gather(values, rows.view(np.uintp), target, resolve_n_threads(None))
     return out

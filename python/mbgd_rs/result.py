@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _core
 from .inputs import as_matrix, in_place
-from .threads import get_num_threads
+from .threads import resolve_n_threads
 
 __all__ = ["FitResult", "History", "StopReason"]
 
@@ -195,4 +195,4 @@ class FitResult:
                 f"X must have {self.coef.shape[-1]} columns, as in fit, got shape {matrix.shape}"
             )
         params, n_outputs = self.state["params"], int(np.size(self.intercept))
-        return _core.predict(matrix, params, n_outputs, link, get_num_threads())
+        return _core.predict(matrix, params, n_outputs, link, resolve_n_threads(None))

@@ -13,6 +13,7 @@ from .inputs import as_integer
 
 __all__ = ["get_num_threads", "set_num_threads", "show_versions", "simd_tier"]
 
+MOST_THREADS = 1024
 _n_threads: int | None = None
 
 
@@ -57,8 +58,9 @@ def get_num_threads() -> int:
 
 
 def resolve_n_threads(n_threads: Any) -> int:
-    """The number asked for, or the default."""
-    return get_num_threads() if n_threads is None else as_integer("n_threads", n_threads, 1)
+    """The number asked for, or the default; never more than any machine has use for."""
+    n = get_num_threads() if n_threads is None else as_integer("n_threads", n_threads, 1)
+    return min(n, MOST_THREADS)
 
 
 def simd_tier() -> str:
