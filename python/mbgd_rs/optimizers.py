@@ -142,6 +142,9 @@ class Adam(Optimizer):
     ``m = b1 m + (1 - b1) g``, ``v = b2 v + (1 - b2) g**2``,
     ``w -= learning_rate * (m / (1 - b1**t)) / (sqrt(v / (1 - b2**t)) + eps)``, t from 1. The name is "adam".
 
+    At a constant rate it does not come to rest: steps are of the size of the rate however small the gradient.
+    Let the rate fall, for instance by :class:`mbgd_rs.schedules.Cosine`, to find an optimum exactly.
+
     Parameters
     ----------
     learning_rate : float or schedule, default=1e-3
