@@ -3,6 +3,7 @@
 use crate::data::{Rows, Tile};
 use crate::error::{Error, Result, try_filled};
 use crate::gradient::Layout;
+use crate::gradient::loss::exponentials;
 use crate::kernel::{Kernel, Lanes, Tier, math};
 use crate::pool;
 use crate::scalar::Scalar;
@@ -101,16 +102,7 @@ impl<T: Scalar> Kernel<T> for Softmax<'_, T> {
         let Self { scores, stride } = self;
         let n_classes = scores.len() / stride;
         for i in (0..stride).step_by(T::LANES) {
-            let mut largest = L::load(&scores[i..]);
-            for c in 1..n_classes {
-                largest = largest.max(L::load(&scores[c * stride + i..]));
-            }
-            let mut sum = L::splat(T::ZERO);
-            for c in 0..n_classes {
-                let e = math::exp(L::load(&scores[c * stride + i..]).sub(largest));
-                sum = sum.add(e);
-                e.store(&mut scores[c * stride + i..]);
-            }
+            let (_, sum) = exponentials::<L>(&mut scores[i..], n_classes, stride);
             for c in 0..n_classes {
                 let p = L::load(&scores[c * stride + i..]).div(sum);
                 p.store(&mut scores[c * stride + i..]);

@@ -11,6 +11,7 @@ mod squared_error;
 pub use hinge::Hinge;
 pub use log_loss::LogLoss;
 pub use softmax::Softmax;
+pub(crate) use softmax::exponentials;
 pub use squared_error::SquaredError;
 
 use crate::data::TargetKind;

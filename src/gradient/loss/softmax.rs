@@ -27,19 +27,11 @@ impl<T: Scalar> Kernel<T> for Softmax<'_, T> {
             let (y, s) = (L::load(y), L::load(s));
             let at = |c: usize| c * stride + i * T::LANES..c * stride + (i + 1) * T::LANES;
 
-            let mut largest = L::load(&scores[at(0)]);
-            let mut of_target = largest;
+            let mut of_target = L::load(&scores[at(0)]);
             for c in 1..n_classes {
-                let z = L::load(&scores[at(c)]);
-                largest = largest.max(z);
-                of_target = L::select(y.eq(class::<L>(c)), z, of_target);
+                of_target = L::select(y.eq(class::<L>(c)), L::load(&scores[at(c)]), of_target);
             }
-            let mut sum = L::splat(T::ZERO);
-            for c in 0..n_classes {
-                let e = math::exp(L::load(&scores[at(c)]).sub(largest));
-                sum = sum.add(e);
-                e.store(&mut scores[at(c)]);
-            }
+            let (largest, sum) = exponentials::<L>(&mut scores[i * T::LANES..], n_classes, stride);
             for c in 0..n_classes {
                 let p = L::load(&scores[at(c)]).div(sum);
                 let is_class = L::select(y.eq(class::<L>(c)), L::splat(T::ONE), L::splat(T::ZERO));
@@ -50,6 +42,24 @@ impl<T: Scalar> Kernel<T> for Softmax<'_, T> {
         }
         total.sum()
     }
+}
+
+/// Replaces one vector of scores per class, `stride` apart, by `exp(z_c - largest)`. Returns the largest scores
+/// and the sums of the exponentials.
+#[inline(always)]
+pub(crate) fn exponentials<L: Lanes>(scores: &mut [L::Elem], n_classes: usize, stride: usize) -> (L, L) {
+    let mut largest = L::load(scores);
+    for c in 1..n_classes {
+        largest = largest.max(L::load(&scores[c * stride..]));
+    }
+    let mut sum = L::splat(L::Elem::ZERO);
+    for c in 0..n_classes {
+        let z = &mut scores[c * stride..];
+        let e = math::exp(L::load(z).sub(largest));
+        sum = sum.add(e);
+        e.store(z);
+    }
+    (largest, sum)
 }
 
 #[inline(always)]
