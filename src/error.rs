@@ -29,6 +29,16 @@ pub enum Error {
         /// All names that would have been understood.
         known: &'static [&'static str],
     },
+    /// A value is of another type than its argument asks for.
+    #[error("{argument} must be {expected}, got {got}")]
+    WrongType {
+        /// Name of the argument.
+        argument: &'static str,
+        /// What would have been understood.
+        expected: &'static str,
+        /// What it was, as the user wrote it.
+        got: String,
+    },
     /// Two arrays, or an array and an argument, do not fit together.
     #[error("{argument} must have {expected}, got {got}")]
     Shape {
@@ -85,6 +95,19 @@ pub enum Error {
     /// The caller asked for the work to end (for instance by Ctrl-C).
     #[error("interrupted")]
     Interrupted,
+}
+
+/// A number with a condition that its argument puts on it, or [`Error::OutOfRange`].
+pub(crate) fn checked(
+    argument: &'static str,
+    condition: &'static str,
+    value: f64,
+    is_met: impl FnOnce(f64) -> bool,
+) -> Result<f64> {
+    if is_met(value) {
+        return Ok(value);
+    }
+    Err(Error::OutOfRange { argument, condition, value: value.to_string() })
 }
 
 /// A vector of `len` copies of `value`, or [`Error::OutOfMemory`] instead of an abort.

@@ -16,6 +16,7 @@
 //! use std::ops::ControlFlow;
 //!
 //! use mbgd_rs::data::{Dense, Rows, TargetKind, Targets, Weights};
+//! use mbgd_rs::gradient::loss::LogLoss;
 //! use mbgd_rs::gradient::{Loss, Penalty, Problem};
 //! use mbgd_rs::kernel::Tier;
 //! use mbgd_rs::predict::{Link, predict};
@@ -31,7 +32,7 @@
 //! let tier = Tier::current()?;
 //! let rows = Rows::Dense(Dense::new(tier, &x, 100, 1)?);
 //! let targets = Targets::new(&y, 100, 1, TargetKind::Binary)?;
-//! let problem = Problem::new(rows, targets, Weights::equal(), Loss::LogLoss, Penalty::none(), true)?;
+//! let problem = Problem::new(rows, targets, Weights::equal(), Loss::LogLoss(LogLoss), Penalty::none(), true)?;
 //!
 //! let config = Config {
 //!     batches: Batches::new(BatchesConfig::new(100, 10))?,
@@ -64,6 +65,7 @@ pub mod error;
 pub mod gather;
 pub mod gradient;
 pub mod kernel;
+pub mod options;
 pub mod parallel;
 mod pool;
 pub mod predict;

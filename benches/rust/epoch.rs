@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use mbgd_rs::data::{Dense, Rows, TargetKind, Targets, Weights};
+use mbgd_rs::gradient::loss::LogLoss;
 use mbgd_rs::gradient::{Loss, Penalty, Problem};
 use mbgd_rs::kernel::Tier;
 use mbgd_rs::shuffle::{Batches, BatchesConfig, Shuffle, rng};
@@ -23,8 +24,9 @@ fn epoch(criterion: &mut Criterion) {
     let tier = *Tier::available().last().expect("plain Rust is always available");
     let rows = Rows::Dense(Dense::new(tier, &x, N_ROWS, N_COLUMNS).expect("finite"));
     let targets = Targets::new(&y, N_ROWS, 1, TargetKind::Binary).expect("signs");
-    let problem = Problem::new(rows, targets, Weights::equal(), Loss::LogLoss, Penalty::none(), true)
-        .expect("loss and targets fit");
+    let problem =
+        Problem::new(rows, targets, Weights::equal(), Loss::LogLoss(LogLoss), Penalty::none(), true)
+            .expect("loss and targets fit");
     let n_params = problem.layout().len();
 
     let mut group = criterion.benchmark_group(format!("epoch of {N_ROWS} x {N_COLUMNS}"));

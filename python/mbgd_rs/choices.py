@@ -8,13 +8,16 @@ from . import losses, optimizers, penalties
 
 __all__ = ["Loss", "Penalty", "resolve_loss", "resolve_optimizer", "resolve_penalty"]
 
-Loss = losses.SquaredError | losses.LogLoss | losses.Hinge
+Loss = losses.Loss
 Penalty = penalties.L1 | penalties.L2 | penalties.ElasticNet
 
 LOSSES: dict[str, type[Loss]] = {
-    "squared_error": losses.SquaredError,
-    "log_loss": losses.LogLoss,
-    "hinge": losses.Hinge,
+    loss.name: loss
+    for loss in (
+        losses.SquaredError,
+        losses.LogLoss,
+        losses.Hinge,
+    )
 }
 PENALTIES: dict[str, type[Penalty]] = {
     "l2": penalties.L2,
@@ -41,10 +44,9 @@ def resolve(argument: str, choice: Any, known: dict[str, type[T]]) -> T:
     return resolved
 
 
-def resolve_loss(loss: str | Loss) -> tuple[str, Loss]:
-    """A loss and its name."""
-    resolved = resolve("loss", loss, LOSSES)
-    return next(name for name, kind in LOSSES.items() if isinstance(resolved, kind)), resolved
+def resolve_loss(loss: str | Loss) -> Loss:
+    """A loss."""
+    return resolve("loss", loss, LOSSES)
 
 
 def resolve_penalty(penalty: str | Penalty | None) -> Penalty | None:

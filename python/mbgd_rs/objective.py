@@ -27,7 +27,8 @@ class Problem:
     y: Array
     sample_weight: Array | None
     n_classes: int
-    loss: str
+    loss: Loss
+    loss_name: str
     penalty: Penalty | None
     fit_intercept: bool
     classes: Array | None
@@ -56,10 +57,10 @@ def make_problem(
     model: Any = None,
 ) -> Problem:
     """Check and convert what is to be minimised. A classifier given as `model` says what the classes are."""
-    name, _ = resolve_loss(loss)
+    chosen = resolve_loss(loss)
     matrix = as_matrix(X)
     classes: Array | None = None
-    if name == "squared_error":
+    if not chosen.is_classification:
         targets, is_vector = as_real_targets(y, matrix)
         n_classes = 0
     else:
@@ -68,7 +69,8 @@ def make_problem(
         n_classes = len(classes)
         is_vector = n_classes == 2
     return Problem(
-        matrix, targets, as_weights(sample_weight, matrix), n_classes, name, resolve_penalty(penalty),
+        matrix, targets, as_weights(sample_weight, matrix), n_classes, chosen, chosen.name,
+        resolve_penalty(penalty),
         as_flag("fit_intercept", fit_intercept), classes, is_vector,
     )  # fmt: skip
 

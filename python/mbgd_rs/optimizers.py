@@ -33,10 +33,13 @@ class State:
         Steps made.
     memory : list of list of ndarray
         For each array of parameters, depth first, keys sorted, the flat vectors remembered for it.
+    scalars : list of list of float
+        For each array the numbers remembered for it.
     """
 
     n_steps: int = 0
     memory: list[list[NDArray[Any]]] = field(default_factory=list)
+    scalars: list[list[float]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,9 @@ class Optimizer:
         -------
         State
         """
-        n_vectors = _core.init_optimizer(self)
-        return State(0, [[np.zeros(w.size, w.dtype) for _ in range(n_vectors)] for w in leaves(params)])
+        n_vectors, n_scalars = _core.init_optimizer(self)
+        memory = [[np.zeros(w.size, w.dtype) for _ in range(n_vectors)] for w in leaves(params)]
+        return State(0, memory, [[0.0] * n_scalars for _ in memory])
 
     def step(self, state: State, params: Any, grad: Any) -> None:
         """Move `params` against `grad`, in place.
@@ -86,9 +90,10 @@ class Optimizer:
             If an array is not of float32 or float64.
         """
         pairs = list(pair_leaves(params, grad))
-        n_vectors = _core.init_optimizer(self)
+        n_vectors, n_scalars = _core.init_optimizer(self)
         expected = [[(w.dtype, w.size)] * n_vectors for w, _ in pairs]
-        if [[(v.dtype, v.size) for v in vectors] for vectors in state.memory] != expected:
+        is_ours = [[(v.dtype, v.size) for v in vectors] for vectors in state.memory] == expected
+        if not is_ours or [len(scalars) for scalars in state.scalars] != [n_scalars] * len(pairs):
             raise ValueError("state must be that of params and this optimizer: make one with init(params)")
         if not all(w.flags.writeable for w, _ in pairs):
             raise ValueError("params must be writeable, got a read-only array")
@@ -97,9 +102,9 @@ class Optimizer:
                 raise ValueError(f"grad must be finite, got {g[~np.isfinite(g)][0]}")
         # The gradient of a.b by (a, b) is (b, a): it must not move while the parameters do.
         grads = [g.copy() if any(np.may_share_memory(w, g) for w, _ in pairs) else g for _, g in pairs]
-        for (w, _), g, memory in zip(pairs, grads, state.memory, strict=True):
+        for i, ((w, _), g, memory) in enumerate(zip(pairs, grads, state.memory, strict=True)):
             inner = np.require(w, requirements=["C", "A", "W"])
-            _core.step_optimizer(self, state.n_steps, memory, inner, g)
+            state.scalars[i] = _core.step_optimizer(self, state.n_steps, memory, state.scalars[i], inner, g)
             if inner is not w:
                 w[...] = inner
         state.n_steps += 1

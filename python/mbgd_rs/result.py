@@ -194,5 +194,6 @@ class FitResult:
             raise ValueError(
                 f"X must have {self.coef.shape[-1]} columns, as in fit, got shape {matrix.shape}"
             )
-        params, n_outputs = self.state["params"], int(np.size(self.intercept))
+        params = np.append(self.coef.ravel(), self.intercept)
+        n_outputs = int(np.size(self.intercept))
         return _core.predict(matrix, params, n_outputs, link, resolve_n_threads(None))

@@ -226,7 +226,7 @@ def make_result(
     problem: Problem, batch_size: int, run: dict[str, Any], before: FitResult | None
 ) -> FitResult:
     """What the core gave back, for users."""
-    coef, intercept = problem.split(run["state"]["params"])
+    coef, intercept = problem.split(run["params"])
     history = History(**run["history"])
     return FitResult(
         coef=coef,
@@ -237,7 +237,7 @@ def make_result(
         n_epochs=run["state"]["epoch"],
         stop_reason=StopReason(run["stop_reason"][0]),
         state=run["state"],
-        loss=problem.loss,
+        loss=problem.loss_name,
         batch_size=batch_size,
     )
 
@@ -248,8 +248,8 @@ def check_resume(resume: Any, problem: Problem, optimizer: Optimizer, batch_size
         raise TypeError(f"resume must be a FitResult, got {type(resume).__name__}")
     if resume.stop_reason is StopReason.DIVERGED:
         raise ValueError("resume must be a run that did not diverge; its parameters can be given as init")
-    if resume.loss != problem.loss:
-        raise ValueError(f"resume must be a run of loss {problem.loss!r}, got {resume.loss!r}")
+    if resume.loss != problem.loss_name:
+        raise ValueError(f"resume must be a run of loss {problem.loss_name!r}, got {resume.loss!r}")
     if resume.coef.dtype != problem.X.dtype:
         raise ValueError(f"resume must be a run on {problem.X.dtype}, got {resume.coef.dtype}")
     if resume.coef.shape[-1] != problem.X.shape[1] or np.size(resume.intercept) != problem.n_outputs:
@@ -257,7 +257,8 @@ def check_resume(resume: Any, problem: Problem, optimizer: Optimizer, batch_size
             f"resume must be a run with {problem.n_outputs} x {problem.X.shape[1]} coefficients, "
             f"got coef of shape {resume.coef.shape}"
         )
-    if len(resume.state["memory"]) != _core.init_optimizer(optimizer):
+    memory = len(resume.state["memory"]), len(resume.state["scalars"])
+    if memory != _core.init_optimizer(optimizer):
         raise ValueError(f"resume must be a run of {optimizer}, got one of an optimizer with another memory")
     if resume.state["step"] > 0 and resume.batch_size != batch_size:
         raise ValueError(

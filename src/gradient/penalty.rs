@@ -7,7 +7,8 @@
 //! Source: H. Zou, T. Hastie, Regularization and variable selection via the elastic net, J. R. Stat. Soc. B
 //! 67 (2005).
 
-use crate::error::{Error, Result};
+use crate::error::{Result, checked};
+use crate::options::Options;
 use crate::rate::Rate;
 use crate::scalar::Scalar;
 
@@ -19,9 +20,6 @@ pub struct Penalty {
 }
 
 impl Penalty {
-    /// All names, as in scikit-learn.
-    pub const NAMES: &'static [&'static str] = &["l2", "l1", "elasticnet"];
-
     /// Coefficients are free.
     pub fn none() -> Self {
         Self::default()
@@ -29,21 +27,23 @@ impl Penalty {
 
     /// Strength `alpha`, finite and >= 0; `l1_ratio` in [0, 1] is the share of the l1 part.
     pub fn elastic_net(alpha: f64, l1_ratio: f64) -> Result<Self> {
-        if !(alpha.is_finite() && alpha >= 0.0) {
-            return Err(Error::OutOfRange {
-                argument: "alpha",
-                condition: "finite and >= 0",
-                value: alpha.to_string(),
-            });
-        }
-        if !(0.0..=1.0).contains(&l1_ratio) {
-            return Err(Error::OutOfRange {
-                argument: "l1_ratio",
-                condition: "between 0 and 1",
-                value: l1_ratio.to_string(),
-            });
-        }
+        checked("alpha", "finite and >= 0", alpha, |alpha| alpha.is_finite() && alpha >= 0.0)?;
+        checked("l1_ratio", "between 0 and 1", l1_ratio, |ratio| (0.0..=1.0).contains(&ratio))?;
         Ok(Self { alpha, l1_ratio })
+    }
+
+    /// The penalty these options are of; None if they are of something else.
+    ///
+    /// # Errors
+    /// If a strength is out of its range.
+    pub fn from_options(options: &dyn Options) -> Result<Option<Self>> {
+        let l1_ratio = match options.name().as_str() {
+            "L2" => 0.0,
+            "L1" => 1.0,
+            "ElasticNet" => options.number("l1_ratio")?,
+            _ => return Ok(None),
+        };
+        Self::elastic_net(options.number("alpha")?, l1_ratio).map(Some)
     }
 
     /// Strength of the absolute values, `alpha * l1_ratio`.

@@ -6,18 +6,27 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyFloat, PyInt};
 
 use super::error::to_python;
-use crate::gradient::Penalty;
-use crate::update::schedule::{Constant, Cosine, InverseScaling, Warmup};
-use crate::update::{Adam, Clip, Optimizer, Rule, Schedule, Sgd};
+use crate::error::{Error, Result};
+use crate::gradient::{Loss, Penalty};
+use crate::options::Options;
+use crate::update::{Clip, Optimizer, Schedule};
 
 /// Checks a penalty, an optimizer or a schedule.
 #[pyfunction]
 pub(super) fn check(choice: &Bound<'_, PyAny>) -> PyResult<()> {
-    match class_name(choice)?.as_str() {
-        "L1" | "L2" | "ElasticNet" => penalty(choice).map(drop),
-        "SGD" | "Adam" => optimizer(choice).map(drop),
-        _ => schedule(choice).map(drop),
+    let options = Attributes(choice.clone());
+    if Penalty::from_options(&options).map_err(to_python)?.is_some()
+        || Optimizer::from_options(&options).map_err(to_python)?.is_some()
+    {
+        return Ok(());
     }
+    schedule(choice).map(drop)
+}
+
+/// Checks a loss.
+#[pyfunction]
+pub(super) fn check_loss(name: &str, choice: &Bound<'_, PyAny>) -> PyResult<()> {
+    loss(name, choice).map(drop)
 }
 
 /// The learning rate of step `t`, counted from 0.
@@ -26,81 +35,94 @@ pub(super) fn learning_rate_at(learning_rate: &Bound<'_, PyAny>, t: u64) -> PyRe
     Ok(schedule(learning_rate)?.at(t))
 }
 
+pub(super) fn loss(name: &str, choice: &Bound<'_, PyAny>) -> PyResult<Loss> {
+    Loss::from_options(name, &Attributes(choice.clone())).map_err(to_python)
+}
+
 pub(super) fn penalty(choice: &Bound<'_, PyAny>) -> PyResult<Penalty> {
     if choice.is_none() {
         return Ok(Penalty::none());
     }
-    let l1_ratio = match class_name(choice)?.as_str() {
-        "L2" => 0.0,
-        "L1" => 1.0,
-        "ElasticNet" => number(choice, "l1_ratio")?,
-        _ => return Err(wrong_type("penalty", "a penalty", choice)),
-    };
-    Penalty::elastic_net(number(choice, "alpha")?, l1_ratio).map_err(to_python)
+    let penalty = Penalty::from_options(&Attributes(choice.clone())).map_err(to_python)?;
+    penalty.ok_or_else(|| wrong_type("penalty", "a penalty", choice))
 }
 
 pub(super) fn optimizer(choice: &Bound<'_, PyAny>) -> PyResult<Optimizer> {
-    let rule = match class_name(choice)?.as_str() {
-        "SGD" => {
-            let nesterov = choice.getattr("nesterov")?;
-            let nesterov = nesterov.extract().map_err(|_| wrong_type("nesterov", "a bool", &nesterov))?;
-            Rule::Sgd(Sgd::new(number(choice, "momentum")?, nesterov).map_err(to_python)?)
-        }
-        "Adam" => {
-            let betas = choice.getattr("betas")?;
-            let (beta1, beta2) =
-                betas.extract().map_err(|_| wrong_type("betas", "a pair of numbers", &betas))?;
-            Rule::Adam(Adam::new(beta1, beta2, number(choice, "eps")?).map_err(to_python)?)
-        }
-        _ => return Err(wrong_type("optimizer", "an optimizer", choice)),
-    };
-    Ok(Optimizer { rule, learning_rate: schedule(&choice.getattr("learning_rate")?)? })
+    let optimizer = Optimizer::from_options(&Attributes(choice.clone())).map_err(to_python)?;
+    optimizer.ok_or_else(|| wrong_type("optimizer", "an optimizer", choice))
 }
 
 pub(super) fn clip(limit: Option<f64>) -> PyResult<Option<Clip>> {
     limit.map(Clip::by_norm).transpose().map_err(to_python)
 }
 
+/// A number or a schedule.
 fn schedule(choice: &Bound<'_, PyAny>) -> PyResult<Schedule> {
-    if let Some(rate) = as_number(choice) {
-        return Ok(Schedule::Constant(Constant::new(rate).map_err(to_python)?));
-    }
-    let rate = || number(choice, "learning_rate");
-    let schedule = match class_name(choice)?.as_str() {
-        "Constant" => Constant::new(rate()?).map(Schedule::Constant),
-        "InverseScaling" => {
-            InverseScaling::new(rate()?, number(choice, "power_t")?).map(Schedule::InverseScaling)
-        }
-        "Cosine" => {
-            Cosine::new(rate()?, steps(choice)?, number(choice, "final_learning_rate")?).map(Schedule::Cosine)
-        }
-        "Warmup" => {
-            Warmup::new(schedule(&choice.getattr("schedule")?)?, steps(choice)?).map(Schedule::Warmup)
-        }
-        _ => return Err(wrong_type("learning_rate", "a number or a schedule", choice)),
-    };
-    schedule.map_err(to_python)
+    Schedule::from_options(&Attributes(choice.clone())).map_err(to_python)
 }
 
-/// The attribute `n_steps`; negative ones are left to be refused as 0 is.
-fn steps(choice: &Bound<'_, PyAny>) -> PyResult<u64> {
-    let value = choice.getattr("n_steps")?;
-    if value.is_instance_of::<PyBool>() {
-        return Err(wrong_type("n_steps", "an integer", &value));
+/// A Python object whose attributes are the options.
+struct Attributes<'py>(Bound<'py, PyAny>);
+
+impl<'py> Attributes<'py> {
+    fn value(&self, name: &'static str) -> Result<Bound<'py, PyAny>> {
+        let missing = |_| Error::WrongType {
+            argument: name,
+            expected: "an attribute",
+            got: format!("none in {}", repr(&self.0)),
+        };
+        self.0.getattr(name).map_err(missing)
     }
-    let n_steps: i64 = value.extract().map_err(|_| wrong_type("n_steps", "an integer", &value))?;
-    u64::try_from(n_steps).map_err(|_| {
-        to_python(crate::error::Error::OutOfRange {
-            argument: "n_steps",
-            condition: ">= 1",
-            value: n_steps.to_string(),
-        })
-    })
+
+    fn converted<V>(
+        &self,
+        name: &'static str,
+        expected: &'static str,
+        convert: impl FnOnce(&Bound<'py, PyAny>) -> Option<V>,
+    ) -> Result<V> {
+        let value = self.value(name)?;
+        convert(&value).ok_or_else(|| Error::WrongType { argument: name, expected, got: repr(&value) })
+    }
 }
 
-fn number(choice: &Bound<'_, PyAny>, name: &'static str) -> PyResult<f64> {
-    let value = choice.getattr(name)?;
-    as_number(&value).ok_or_else(|| wrong_type(name, "a number", &value))
+impl Options for Attributes<'_> {
+    fn name(&self) -> String {
+        self.0.get_type().name().map(|name| name.to_string()).unwrap_or_default()
+    }
+    fn written(&self) -> String {
+        repr(&self.0)
+    }
+    fn as_number(&self) -> Option<f64> {
+        as_number(&self.0)
+    }
+    fn number(&self, name: &'static str) -> Result<f64> {
+        self.converted(name, "a number", as_number)
+    }
+    fn integer(&self, name: &'static str) -> Result<i64> {
+        let convert = |value: &Bound<'_, PyAny>| match value.is_instance_of::<PyBool>() {
+            true => None,
+            false => value.extract().ok(),
+        };
+        self.converted(name, "an integer", convert)
+    }
+    fn flag(&self, name: &'static str) -> Result<bool> {
+        self.converted(name, "a bool", |value| value.extract().ok())
+    }
+    fn pair(&self, name: &'static str) -> Result<(f64, f64)> {
+        self.converted(name, "a pair of numbers", |value| value.extract().ok())
+    }
+    fn numbers(&self, name: &'static str) -> Result<Vec<f64>> {
+        self.converted(name, "a sequence of numbers", |value| value.extract().ok())
+    }
+    fn text(&self, name: &'static str) -> Result<String> {
+        self.converted(name, "a string", |value| value.extract().ok())
+    }
+    fn is_none(&self, name: &'static str) -> Result<bool> {
+        Ok(self.value(name)?.is_none())
+    }
+    fn child(&self, name: &'static str) -> Result<Box<dyn Options + '_>> {
+        Ok(Box::new(Attributes(self.value(name)?)))
+    }
 }
 
 /// Python's and NumPy's integers and floats, but not a bool.
@@ -113,11 +135,10 @@ fn as_number(value: &Bound<'_, PyAny>) -> Option<f64> {
     value.extract().ok()
 }
 
-fn class_name(choice: &Bound<'_, PyAny>) -> PyResult<String> {
-    Ok(choice.get_type().name()?.to_string())
+fn wrong_type(argument: &str, expected: &str, got: &Bound<'_, PyAny>) -> PyErr {
+    PyTypeError::new_err(format!("{argument} must be {expected}, got {}", repr(got)))
 }
 
-fn wrong_type(argument: &str, expected: &str, got: &Bound<'_, PyAny>) -> PyErr {
-    let got = got.repr().map_or_else(|_| "an object without a repr".into(), |repr| repr.to_string());
-    PyTypeError::new_err(format!("{argument} must be {expected}, got {got}"))
+fn repr(value: &Bound<'_, PyAny>) -> String {
+    value.repr().map_or_else(|_| "an object without a repr".into(), |repr| repr.to_string())
 }

@@ -13,7 +13,7 @@ use super::choice;
 use super::error::{detached, to_python};
 use super::signal::Signals;
 use crate::data::{Dense, Rows, TargetKind, Targets, Weights};
-use crate::gradient::{Layout, Loss, Problem, objective};
+use crate::gradient::{Layout, Problem, objective};
 use crate::kernel::Tier;
 use crate::predict::{Link, predict as predictions};
 use crate::scalar::Scalar;
@@ -29,7 +29,8 @@ pub(super) struct Objective<'py> {
     sample_weight: Option<Bound<'py, PyAny>>,
     /// 0: real targets, 1: two classes, more: so many classes.
     n_classes: usize,
-    loss: String,
+    loss: Bound<'py, PyAny>,
+    loss_name: String,
     penalty: Bound<'py, PyAny>,
     fit_intercept: bool,
 }
@@ -210,7 +211,7 @@ impl<'py, T: Scalar + Element> Arrays<'py, T> {
             1 | 2 => TargetKind::Binary,
             n_classes => TargetKind::Class { n_classes },
         };
-        let loss = Loss::from_name(&objective.loss).map_err(to_python)?;
+        let loss = choice::loss(&objective.loss_name, &objective.loss)?;
         let penalty = choice::penalty(&objective.penalty)?;
         let tier = Tier::current().map_err(to_python)?;
         let fit_intercept = objective.fit_intercept;
@@ -241,7 +242,8 @@ fn start<T: Scalar + Element>(
     let entry = |name| saved.as_any().get_item(name);
     let memory: Vec<Bound<'_, PyAny>> = entry("memory")?.extract()?;
     let memory = memory.iter().map(|vector| packed(layout, "resume", vector)).collect::<PyResult<_>>()?;
-    let optimizer = update::State::new(entry("n_steps")?.extract()?, memory);
+    let scalars = entry("scalars")?.extract()?;
+    let optimizer = update::State::new(entry("n_steps")?.extract()?, memory, scalars);
     Ok(State {
         params: packed(layout, "resume", &entry("params")?)?,
         optimizer,
@@ -291,6 +293,7 @@ fn to_dict<'py, T: Scalar + Element>(
     state.set_item("params", flat(layout, &fit.state.params).to_pyarray(py))?;
     let memory = fit.state.optimizer.memory.iter().map(|vector| flat(layout, vector).to_pyarray(py));
     state.set_item("memory", memory.collect::<Vec<_>>())?;
+    state.set_item("scalars", fit.state.optimizer.scalars.to_pyarray(py))?;
     state.set_item("n_steps", fit.state.optimizer.n_steps)?;
     state.set_item("epoch", fit.state.epoch)?;
     state.set_item("step", fit.state.step)?;
@@ -324,6 +327,7 @@ fn to_dict<'py, T: Scalar + Element>(
     history.set_item("path", path.to_pyarray(py).reshape([path.len() / width, width])?)?;
 
     let run = PyDict::new(py);
+    run.set_item("params", flat(layout, &fit.params).to_pyarray(py))?;
     run.set_item("state", state)?;
     run.set_item("history", history)?;
     run.set_item("stop_reason", (fit.stop_reason.name(), fit.stop_reason.to_string()))?;

@@ -12,26 +12,28 @@ use crate::kernel::Tier;
 use crate::scalar::Scalar;
 use crate::update;
 
-/// How many vectors the optimizer remembers.
+/// How many vectors and how many numbers the optimizer remembers.
 #[pyfunction]
-pub(super) fn init_optimizer(optimizer: &Bound<'_, PyAny>) -> PyResult<usize> {
+pub(super) fn init_optimizer(optimizer: &Bound<'_, PyAny>) -> PyResult<(usize, usize)> {
     let state = choice::optimizer(optimizer)?.init::<f64>(0).map_err(to_python)?;
-    Ok(state.memory.len())
+    Ok((state.memory.len(), state.scalars.len()))
 }
 
 /// Moves `params` against `grad` in place; `memory` are the vectors remembered, changed in place too.
+/// Returns the numbers remembered.
 #[pyfunction]
 pub(super) fn step_optimizer(
     optimizer: &Bound<'_, PyAny>,
     n_steps: u64,
     memory: Vec<Bound<'_, PyAny>>,
+    scalars: Vec<f64>,
     params: &Bound<'_, PyAny>,
     grad: &Bound<'_, PyAny>,
-) -> PyResult<()> {
+) -> PyResult<Vec<f64>> {
     if params.cast::<PyArrayDyn<f32>>().is_ok() {
-        step::<f32>(optimizer, n_steps, memory, params, grad)
+        step::<f32>(optimizer, n_steps, memory, scalars, params, grad)
     } else if params.cast::<PyArrayDyn<f64>>().is_ok() {
-        step::<f64>(optimizer, n_steps, memory, params, grad)
+        step::<f64>(optimizer, n_steps, memory, scalars, params, grad)
     } else {
         Err(PyTypeError::new_err("params must be an array of float32 or float64"))
     }
@@ -41,9 +43,10 @@ fn step<T: Scalar + Element>(
     optimizer: &Bound<'_, PyAny>,
     n_steps: u64,
     memory: Vec<Bound<'_, PyAny>>,
+    scalars: Vec<f64>,
     params: &Bound<'_, PyAny>,
     grad: &Bound<'_, PyAny>,
-) -> PyResult<()> {
+) -> PyResult<Vec<f64>> {
     let tier = Tier::current().map_err(to_python)?;
     let rule = choice::optimizer(optimizer)?;
     let refused = |_| PyValueError::new_err("params must be writeable, aligned and in C order");
@@ -59,11 +62,11 @@ fn step<T: Scalar + Element>(
         memory.iter().map(|vector| vector.extract()).collect::<PyResult<_>>()?;
     // The core owns its memory; moving it in and out costs a copy each, small beside the step itself.
     let owned = vectors.iter().map(|vector| Ok(vector.as_slice()?.to_vec())).collect::<PyResult<Vec<_>>>()?;
-    let mut state = update::State::new(n_steps, owned);
+    let mut state = update::State::new(n_steps, owned, scalars);
     let params = params.as_slice_mut().map_err(refused)?;
     rule.step(tier, &mut state, params, entries("grad", &grad)?, false).map_err(to_python)?;
     for (vector, new) in vectors.iter_mut().zip(&state.memory) {
         vector.as_slice_mut()?.copy_from_slice(new);
     }
-    Ok(())
+    Ok(state.scalars)
 }

@@ -16,7 +16,9 @@ use crate::shuffle::{Order, Shuffle};
 /// A finished run.
 #[derive(Debug, Clone)]
 pub struct Fit<T> {
-    /// Parameters, and everything needed to go on.
+    /// The model: the parameters to predict with.
+    pub params: Vec<T>,
+    /// Where training is, and everything needed to go on.
     pub state: State<T>,
     /// What was written down.
     pub history: History<T>,
@@ -68,8 +70,9 @@ pub fn fit<T: Scalar>(
             start: Instant::now(),
         };
         let stop_reason = run.epochs(team, interrupted, after_epoch)?;
+        let params = run.model(team).to_vec();
         run.state.params = std::mem::take(team.job().params());
-        Ok(Fit { state: run.state, history: run.history, stop_reason })
+        Ok(Fit { params, state: run.state, history: run.history, stop_reason })
     })
 }
 
@@ -107,7 +110,7 @@ impl<'a, T: Scalar> Run<'a, T> {
                 return Ok(reason);
             }
             let progress = Progress {
-                params: team.job().params(),
+                params: self.model(team),
                 epoch: self.state.epoch,
                 n_steps: self.state.optimizer.n_steps,
                 history: &self.history,
@@ -117,6 +120,11 @@ impl<'a, T: Scalar> Run<'a, T> {
             }
         }
         Ok(StopReason::Epochs)
+    }
+
+    /// The parameters to predict with, as they stand.
+    fn model<'t>(&self, team: &'t mut Team<'_, Work<'a, T>>) -> &'t [T] {
+        team.job().params()
     }
 
     /// One pass over the data.

@@ -1,8 +1,9 @@
 //! Adam: steps scaled by running moments of the gradient.
 
-use super::{Rate, State};
+use super::{Rate, Step, Update};
 use crate::error::{Error, Result};
-use crate::kernel::{Kernel, Lanes, Tier};
+use crate::kernel::{Kernel, Lanes};
+use crate::options::Options;
 use crate::scalar::Scalar;
 
 /// `m = beta1 m + (1 - beta1) g`, `v = beta2 v + (1 - beta2) g^2`,
@@ -23,9 +24,6 @@ impl Default for Adam {
 }
 
 impl Adam {
-    /// The moments m and v.
-    pub(super) const N_VECTORS: usize = 2;
-
     /// Both betas in [0, 1), eps finite and > 0.
     pub fn new(beta1: f64, beta2: f64, eps: f64) -> Result<Self> {
         for beta in [beta1, beta2] {
@@ -40,22 +38,26 @@ impl Adam {
         }
         Ok(Self { beta1, beta2, eps })
     }
+}
 
-    #[expect(clippy::too_many_arguments, reason = "the three things that move and the four that say how")]
-    pub(super) fn step<'s, T: Scalar>(
-        &self,
-        tier: Tier,
-        t: u64,
-        learning_rate: f64,
-        state: &'s mut State<T>,
-        params: &mut [T],
-        grad: &[T],
-        wants_rates: bool,
-    ) -> Rate<'s, T> {
+impl Update for Adam {
+    const NAME: &'static str = "Adam";
+
+    fn from_options(options: &dyn Options) -> Result<Self> {
+        let (beta1, beta2) = options.pair("betas")?;
+        Self::new(beta1, beta2, options.number("eps")?)
+    }
+
+    /// The moments m and v.
+    fn n_vectors(&self) -> usize {
+        2
+    }
+
+    fn step<'r, T: Scalar>(&self, step: Step<'_, 'r, T>) -> Rate<'r, T> {
+        let Step { tier, t, learning_rate, memory, params, grad, wants_rates, rates, .. } = step;
         let unbias = |beta: f64| 1.0 - beta.powf((t + 1) as f64);
-        let State { memory, rates, .. } = state;
-        let [m, v] = &mut memory[..] else { unreachable!("checked by Optimizer::step") };
-        let moments = Moments {
+        let [m, v] = memory else { unreachable!("checked by Optimizer::step") };
+        tier.run(Moments {
             beta1: T::from_f64(self.beta1),
             rest1: T::from_f64(1.0 - self.beta1),
             beta2: T::from_f64(self.beta2),
@@ -67,8 +69,7 @@ impl Adam {
             v,
             params,
             grad,
-        };
-        tier.run(moments);
+        });
         if wants_rates {
             // What a constant gradient would meet: its unbiased m is itself.
             let (eps, root) = (T::from_f64(self.eps), T::from_f64(unbias(self.beta2).sqrt()));

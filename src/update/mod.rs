@@ -11,7 +11,7 @@ mod sgd;
 
 pub use adam::Adam;
 pub use clip::Clip;
-pub use optimizer::{Optimizer, Rule, State};
+pub use optimizer::{Optimizer, Rule, State, Step, Update};
 pub use schedule::Schedule;
 pub use sgd::Sgd;
 

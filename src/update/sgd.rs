@@ -1,8 +1,9 @@
 //! Gradient descent, with momentum if wanted.
 
-use super::{Rate, State};
+use super::{Rate, Step, Update};
 use crate::error::{Error, Result};
-use crate::kernel::{Kernel, Lanes, Tier};
+use crate::kernel::{Kernel, Lanes};
+use crate::options::Options;
 use crate::scalar::Scalar;
 
 /// `v = momentum v + g`, `w -= learning_rate v`; with `nesterov`, `w -= learning_rate (g + momentum v)`.
@@ -37,35 +38,36 @@ impl Sgd {
         Ok(Self { momentum, nesterov })
     }
 
-    pub(super) fn n_vectors(&self) -> usize {
-        usize::from(self.momentum > 0.0)
-    }
-
-    pub(super) fn step<'s, T: Scalar>(
-        &self,
-        tier: Tier,
-        t: u64,
-        learning_rate: f64,
-        state: &'s mut State<T>,
-        params: &mut [T],
-        grad: &[T],
-    ) -> Rate<'s, T> {
-        let rate = T::from_f64(learning_rate);
-        let Some(velocity) = state.memory.first_mut() else {
-            tier.run(Plain { rate, params, grad });
-            return Rate::Same(rate);
-        };
-        let momentum = T::from_f64(self.momentum);
-        tier.run(Momentum { rate, momentum, nesterov: self.nesterov, velocity, params, grad });
-        Rate::Same(T::from_f64(learning_rate * self.gain(t)))
-    }
-
     /// What `v` (or Nesterov's direction) is after step t when all gradients have been 1: 1 + m + m^2 + ...
     fn gain(&self, t: u64) -> f64 {
         let m = self.momentum;
         // 1 - m^(t+1) for the velocity; Nesterov looks one step further.
         let n_terms = (t + 1).saturating_add(u64::from(self.nesterov));
         (1.0 - m.powi(n_terms.min(i32::MAX as u64) as i32)) / (1.0 - m)
+    }
+}
+
+impl Update for Sgd {
+    const NAME: &'static str = "SGD";
+
+    fn from_options(options: &dyn Options) -> Result<Self> {
+        Self::new(options.number("momentum")?, options.flag("nesterov")?)
+    }
+
+    fn n_vectors(&self) -> usize {
+        usize::from(self.momentum > 0.0)
+    }
+
+    fn step<'r, T: Scalar>(&self, step: Step<'_, 'r, T>) -> Rate<'r, T> {
+        let Step { tier, t, learning_rate, memory, params, grad, .. } = step;
+        let rate = T::from_f64(learning_rate);
+        let Some(velocity) = memory.first_mut() else {
+            tier.run(Plain { rate, params, grad });
+            return Rate::Same(rate);
+        };
+        let momentum = T::from_f64(self.momentum);
+        tier.run(Momentum { rate, momentum, nesterov: self.nesterov, velocity, params, grad });
+        Rate::Same(T::from_f64(learning_rate * self.gain(t)))
     }
 }
 

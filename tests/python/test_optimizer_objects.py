@@ -38,7 +38,7 @@ def gradients(params):
         return {key: gradients(value) for key, value in params.items()}
     if isinstance(params, list | tuple):
         return type(params)(gradients(value) for value in params)
-    return params**3 + 1
+    return params * params * params + 1  # NumPy's power has other last bits for other layouts
 
 
 STRUCTURES = {

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use mbgd_rs::data::{Dense, Rows, TargetKind, Targets, Weights};
+use mbgd_rs::gradient::loss::{Hinge, LogLoss, SquaredError};
 use mbgd_rs::gradient::{Loss, Penalty, Problem};
 use mbgd_rs::kernel::Tier;
 use mbgd_rs::scalar::Scalar;
@@ -72,7 +73,7 @@ fn least_squares_finds_the_rule_the_targets_were_made_by() {
     let data = data::<f64>(500, 7, TargetKind::Real);
     let mut config = config(500, 500, Rule::Sgd(Sgd::new(0.9, true).unwrap()), 0.3);
     config.n_epochs = 500;
-    let (coef, intercept, _) = trained(&data, Loss::SquaredError, Penalty::none(), &config);
+    let (coef, intercept, _) = trained(&data, Loss::SquaredError(SquaredError), Penalty::none(), &config);
     for (j, w) in coef.iter().enumerate() {
         assert!((w - (1.0 + j as f64).sin()).abs() < 1e-12, "coefficient {j} is {w}");
     }
@@ -82,11 +83,11 @@ fn least_squares_finds_the_rule_the_targets_were_made_by() {
 fn bits_are_equal_for_threads_and_tiers<T: Scalar>() {
     let rules = [Rule::Sgd(Sgd::new(0.9, false).unwrap()), Rule::Adam(Adam::default())];
     let cases = [
-        (Loss::SquaredError, TargetKind::Real),
-        (Loss::LogLoss, TargetKind::Binary),
-        (Loss::Hinge, TargetKind::Binary),
-        (Loss::LogLoss, TargetKind::Class { n_classes: 5 }),
-        (Loss::Hinge, TargetKind::Class { n_classes: 5 }),
+        (Loss::SquaredError(SquaredError), TargetKind::Real),
+        (Loss::LogLoss(LogLoss), TargetKind::Binary),
+        (Loss::Hinge(Hinge), TargetKind::Binary),
+        (Loss::LogLoss(LogLoss), TargetKind::Class { n_classes: 5 }),
+        (Loss::Hinge(Hinge), TargetKind::Class { n_classes: 5 }),
     ];
     for (loss, kind) in cases {
         for (rule, batch_size) in rules.into_iter().zip([700, 3001]) {
@@ -122,7 +123,7 @@ fn a_run_that_diverges_keeps_its_last_finite_parameters() {
     let data = data::<f32>(100, 5, TargetKind::Real);
     let mut config = config(100, 10, Rule::Sgd(Sgd::default()), 1e3);
     config.n_epochs = 50;
-    let (coef, _, fit) = trained(&data, Loss::SquaredError, Penalty::none(), &config);
+    let (coef, _, fit) = trained(&data, Loss::SquaredError(SquaredError), Penalty::none(), &config);
     assert!(matches!(fit.stop_reason, StopReason::Diverged { .. }), "{:?}", fit.stop_reason);
     assert!(coef.iter().all(|w| w.is_finite() && *w != 0.0));
 }

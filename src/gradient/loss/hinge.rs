@@ -1,16 +1,24 @@
 //! Hinge loss: the linear support vector machine.
 
 use super::Pointwise;
+use crate::error::Result;
 use crate::kernel::Lanes;
+use crate::options::Options;
 use crate::scalar::Scalar;
 
 /// `max(0, 1 - y z)` for y in {-1, +1}, slope `-y` where `y z < 1` and 0 elsewhere; not smooth.
 ///
 /// Source: C. Cortes, V. Vapnik, Support-vector networks, Machine Learning 20 (1995).
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Hinge;
 
 impl Pointwise for Hinge {
+    const NAME: &'static str = "hinge";
+    const IS_CLASSIFICATION: bool = true;
+
+    fn from_options(_: &dyn Options) -> Result<Self> {
+        Ok(Self)
+    }
     #[inline(always)]
     fn value<L: Lanes>(self, z: L, y: L) -> L {
         let missing = L::splat(L::Elem::ONE).sub(y.mul(z));

@@ -17,64 +17,83 @@ pub use squared_error::SquaredError;
 use crate::data::TargetKind;
 use crate::error::{Error, Result};
 use crate::kernel::{Kernel, Lanes, Tier};
+use crate::options::Options;
 use crate::scalar::Scalar;
 
 /// A loss of one score and one target.
 pub trait Pointwise: Copy {
+    /// What scikit-learn calls it.
+    const NAME: &'static str;
+    /// Whether targets are classes, -1 and +1 here.
+    const IS_CLASSIFICATION: bool;
+
+    /// The loss with the parameters it has, if any.
+    ///
+    /// # Errors
+    /// If a parameter is out of its range.
+    fn from_options(options: &dyn Options) -> Result<Self>;
     /// The loss at score `z` for target `y`.
     fn value<L: Lanes>(self, z: L, y: L) -> L;
     /// Its derivative with respect to the score.
     fn slope<L: Lanes>(self, z: L, y: L) -> L;
 }
 
-/// The losses by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Loss {
-    /// [`SquaredError`], for regression.
-    SquaredError,
-    /// [`LogLoss`] for two classes, [`Softmax`] for more.
-    LogLoss,
-    /// [`Hinge`]; with more than two classes, one against the rest for each.
-    Hinge,
+/// Makes the enum of all losses: a new one is a line of the list below.
+macro_rules! losses {
+    ($($(#[$doc:meta])* $loss:ident,)*) => {
+        /// The losses by name.
+        #[derive(Debug, Clone, Copy, PartialEq)]
+        pub enum Loss {
+            $($(#[$doc])* $loss($loss),)*
+        }
+
+        impl Loss {
+            /// All names, as in scikit-learn.
+            pub const NAMES: &'static [&'static str] = &[$($loss::NAME),*];
+
+            /// The loss of that name, its parameters read from `options`.
+            ///
+            /// # Errors
+            /// If there is none, or a parameter is out of its range.
+            pub fn from_options(name: &str, options: &dyn Options) -> Result<Self> {
+                match name {
+                    $($loss::NAME => $loss::from_options(options).map(Loss::$loss),)*
+                    _ => Err(Error::UnknownName { argument: "loss", value: name.into(), known: Self::NAMES }),
+                }
+            }
+
+            /// The name of the loss.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Loss::$loss(_) => $loss::NAME,)*
+                }
+            }
+
+            /// Whether the targets are classes.
+            pub fn is_classification(self) -> bool {
+                match self {
+                    $(Loss::$loss(_) => $loss::IS_CLASSIFICATION,)*
+                }
+            }
+
+            /// Turns the scores of a tile into weighted slopes and returns the sum of the weighted losses.
+            pub(crate) fn slopes<T: Scalar>(self, tier: Tier, kind: TargetKind, tile: TileOf<'_, T>) -> f64 {
+                match (self, kind) {
+                    (Loss::LogLoss(_), TargetKind::Class { .. }) => tier.run(Softmax { tile }).to_f64(),
+                    $((Loss::$loss(loss), _) => pointwise(tier, loss, kind, tile),)*
+                }
+            }
+        }
+    };
 }
 
-impl Loss {
-    /// All names, as in scikit-learn.
-    pub const NAMES: &'static [&'static str] = &["squared_error", "log_loss", "hinge"];
-
-    /// The loss of that name.
-    pub fn from_name(name: &str) -> Result<Self> {
-        match name {
-            "squared_error" => Ok(Loss::SquaredError),
-            "log_loss" => Ok(Loss::LogLoss),
-            "hinge" => Ok(Loss::Hinge),
-            _ => Err(Error::UnknownName { argument: "loss", value: name.into(), known: Self::NAMES }),
-        }
-    }
-
-    /// The name of the loss.
-    pub fn name(self) -> &'static str {
-        match self {
-            Loss::SquaredError => "squared_error",
-            Loss::LogLoss => "log_loss",
-            Loss::Hinge => "hinge",
-        }
-    }
-
-    /// Whether the targets are classes.
-    pub fn is_classification(self) -> bool {
-        !matches!(self, Loss::SquaredError)
-    }
-
-    /// Turns the scores of a tile into weighted slopes and returns the sum of the weighted losses.
-    pub(crate) fn slopes<T: Scalar>(self, tier: Tier, kind: TargetKind, tile: TileOf<'_, T>) -> f64 {
-        match (self, kind) {
-            (Loss::SquaredError, _) => pointwise(tier, SquaredError, kind, tile),
-            (Loss::LogLoss, TargetKind::Class { .. }) => tier.run(Softmax { tile }).to_f64(),
-            (Loss::LogLoss, _) => pointwise(tier, LogLoss, kind, tile),
-            (Loss::Hinge, _) => pointwise(tier, Hinge, kind, tile),
-        }
-    }
+losses! {
+    /// For regression.
+    SquaredError,
+    /// For two classes; [`Softmax`] for more.
+    LogLoss,
+    /// With more than two classes, one against the rest for each.
+    Hinge,
 }
 
 /// Scores, targets and weights of the rows of a tile. All rows of these little matrices are padded to the

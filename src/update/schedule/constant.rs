@@ -1,7 +1,8 @@
 //! The same rate at every step.
 
-use super::positive_rate;
+use super::{Rates, positive_rate};
 use crate::error::Result;
+use crate::options::Options;
 
 /// `learning_rate`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -14,8 +15,16 @@ impl Constant {
     pub fn new(learning_rate: f64) -> Result<Self> {
         Ok(Self { learning_rate: positive_rate(learning_rate)? })
     }
+}
 
-    pub(super) fn at(&self, _t: u64) -> f64 {
+impl Rates for Constant {
+    const NAME: &'static str = "Constant";
+
+    fn from_options(options: &dyn Options) -> Result<Self> {
+        Self::new(options.number("learning_rate")?)
+    }
+
+    fn at(&self, _t: u64) -> f64 {
         self.learning_rate
     }
 }

@@ -1,7 +1,8 @@
 //! A rate that falls along half a cosine.
 
-use super::{positive_rate, positive_steps};
+use super::{Rates, positive_rate, positive_steps};
 use crate::error::{Error, Result};
+use crate::options::Options;
 
 /// `final + (learning_rate - final) (1 + cos(pi t / n_steps)) / 2`, and `final` from step `n_steps` on.
 ///
@@ -15,7 +16,7 @@ pub struct Cosine {
 
 impl Cosine {
     /// A first rate, finite and > 0, the steps of the fall, >= 1, and the last rate, finite and >= 0.
-    pub fn new(learning_rate: f64, n_steps: u64, final_learning_rate: f64) -> Result<Self> {
+    pub fn new(learning_rate: f64, n_steps: i64, final_learning_rate: f64) -> Result<Self> {
         if !(final_learning_rate.is_finite() && final_learning_rate >= 0.0) {
             return Err(Error::OutOfRange {
                 argument: "final_learning_rate",
@@ -26,8 +27,17 @@ impl Cosine {
         let (learning_rate, n_steps) = (positive_rate(learning_rate)?, positive_steps(n_steps)?);
         Ok(Self { learning_rate, n_steps, final_learning_rate })
     }
+}
 
-    pub(super) fn at(&self, t: u64) -> f64 {
+impl Rates for Cosine {
+    const NAME: &'static str = "Cosine";
+
+    fn from_options(options: &dyn Options) -> Result<Self> {
+        let last = options.number("final_learning_rate")?;
+        Self::new(options.number("learning_rate")?, options.integer("n_steps")?, last)
+    }
+
+    fn at(&self, t: u64) -> f64 {
         if t >= self.n_steps {
             return self.final_learning_rate;
         }

@@ -1,7 +1,8 @@
 //! A rate that falls with a power of the step.
 
-use super::positive_rate;
+use super::{Rates, positive_rate};
 use crate::error::{Error, Result};
+use crate::options::Options;
 
 /// `learning_rate / (t + 1)^power_t`, scikit-learn's "invscaling".
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,8 +20,16 @@ impl InverseScaling {
         }
         Ok(Self { learning_rate: positive_rate(learning_rate)?, power_t })
     }
+}
 
-    pub(super) fn at(&self, t: u64) -> f64 {
+impl Rates for InverseScaling {
+    const NAME: &'static str = "InverseScaling";
+
+    fn from_options(options: &dyn Options) -> Result<Self> {
+        Self::new(options.number("learning_rate")?, options.number("power_t")?)
+    }
+
+    fn at(&self, t: u64) -> f64 {
         self.learning_rate / (t as f64 + 1.0).powf(self.power_t)
     }
 }

@@ -1,7 +1,8 @@
 //! A rising rate in front of another schedule.
 
-use super::{Schedule, positive_steps};
+use super::{Rates, Schedule, positive_steps};
 use crate::error::Result;
+use crate::options::Options;
 
 /// `schedule(0) (t + 1) / (n_steps + 1)` for t < n_steps, then `schedule(t - n_steps)`: the first rate is
 /// small but not zero, and the rise meets the schedule where it begins.
@@ -15,11 +16,19 @@ pub struct Warmup {
 
 impl Warmup {
     /// The schedule to be warmed up, and the steps that takes, >= 1.
-    pub fn new(schedule: Schedule, n_steps: u64) -> Result<Self> {
+    pub fn new(schedule: Schedule, n_steps: i64) -> Result<Self> {
         Ok(Self { schedule: Box::new(schedule), n_steps: positive_steps(n_steps)? })
     }
+}
 
-    pub(super) fn at(&self, t: u64) -> f64 {
+impl Rates for Warmup {
+    const NAME: &'static str = "Warmup";
+
+    fn from_options(options: &dyn Options) -> Result<Self> {
+        Self::new(Schedule::from_options(&*options.child("schedule")?)?, options.integer("n_steps")?)
+    }
+
+    fn at(&self, t: u64) -> f64 {
         match t.checked_sub(self.n_steps) {
             Some(t) => self.schedule.at(t),
             None => self.schedule.at(0) * ((t as f64 + 1.0) / (self.n_steps as f64 + 1.0)),

@@ -1,0 +1,31 @@
+//! Hyperparameters by name, wherever they come from: what a loss, a penalty, an optimizer or a schedule is
+//! made of. The binding reads them from the package's dataclasses; a test can read them from a table.
+
+use crate::error::Result;
+
+/// A named thing with named values. The constructors of the core do the checking of ranges; what is asked of
+/// an implementation is only to say when a value is not of the type wanted.
+pub trait Options {
+    /// What the thing is called: the name of its class.
+    fn name(&self) -> String;
+    /// The thing as the user wrote it, for messages.
+    fn written(&self) -> String;
+    /// The thing itself, if it is no more than a number.
+    fn as_number(&self) -> Option<f64>;
+    /// A number.
+    fn number(&self, name: &'static str) -> Result<f64>;
+    /// A whole number.
+    fn integer(&self, name: &'static str) -> Result<i64>;
+    /// Yes or no.
+    fn flag(&self, name: &'static str) -> Result<bool>;
+    /// Two numbers.
+    fn pair(&self, name: &'static str) -> Result<(f64, f64)>;
+    /// Several numbers.
+    fn numbers(&self, name: &'static str) -> Result<Vec<f64>>;
+    /// A word.
+    fn text(&self, name: &'static str) -> Result<String>;
+    /// Whether the value was left out.
+    fn is_none(&self, name: &'static str) -> Result<bool>;
+    /// A thing with values of its own.
+    fn child(&self, name: &'static str) -> Result<Box<dyn Options + '_>>;
+}
