@@ -69,9 +69,9 @@ milliseconds; all in one run on one machine:
 
 {machine()}
 
-"x NumPy" is the time of `mbgd_rs.reference`, a careful NumPy loop shuffled by NumPy's own generator, over that
-of mbgd_rs on all threads. "reads of X" is the time on all threads over that of one plain read of X by as many
-threads; below 1 where X is in cache. NumPy's epochs at b = 1 are extrapolated from the first 20,000 rows.
+"x NumPy" is the time of `mbgd_rs.reference`, a careful NumPy loop shuffled by NumPy's own generator, over
+that of mbgd_rs on all threads. "reads of X" is the time on all threads over that of one plain read of X by as
+many threads; below 1 where X is in cache. NumPy's epochs at b = 1 are extrapolated from the first 20,000 rows.
 
 ## Reshuffled every epoch
 

@@ -112,7 +112,7 @@ def test_draws_refuse_what_would_be_too_likely(monkeypatch):
         second = [2**31 if block == attempt else 0 for block in blocks]
         return np.array([first, first, second, second], np.uint64)
 
-    monkeypatch.setattr(reference, "random_blocks", words)
+    monkeypatch.setattr(reference.shuffle, "random_blocks", words)
     # Position 0 takes the second candidate, position 1 that of the second attempt, 2 the first of the third.
     assert reference.draws(0, 0, 3).tolist() == [1, 1, 2]
 
