@@ -71,7 +71,7 @@ milliseconds; all in one run on one machine:
 
 "x NumPy" is the time of `mbgd_rs.reference`, a careful NumPy loop shuffled by NumPy's own generator, over
 that of mbgd_rs on all threads. "reads of X" is the time on all threads over that of one plain read of X by as
-many threads; below 1 where X is in cache. NumPy's epochs at b = 1 are extrapolated from the first 20,000 rows.
+many threads; below 1 where X is in cache. NumPy's epochs at b = 1 are extrapolated from 20,000 rows.
 
 ## Reshuffled every epoch
 
