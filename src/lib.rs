@@ -72,6 +72,7 @@ pub mod predict;
 #[cfg(feature = "python")]
 mod python;
 pub mod rate;
+pub mod rng;
 pub mod scalar;
 pub mod shuffle;
 pub mod train;

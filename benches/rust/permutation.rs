@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use mbgd_rs::shuffle::rng::{ORDER, Stream};
+use mbgd_rs::rng::{ORDER, Stream};
 use mbgd_rs::shuffle::{Batches, BatchesConfig, Order, Workspace};
 
 fn words(criterion: &mut Criterion) {

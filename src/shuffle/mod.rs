@@ -1,6 +1,6 @@
 //! Which rows come next.
 //!
-//! All randomness is a pure function of `(seed, epoch, stream, index)`, see [`rng`]: every epoch and every
+//! All randomness is a pure function of `(seed, epoch, stream, index)`, see [`rng`](crate::rng): every epoch and every
 //! step can be reached without replaying the ones before it, and no thread shares state with another.
 //!
 //! ```
@@ -19,7 +19,6 @@
 mod batches;
 mod permutation;
 mod replacement;
-pub mod rng;
 
 pub use batches::{Batches, BatchesConfig, Shuffle};
 pub use permutation::Workspace;

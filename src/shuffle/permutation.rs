@@ -1,6 +1,6 @@
 //! The order of an epoch: an exactly uniform permutation, made by sorting random keys.
 //!
-//! Row `i` has the 64-bit key `word(ORDER, i) << 32 | word(TIES, i)`, see [`rng`](super::rng); the order is
+//! Row `i` has the 64-bit key `word(ORDER, i) << 32 | word(TIES, i)`, see [`rng`](crate::rng); the order is
 //! the rows sorted by `(key, i)`. It is uniform but for ties of whole keys, whose probability is below
 //! `n^2 / 2^65`. Unlike a Fisher-Yates shuffle it touches memory in order, can be specified in one line
 //! (`np.argsort(keys, kind="stable")`), and the key of a row depends on nothing but its address.
@@ -11,8 +11,8 @@
 //! 3. the few entries still out of order by insertion,
 //! 4. the few runs of equal high words by their low words, which nobody else computes.
 
-use super::rng::{ORDER, Stream, TIES};
 use crate::error::{Error, Result, try_reserved};
+use crate::rng::{ORDER, Stream, TIES};
 
 /// Rows of a bucket, at most and on average: two buckets and their counts fit a cache of 32 KiB.
 const MAX_BUCKET_MEAN: usize = 1024;

@@ -6,8 +6,8 @@
 //! <https://arxiv.org/abs/1805.10941>.
 
 use super::permutation::{ROWS_UNINTERRUPTED, look, resize};
-use super::rng::{REPLACEMENT, Stream};
 use crate::error::Result;
+use crate::rng::{REPLACEMENT, Stream};
 
 /// Positions drawn at a time.
 const CHUNK: usize = 64;

@@ -11,7 +11,7 @@ const FLOORS: &[&[&str]] = &[
     &["shuffle", "gradient", "update"],
     &["data", "parallel", "pool"],
     &["kernel"],
-    &["scalar", "rate", "options"],
+    &["scalar", "rate", "options", "rng"],
     &["error"],
 ];
 

@@ -6,7 +6,7 @@
 use std::cell::Cell;
 
 use mbgd_rs::error::Error;
-use mbgd_rs::shuffle::rng::{self, ORDER, REPLACEMENT, Stream, TIES};
+use mbgd_rs::rng::{self, ORDER, REPLACEMENT, Stream, TIES};
 use mbgd_rs::shuffle::{Batches, BatchesConfig, Order, Shuffle, Workspace};
 
 fn order_of(config: BatchesConfig, epoch: u64) -> Vec<usize> {

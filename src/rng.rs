@@ -47,7 +47,7 @@ fn round_keys(mut key: [u32; 2]) -> [[u32; 2]; ROUNDS] {
 /// A sequence of 2^64 random words, addressed by their index.
 ///
 /// ```
-/// use mbgd_rs::shuffle::rng::{ORDER, Stream};
+/// use mbgd_rs::rng::{ORDER, Stream};
 ///
 /// let stream = Stream::new(0, 0, ORDER);
 /// let mut words = [0; 5];
