@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Problem;
 use super::loss::TileOf;
+use super::sharing::Sharing;
 use super::sum::{LEAF_ROWS, Partial, TreeSum, n_leaves_of_part};
 use crate::data::{Order, Tile};
 use crate::error::{Error, Result, try_filled};
@@ -14,9 +15,9 @@ use crate::kernel::{ScaleAdd, Tier};
 use crate::parallel::{Job, LEADER, Team};
 use crate::scalar::Scalar;
 
-/// Multiply-adds a member of the team should have to do in a step, or meeting costs more than it brings:
-/// about one microsecond.
-const WORK_WORTH_SHARING: usize = 1 << 14;
+/// Multiply-adds a member of the team should have to do in a step for sharing to be tried at all: half a
+/// microsecond's worth, less than any meeting takes.
+const WORK_WORTH_TRYING: usize = 1 << 12;
 /// What a row costs beside its multiply-adds, counted as such: its slope, and if rows come in random order the
 /// waiting for memory, of which two threads do twice as much at a time.
 const WORK_OF_ROW: usize = 16;
@@ -24,16 +25,21 @@ const WORK_OF_RANDOM_ROW: usize = 96;
 /// Multiply-adds between two looks at whether the caller wants the work to end: about a millisecond.
 const WORK_BETWEEN_LOOKS: usize = 1 << 22;
 
-/// Members of a team that batches of `batch_size` rows are worth.
+/// Multiply-adds, and what is worth as much, of a step of so many rows.
+fn work_of<T: Scalar>(problem: &Problem<'_, T>, n_rows: usize, is_random: bool) -> usize {
+    let work_of_row = if is_random { WORK_OF_RANDOM_ROW } else { WORK_OF_ROW };
+    n_rows.saturating_mul(problem.layout.len().saturating_add(work_of_row))
+}
+
+/// The largest team that batches of `batch_size` rows may be worth.
 pub fn n_seats_worth<T: Scalar>(
     problem: &Problem<'_, T>,
     batch_size: usize,
     is_random: bool,
     n_threads: usize,
 ) -> usize {
-    let work_of_row = if is_random { WORK_OF_RANDOM_ROW } else { WORK_OF_ROW };
-    let work = batch_size.saturating_mul(problem.layout.len().saturating_add(work_of_row));
-    n_threads.min(work / WORK_WORTH_SHARING).min(batch_size.div_ceil(LEAF_ROWS)).max(1)
+    let work = work_of(problem, batch_size, is_random);
+    n_threads.min(work / WORK_WORTH_TRYING).min(batch_size.div_ceil(LEAF_ROWS)).max(1)
 }
 
 /// What the members of a team share: a step, and room for each of them.
@@ -81,12 +87,16 @@ impl<'a, T: Scalar> Work<'a, T> {
         &mut self.step.order
     }
 
-    /// Sets the next step and cuts it into parts. Returns how many.
+    /// Multiply-adds, and what is worth as much, of a step of so many rows.
+    fn work_of(&self, n_rows: usize) -> usize {
+        work_of(self.step.problem, n_rows, matches!(self.step.order, Order::Listed(_)))
+    }
+
+    /// Sets the next step and cuts it into parts for so many members. Returns how many.
     fn begin(&mut self, positions: Range<usize>, wants_gradient: bool, n_seats: usize) -> Result<usize> {
         let problem = self.step.problem;
-        let is_random = matches!(self.step.order, Order::Listed(_));
         let n_leaves = positions.len().div_ceil(LEAF_ROWS);
-        let n_leaves_of_part = match n_seats_worth(problem, positions.len(), is_random, n_seats) {
+        let n_leaves_of_part = match n_seats {
             1 => n_leaves.next_power_of_two(),
             n_seats => n_leaves_of_part(n_leaves, n_seats),
         };
@@ -149,15 +159,22 @@ impl<T: Scalar> Step<'_, T> {
             self.prefetch(position, end, scratch); // whoever did the rows before is another
         }
         while position < end && !self.is_cancelled.load(Ordering::Relaxed) {
-            let n = LEAF_ROWS.min(end - position);
-            sum.push(|partial| self.leaf(position, n, scratch, partial));
-            position += n;
-            scratch.n_worked += n * self.problem.layout.len();
-            if is_leader && scratch.n_worked > WORK_BETWEEN_LOOKS {
-                scratch.n_worked = 0;
-                self.is_cancelled.fetch_or((self.interrupted)(), Ordering::Relaxed);
+            let leaf = position..end.min(position + LEAF_ROWS);
+            position = leaf.end;
+            sum.push(|partial| self.leaf(leaf, scratch, partial));
+            if is_leader && self.look(scratch) {
+                self.is_cancelled.store(true, Ordering::Relaxed);
             }
         }
+    }
+
+    /// Asks now and then whether the caller wants the work to end.
+    fn look(&self, scratch: &mut Scratch<T>) -> bool {
+        if scratch.n_worked < WORK_BETWEEN_LOOKS {
+            return false;
+        }
+        scratch.n_worked = 0;
+        (self.interrupted)()
     }
 
     /// Asks the memory for the first rows of a part.
@@ -171,42 +188,50 @@ impl<T: Scalar> Step<'_, T> {
         }
     }
 
-    /// What the rows at positions `from..from + n` add to the gradient and the loss.
-    fn leaf(&self, from: usize, n: usize, scratch: &mut Scratch<T>, partial: &mut Partial<T>) {
-        let Problem { rows: data, targets, weights, loss, layout, .. } = self.problem;
-        let w = layout.linear(&self.params);
-        let (n_positions, n_ahead) = match &self.order {
-            Order::Sequential => (data.n_rows(), 0), // the hardware sees what comes next by itself
-            Order::Listed(rows) => (rows.len(), self.n_ahead),
-        };
-        let mut position = from;
-        while position < from + n {
-            let n_tile = self.rows_of_tile.min(from + n - position);
-            let rows = &mut scratch.rows[..n_tile];
+    /// What the rows at these positions add to the gradient and the loss, tile by tile.
+    fn leaf(&self, positions: Range<usize>, scratch: &mut Scratch<T>, partial: &mut Partial<T>) {
+        scratch.n_worked += positions.len() * self.problem.layout.len();
+        let mut position = positions.start;
+        while position < positions.end {
+            let n = self.rows_of_tile.min(positions.end - position);
+            let (rows, ahead) = (&mut scratch.rows[..n], &mut scratch.ahead[..]);
             self.order.copy_to(position, rows);
-            let ahead_from = (position + n_ahead).min(n_positions);
-            let n_fetched = if n_ahead == 0 { 0 } else { n_tile.min(n_positions - ahead_from) };
-            let ahead = &mut scratch.ahead[..n_fetched];
-            self.order.copy_to(ahead_from, ahead);
-            targets.prefetch(ahead);
-            weights.prefetch(ahead);
+            let n_ahead = match &self.order {
+                // What comes next in sequence the hardware sees by itself.
+                Order::Listed(order) if self.n_ahead > 0 => {
+                    let from = order.len().min(position + self.n_ahead);
+                    let ahead = &mut ahead[..n.min(order.len() - from)];
+                    self.order.copy_to(from, ahead);
+                    self.problem.targets.prefetch(ahead);
+                    self.problem.weights.prefetch(ahead);
+                    ahead.len()
+                }
+                _ => 0,
+            };
+            self.tile(n, n_ahead, scratch, partial);
+            position += n;
+        }
+    }
 
-            let stride = n_tile.next_multiple_of(T::LANES);
-            let scores = &mut scratch.scores[..layout.n_outputs() * stride];
-            let y = &mut scratch.targets[..targets.per_row() * stride];
-            let s = &mut scratch.weights[..stride];
-            targets.gather(rows, stride, y);
+    /// Scores, slopes and sums of the first `n` rows of the scratch.
+    fn tile(&self, n: usize, n_ahead: usize, scratch: &mut Scratch<T>, partial: &mut Partial<T>) {
+        let Problem { rows: data, targets, weights, loss, layout, .. } = self.problem;
+        let n_outputs = layout.n_outputs();
+        let stride = n.next_multiple_of(T::LANES);
+        let (rows, ahead) = (&scratch.rows[..n], &scratch.ahead[..n_ahead]);
+        let y = &mut scratch.targets[..targets.per_row() * stride];
+        targets.gather(rows, stride, y);
+        let s = &mut scratch.weights[..stride];
+        if scratch.weights_are_for != n {
             weights.gather(rows, s);
-            for c in 0..layout.n_outputs() {
-                scores[c * stride + n_tile..(c + 1) * stride].fill(T::ZERO);
-            }
-            data.scores(self.tier, Tile { rows, ahead }, w, scores);
-            let tile = TileOf { n_outputs: layout.n_outputs(), scores, targets: y, weights: s };
-            partial.loss += loss.slopes(self.tier, targets.kind(), tile);
-            if self.wants_gradient {
-                data.accumulate(self.tier, rows, scores, layout.linear_mut(&mut partial.gradient));
-            }
-            position += n_tile;
+            scratch.weights_are_for = if weights.are_equal() { n } else { 0 };
+        }
+        let scores = &mut scratch.scores[..n_outputs * stride];
+        data.scores(self.tier, Tile { rows, ahead }, layout.linear(&self.params), scores);
+        let tile = TileOf { n_outputs, scores, targets: y, weights: s };
+        partial.loss += loss.slopes(self.tier, targets.kind(), tile);
+        if self.wants_gradient {
+            data.accumulate(self.tier, rows, scores, layout.linear_mut(&mut partial.gradient));
         }
     }
 }
@@ -215,6 +240,7 @@ impl<T: Scalar> Step<'_, T> {
 #[derive(Debug)]
 pub struct BatchGradient<T> {
     total: TreeSum<T>,
+    sharing: Sharing,
 }
 
 impl<T: Scalar> BatchGradient<T> {
@@ -222,7 +248,7 @@ impl<T: Scalar> BatchGradient<T> {
     pub fn new(problem: &Problem<'_, T>, tier: Tier) -> Result<Self> {
         let mut total = TreeSum::new(tier);
         total.reserve(problem.layout.len(), 1)?;
-        Ok(Self { total })
+        Ok(Self { total, sharing: Sharing::default() })
     }
 
     /// Computes the gradient on the rows at `positions` of the order, without the l1 part, and returns the
@@ -247,6 +273,11 @@ impl<T: Scalar> BatchGradient<T> {
         &mut self.total.finish().gradient
     }
 
+    /// Whether steps have lately been shared by the team.
+    pub fn is_shared(&self) -> bool {
+        self.sharing.is_worth_it()
+    }
+
     /// The objective on the rows at `positions` of the order.
     ///
     /// # Errors
@@ -265,8 +296,17 @@ impl<T: Scalar> BatchGradient<T> {
         wants_gradient: bool,
         team: &'t mut Team<'_, Work<'a, T>>,
     ) -> Result<&'t Step<'a, T>> {
-        let n_seats = team.n_seats();
-        let n_parts = team.job().begin(positions, wants_gradient, n_seats)?;
+        if positions.len() <= LEAF_ROWS {
+            // A step of one leaf has no use for parts, nor for the bookkeeping of a team.
+            let Work { step, seats, .. } = team.job();
+            step.wants_gradient = wants_gradient;
+            self.total.reset();
+            self.total.push(|partial| step.leaf(positions, exclusive(&mut seats[LEADER]), partial));
+            return if step.look(exclusive(&mut seats[LEADER])) { Err(Error::Interrupted) } else { Ok(step) };
+        }
+        let (n_rows, n_seats) = (positions.len(), team.n_seats());
+        let is_shared = n_seats > 1 && self.sharing.begin(n_rows, team.job().work_of(n_rows));
+        let n_parts = team.job().begin(positions, wants_gradient, if is_shared { n_seats } else { 1 })?;
         team.run(n_parts);
         let Work { step, parts, .. } = team.job();
         if *step.is_cancelled.get_mut() {
@@ -277,6 +317,7 @@ impl<T: Scalar> BatchGradient<T> {
         for part in &mut parts[..n_parts] {
             self.total.push_sum(exclusive(part));
         }
+        self.sharing.end();
         Ok(step)
     }
 }
@@ -289,6 +330,9 @@ struct Scratch<T> {
     scores: Vec<T>,
     targets: Vec<T>,
     weights: Vec<T>,
+    /// Of how many rows `weights` are known to be the weights, whichever rows these are; 0 if of none.
+    weights_are_for: usize,
+    /// Multiply-adds since the last look at whether to go on.
     n_worked: usize,
 }
 
@@ -301,6 +345,7 @@ impl<T: Scalar> Scratch<T> {
             scores: filled("scores", problem.layout.n_outputs())?,
             targets: filled("targets", problem.targets.per_row())?,
             weights: filled("weights", 1)?,
+            weights_are_for: 0,
             n_worked: 0,
         })
     }
