@@ -11,6 +11,7 @@ __all__ = [
     "available_threads",
     "check",
     "check_loss",
+    "end_epoch",
     "fit",
     "gather",
     "gradient",
@@ -39,6 +40,7 @@ class Batches:
 def available_threads() -> int: ...
 def check(choice: Any) -> None: ...
 def check_loss(name: str, choice: Any) -> None: ...
+def end_epoch(optimizer: Any, plateau: list[float], loss: float) -> list[float]: ...
 def fit(objective: Any, training: Any) -> dict[str, Any]: ...
 def gather(
     values: NDArray[np.uint8], rows: NDArray[np.uintp], out: NDArray[np.uint8], n_threads: int
@@ -58,6 +60,7 @@ def step_optimizer(
     n_steps: int,
     memory: list[NDArray[Any]],
     scalars: list[float],
+    plateau: list[float],
     params: NDArray[Any],
     grad: NDArray[Any],
 ) -> list[float]: ...

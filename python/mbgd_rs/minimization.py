@@ -141,6 +141,7 @@ def minimize(
             epoch += 1
             epoch_loss.append(loss_sum / n_seen)
             epoch_elapsed.append(elapsed[-1])
+            rule.end_epoch(state, epoch_loss[-1])
             loss_sum, n_seen = 0.0, 0
             done = Progress(epoch, len(losses), epoch_loss[-1], elapsed[-1], copy.deepcopy(w), None)
             if callback is not None and callback(done):

@@ -1,14 +1,16 @@
 //! The package's dataclasses as the core's values. The core's constructors do the checking, so that a
 //! dataclass can ask for it when it is made and nothing is said twice.
 
+use std::sync::Arc;
+
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyFloat, PyInt};
+use pyo3::types::{PyBool, PyFloat, PyInt, PyType};
 
 use super::error::to_python;
-use crate::error::{Error, Result};
+use crate::error::{Error, Foreign, Result};
 use crate::gradient::{Loss, Penalty};
-use crate::options::Options;
+use crate::options::{Options, StepFunction};
 use crate::update::{Clip, Optimizer, Schedule};
 
 /// Checks a penalty, an optimizer or a schedule.
@@ -32,7 +34,9 @@ pub(super) fn check_loss(name: &str, choice: &Bound<'_, PyAny>) -> PyResult<()> 
 /// The learning rate of step `t`, counted from 0.
 #[pyfunction]
 pub(super) fn learning_rate_at(learning_rate: &Bound<'_, PyAny>, t: u64) -> PyResult<f64> {
-    Ok(schedule(learning_rate)?.at(t))
+    let schedule = schedule(learning_rate)?;
+    let ahead = schedule.ahead(t..t.saturating_add(1)).map_err(to_python)?;
+    Ok(ahead.unwrap_or(schedule).at(t))
 }
 
 pub(super) fn loss(name: &str, choice: &Bound<'_, PyAny>) -> PyResult<Loss> {
@@ -94,6 +98,23 @@ impl Options for Attributes<'_> {
     }
     fn as_number(&self) -> Option<f64> {
         as_number(&self.0)
+    }
+    fn as_function(&self) -> Option<StepFunction> {
+        if !self.0.is_callable() || self.0.is_instance_of::<PyType>() {
+            return None;
+        }
+        let function = self.0.clone().unbind();
+        let raised = |error| Error::Foreign(Foreign(Arc::new(error)));
+        Some(Arc::new(move |t| {
+            Python::attach(|py| {
+                let rate = function.bind(py).call1((t,)).map_err(raised)?;
+                as_number(&rate).ok_or_else(|| Error::WrongType {
+                    argument: "learning_rate",
+                    expected: "a function whose values are numbers",
+                    got: format!("{} at step {t}", repr(&rate)),
+                })
+            })
+        }))
     }
     fn number(&self, name: &'static str) -> Result<f64> {
         self.converted(name, "a number", as_number)

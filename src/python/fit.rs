@@ -19,6 +19,7 @@ use crate::predict::{Link, predict as predictions};
 use crate::scalar::Scalar;
 use crate::train::{self, Config, Fit, History, Progress, Record, State};
 use crate::update;
+use crate::update::schedule::PlateauState;
 
 /// What is to be minimised, as arrays and the package's objects.
 #[derive(FromPyObject)]
@@ -243,7 +244,8 @@ fn start<T: Scalar + Element>(
     let memory: Vec<Bound<'_, PyAny>> = entry("memory")?.extract()?;
     let memory = memory.iter().map(|vector| packed(layout, "resume", vector)).collect::<PyResult<_>>()?;
     let scalars = entry("scalars")?.extract()?;
-    let optimizer = update::State::new(entry("n_steps")?.extract()?, memory, scalars);
+    let mut optimizer = update::State::new(entry("n_steps")?.extract()?, memory, scalars);
+    optimizer.plateau = PlateauState::from_numbers(entry("plateau")?.extract()?);
     Ok(State {
         params: packed(layout, "resume", &entry("params")?)?,
         optimizer,
@@ -294,6 +296,7 @@ fn to_dict<'py, T: Scalar + Element>(
     let memory = fit.state.optimizer.memory.iter().map(|vector| flat(layout, vector).to_pyarray(py));
     state.set_item("memory", memory.collect::<Vec<_>>())?;
     state.set_item("scalars", fit.state.optimizer.scalars.to_pyarray(py))?;
+    state.set_item("plateau", fit.state.optimizer.plateau.to_numbers())?;
     state.set_item("n_steps", fit.state.optimizer.n_steps)?;
     state.set_item("epoch", fit.state.epoch)?;
     state.set_item("step", fit.state.step)?;

@@ -40,7 +40,7 @@ mod _core {
     #[pymodule_export]
     use super::fit::{fit, gradient, predict};
     #[pymodule_export]
-    use super::optimizer::{init_optimizer, step_optimizer};
+    use super::optimizer::{end_epoch, init_optimizer, step_optimizer};
     #[pymodule_export]
     use super::{available_threads, simd_tier, simd_tiers};
     #[pymodule_export]

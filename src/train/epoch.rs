@@ -12,6 +12,7 @@ use crate::kernel::{first_not_finite, norm};
 use crate::parallel::{Team, with_team};
 use crate::scalar::Scalar;
 use crate::shuffle::{Order, Shuffle};
+use crate::update::Optimizer;
 
 /// A finished run.
 #[derive(Debug, Clone)]
@@ -63,6 +64,7 @@ pub fn fit<T: Scalar>(
         let mut run = Run {
             problem,
             config,
+            optimizer: config.optimizer.clone(),
             state,
             gradient: BatchGradient::new(problem, config.tier)?,
             last_finite: try_filled("parameters", problem.layout().len(), T::ZERO)?,
@@ -79,6 +81,8 @@ pub fn fit<T: Scalar>(
 struct Run<'a, T> {
     problem: &'a Problem<'a, T>,
     config: &'a Config,
+    /// The optimizer of this epoch: a learning rate given as a function has been evaluated.
+    optimizer: Optimizer,
     state: State<T>,
     gradient: BatchGradient<T>,
     last_finite: Vec<T>,
@@ -130,7 +134,12 @@ impl<'a, T: Scalar> Run<'a, T> {
     /// One pass over the data.
     fn epoch(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<ControlFlow<StopReason>> {
         let batches = self.config.batches;
-        self.reserve_records(batches.n_steps().saturating_sub(self.state.step))?;
+        let n_steps = batches.n_steps().saturating_sub(self.state.step);
+        self.reserve_records(n_steps)?;
+        let t = self.state.optimizer.n_steps;
+        if let Some(optimizer) = self.config.optimizer.ahead(t..t + n_steps as u64)? {
+            self.optimizer = optimizer;
+        }
         while self.state.step < batches.n_steps() {
             let batch = batches.positions(self.state.step); // which rows
             let n_rows = batch.len();
@@ -164,13 +173,13 @@ impl<'a, T: Scalar> Run<'a, T> {
 
     /// Moves the parameters, unless they or the loss would leave the finite numbers: then says which.
     fn update(&mut self, loss: f64, team: &mut Team<'_, Work<'a, T>>) -> Result<Option<&'static str>> {
-        let Config { tier, ref optimizer, .. } = *self.config;
+        let Config { tier, .. } = *self.config;
         let Problem { penalty, layout, .. } = *self.problem;
         let params = team.job().params();
         self.last_finite.copy_from_slice(params);
         let wants_rates = penalty.l1() > 0.0;
         let rate =
-            optimizer.step(tier, &mut self.state.optimizer, params, self.gradient.last(), wants_rates)?;
+            self.optimizer.step(tier, &mut self.state.optimizer, params, self.gradient.last(), wants_rates)?;
         if wants_rates {
             penalty.prox(&mut params[..layout.n_coef()], rate);
         }
@@ -202,7 +211,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             let t = self.state.optimizer.n_steps - 1;
             self.history.step_loss.push(loss);
             self.history.gradient_norm.push(norm);
-            self.history.learning_rate.push(self.config.optimizer.learning_rate.at(t));
+            self.history.learning_rate.push(self.optimizer.learning_rate_at(t, &self.state.optimizer));
             self.history.elapsed.push(seconds_since(self.start));
             if record.full_loss {
                 self.record_full_loss(team)?;
@@ -215,7 +224,9 @@ impl<'a, T: Scalar> Run<'a, T> {
     }
 
     fn end_epoch(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<()> {
-        self.history.epoch_loss.push(self.state.loss_sum / self.state.n_seen as f64);
+        let loss = self.state.loss_sum / self.state.n_seen as f64;
+        self.history.epoch_loss.push(loss);
+        self.optimizer.end_epoch(&mut self.state.optimizer, loss);
         self.history.epoch_elapsed.push(seconds_since(self.start));
         if self.config.record.full_loss && !self.config.record.steps {
             self.record_full_loss(team)?;

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from .objective import Objective, Parameters
 from .optimizers import make_optimizer
 from .penalties import shrink
-from .schedules import learning_rate_at
+from .schedules import Falls, learning_rate_at
 from .shuffle import Rows, batches, order_of_epochs
 
 Array = NDArray[Any]
@@ -43,13 +43,15 @@ class Recorder:
         if self.has_path:
             self.values["path"].append(w.flat.copy())
 
-    def end_epoch(self, w: Parameters) -> None:
+    def end_epoch(self, w: Parameters) -> float:
+        loss = self.loss_sum / self.n_seen
         if self.has_losses:
-            self.values["epoch_loss"].append(self.loss_sum / self.n_seen)
+            self.values["epoch_loss"].append(loss)
             self.values["epoch_elapsed"].append(time.perf_counter() - self.start)
         if not self.has_steps:
             self.record_full_loss(w)
         self.loss_sum, self.n_seen = 0.0, 0
+        return loss
 
     def record_full_loss(self, w: Parameters) -> None:
         if self.has_full_loss:
@@ -108,6 +110,7 @@ def fit(
     w, g = objective.start(init), objective.zeros()
     rule = make_optimizer(optimizer, w.flat)
     history = Recorder(objective, (record,) if isinstance(record, str) else record)
+    falls = Falls(rule.learning_rate)
     t = 0
     with np.errstate(over="ignore", invalid="ignore"):
         for epoch in range(epochs):
@@ -116,13 +119,13 @@ def fit(
                 norm = float(np.linalg.norm(g.flat)) if clip_norm or history.has_steps else math.nan
                 if clip_norm and norm > clip_norm:
                     g.flat *= clip_norm / norm
-                learning_rate = learning_rate_at(rule.learning_rate, t)
+                learning_rate = falls.lowered(learning_rate_at(rule.learning_rate, t))
                 rate = rule.step(w.flat, g.flat, t, learning_rate)  # how the parameters move
                 if objective.l1:
                     shrink(w.flat_coef, objective.l1 * rate[: w.flat_coef.size])
                 t += 1
                 history.end_step(w, rows, value, learning_rate, norm)
-            history.end_epoch(w)
+            falls.end_epoch(history.end_epoch(w))
             if not np.isfinite(w.flat).all():
                 raise FloatingPointError(f"training diverged in epoch {epoch}: a parameter is not finite")
     arrays = {name: np.array(values) for name, values in history.values.items()}
