@@ -29,7 +29,7 @@ pub trait Options {
     fn flag(&self, name: &'static str) -> Result<bool>;
     /// Two numbers.
     fn pair(&self, name: &'static str) -> Result<(f64, f64)>;
-    /// Several numbers.
+    /// Several numbers; of rows of numbers, one row after the other.
     fn numbers(&self, name: &'static str) -> Result<Vec<f64>>;
     /// A word.
     fn text(&self, name: &'static str) -> Result<String>;

@@ -128,7 +128,7 @@ def fit(
     sample_weight : array-like of shape (n,), optional
         How much each row counts, >= 0; scaled to mean 1.
     loss : {"squared_error", "log_loss", "hinge"} or object of mbgd_rs.losses
-    penalty : {"l2", "l1", "elasticnet"}, object of mbgd_rs.penalties or None
+    penalty : {"l2", "l1", "elasticnet", "group_l1", "group_elasticnet"}, object of mbgd_rs.penalties or None
     fit_intercept : bool, default=True
         Without, the intercept stays where it begins, at 0.
     optimizer : {"sgd", "adam"} or object of mbgd_rs.optimizers

@@ -133,7 +133,8 @@ impl Options for Attributes<'_> {
         self.converted(name, "a pair of numbers", |value| value.extract().ok())
     }
     fn numbers(&self, name: &'static str) -> Result<Vec<f64>> {
-        self.converted(name, "a sequence of numbers", |value| value.extract().ok())
+        let rows = |value: &Bound<'_, PyAny>| value.extract::<Vec<Vec<f64>>>().ok().map(|rows| rows.concat());
+        self.converted(name, "a sequence of numbers", |value| value.extract().ok().or_else(|| rows(value)))
     }
     fn text(&self, name: &'static str) -> Result<String> {
         self.converted(name, "a string", |value| value.extract().ok())

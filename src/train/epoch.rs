@@ -54,6 +54,7 @@ pub fn fit<T: Scalar>(
     interrupted: &(dyn Fn() -> bool + Sync),
     after_epoch: &mut dyn FnMut(Progress<'_, T>) -> ControlFlow<()>,
 ) -> Result<Fit<T>> {
+    problem.penalty().check_rates(config.optimizer.rule.has_same_rate(), config.optimizer.rule.name())?;
     state.check(problem.layout(), config.batches.n_steps())?;
     let most_rows = if config.record.full_loss { problem.n_rows() } else { config.batches.batch_size() };
     let is_random = config.batches.shuffle() != Shuffle::Sequential;
@@ -174,14 +175,19 @@ impl<'a, T: Scalar> Run<'a, T> {
     /// Moves the parameters, unless they or the loss would leave the finite numbers: then says which.
     fn update(&mut self, loss: f64, team: &mut Team<'_, Work<'a, T>>) -> Result<Option<&'static str>> {
         let Config { tier, .. } = *self.config;
-        let Problem { penalty, layout, .. } = *self.problem;
+        let Problem { ref penalty, layout, .. } = *self.problem;
         let params = team.job().params();
         self.last_finite.copy_from_slice(params);
-        let wants_rates = penalty.l1() > 0.0;
-        let rate =
-            self.optimizer.step(tier, &mut self.state.optimizer, params, self.gradient.last(), wants_rates)?;
+        let wants_rates = penalty.has_prox();
+        let rate = self.optimizer.step(
+            tier,
+            &mut self.state.optimizer,
+            params,
+            self.gradient.last(),
+            wants_rates,
+        )?;
         if wants_rates {
-            penalty.prox(&mut params[..layout.n_coef()], rate);
+            penalty.prox(layout, &mut params[..layout.n_coef()], rate);
         }
         let quantity = if !loss.is_finite() {
             "the loss"

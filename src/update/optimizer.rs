@@ -37,6 +37,11 @@ pub trait Update: Sized {
         0
     }
 
+    /// Whether the rate that `step` returns is always [`Rate::Same`].
+    fn has_same_rate(&self) -> bool {
+        false
+    }
+
     /// Moves the parameters of `step`. With `wants_rates` the returned rate is valid, else it may be anything.
     fn step<'r, T: Scalar>(&self, step: Step<'_, 'r, T>) -> Rate<'r, T>;
 }
@@ -89,6 +94,20 @@ macro_rules! rules {
             fn step<'r, T: Scalar>(&self, step: Step<'_, 'r, T>) -> Rate<'r, T> {
                 match self {
                     $(Rule::$rule(rule) => rule.step(step),)*
+                }
+            }
+
+            /// What users call the rule.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Rule::$rule(_) => $rule::NAME,)*
+                }
+            }
+
+            /// Whether the rate of a step is the same for all parameters.
+            pub fn has_same_rate(&self) -> bool {
+                match self {
+                    $(Rule::$rule(rule) => rule.has_same_rate(),)*
                 }
             }
 

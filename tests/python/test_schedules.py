@@ -174,7 +174,9 @@ def test_a_function_is_asked_ahead_of_each_epoch_for_its_steps():
 def test_a_function_must_give_rates(value, shown):
     X, y = data()
     optimizer = SGD(lambda t: value if t == 7 else 0.1)
-    with pytest.raises(ValueError, match=rf"learning_rate must .* finite and >= 0, got (?i:{shown}) at step 7"):
+    with pytest.raises(
+        ValueError, match=rf"learning_rate must .* finite and >= 0, got (?i:{shown}) at step 7"
+    ):
         mb.fit(X, y, optimizer=optimizer, batch_size=10, epochs=2)
     optimizer = SGD(lambda t: "fast" if t == 2 else 0.1)
     with pytest.raises(TypeError, match=r"learning_rate must .* numbers, got 'fast' at step 2"):
@@ -250,5 +252,7 @@ def test_what_makes_no_sense_is_refused(make, message):
 
 @pytest.mark.parametrize("rate", [Constant, "fast", None, True, [0.1]])
 def test_what_is_no_rate_is_refused(rate):
-    with pytest.raises(TypeError, match="learning_rate must be a number, a schedule or a function of the step"):
+    with pytest.raises(
+        TypeError, match="learning_rate must be a number, a schedule or a function of the step"
+    ):
         SGD(rate)

@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from .objective import Objective, Parameters
 from .optimizers import make_optimizer
-from .penalties import shrink
 from .schedules import Falls, learning_rate_at
 from .shuffle import Rows, batches, order_of_epochs
 
@@ -121,8 +120,8 @@ def fit(
                     g.flat *= clip_norm / norm
                 learning_rate = falls.lowered(learning_rate_at(rule.learning_rate, t))
                 rate = rule.step(w.flat, g.flat, t, learning_rate)  # how the parameters move
-                if objective.l1:
-                    shrink(w.flat_coef, objective.l1 * rate[: w.flat_coef.size])
+                if objective.penalty.has_l1:
+                    objective.penalty.shrink(w.coef, rate[: w.coef.size].reshape(w.coef.shape))
                 t += 1
                 history.end_step(w, rows, value, learning_rate, norm)
             falls.end_epoch(history.end_epoch(w))

@@ -20,12 +20,7 @@ pub struct CosineRestarts {
 impl CosineRestarts {
     /// A first rate, finite and > 0, the steps of the first fall and how much longer each is than the one
     /// before, >= 1, and the lowest rate, finite and >= 0.
-    pub fn new(
-        learning_rate: f64,
-        n_steps: i64,
-        multiplier: i64,
-        final_learning_rate: f64,
-    ) -> Result<Self> {
+    pub fn new(learning_rate: f64, n_steps: i64, multiplier: i64, final_learning_rate: f64) -> Result<Self> {
         Ok(Self {
             learning_rate: positive_rate(learning_rate)?,
             n_steps: positive_steps("n_steps", n_steps)?,

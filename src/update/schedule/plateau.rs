@@ -76,7 +76,9 @@ impl Plateau {
     /// A schedule without a plateau of its own, and when it is to fall.
     pub fn new(schedule: Schedule, rule: PlateauRule) -> Result<Self> {
         if schedule.plateau().is_some() {
-            return Err(Error::Incompatible("learning_rate of a Plateau must not have a Plateau in it".into()));
+            return Err(Error::Incompatible(
+                "learning_rate of a Plateau must not have a Plateau in it".into(),
+            ));
         }
         checked("factor", "between 0 and 1", rule.factor, |factor| factor > 0.0 && factor < 1.0)?;
         positive_steps("n_iter_no_change", rule.n_iter_no_change)?;
