@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .batch_sizes import BatchSizes
 from .batches import minibatches
 from .choices import resolve_optimizer
 from .errors import DivergenceError
@@ -49,7 +50,7 @@ def minimize(
     X: ArrayLike,
     y: ArrayLike | None = None,
     *,
-    batch_size: int | Literal["full"],
+    batch_size: int | Literal["full"] | BatchSizes,
     optimizer: str | Optimizer = "sgd",
     epochs: int = 10,
     shuffle: Literal["full", "once", False] = "full",

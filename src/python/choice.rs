@@ -11,14 +11,16 @@ use super::error::to_python;
 use crate::error::{Error, Foreign, Result};
 use crate::gradient::{Loss, Penalty};
 use crate::options::{Options, StepFunction};
+use crate::shuffle::BatchSizes;
 use crate::update::{Clip, Optimizer, Schedule};
 
-/// Checks a penalty, an optimizer or a schedule.
+/// Checks a penalty, an optimizer, batch sizes or a schedule.
 #[pyfunction]
 pub(super) fn check(choice: &Bound<'_, PyAny>) -> PyResult<()> {
     let options = Attributes(choice.clone());
     if Penalty::from_options(&options).map_err(to_python)?.is_some()
         || Optimizer::from_options(&options).map_err(to_python)?.is_some()
+        || BatchSizes::from_options(&options).map_err(to_python)?.is_some()
     {
         return Ok(());
     }
@@ -29,6 +31,13 @@ pub(super) fn check(choice: &Bound<'_, PyAny>) -> PyResult<()> {
 #[pyfunction]
 pub(super) fn check_loss(name: &str, choice: &Bound<'_, PyAny>) -> PyResult<()> {
     loss(name, choice).map(drop)
+}
+
+/// Rows of a batch in an epoch, counted from 0.
+#[pyfunction]
+pub(super) fn batch_size_at(sizes: &Bound<'_, PyAny>, epoch: u64) -> PyResult<usize> {
+    let known = batch_sizes(sizes)?;
+    known.map(|known| known.at(epoch)).ok_or_else(|| wrong_type("batch_size", "an object", sizes))
 }
 
 /// The learning rate of step `t`, counted from 0.
@@ -54,6 +63,10 @@ pub(super) fn penalty(choice: &Bound<'_, PyAny>) -> PyResult<Penalty> {
 pub(super) fn optimizer(choice: &Bound<'_, PyAny>) -> PyResult<Optimizer> {
     let optimizer = Optimizer::from_options(&Attributes(choice.clone())).map_err(to_python)?;
     optimizer.ok_or_else(|| wrong_type("optimizer", "an optimizer", choice))
+}
+
+pub(super) fn batch_sizes(choice: &Bound<'_, PyAny>) -> PyResult<Option<BatchSizes>> {
+    BatchSizes::from_options(&Attributes(choice.clone())).map_err(to_python)
 }
 
 pub(super) fn clip(limit: Option<f64>) -> PyResult<Option<Clip>> {

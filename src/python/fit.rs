@@ -110,7 +110,7 @@ fn fit_typed<'py, T: Scalar + Element>(
     let (problem, tier) = arrays.problem(py, objective)?;
     let (steps, full_loss, path) = training.record;
     let config = Config {
-        batches: training.batches.batches,
+        batches: training.batches.batches.clone(),
         optimizer: choice::optimizer(&training.optimizer)?,
         clip: choice::clip(training.clip_norm)?,
         n_epochs: training.epochs,
@@ -309,6 +309,7 @@ fn to_dict<'py, T: Scalar + Element>(
         epoch_elapsed,
         step_loss,
         learning_rate,
+        batch_size,
         gradient_norm,
         elapsed,
         full_loss,
@@ -326,6 +327,7 @@ fn to_dict<'py, T: Scalar + Element>(
     for (name, vector) in vectors {
         history.set_item(name, vector.to_pyarray(py))?;
     }
+    history.set_item("batch_size", batch_size.to_pyarray(py))?;
     let width = layout.n_outputs() * (layout.n_columns() + 1);
     history.set_item("path", path.to_pyarray(py).reshape([path.len() / width, width])?)?;
 

@@ -36,7 +36,7 @@ mod _core {
     #[pymodule_export]
     use super::batches::{Batches, gather};
     #[pymodule_export]
-    use super::choice::{check, check_loss, learning_rate_at};
+    use super::choice::{batch_size_at, check, check_loss, learning_rate_at};
     #[pymodule_export]
     use super::fit::{fit, gradient, predict};
     #[pymodule_export]

@@ -55,8 +55,9 @@ pub fn fit<T: Scalar>(
     after_epoch: &mut dyn FnMut(Progress<'_, T>) -> ControlFlow<()>,
 ) -> Result<Fit<T>> {
     problem.penalty().check_rates(config.optimizer.rule.has_same_rate(), config.optimizer.rule.name())?;
-    state.check(problem.layout(), config.batches.n_steps())?;
-    let most_rows = if config.record.full_loss { problem.n_rows() } else { config.batches.batch_size() };
+    state.check(problem.layout(), config.batches.of_epoch(state.epoch).n_steps())?;
+    let largest_batch = config.batches.largest_batch(state.epoch.saturating_add(config.n_epochs));
+    let most_rows = if config.record.full_loss { problem.n_rows() } else { largest_batch };
     let is_random = config.batches.shuffle() != Shuffle::Sequential;
     let n_seats = n_seats_worth(problem, most_rows, is_random, config.n_threads);
     let params = std::mem::take(&mut state.params);
@@ -98,8 +99,8 @@ impl<'a, T: Scalar> Run<'a, T> {
         interrupted: &dyn Fn() -> bool,
         after_epoch: &mut dyn FnMut(Progress<'_, T>) -> ControlFlow<()>,
     ) -> Result<StopReason> {
-        let Config { batches, n_threads, n_epochs, .. } = *self.config;
-        let mut orders = Orders::new(batches, n_threads > team.n_seats());
+        let Config { ref batches, n_threads, n_epochs, .. } = *self.config;
+        let mut orders = Orders::new(batches.clone(), n_threads > team.n_seats());
         for i in 0..n_epochs {
             let (epoch, is_last) = (self.state.epoch, i + 1 == n_epochs);
             if i == 0 || batches.shuffle() == Shuffle::Full {
@@ -134,7 +135,7 @@ impl<'a, T: Scalar> Run<'a, T> {
 
     /// One pass over the data.
     fn epoch(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<ControlFlow<StopReason>> {
-        let batches = self.config.batches;
+        let batches = self.config.batches.of_epoch(self.state.epoch);
         let n_steps = batches.n_steps().saturating_sub(self.state.step);
         self.reserve_records(n_steps)?;
         let t = self.state.optimizer.n_steps;
@@ -153,7 +154,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             self.state.step += 1;
             self.state.n_seen += n_rows as u64;
             self.state.loss_sum += loss * n_rows as f64;
-            self.record_step(loss, norm, team)?;
+            self.record_step(n_rows, loss, norm, team)?;
         }
         self.end_epoch(team)?;
         Ok(ControlFlow::Continue(()))
@@ -211,11 +212,18 @@ impl<'a, T: Scalar> Run<'a, T> {
         Ok(())
     }
 
-    fn record_step(&mut self, loss: f64, norm: f64, team: &mut Team<'_, Work<'a, T>>) -> Result<()> {
+    fn record_step(
+        &mut self,
+        n_rows: usize,
+        loss: f64,
+        norm: f64,
+        team: &mut Team<'_, Work<'a, T>>,
+    ) -> Result<()> {
         let record = self.config.record;
         if record.steps {
             let t = self.state.optimizer.n_steps - 1;
             self.history.step_loss.push(loss);
+            self.history.batch_size.push(n_rows as i64);
             self.history.gradient_norm.push(norm);
             self.history.learning_rate.push(self.optimizer.learning_rate_at(t, &self.state.optimizer));
             self.history.elapsed.push(seconds_since(self.start));
@@ -232,6 +240,10 @@ impl<'a, T: Scalar> Run<'a, T> {
     fn end_epoch(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<()> {
         let loss = self.state.loss_sum / self.state.n_seen as f64;
         self.history.epoch_loss.push(loss);
+        if !self.config.record.steps {
+            let batch_size = self.config.batches.of_epoch(self.state.epoch).batch_size();
+            self.history.batch_size.push(batch_size as i64);
+        }
         self.optimizer.end_epoch(&mut self.state.optimizer, loss);
         self.history.epoch_elapsed.push(seconds_since(self.start));
         if self.config.record.full_loss && !self.config.record.steps {

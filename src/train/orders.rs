@@ -62,7 +62,7 @@ impl Orders {
             return train();
         }
         let is_given_up = AtomicBool::new(false);
-        let (batches, workspace) = (self.batches, &mut self.workspace);
+        let (batches, workspace) = (&self.batches, &mut self.workspace);
         let spent = std::mem::take(&mut self.spent);
         thread::scope(|scope| {
             let interrupted = || is_given_up.load(Ordering::Relaxed);

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .batch_sizes import batch_size_at
 from .objective import Objective, Parameters
 from .optimizers import make_optimizer
 from .schedules import Falls, learning_rate_at
@@ -35,6 +36,7 @@ class Recorder:
         self.n_seen += n_rows
         if self.has_steps:
             self.values["step_loss"].append(value)
+            self.values["batch_size"].append(n_rows)
             self.values["learning_rate"].append(learning_rate)
             self.values["gradient_norm"].append(norm)
             self.values["elapsed"].append(time.perf_counter() - self.start)
@@ -78,7 +80,7 @@ def fit(
     penalty: Any = None,
     fit_intercept: bool = True,
     optimizer: Any = "sgd",
-    batch_size: int | str = "auto",
+    batch_size: Any = "auto",
     shuffle: str | bool = "full",
     replacement: bool = False,
     drop_last: bool = False,
@@ -104,7 +106,6 @@ def fit(
     """
     objective = Objective(X, y, sample_weight, loss, penalty, fit_intercept)
     n = len(objective.X)
-    b = min({"auto": 256, "full": n}[batch_size] if isinstance(batch_size, str) else batch_size, n)
     order_of = orders or order_of_epochs(shuffle, replacement, seed, n)
     w, g = objective.start(init), objective.zeros()
     rule = make_optimizer(optimizer, w.flat)
@@ -113,6 +114,7 @@ def fit(
     t = 0
     with np.errstate(over="ignore", invalid="ignore"):
         for epoch in range(epochs):
+            b = batch_size_at(batch_size, epoch, n)
             for rows in batches(order_of(epoch), n, b, drop_last):  # which rows
                 value = objective.gradient(w, rows, g, history.has_losses)  # how wrong the model is on them
                 norm = float(np.linalg.norm(g.flat)) if clip_norm or history.has_steps else math.nan
