@@ -96,8 +96,9 @@ class GroupL1(Penalty):
     outputs or classes as a group: a column of X is kept for all of them or for none. The name is "group_l1".
     scikit-learn's ``MultiTaskLasso`` (Obozinski et al. 2010). Where there is one output it is :class:`L1`.
 
-    Acts through its proximal map, ``W_j max(1 - alpha * rate / |W_j|_2, 0)``, after every step, which needs the
-    same rate for all coefficients: plain gradient descent and momentum have it, Adam has not and is refused.
+    Acts through its proximal map, ``W_j max(1 - alpha * rate / |W_j|_2, 0)``, after every step, which needs
+    the same rate for all coefficients: plain gradient descent and momentum have it, Adam has not and is
+    refused.
 
     Parameters
     ----------

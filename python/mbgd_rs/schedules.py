@@ -75,8 +75,7 @@ class Optimal(Schedule):
     """``1 / (alpha * (t0 + t))``, scikit-learn's "optimal".
 
     t0 is Bottou's (Stochastic gradient descent tricks, 2012), as scikit-learn has it: the first rate is
-    ``alpha ** -0.25``. It is meant for columns scaled to about 1; one row at a time, or with larger batches, is
-    the same to it.
+    ``alpha ** -0.25``. It is meant for columns scaled to about 1, and knows nothing of the batch size.
 
     Parameters
     ----------
@@ -345,8 +344,8 @@ class Piecewise(Schedule):
     Parameters
     ----------
     boundaries : sequence of int, or None
-        Steps at which the rate changes, >= 1 and increasing. None: `values` has a rate for each step, of which
-        the last is kept.
+        Steps at which the rate changes, >= 1 and increasing. None: `values` has a rate for each step, of
+        which the last is kept.
     values : sequence of float
         Rates, finite and >= 0; one more than boundaries.
 
@@ -378,8 +377,8 @@ class Plateau(Schedule):
     ``n_iter_no_change - 1``. Loss is ``history.epoch_loss``: the mean of the objective during the epoch.
 
     The rate depends on losses, so calling the schedule gives the other schedule's rate, as if the loss always
-    improved; ``history.learning_rate`` has what the run used. What the run remembers is part of its state, and
-    it goes on from there. In loops of your own, ``optimizer.end_epoch(state, loss)`` tells the loss.
+    improved; ``history.learning_rate`` has what the run used. What the run remembers is part of its state,
+    and it goes on from there. In loops of your own, ``optimizer.end_epoch(state, loss)`` tells the loss.
 
     Parameters
     ----------

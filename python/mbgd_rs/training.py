@@ -117,9 +117,10 @@ def fit(
 ) -> FitResult:
     """Train a linear model by mini-batch gradient descent.
 
-    Minimises ``mean_i s_i loss(x_i . w + b, y_i) + alpha (l1_ratio |w|_1 + (1 - l1_ratio)/2 |w|^2)``, the
-    weights s scaled to mean 1, the intercept b free of penalty. Each step uses the gradient on one batch,
-    ``(1/b) sum_i s_i slope_i x_i``. The result is the same, to the bit, for every number of threads.
+    Minimises ``mean_i s_i loss(x_i . w + b, y_i) + penalty(w)``, the weights s scaled to mean 1, the intercept b
+    free of penalty; the elastic net's is ``alpha (l1_ratio |w|_1 + (1 - l1_ratio)/2 |w|^2)``. Each step uses the
+    gradient on one batch, ``(1/b) sum_i s_i slope_i x_i``. The result is the same, to the bit, for every number
+    of threads.
 
     Parameters
     ----------
@@ -137,8 +138,8 @@ def fit(
     optimizer : {"sgd", "adam"} or object of mbgd_rs.optimizers
         Also has the learning rate.
     batch_size : int, "full", "auto" or object of mbgd_rs.batch_sizes, default="auto"
-        Rows of a step; more than n means all, as "full" does. "auto" is min(256, n). An object lets it grow from
-        epoch to epoch.
+        Rows of a step; more than n means all, as "full" does. "auto" is min(256, n). An object lets it grow
+        from epoch to epoch.
     shuffle : {"full", "once", False}, default="full"
         A new permutation every epoch, the same one every epoch, or the rows as they come.
     replacement : bool, default=False

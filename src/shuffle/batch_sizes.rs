@@ -29,12 +29,7 @@ pub enum BatchSizes {
 impl BatchSizes {
     /// A first batch, >= 1, a factor, finite and >= 1, the epochs between two growths, >= 1, and the largest
     /// batch, if there is a limit.
-    pub fn growing(
-        batch_size: i64,
-        factor: f64,
-        every: i64,
-        max_batch_size: Option<i64>,
-    ) -> Result<Self> {
+    pub fn growing(batch_size: i64, factor: f64, every: i64, max_batch_size: Option<i64>) -> Result<Self> {
         let max_batch_size = max_batch_size.map(|most| positive("max_batch_size", most)).transpose()?;
         Ok(Self::Growing {
             batch_size: positive("batch_size", batch_size)?,

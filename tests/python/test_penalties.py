@@ -252,7 +252,7 @@ REFUSED = [
     (lambda: GroupL1([np.nan, 1]), ValueError, "alpha must be finite and >= 0, got NaN at entry 0"),
     (lambda: GroupElasticNet(1.0, 2.0), ValueError, "l1_ratio must be between 0 and 1, got 2"),
     (lambda: ElasticNet([1.0], -1.0), ValueError, "l1_ratio must be between 0 and 1, got -1"),
-    (lambda: L1(np.ones((1, 1, 1))), ValueError, r"alpha must have at most 2 dimensions, got shape \(1, 1, 1\)"),
+    (lambda: L1(np.ones((1, 1, 1))), ValueError, r"alpha must have at most 2 dimensions, got shape \(1, 1,"),
     (lambda: L1("much"), TypeError, "alpha must be a number, got 'much'"),
     (lambda: L1(None), TypeError, "alpha must be a number, got None"),
     (lambda: L1(True), TypeError, "alpha must be a number, got True"),

@@ -14,8 +14,8 @@ def batch_size_at(batch_size: Any, epoch: int, n: int) -> int:
             return n
         case "growing":
             size = int(batch_size.batch_size * batch_size.factor ** (epoch // batch_size.every))
-            return min(size, n if batch_size.max_batch_size is None else batch_size.max_batch_size, n)
+            return min(size, n, int(batch_size.max_batch_size or n))
         case "perepoch":
             sizes = batch_size.batch_sizes
-            return min(sizes[min(epoch, len(sizes) - 1)], n)
+            return min(int(sizes[min(epoch, len(sizes) - 1)]), n)
     return min(int(batch_size), n)

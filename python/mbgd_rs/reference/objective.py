@@ -94,8 +94,8 @@ def gradient(
 ) -> tuple[float, tuple[Any, Any]]:
     """The objective on some rows, or all, and its gradient as a pair (coef, intercept).
 
-    Where the penalty has a kink it has a subgradient, zero if it may be. Weights are scaled to mean 1 over all
-    rows, so that the gradient on uniformly drawn rows is an unbiased estimate of the gradient on all.
+    Where the penalty has a kink it has a subgradient, zero if it may be. Weights are scaled to mean 1 over
+    all rows, so that the gradient on uniformly drawn rows is an unbiased estimate of the gradient on all.
 
     >>> X, y = [[1.0, 2.0], [3.0, 4.0]], [1.0, -1.0]
     >>> gradient(X, y, ([0.0, 0.0], 0.0))

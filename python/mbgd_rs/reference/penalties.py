@@ -13,7 +13,8 @@ Array = NDArray[Any]
 class Penalty:
     """l1 |W| + l2/2 |W|^2: strengths for all coefficients, for each column, or for each coefficient.
 
-    |W| is the sum of absolute values or, for groups, of the 2-norms of columns. For a vector both are the same.
+    |W| is the sum of absolute values or, for groups, of the 2-norms of columns. For a vector both are the
+    same.
     """
 
     def __init__(self, penalty: Any) -> None:
@@ -49,7 +50,7 @@ class Penalty:
         g += self.l1 * w / np.where(sizes == 0, 1, sizes)
 
     def shrink(self, w: Array, rate: Array) -> None:
-        """The proximal map of the other part, in place; rate is of the shape of w, for groups all the same."""
+        """The proximal map of the other part, in place; rate is of the shape of w, and one for groups."""
         by = self.l1 * rate
         if self.is_group and w.ndim == 2:
             by, sizes = by[0], self.sizes(w)

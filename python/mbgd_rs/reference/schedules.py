@@ -68,9 +68,10 @@ def half_cosine(first: float, last: float, done: float) -> float:
 
 def one_cycle(schedule: Any, t: int) -> float:
     """Phases that end at a step, and move from one rate to another."""
-    n, top, turn = schedule.n_steps, schedule.learning_rate, schedule.pct_start * schedule.n_steps
-    first = top / schedule.div_factor
-    last = first / schedule.final_div_factor
+    n, turn = schedule.n_steps, schedule.pct_start * schedule.n_steps
+    top = float(schedule.learning_rate)
+    first = float(top / schedule.div_factor)
+    last = float(first / schedule.final_div_factor)
     phases = [(turn - 1, first, top), (n - 1, top, last)]
     if schedule.three_phase:
         phases = [(turn - 1, first, top), (2 * turn - 2, top, first), (n - 1, first, last)]
@@ -95,7 +96,7 @@ class Falls:
     def lowered(self, rate: float) -> float:
         if self.rule is None:
             return rate
-        return max(rate * self.factor, min(rate, self.rule.min_learning_rate))
+        return max(rate * self.factor, min(rate, float(self.rule.min_learning_rate)))
 
     def end_epoch(self, loss: float) -> None:
         if self.rule is None:
