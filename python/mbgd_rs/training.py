@@ -117,10 +117,10 @@ def fit(
 ) -> FitResult:
     """Train a linear model by mini-batch gradient descent.
 
-    Minimises ``mean_i s_i loss(x_i . w + b, y_i) + penalty(w)``, the weights s scaled to mean 1, the intercept b
-    free of penalty; the elastic net's is ``alpha (l1_ratio |w|_1 + (1 - l1_ratio)/2 |w|^2)``. Each step uses the
-    gradient on one batch, ``(1/b) sum_i s_i slope_i x_i``. The result is the same, to the bit, for every number
-    of threads.
+    Minimises ``mean_i s_i loss(x_i . w + b, y_i) + penalty(w)``, the weights s scaled to mean 1, the
+    intercept b free of penalty; the elastic net's is ``alpha (l1_ratio |w|_1 + (1 - l1_ratio)/2 |w|^2)``.
+    Each step uses the gradient on one batch, ``(1/b) sum_i s_i slope_i x_i``. The result is the same, to the
+    bit, for every number of threads.
 
     Parameters
     ----------
