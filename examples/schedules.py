@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 EPOCHS, BATCH = 40, 16
 X, y = load_breast_cancer(return_X_y=True)
 X = StandardScaler().fit_transform(X)
-STEPS = len(mb.Batches(len(X), BATCH))  # steps of an epoch: schedules count steps
+STEPS = len(mb.Batches(len(X), BATCH, drop_last=True))  # steps of an epoch: schedules count steps
 ALL = EPOCHS * STEPS
 
 RUNS = {
@@ -24,7 +24,7 @@ RUNS = {
     "by a half every 8 epochs": (Step(0.5, step_size=8 * STEPS, gamma=0.5), BATCH),
     "inverse scaling": (InverseScaling(2.0, power_t=0.5), BATCH),
     "warm-up of 2 epochs, cosine": (Warmup(Cosine(0.5, n_steps=ALL - 2 * STEPS), n_steps=2 * STEPS), BATCH),
-    "cosine with restarts": (CosineRestarts(0.5, n_steps=ALL // 7, multiplier=2), BATCH),
+    "cosine with restarts": (CosineRestarts(0.5, n_steps=ALL // 7 + 1, multiplier=2), BATCH),
     "one cycle": (OneCycle(0.8, n_steps=ALL), BATCH),
     "plateau": (Plateau(0.5, factor=0.3, n_iter_no_change=3), BATCH),
     "a function of the step": (lambda t: 0.5 / (1 + t / (4 * STEPS)), BATCH),
@@ -41,7 +41,7 @@ def main() -> None:
     for name, (learning_rate, batch_size) in RUNS.items():
         run = mb.fit(
             X, y, **objective, optimizer=SGD(learning_rate), batch_size=batch_size, epochs=EPOCHS,
-            record=("step", "full_loss"),
+            drop_last=True, record=("step", "full_loss"),
         )  # fmt: skip
         excess = run.history.full_loss - optimum
         print(f"{name:30}{run.n_steps:8}{excess[-1]:20.2e}")

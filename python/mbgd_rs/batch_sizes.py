@@ -3,7 +3,7 @@
 A larger batch makes a step less noisy, as a smaller learning rate does, and an epoch shorter in steps
 (S. L. Smith et al., "Don't decay the learning rate, increase the batch size", ICLR 2018). These take the
 place of a number as `batch_size` of :func:`mbgd_rs.fit`, :func:`mbgd_rs.minimize`,
-:func:`mbgd_rs.minibatches` and :class:`mbgd_rs.Batches`. The order of the rows is that of any other batch size.
+:func:`mbgd_rs.minibatches` and :class:`mbgd_rs.Batches`. The order of the rows is that of any other size.
 """
 
 from __future__ import annotations
