@@ -1,5 +1,7 @@
 //! Everything that can go wrong, one variant per cause, each carrying the offending value.
 
+use std::sync::Arc;
+
 use thiserror::Error;
 
 /// The result of a fallible operation of this crate.
@@ -92,9 +94,23 @@ pub enum Error {
         /// How much was asked for.
         bytes: usize,
     },
+    /// A function of the caller's failed.
+    #[error("{0}")]
+    Foreign(Foreign),
     /// The caller asked for the work to end (for instance by Ctrl-C).
     #[error("interrupted")]
     Interrupted,
+}
+
+/// An error of the caller's own, carried back to where it came from. Equal to its copies alone.
+#[derive(Debug, Clone, Error)]
+#[error("{0}")]
+pub struct Foreign(pub Arc<dyn std::error::Error + Send + Sync>);
+
+impl PartialEq for Foreign {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 /// A number with a condition that its argument puts on it, or [`Error::OutOfRange`].

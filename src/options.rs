@@ -1,7 +1,12 @@
 //! Hyperparameters by name, wherever they come from: what a loss, a penalty, an optimizer or a schedule is
 //! made of. The binding reads them from the package's dataclasses; a test can read them from a table.
 
+use std::sync::Arc;
+
 use crate::error::Result;
+
+/// A function of the caller's from a step, counted from 0, to a number.
+pub type StepFunction = Arc<dyn Fn(u64) -> Result<f64> + Send + Sync>;
 
 /// A named thing with named values. The constructors of the core do the checking of ranges; what is asked of
 /// an implementation is only to say when a value is not of the type wanted.
@@ -12,6 +17,10 @@ pub trait Options {
     fn written(&self) -> String;
     /// The thing itself, if it is no more than a number.
     fn as_number(&self) -> Option<f64>;
+    /// The thing itself, if it is a function of the step.
+    fn as_function(&self) -> Option<StepFunction> {
+        None
+    }
     /// A number.
     fn number(&self, name: &'static str) -> Result<f64>;
     /// A whole number.
@@ -20,7 +29,7 @@ pub trait Options {
     fn flag(&self, name: &'static str) -> Result<bool>;
     /// Two numbers.
     fn pair(&self, name: &'static str) -> Result<(f64, f64)>;
-    /// Several numbers.
+    /// Several numbers; of rows of numbers, one row after the other.
     fn numbers(&self, name: &'static str) -> Result<Vec<f64>>;
     /// A word.
     fn text(&self, name: &'static str) -> Result<String>;

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
+from .batch_sizes import BatchSizes
 from .inputs import as_flag, as_integer
 from .threads import resolve_n_threads
 from .training import resolve_batch_size
@@ -27,7 +28,7 @@ class Batches:
     ----------
     n : int
         Rows, at least 1.
-    batch_size : int or "full"
+    batch_size : int, "full" or object of mbgd_rs.batch_sizes
         Rows of a batch; more than n means all.
     shuffle : {"full", "once", False}, default="full"
         A new uniform permutation every epoch, the same one every epoch, or the rows as they come.
@@ -52,7 +53,7 @@ class Batches:
     def __init__(
         self,
         n: int,
-        batch_size: int | Literal["full"],
+        batch_size: int | Literal["full"] | BatchSizes,
         shuffle: Literal["full", "once", False] = "full",
         replacement: bool = False,
         drop_last: bool = False,
@@ -69,13 +70,27 @@ class Batches:
         self._core = _core.Batches(*self._arguments)
 
     def __len__(self) -> int:
-        """Steps of an epoch."""
-        return self._core.n_steps
+        """Steps of an epoch; refused where they depend on the epoch: ask :meth:`n_steps`."""
+        if isinstance(self._arguments[1], BatchSizes):
+            raise TypeError("len() needs the same batch_size in every epoch: ask n_steps(epoch)")
+        return self.n_steps(0)
+
+    def __bool__(self) -> bool:
+        """There is always a step."""
+        return True
+
+    def n_steps(self, epoch: int) -> int:
+        """Steps of an epoch, counted from 0."""
+        return self._core.n_steps(as_integer("epoch", epoch, 0))
+
+    def batch_size(self, epoch: int) -> int:
+        """Rows of a batch in an epoch, counted from 0; the last one may have fewer."""
+        return self._core.batch_size(as_integer("epoch", epoch, 0))
 
     def __repr__(self) -> str:
         n, batch_size, shuffle, replacement, drop_last, seed = self._arguments
         return (
-            f"Batches({n}, {batch_size}, shuffle={shuffle!r}, replacement={replacement}, "
+            f"Batches({n}, {batch_size!r}, shuffle={shuffle!r}, replacement={replacement}, "
             f"drop_last={drop_last}, seed={seed})"
         )
 
@@ -85,8 +100,8 @@ class Batches:
     def epoch(self, k: int) -> Iterator[Array]:
         """The batches of epoch `k`, counted from 0: arrays of row numbers (intp), in order."""
         order = self._core.order(as_integer("k", k, 0)).view(np.intp)
-        size = self._core.batch_size
-        return (order[step * size : (step + 1) * size] for step in range(len(self)))
+        size = self.batch_size(k)
+        return (order[step * size : (step + 1) * size] for step in range(self.n_steps(k)))
 
     def batch(self, epoch: int, step: int) -> Array:
         """The row numbers of one step of an epoch, both counted from 0."""
@@ -97,7 +112,7 @@ def minibatches(
     X: ArrayLike,
     y: ArrayLike | None = None,
     *,
-    batch_size: int | Literal["full"],
+    batch_size: int | Literal["full"] | BatchSizes,
     shuffle: Literal["full", "once", False] = "full",
     replacement: bool = False,
     drop_last: bool = False,

@@ -9,7 +9,7 @@ from . import losses, optimizers, penalties
 __all__ = ["Loss", "Penalty", "resolve_loss", "resolve_optimizer", "resolve_penalty"]
 
 Loss = losses.Loss
-Penalty = penalties.L1 | penalties.L2 | penalties.ElasticNet
+Penalty = penalties.Penalty
 
 LOSSES: dict[str, type[Loss]] = {
     loss.name: loss
@@ -23,6 +23,8 @@ PENALTIES: dict[str, type[Penalty]] = {
     "l2": penalties.L2,
     "l1": penalties.L1,
     "elasticnet": penalties.ElasticNet,
+    "group_l1": penalties.GroupL1,
+    "group_elasticnet": penalties.GroupElasticNet,
 }
 OPTIMIZERS: dict[str, type[optimizers.Optimizer]] = {"sgd": optimizers.SGD, "adam": optimizers.Adam}
 

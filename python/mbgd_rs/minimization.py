@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .batch_sizes import BatchSizes
 from .batches import minibatches
 from .choices import resolve_optimizer
 from .errors import DivergenceError
@@ -49,7 +50,7 @@ def minimize(
     X: ArrayLike,
     y: ArrayLike | None = None,
     *,
-    batch_size: int | Literal["full"],
+    batch_size: int | Literal["full"] | BatchSizes,
     optimizer: str | Optimizer = "sgd",
     epochs: int = 10,
     shuffle: Literal["full", "once", False] = "full",
@@ -141,6 +142,7 @@ def minimize(
             epoch += 1
             epoch_loss.append(loss_sum / n_seen)
             epoch_elapsed.append(elapsed[-1])
+            rule.end_epoch(state, epoch_loss[-1])
             loss_sum, n_seen = 0.0, 0
             done = Progress(epoch, len(losses), epoch_loss[-1], elapsed[-1], copy.deepcopy(w), None)
             if callback is not None and callback(done):

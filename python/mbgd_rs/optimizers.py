@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
-from .inputs import as_array, in_place
-from .schedules import Schedule
+from .inputs import as_array, as_float, in_place
+from .schedules import LearningRate
 
 __all__ = ["SGD", "Adam", "Optimizer", "State"]
 
@@ -35,11 +35,15 @@ class State:
         For each array of parameters, depth first, keys sorted, the flat vectors remembered for it.
     scalars : list of list of float
         For each array the numbers remembered for it.
+    plateau : list of float
+        What :class:`mbgd_rs.schedules.Plateau` remembers: the factor of the rate, the loss to be improved on,
+        the epochs since that was, and the epochs still to be skipped.
     """
 
     n_steps: int = 0
     memory: list[list[NDArray[Any]]] = field(default_factory=list)
     scalars: list[list[float]] = field(default_factory=list)
+    plateau: list[float] = field(default_factory=lambda: [1.0, float("inf"), 0.0, 0.0])
 
 
 @dataclass(frozen=True)
@@ -104,10 +108,24 @@ class Optimizer:
         grads = [g.copy() if any(np.may_share_memory(w, g) for w, _ in pairs) else g for _, g in pairs]
         for i, ((w, _), g, memory) in enumerate(zip(pairs, grads, state.memory, strict=True)):
             inner = np.require(w, requirements=["C", "A", "W"])
-            state.scalars[i] = _core.step_optimizer(self, state.n_steps, memory, state.scalars[i], inner, g)
+            state.scalars[i] = _core.step_optimizer(
+                self, state.n_steps, memory, state.scalars[i], state.plateau, inner, g
+            )
             if inner is not w:
                 w[...] = inner
         state.n_steps += 1
+
+    def end_epoch(self, state: State, loss: float) -> None:
+        """Tell the loss of an epoch to a learning rate that waits for it; else nothing happens.
+
+        Parameters
+        ----------
+        state : State
+            From :meth:`init`; changed in place.
+        loss : float
+            What :class:`mbgd_rs.schedules.Plateau` is to look at.
+        """
+        state.plateau = _core.end_epoch(self, state.plateau, as_float("loss", loss))
 
 
 @dataclass(frozen=True)
@@ -119,7 +137,7 @@ class SGD(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float or schedule, default=0.01
+    learning_rate : float, schedule or function of the step, default=0.01
         Finite and > 0.
     momentum : float, default=0.0
         In [0, 1).
@@ -135,7 +153,7 @@ class SGD(Optimizer):
     array([0.5, 2. ])
     """
 
-    learning_rate: float | Schedule = 0.01
+    learning_rate: LearningRate = 0.01
     momentum: float = 0.0
     nesterov: bool = False
 
@@ -152,7 +170,7 @@ class Adam(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float or schedule, default=1e-3
+    learning_rate : float, schedule or function of the step, default=1e-3
         Finite and > 0.
     betas : (float, float), default=(0.9, 0.999)
         Both in [0, 1).
@@ -168,7 +186,7 @@ class Adam(Optimizer):
     array([-0.1,  0.1])
     """
 
-    learning_rate: float | Schedule = 1e-3
+    learning_rate: LearningRate = 1e-3
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
 

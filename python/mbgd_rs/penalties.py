@@ -3,20 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
 
 from . import _core
+from .inputs import as_array
 
-__all__ = ["L1", "L2", "ElasticNet"]
+__all__ = ["L1", "L2", "ElasticNet", "GroupElasticNet", "GroupL1", "Penalty"]
 
 
 @dataclass(frozen=True)
-class L2:
+class Penalty:
+    """What all penalties have in common.
+
+    An array of strengths is kept as a tuple, or as a tuple of rows, so that it cannot change.
+    """
+
+    alpha: float | ArrayLike = 1e-4
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.alpha, str) and np.ndim(self.alpha):
+            object.__setattr__(self, "alpha", as_tuples(as_array("alpha", self.alpha)))
+        _core.check(self)
+
+
+@dataclass(frozen=True)
+class L2(Penalty):
     """``alpha / 2 * |w|^2``, ridge. The name is "l2".
 
     Parameters
     ----------
-    alpha : float, default=1e-4
-        Strength, finite and >= 0.
+    alpha : float or array-like of shape (d,) or (k, d), default=1e-4
+        Strength, finite and >= 0: one for all coefficients, one for each column of X, or one for each
+        coefficient, ``sum_j alpha_j / 2 * w_j^2``. A strength of 0 leaves a coefficient free.
 
     Examples
     --------
@@ -27,44 +48,94 @@ class L2:
     ValueError: alpha must be finite and >= 0, got -1
     """
 
-    alpha: float = 1e-4
-
-    def __post_init__(self) -> None:
-        _core.check(self)
-
 
 @dataclass(frozen=True)
-class L1:
+class L1(Penalty):
     """``alpha * |w|_1``, lasso: coefficients become exactly zero. The name is "l1".
 
     Acts through its proximal map, ``sign(w) max(|w| - alpha * rate, 0)``, after every step.
 
     Parameters
     ----------
-    alpha : float, default=1e-4
-        Strength, finite and >= 0.
+    alpha : float or array-like of shape (d,) or (k, d), default=1e-4
+        Strength, finite and >= 0: one for all coefficients, one for each column of X, or one for each
+        coefficient, ``sum_j alpha_j * |w_j|`` (the adaptive lasso of Zou 2006). A strength of 0 leaves a
+        coefficient free.
+
+    Examples
+    --------
+    >>> import mbgd_rs as mb
+    >>> X, y = [[1.0, 1.0], [-1.0, 2.0], [1.0, -1.0], [-1.0, -2.0]], [1.0, -0.5, 0.5, -1.0]
+    >>> sgd = mb.optimizers.SGD(0.3)
+    >>> mb.fit(X, y, penalty=L1(alpha=[0.0, 0.6]), optimizer=sgd, epochs=200).coef.round(3)
+    array([0.75, 0.  ])
     """
-
-    alpha: float = 1e-4
-
-    def __post_init__(self) -> None:
-        _core.check(self)
 
 
 @dataclass(frozen=True)
-class ElasticNet:
+class ElasticNet(Penalty):
     """``alpha * (l1_ratio * |w|_1 + (1 - l1_ratio) / 2 * |w|^2)``. The name is "elasticnet".
 
     Parameters
     ----------
-    alpha : float, default=1e-4
-        Strength, finite and >= 0.
+    alpha : float or array-like of shape (d,) or (k, d), default=1e-4
+        Strength, finite and >= 0: one for all coefficients, one for each column of X, or one for each
+        coefficient.
     l1_ratio : float, default=0.15
         Share of the l1 part, between 0 and 1.
     """
 
-    alpha: float = 1e-4
     l1_ratio: float = 0.15
 
-    def __post_init__(self) -> None:
-        _core.check(self)
+
+@dataclass(frozen=True)
+class GroupL1(Penalty):
+    """``alpha * sum_j |W_j|_2``, W_j the k coefficients of column j: whole columns become zero.
+
+    The mixed l1/l2 norm of the coefficient matrix, or group lasso, with the coefficients of a column for all
+    outputs or classes as a group: a column of X is kept for all of them or for none. The name is "group_l1".
+    scikit-learn's ``MultiTaskLasso`` (Obozinski et al. 2010). Where there is one output it is :class:`L1`.
+
+    Acts through its proximal map, ``W_j max(1 - alpha * rate / |W_j|_2, 0)``, after every step, which needs
+    the same rate for all coefficients: plain gradient descent and momentum have it, Adam has not and is
+    refused.
+
+    Parameters
+    ----------
+    alpha : float or array-like of shape (d,), default=1e-4
+        Strength, finite and >= 0; of each column, if there are several.
+
+    Examples
+    --------
+    >>> import mbgd_rs as mb
+    >>> X, Y = [[1.0, 1.0], [-1.0, 2.0], [1.0, -1.0], [-1.0, -2.0]], [[1, 2], [0, 1], [0, -1], [-1, -2]]
+    >>> sgd = mb.optimizers.SGD(0.3)
+    >>> mb.fit(X, Y, penalty=GroupL1(1.0), optimizer=sgd, epochs=200).coef.round(2)
+    array([[0.  , 0.17],
+           [0.  , 0.52]])
+    """
+
+
+@dataclass(frozen=True)
+class GroupElasticNet(Penalty):
+    """``alpha * (l1_ratio * sum_j |W_j|_2 + (1 - l1_ratio) / 2 * |W|^2)``. The name is "group_elasticnet".
+
+    :class:`GroupL1` and :class:`L2` together, scikit-learn's ``MultiTaskElasticNet``. A group l2 of its own
+    there is not: the squares of norms add up to :class:`L2`.
+
+    Parameters
+    ----------
+    alpha : float or array-like of shape (d,), default=1e-4
+        Strength, finite and >= 0; of each column, if there are several.
+    l1_ratio : float, default=0.15
+        Share of the norms, between 0 and 1.
+    """
+
+    l1_ratio: float = 0.15
+
+
+def as_tuples(array: np.ndarray[Any, Any]) -> Any:
+    """The numbers of an array of 1 or 2 dimensions."""
+    if array.ndim > 2:
+        raise ValueError(f"alpha must have at most 2 dimensions, got shape {array.shape}")
+    return tuple(array.tolist()) if array.ndim == 1 else tuple(map(tuple, array.tolist()))

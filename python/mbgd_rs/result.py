@@ -52,6 +52,8 @@ class History:
     step_loss : ndarray of shape (n_steps,)
         Objective of the batch before the step.
     learning_rate : ndarray of shape (n_steps,)
+    batch_size : ndarray of int, of shape (n_steps,) or (n_epochs,)
+        Rows of each step, or, if steps are not recorded, rows of a batch in each epoch.
     gradient_norm : ndarray of shape (n_steps,)
         2-norm of the batch gradient, over coefficients and intercepts, before clipping.
     elapsed : ndarray of shape (n_steps,)
@@ -66,6 +68,7 @@ class History:
     epoch_elapsed: Array = field(default_factory=_empty)
     step_loss: Array = field(default_factory=_empty)
     learning_rate: Array = field(default_factory=_empty)
+    batch_size: Array = field(default_factory=_empty)
     gradient_norm: Array = field(default_factory=_empty)
     elapsed: Array = field(default_factory=_empty)
     full_loss: Array = field(default_factory=_empty)
@@ -113,7 +116,7 @@ class FitResult:
     loss : str
         Name of the loss.
     batch_size : int
-        Rows of a batch.
+        Rows of a batch, in the last epoch.
     """
 
     coef: Array

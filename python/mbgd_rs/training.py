@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
+from .batch_sizes import BatchSizes
 from .choices import Loss, Penalty, resolve_optimizer
 from .errors import DivergenceError
 from .inputs import as_flag, as_float, as_integer, as_params
@@ -67,8 +68,10 @@ class Training:
     callback: Callable[..., bool] | None
 
 
-def resolve_batch_size(batch_size: Any, n_rows: int) -> int:
-    """Rows of a batch, at most all."""
+def resolve_batch_size(batch_size: Any, n_rows: int) -> int | BatchSizes:
+    """Rows of a batch, at most all, or an object that has them by epoch."""
+    if isinstance(batch_size, BatchSizes):
+        return batch_size
     if isinstance(batch_size, str):
         if batch_size not in ("auto", "full"):
             raise ValueError(f"batch_size must be an integer, 'full' or 'auto', got {batch_size!r}")
@@ -98,7 +101,7 @@ def fit(
     penalty: str | Penalty | None = None,
     fit_intercept: bool = True,
     optimizer: str | Optimizer = "sgd",
-    batch_size: int | Literal["full", "auto"] = "auto",
+    batch_size: int | Literal["full", "auto"] | BatchSizes = "auto",
     shuffle: Literal["full", "once", False] = "full",
     replacement: bool = False,
     drop_last: bool = False,
@@ -114,9 +117,10 @@ def fit(
 ) -> FitResult:
     """Train a linear model by mini-batch gradient descent.
 
-    Minimises ``mean_i s_i loss(x_i . w + b, y_i) + alpha (l1_ratio |w|_1 + (1 - l1_ratio)/2 |w|^2)``, the
-    weights s scaled to mean 1, the intercept b free of penalty. Each step uses the gradient on one batch,
-    ``(1/b) sum_i s_i slope_i x_i``. The result is the same, to the bit, for every number of threads.
+    Minimises ``mean_i s_i loss(x_i . w + b, y_i) + penalty(w)``, the weights s scaled to mean 1, the
+    intercept b free of penalty; the elastic net's is ``alpha (l1_ratio |w|_1 + (1 - l1_ratio)/2 |w|^2)``.
+    Each step uses the gradient on one batch, ``(1/b) sum_i s_i slope_i x_i``. The result is the same, to the
+    bit, for every number of threads.
 
     Parameters
     ----------
@@ -128,13 +132,14 @@ def fit(
     sample_weight : array-like of shape (n,), optional
         How much each row counts, >= 0; scaled to mean 1.
     loss : {"squared_error", "log_loss", "hinge"} or object of mbgd_rs.losses
-    penalty : {"l2", "l1", "elasticnet"}, object of mbgd_rs.penalties or None
+    penalty : {"l2", "l1", "elasticnet", "group_l1", "group_elasticnet"}, object of mbgd_rs.penalties or None
     fit_intercept : bool, default=True
         Without, the intercept stays where it begins, at 0.
     optimizer : {"sgd", "adam"} or object of mbgd_rs.optimizers
         Also has the learning rate.
-    batch_size : int, "full" or "auto", default="auto"
-        Rows of a step; more than n means all, as "full" does. "auto" is min(256, n).
+    batch_size : int, "full", "auto" or object of mbgd_rs.batch_sizes, default="auto"
+        Rows of a step; more than n means all, as "full" does. "auto" is min(256, n). An object lets it grow
+        from epoch to epoch.
     shuffle : {"full", "once", False}, default="full"
         A new permutation every epoch, the same one every epoch, or the rows as they come.
     replacement : bool, default=False
@@ -190,17 +195,16 @@ def fit(
     if init is not None and resume is not None:
         raise ValueError("init and resume exclude each other: a resumed run begins where the other ended")
     rule = resolve_optimizer(optimizer)
-    size = resolve_batch_size(batch_size, n_rows)
-    if resume is not None:
-        check_resume(resume, problem, rule, size)
     batches = _core.Batches(
         n_rows,
-        size,
+        resolve_batch_size(batch_size, n_rows),
         shuffle,
         as_flag("replacement", replacement),
         as_flag("drop_last", drop_last),
         as_integer("seed", seed, 0, 2**64 - 1),
     )
+    if resume is not None:
+        check_resume(resume, problem, rule, batches)
     n_epochs = as_integer("epochs", epochs, 0)
     with progress_bar(progress, n_epochs) as show:
         training = Training(
@@ -215,7 +219,7 @@ def fit(
             after_epoch(problem, callback, show),
         )
         run = _core.fit(problem, training)
-    result = make_result(problem, batches.batch_size, run, resume)
+    result = make_result(problem, batches, run, resume)
     if result.stop_reason is StopReason.DIVERGED:
         epoch, step = run["diverged_at"]
         raise DivergenceError(run["stop_reason"][1], epoch, step, result)
@@ -223,9 +227,10 @@ def fit(
 
 
 def make_result(
-    problem: Problem, batch_size: int, run: dict[str, Any], before: FitResult | None
+    problem: Problem, batches: _core.Batches, run: dict[str, Any], before: FitResult | None
 ) -> FitResult:
     """What the core gave back, for users."""
+    last_epoch = run["state"]["epoch"] - (run["state"]["step"] == 0)
     coef, intercept = problem.split(run["params"])
     history = History(**run["history"])
     return FitResult(
@@ -238,11 +243,11 @@ def make_result(
         stop_reason=StopReason(run["stop_reason"][0]),
         state=run["state"],
         loss=problem.loss_name,
-        batch_size=batch_size,
+        batch_size=batches.batch_size(max(last_epoch, 0)),
     )
 
 
-def check_resume(resume: Any, problem: Problem, optimizer: Optimizer, batch_size: int) -> None:
+def check_resume(resume: Any, problem: Problem, optimizer: Optimizer, batches: _core.Batches) -> None:
     """That a run can be gone on with, on this data."""
     if not isinstance(resume, FitResult):
         raise TypeError(f"resume must be a FitResult, got {type(resume).__name__}")
@@ -260,6 +265,7 @@ def check_resume(resume: Any, problem: Problem, optimizer: Optimizer, batch_size
     memory = len(resume.state["memory"]), len(resume.state["scalars"])
     if memory != _core.init_optimizer(optimizer):
         raise ValueError(f"resume must be a run of {optimizer}, got one of an optimizer with another memory")
+    batch_size = batches.batch_size(resume.state["epoch"])
     if resume.state["step"] > 0 and resume.batch_size != batch_size:
         raise ValueError(
             f"resume must be a run with batch_size {batch_size}, for it ended within an epoch, "

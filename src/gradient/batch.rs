@@ -11,7 +11,7 @@ use super::sharing::Sharing;
 use super::sum::{LEAF_ROWS, Partial, TreeSum, n_leaves_of_part};
 use crate::data::{Order, Tile};
 use crate::error::{Error, Result, try_filled};
-use crate::kernel::{ScaleAdd, Tier};
+use crate::kernel::Tier;
 use crate::parallel::{Job, LEADER, Team};
 use crate::scalar::Scalar;
 
@@ -263,9 +263,9 @@ impl<T: Scalar> BatchGradient<T> {
         let (coef, intercept) = sum.gradient.split_at_mut(problem.layout.n_coef());
         let w = &params[..coef.len()];
         let scale = T::from_f64(1.0 / n_rows.max(1) as f64);
-        tier.run(ScaleAdd { y: coef, scale, x: w, factor: T::from_f64(problem.penalty.l2()) });
+        problem.penalty.add_to(*tier, problem.layout, coef, scale, w);
         intercept.iter_mut().for_each(|b| *b = if problem.fit_intercept { *b * scale } else { T::ZERO });
-        Ok(sum.loss / n_rows.max(1) as f64 + problem.penalty.value(w))
+        Ok(sum.loss / n_rows.max(1) as f64 + problem.penalty.value(problem.layout, w))
     }
 
     /// The gradient computed last, in the layout of the parameters.
@@ -286,7 +286,7 @@ impl<T: Scalar> BatchGradient<T> {
         let n_rows = positions.len();
         let Step { problem, params, .. } = self.sum(positions, false, team)?;
         let w = &params[..problem.layout.n_coef()];
-        Ok(self.total.finish().loss / n_rows.max(1) as f64 + problem.penalty.value(w))
+        Ok(self.total.finish().loss / n_rows.max(1) as f64 + problem.penalty.value(problem.layout, w))
     }
 
     /// Adds up the rows at `positions`. Returns the step they were added up in.

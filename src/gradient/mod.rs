@@ -4,7 +4,7 @@ mod batch;
 mod layout;
 pub mod loss;
 mod objective;
-mod penalty;
+pub mod penalty;
 mod problem;
 mod sharing;
 pub mod sum;

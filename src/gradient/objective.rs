@@ -8,7 +8,7 @@ use crate::parallel::with_team;
 use crate::scalar::Scalar;
 
 /// The objective over `rows`, in this order, or over all, and its gradient in the layout of the problem.
-/// The l1 part contributes its subgradient `l1 sign(w)`, zero at zero. No rows have no loss.
+/// Where the penalty has a kink it contributes a subgradient, zero if it may be. No rows have no loss.
 ///
 /// # Errors
 /// If a row is not there, the parameters are another problem's, or the work was interrupted.
@@ -35,13 +35,9 @@ pub fn objective<T: Scalar>(
         let mut gradient = BatchGradient::new(problem, tier)?;
         let value = gradient.of(0..n_rows, team)?;
         let mut grad = std::mem::take(gradient.last());
-        let l1 = T::from_f64(problem.penalty.l1());
-        let coef = &team.job().params()[..problem.layout.n_coef()];
-        for (g, &w) in grad.iter_mut().zip(coef) {
-            if w != T::ZERO {
-                *g += if w > T::ZERO { l1 } else { -l1 };
-            }
-        }
+        let n_coef = problem.layout.n_coef();
+        let coef = &team.job().params()[..n_coef];
+        problem.penalty.add_subgradient(problem.layout, &mut grad[..n_coef], coef);
         Ok((value, grad))
     })
 }

@@ -22,7 +22,7 @@ impl<'a, T: Scalar> Problem<'a, T> {
     /// Puts the parts together.
     ///
     /// # Errors
-    /// If the loss is not for this kind of targets, or the parameters would not fit the address space.
+    /// If the loss is not for this kind of targets, the penalty has another number of strengths, or the parameters would not fit the address space.
     pub fn new(
         rows: Rows<'a, T>,
         targets: Targets<'a, T>,
@@ -40,12 +40,18 @@ impl<'a, T: Scalar> Problem<'a, T> {
             )));
         }
         let layout = Layout::new::<T>(rows.n_columns(), targets.n_outputs())?;
+        penalty.check(layout)?;
         Ok(Self { rows, targets, weights, loss, penalty, fit_intercept, layout })
     }
 
     /// Where the parameters lie.
     pub fn layout(&self) -> Layout {
         self.layout
+    }
+
+    /// What large coefficients cost.
+    pub fn penalty(&self) -> &Penalty {
+        &self.penalty
     }
 
     /// Number of rows, n.

@@ -46,6 +46,35 @@ impl<T: Scalar> Kernel<T> for ScaleAdd<'_, T> {
     }
 }
 
+/// `y = scale * y + factors * factor * x`: [`ScaleAdd`] with a factor for each entry.
+#[derive(Debug)]
+pub struct ScaleAddEach<'a, T> {
+    /// Scaled and added to.
+    pub y: &'a mut [T],
+    /// What `y` is multiplied by.
+    pub scale: T,
+    /// Added to `y`; of the same length.
+    pub x: &'a [T],
+    /// What the entries of `x` are multiplied by; of the same length, or one for all.
+    pub factors: &'a [f64],
+    /// What all factors are multiplied by.
+    pub factor: f64,
+}
+
+impl<T: Scalar> Kernel<T> for ScaleAddEach<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes<Elem = T>>(self) {
+        let Self { y, scale, x, factors, factor } = self;
+        if let [one] = factors {
+            return ScaleAdd { y, scale, x, factor: T::from_f64(one * factor) }.run::<L>();
+        }
+        let factors = factors.iter().map(|each| T::from_f64(each * factor));
+        y.iter_mut().zip(x).zip(factors).for_each(|((y, &x), each)| *y = *y * scale + each * x);
+    }
+}
+
 /// `y += x`.
 #[derive(Debug)]
 pub struct Add<'a, T> {

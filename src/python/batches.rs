@@ -5,6 +5,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBool;
 
+use super::choice;
 use super::error::{detached, to_python};
 use super::signal::Signals;
 use crate::gather::gather_rows;
@@ -21,27 +22,31 @@ impl Batches {
     #[new]
     fn new(
         n: usize,
-        batch_size: usize,
+        batch_size: &Bound<'_, PyAny>,
         shuffle: &Bound<'_, PyAny>,
         replacement: bool,
         drop_last: bool,
         seed: u64,
     ) -> PyResult<Self> {
         let shuffle = shuffle_from(shuffle)?;
+        let sizes = choice::batch_sizes(batch_size)?;
+        let batch_size = match &sizes {
+            Some(sizes) => sizes.at(0).min(n),
+            None => batch_size.extract()?,
+        };
         let config = BatchesConfig { n_rows: n, batch_size, shuffle, replacement, drop_last, seed };
-        Ok(Self { batches: shuffle::Batches::new(config).map_err(to_python)? })
+        let batches = shuffle::Batches::new(config).map_err(to_python)?;
+        Ok(Self { batches: sizes.map_or(batches.clone(), |sizes| batches.with_sizes(sizes)) })
     }
 
     /// Steps of an epoch.
-    #[getter]
-    fn n_steps(&self) -> usize {
-        self.batches.n_steps()
+    fn n_steps(&self, epoch: u64) -> usize {
+        self.batches.of_epoch(epoch).n_steps()
     }
 
-    /// Rows of a batch.
-    #[getter]
-    fn batch_size(&self) -> usize {
-        self.batches.batch_size()
+    /// Rows of a batch in an epoch.
+    fn batch_size(&self, epoch: u64) -> usize {
+        self.batches.of_epoch(epoch).batch_size()
     }
 
     /// The rows of an epoch, in order.

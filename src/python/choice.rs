@@ -1,22 +1,26 @@
 //! The package's dataclasses as the core's values. The core's constructors do the checking, so that a
 //! dataclass can ask for it when it is made and nothing is said twice.
 
+use std::sync::Arc;
+
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyFloat, PyInt};
+use pyo3::types::{PyBool, PyFloat, PyInt, PyType};
 
 use super::error::to_python;
-use crate::error::{Error, Result};
+use crate::error::{Error, Foreign, Result};
 use crate::gradient::{Loss, Penalty};
-use crate::options::Options;
+use crate::options::{Options, StepFunction};
+use crate::shuffle::BatchSizes;
 use crate::update::{Clip, Optimizer, Schedule};
 
-/// Checks a penalty, an optimizer or a schedule.
+/// Checks a penalty, an optimizer, batch sizes or a schedule.
 #[pyfunction]
 pub(super) fn check(choice: &Bound<'_, PyAny>) -> PyResult<()> {
     let options = Attributes(choice.clone());
     if Penalty::from_options(&options).map_err(to_python)?.is_some()
         || Optimizer::from_options(&options).map_err(to_python)?.is_some()
+        || BatchSizes::from_options(&options).map_err(to_python)?.is_some()
     {
         return Ok(());
     }
@@ -29,10 +33,19 @@ pub(super) fn check_loss(name: &str, choice: &Bound<'_, PyAny>) -> PyResult<()> 
     loss(name, choice).map(drop)
 }
 
+/// Rows of a batch in an epoch, counted from 0.
+#[pyfunction]
+pub(super) fn batch_size_at(sizes: &Bound<'_, PyAny>, epoch: u64) -> PyResult<usize> {
+    let known = batch_sizes(sizes)?;
+    known.map(|known| known.at(epoch)).ok_or_else(|| wrong_type("batch_size", "an object", sizes))
+}
+
 /// The learning rate of step `t`, counted from 0.
 #[pyfunction]
 pub(super) fn learning_rate_at(learning_rate: &Bound<'_, PyAny>, t: u64) -> PyResult<f64> {
-    Ok(schedule(learning_rate)?.at(t))
+    let schedule = schedule(learning_rate)?;
+    let ahead = schedule.ahead(t..t.saturating_add(1)).map_err(to_python)?;
+    Ok(ahead.unwrap_or(schedule).at(t))
 }
 
 pub(super) fn loss(name: &str, choice: &Bound<'_, PyAny>) -> PyResult<Loss> {
@@ -50,6 +63,10 @@ pub(super) fn penalty(choice: &Bound<'_, PyAny>) -> PyResult<Penalty> {
 pub(super) fn optimizer(choice: &Bound<'_, PyAny>) -> PyResult<Optimizer> {
     let optimizer = Optimizer::from_options(&Attributes(choice.clone())).map_err(to_python)?;
     optimizer.ok_or_else(|| wrong_type("optimizer", "an optimizer", choice))
+}
+
+pub(super) fn batch_sizes(choice: &Bound<'_, PyAny>) -> PyResult<Option<BatchSizes>> {
+    BatchSizes::from_options(&Attributes(choice.clone())).map_err(to_python)
 }
 
 pub(super) fn clip(limit: Option<f64>) -> PyResult<Option<Clip>> {
@@ -95,6 +112,23 @@ impl Options for Attributes<'_> {
     fn as_number(&self) -> Option<f64> {
         as_number(&self.0)
     }
+    fn as_function(&self) -> Option<StepFunction> {
+        if !self.0.is_callable() || self.0.is_instance_of::<PyType>() {
+            return None;
+        }
+        let function = self.0.clone().unbind();
+        let raised = |error| Error::Foreign(Foreign(Arc::new(error)));
+        Some(Arc::new(move |t| {
+            Python::attach(|py| {
+                let rate = function.bind(py).call1((t,)).map_err(raised)?;
+                as_number(&rate).ok_or_else(|| Error::WrongType {
+                    argument: "learning_rate",
+                    expected: "a function whose values are numbers",
+                    got: format!("{} at step {t}", repr(&rate)),
+                })
+            })
+        }))
+    }
     fn number(&self, name: &'static str) -> Result<f64> {
         self.converted(name, "a number", as_number)
     }
@@ -112,7 +146,8 @@ impl Options for Attributes<'_> {
         self.converted(name, "a pair of numbers", |value| value.extract().ok())
     }
     fn numbers(&self, name: &'static str) -> Result<Vec<f64>> {
-        self.converted(name, "a sequence of numbers", |value| value.extract().ok())
+        let rows = |value: &Bound<'_, PyAny>| value.extract::<Vec<Vec<f64>>>().ok().map(|rows| rows.concat());
+        self.converted(name, "a sequence of numbers", |value| value.extract().ok().or_else(|| rows(value)))
     }
     fn text(&self, name: &'static str) -> Result<String> {
         self.converted(name, "a string", |value| value.extract().ok())

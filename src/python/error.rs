@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
-use crate::error::Error;
+use crate::error::{Error, Foreign};
 
 /// The exception for an error.
 pub(super) fn to_python(error: Error) -> PyErr {
@@ -14,6 +14,10 @@ pub(super) fn to_python(error: Error) -> PyErr {
     match error {
         Error::OutOfMemory { .. } => PyMemoryError::new_err(message),
         Error::WrongType { .. } => PyTypeError::new_err(message),
+        Error::Foreign(Foreign(raised)) => match raised.downcast_ref::<PyErr>() {
+            Some(raised) => Python::attach(|py| raised.clone_ref(py)),
+            None => PyRuntimeError::new_err(message),
+        },
         Error::Interrupted => PyKeyboardInterrupt::new_err(message),
         _ => PyValueError::new_err(message),
     }

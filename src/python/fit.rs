@@ -19,6 +19,7 @@ use crate::predict::{Link, predict as predictions};
 use crate::scalar::Scalar;
 use crate::train::{self, Config, Fit, History, Progress, Record, State};
 use crate::update;
+use crate::update::schedule::PlateauState;
 
 /// What is to be minimised, as arrays and the package's objects.
 #[derive(FromPyObject)]
@@ -109,7 +110,7 @@ fn fit_typed<'py, T: Scalar + Element>(
     let (problem, tier) = arrays.problem(py, objective)?;
     let (steps, full_loss, path) = training.record;
     let config = Config {
-        batches: training.batches.batches,
+        batches: training.batches.batches.clone(),
         optimizer: choice::optimizer(&training.optimizer)?,
         clip: choice::clip(training.clip_norm)?,
         n_epochs: training.epochs,
@@ -243,7 +244,8 @@ fn start<T: Scalar + Element>(
     let memory: Vec<Bound<'_, PyAny>> = entry("memory")?.extract()?;
     let memory = memory.iter().map(|vector| packed(layout, "resume", vector)).collect::<PyResult<_>>()?;
     let scalars = entry("scalars")?.extract()?;
-    let optimizer = update::State::new(entry("n_steps")?.extract()?, memory, scalars);
+    let mut optimizer = update::State::new(entry("n_steps")?.extract()?, memory, scalars);
+    optimizer.plateau = PlateauState::from_numbers(entry("plateau")?.extract()?);
     Ok(State {
         params: packed(layout, "resume", &entry("params")?)?,
         optimizer,
@@ -294,6 +296,7 @@ fn to_dict<'py, T: Scalar + Element>(
     let memory = fit.state.optimizer.memory.iter().map(|vector| flat(layout, vector).to_pyarray(py));
     state.set_item("memory", memory.collect::<Vec<_>>())?;
     state.set_item("scalars", fit.state.optimizer.scalars.to_pyarray(py))?;
+    state.set_item("plateau", fit.state.optimizer.plateau.to_numbers())?;
     state.set_item("n_steps", fit.state.optimizer.n_steps)?;
     state.set_item("epoch", fit.state.epoch)?;
     state.set_item("step", fit.state.step)?;
@@ -306,6 +309,7 @@ fn to_dict<'py, T: Scalar + Element>(
         epoch_elapsed,
         step_loss,
         learning_rate,
+        batch_size,
         gradient_norm,
         elapsed,
         full_loss,
@@ -323,6 +327,7 @@ fn to_dict<'py, T: Scalar + Element>(
     for (name, vector) in vectors {
         history.set_item(name, vector.to_pyarray(py))?;
     }
+    history.set_item("batch_size", batch_size.to_pyarray(py))?;
     let width = layout.n_outputs() * (layout.n_columns() + 1);
     history.set_item("path", path.to_pyarray(py).reshape([path.len() / width, width])?)?;
 

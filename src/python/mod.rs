@@ -36,11 +36,11 @@ mod _core {
     #[pymodule_export]
     use super::batches::{Batches, gather};
     #[pymodule_export]
-    use super::choice::{check, check_loss, learning_rate_at};
+    use super::choice::{batch_size_at, check, check_loss, learning_rate_at};
     #[pymodule_export]
     use super::fit::{fit, gradient, predict};
     #[pymodule_export]
-    use super::optimizer::{init_optimizer, step_optimizer};
+    use super::optimizer::{end_epoch, init_optimizer, step_optimizer};
     #[pymodule_export]
     use super::{available_threads, simd_tier, simd_tiers};
     #[pymodule_export]

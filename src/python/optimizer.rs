@@ -11,12 +11,22 @@ use super::error::to_python;
 use crate::kernel::Tier;
 use crate::scalar::Scalar;
 use crate::update;
+use crate::update::schedule::PlateauState;
 
 /// How many vectors and how many numbers the optimizer remembers.
 #[pyfunction]
 pub(super) fn init_optimizer(optimizer: &Bound<'_, PyAny>) -> PyResult<(usize, usize)> {
     let state = choice::optimizer(optimizer)?.init::<f64>(0).map_err(to_python)?;
     Ok((state.memory.len(), state.scalars.len()))
+}
+
+/// What an optimizer remembers of the losses of epochs when one more, of this loss, is over.
+#[pyfunction]
+pub(super) fn end_epoch(optimizer: &Bound<'_, PyAny>, plateau: [f64; 4], loss: f64) -> PyResult<[f64; 4]> {
+    let mut state = update::State::<f64>::new(0, Vec::new(), Vec::new());
+    state.plateau = PlateauState::from_numbers(plateau);
+    choice::optimizer(optimizer)?.end_epoch(&mut state, loss);
+    Ok(state.plateau.to_numbers())
 }
 
 /// Moves `params` against `grad` in place; `memory` are the vectors remembered, changed in place too.
@@ -27,13 +37,14 @@ pub(super) fn step_optimizer(
     n_steps: u64,
     memory: Vec<Bound<'_, PyAny>>,
     scalars: Vec<f64>,
+    plateau: [f64; 4],
     params: &Bound<'_, PyAny>,
     grad: &Bound<'_, PyAny>,
 ) -> PyResult<Vec<f64>> {
     if params.cast::<PyArrayDyn<f32>>().is_ok() {
-        step::<f32>(optimizer, n_steps, memory, scalars, params, grad)
+        step::<f32>(optimizer, n_steps, memory, scalars, plateau, params, grad)
     } else if params.cast::<PyArrayDyn<f64>>().is_ok() {
-        step::<f64>(optimizer, n_steps, memory, scalars, params, grad)
+        step::<f64>(optimizer, n_steps, memory, scalars, plateau, params, grad)
     } else {
         Err(PyTypeError::new_err("params must be an array of float32 or float64"))
     }
@@ -44,11 +55,14 @@ fn step<T: Scalar + Element>(
     n_steps: u64,
     memory: Vec<Bound<'_, PyAny>>,
     scalars: Vec<f64>,
+    plateau: [f64; 4],
     params: &Bound<'_, PyAny>,
     grad: &Bound<'_, PyAny>,
 ) -> PyResult<Vec<f64>> {
     let tier = Tier::current().map_err(to_python)?;
     let rule = choice::optimizer(optimizer)?;
+    let ahead = rule.ahead(n_steps..n_steps.saturating_add(1)).map_err(to_python)?;
+    let rule = ahead.unwrap_or(rule);
     let refused = |_| PyValueError::new_err("params must be writeable, aligned and in C order");
     let params = params.cast::<PyArrayDyn<T>>()?;
     let mut params: PyReadwriteArrayDyn<'_, T> = params.try_readwrite().map_err(|error| {
@@ -63,6 +77,7 @@ fn step<T: Scalar + Element>(
     // The core owns its memory; moving it in and out costs a copy each, small beside the step itself.
     let owned = vectors.iter().map(|vector| Ok(vector.as_slice()?.to_vec())).collect::<PyResult<Vec<_>>>()?;
     let mut state = update::State::new(n_steps, owned, scalars);
+    state.plateau = PlateauState::from_numbers(plateau);
     let params = params.as_slice_mut().map_err(refused)?;
     rule.step(tier, &mut state, params, entries("grad", &grad)?, false).map_err(to_python)?;
     for (vector, new) in vectors.iter_mut().zip(&state.memory) {

@@ -1,9 +1,10 @@
 //! The batches of an epoch: which rows a step sees.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::permutation::{Workspace, permute};
-use super::replacement;
+use super::{BatchSizes, replacement};
 use crate::data::Order;
 use crate::error::{Error, Result, try_filled};
 
@@ -84,10 +85,12 @@ impl BatchesConfig {
 /// assert_eq!(whole_ones.n_steps(), 2);
 /// # Ok::<(), mbgd_rs::error::Error>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Batches {
     config: BatchesConfig,
     n_steps: usize,
+    /// Where the batch size depends on the epoch.
+    sizes: Option<Arc<BatchSizes>>,
 }
 
 impl Batches {
@@ -116,9 +119,33 @@ impl Batches {
                 "replacement needs shuffle=\"full\", got shuffle={name}"
             )));
         }
+        Ok(Self { config, n_steps: 0, sizes: None }.resized(batch_size))
+    }
+
+    /// The same batches with a size that depends on the epoch; a size of more rows than there are means all.
+    /// What is asked of an epoch has then to be asked of [`Batches::of_epoch`].
+    pub fn with_sizes(mut self, sizes: BatchSizes) -> Self {
+        self.sizes = Some(Arc::new(sizes));
+        self.of_epoch(0)
+    }
+
+    /// The batches as they are in an epoch.
+    pub fn of_epoch(&self, epoch: u64) -> Self {
+        let batch_size = self.sizes.as_ref().map_or(self.batch_size(), |sizes| sizes.at(epoch));
+        self.clone().resized(batch_size)
+    }
+
+    fn resized(mut self, batch_size: usize) -> Self {
+        let BatchesConfig { n_rows, drop_last, .. } = self.config;
         let batch_size = batch_size.min(n_rows);
-        let n_steps = if drop_last { n_rows / batch_size } else { n_rows.div_ceil(batch_size) };
-        Ok(Self { config: BatchesConfig { batch_size, ..config }, n_steps })
+        self.n_steps = if drop_last { n_rows / batch_size } else { n_rows.div_ceil(batch_size) };
+        self.config.batch_size = batch_size;
+        self
+    }
+
+    /// Rows of the largest batch of all epochs up to this one.
+    pub fn largest_batch(&self, last_epoch: u64) -> usize {
+        self.sizes.as_ref().map_or(self.batch_size(), |sizes| sizes.largest(last_epoch).min(self.n_rows()))
     }
 
     /// Rows of the data.
@@ -181,16 +208,17 @@ impl Batches {
         Ok(Order::Listed(rows))
     }
 
-    /// The rows of one step. Without replacement this makes the order of the whole epoch.
+    /// The rows of one step of an epoch. Without replacement this makes the order of the whole epoch.
     ///
     /// # Errors
     /// As [`Batches::order`], and [`Error::OutOfRange`] for a step the epoch does not have.
     pub fn batch(&self, epoch: u64, step: usize) -> Result<Vec<usize>> {
-        if step >= self.n_steps() {
+        let sized = self.of_epoch(epoch);
+        if step >= sized.n_steps() {
             let condition = "less than the number of steps of an epoch";
             return Err(Error::OutOfRange { argument: "step", condition, value: step.to_string() });
         }
-        let positions = self.positions(step);
+        let positions = sized.positions(step);
         let mut rows = try_filled("a batch of rows", positions.len(), 0)?;
         if self.config.replacement {
             let BatchesConfig { n_rows, seed, .. } = self.config;

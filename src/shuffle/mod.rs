@@ -16,10 +16,12 @@
 //! # Ok::<(), mbgd_rs::error::Error>(())
 //! ```
 
+mod batch_sizes;
 mod batches;
 mod permutation;
 mod replacement;
 
+pub use batch_sizes::BatchSizes;
 pub use batches::{Batches, BatchesConfig, Shuffle};
 pub use permutation::Workspace;
 

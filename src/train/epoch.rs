@@ -12,6 +12,7 @@ use crate::kernel::{first_not_finite, norm};
 use crate::parallel::{Team, with_team};
 use crate::scalar::Scalar;
 use crate::shuffle::{Order, Shuffle};
+use crate::update::Optimizer;
 
 /// A finished run.
 #[derive(Debug, Clone)]
@@ -53,8 +54,10 @@ pub fn fit<T: Scalar>(
     interrupted: &(dyn Fn() -> bool + Sync),
     after_epoch: &mut dyn FnMut(Progress<'_, T>) -> ControlFlow<()>,
 ) -> Result<Fit<T>> {
-    state.check(problem.layout(), config.batches.n_steps())?;
-    let most_rows = if config.record.full_loss { problem.n_rows() } else { config.batches.batch_size() };
+    problem.penalty().check_rates(config.optimizer.rule.has_same_rate(), config.optimizer.rule.name())?;
+    state.check(problem.layout(), config.batches.of_epoch(state.epoch).n_steps())?;
+    let largest_batch = config.batches.largest_batch(state.epoch.saturating_add(config.n_epochs));
+    let most_rows = if config.record.full_loss { problem.n_rows() } else { largest_batch };
     let is_random = config.batches.shuffle() != Shuffle::Sequential;
     let n_seats = n_seats_worth(problem, most_rows, is_random, config.n_threads);
     let params = std::mem::take(&mut state.params);
@@ -63,6 +66,7 @@ pub fn fit<T: Scalar>(
         let mut run = Run {
             problem,
             config,
+            optimizer: config.optimizer.clone(),
             state,
             gradient: BatchGradient::new(problem, config.tier)?,
             last_finite: try_filled("parameters", problem.layout().len(), T::ZERO)?,
@@ -79,6 +83,8 @@ pub fn fit<T: Scalar>(
 struct Run<'a, T> {
     problem: &'a Problem<'a, T>,
     config: &'a Config,
+    /// The optimizer of this epoch: a learning rate given as a function has been evaluated.
+    optimizer: Optimizer,
     state: State<T>,
     gradient: BatchGradient<T>,
     last_finite: Vec<T>,
@@ -93,8 +99,8 @@ impl<'a, T: Scalar> Run<'a, T> {
         interrupted: &dyn Fn() -> bool,
         after_epoch: &mut dyn FnMut(Progress<'_, T>) -> ControlFlow<()>,
     ) -> Result<StopReason> {
-        let Config { batches, n_threads, n_epochs, .. } = *self.config;
-        let mut orders = Orders::new(batches, n_threads);
+        let Config { ref batches, n_threads, n_epochs, .. } = *self.config;
+        let mut orders = Orders::new(batches.clone(), n_threads);
         for i in 0..n_epochs {
             let (epoch, is_last) = (self.state.epoch, i + 1 == n_epochs);
             if i == 0 || batches.shuffle() == Shuffle::Full {
@@ -131,8 +137,13 @@ impl<'a, T: Scalar> Run<'a, T> {
 
     /// One pass over the data.
     fn epoch(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<ControlFlow<StopReason>> {
-        let batches = self.config.batches;
-        self.reserve_records(batches.n_steps().saturating_sub(self.state.step))?;
+        let batches = self.config.batches.of_epoch(self.state.epoch);
+        let n_steps = batches.n_steps().saturating_sub(self.state.step);
+        self.reserve_records(n_steps)?;
+        let t = self.state.optimizer.n_steps;
+        if let Some(optimizer) = self.config.optimizer.ahead(t..t + n_steps as u64)? {
+            self.optimizer = optimizer;
+        }
         while self.state.step < batches.n_steps() {
             let batch = batches.positions(self.state.step); // which rows
             let n_rows = batch.len();
@@ -145,7 +156,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             self.state.step += 1;
             self.state.n_seen += n_rows as u64;
             self.state.loss_sum += loss * n_rows as f64;
-            self.record_step(loss, norm, team)?;
+            self.record_step(n_rows, loss, norm, team)?;
         }
         self.end_epoch(team)?;
         Ok(ControlFlow::Continue(()))
@@ -166,15 +177,20 @@ impl<'a, T: Scalar> Run<'a, T> {
 
     /// Moves the parameters, unless they or the loss would leave the finite numbers: then says which.
     fn update(&mut self, loss: f64, team: &mut Team<'_, Work<'a, T>>) -> Result<Option<&'static str>> {
-        let Config { tier, ref optimizer, .. } = *self.config;
-        let Problem { penalty, layout, .. } = *self.problem;
+        let Config { tier, .. } = *self.config;
+        let Problem { ref penalty, layout, .. } = *self.problem;
         let params = team.job().params();
         self.last_finite.copy_from_slice(params);
-        let wants_rates = penalty.l1() > 0.0;
-        let rate =
-            optimizer.step(tier, &mut self.state.optimizer, params, self.gradient.last(), wants_rates)?;
+        let wants_rates = penalty.has_prox();
+        let rate = self.optimizer.step(
+            tier,
+            &mut self.state.optimizer,
+            params,
+            self.gradient.last(),
+            wants_rates,
+        )?;
         if wants_rates {
-            penalty.prox(&mut params[..layout.n_coef()], rate);
+            penalty.prox(layout, &mut params[..layout.n_coef()], rate);
         }
         let quantity = if !loss.is_finite() {
             "the loss"
@@ -198,13 +214,20 @@ impl<'a, T: Scalar> Run<'a, T> {
         Ok(())
     }
 
-    fn record_step(&mut self, loss: f64, norm: f64, team: &mut Team<'_, Work<'a, T>>) -> Result<()> {
+    fn record_step(
+        &mut self,
+        n_rows: usize,
+        loss: f64,
+        norm: f64,
+        team: &mut Team<'_, Work<'a, T>>,
+    ) -> Result<()> {
         let record = self.config.record;
         if record.steps {
             let t = self.state.optimizer.n_steps - 1;
             self.history.step_loss.push(loss);
+            self.history.batch_size.push(n_rows as i64);
             self.history.gradient_norm.push(norm);
-            self.history.learning_rate.push(self.config.optimizer.learning_rate.at(t));
+            self.history.learning_rate.push(self.optimizer.learning_rate_at(t, &self.state.optimizer));
             self.history.elapsed.push(seconds_since(self.start));
             if record.full_loss {
                 self.record_full_loss(team)?;
@@ -217,7 +240,13 @@ impl<'a, T: Scalar> Run<'a, T> {
     }
 
     fn end_epoch(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<()> {
-        self.history.epoch_loss.push(self.state.loss_sum / self.state.n_seen as f64);
+        let loss = self.state.loss_sum / self.state.n_seen as f64;
+        self.history.epoch_loss.push(loss);
+        if !self.config.record.steps {
+            let batch_size = self.config.batches.of_epoch(self.state.epoch).batch_size();
+            self.history.batch_size.push(batch_size as i64);
+        }
+        self.optimizer.end_epoch(&mut self.state.optimizer, loss);
         self.history.epoch_elapsed.push(seconds_since(self.start));
         if self.config.record.full_loss && !self.config.record.steps {
             self.record_full_loss(team)?;

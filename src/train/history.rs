@@ -17,6 +17,8 @@ pub struct History<T> {
     pub step_loss: Vec<f64>,
     /// Learning rate of the step.
     pub learning_rate: Vec<f64>,
+    /// Rows of a batch in the epoch, or of the step if steps are recorded.
+    pub batch_size: Vec<i64>,
     /// 2-norm of the batch gradient before clipping.
     pub gradient_norm: Vec<f64>,
     /// Seconds of training up to the end of the step.
@@ -32,6 +34,7 @@ impl<T: Scalar> History<T> {
     pub(super) fn reserve_steps(&mut self, n_steps: usize, full_loss: bool) -> Result<()> {
         let vectors =
             [&mut self.step_loss, &mut self.learning_rate, &mut self.gradient_norm, &mut self.elapsed];
+        self.batch_size.try_reserve(n_steps).map_err(|_| out_of_memory::<i64>(n_steps))?;
         let full_loss = full_loss.then_some(&mut self.full_loss);
         for vector in vectors.into_iter().chain(full_loss) {
             vector.try_reserve(n_steps).map_err(|_| out_of_memory::<f64>(n_steps))?;

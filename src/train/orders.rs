@@ -68,7 +68,7 @@ impl Orders {
             return train();
         }
         let is_given_up = AtomicBool::new(false);
-        let (batches, workspace) = (self.batches, &mut self.workspace);
+        let (batches, workspace) = (&self.batches, &mut self.workspace);
         workspace.n_threads = 1;
         let spent = std::mem::take(&mut self.spent);
         thread::scope(|scope| {

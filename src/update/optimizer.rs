@@ -1,5 +1,8 @@
 //! What all optimizers have in common: a rule, a learning rate, and a state to be stepped.
 
+use std::ops::Range;
+
+use super::schedule::PlateauState;
 use super::{Adam, Rate, Schedule, Sgd};
 use crate::error::{Error, Result, try_filled};
 use crate::kernel::Tier;
@@ -32,6 +35,11 @@ pub trait Update: Sized {
     /// How many numbers are remembered beside them.
     fn n_scalars(&self) -> usize {
         0
+    }
+
+    /// Whether the rate that `step` returns is always [`Rate::Same`].
+    fn has_same_rate(&self) -> bool {
+        false
     }
 
     /// Moves the parameters of `step`. With `wants_rates` the returned rate is valid, else it may be anything.
@@ -89,6 +97,20 @@ macro_rules! rules {
                 }
             }
 
+            /// What users call the rule.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Rule::$rule(_) => $rule::NAME,)*
+                }
+            }
+
+            /// Whether the rate of a step is the same for all parameters.
+            pub fn has_same_rate(&self) -> bool {
+                match self {
+                    $(Rule::$rule(rule) => rule.has_same_rate(),)*
+                }
+            }
+
             /// The rule these options are of; None if they are of something else.
             fn from_options(options: &dyn Options) -> Result<Option<Self>> {
                 match options.name().as_str() {
@@ -116,6 +138,8 @@ pub struct State<T> {
     pub memory: Vec<Vec<T>>,
     /// Numbers remembered; which is what is up to the rule.
     pub scalars: Vec<f64>,
+    /// How far the learning rate has fallen on plateaus of the loss.
+    pub plateau: PlateauState,
     /// Rates of the last step, if they were wanted; a scratch.
     rates: Vec<T>,
 }
@@ -123,7 +147,7 @@ pub struct State<T> {
 impl<T> State<T> {
     /// The state of an optimizer that has made `n_steps` and remembers these vectors and numbers.
     pub fn new(n_steps: u64, memory: Vec<Vec<T>>, scalars: Vec<f64>) -> Self {
-        Self { n_steps, memory, scalars, rates: Vec::new() }
+        Self { n_steps, memory, scalars, plateau: PlateauState::default(), rates: Vec::new() }
     }
 }
 
@@ -141,6 +165,25 @@ impl Optimizer {
     pub fn init<T: Scalar>(&self, n_params: usize) -> Result<State<T>> {
         let memory = (0..self.rule.n_vectors()).map(|_| try_filled("optimizer state", n_params, T::ZERO));
         Ok(State::new(0, memory.collect::<Result<_>>()?, vec![0.0; self.rule.n_scalars()]))
+    }
+
+    /// The same optimizer for these steps, of which a learning rate given as a function is evaluated now; None
+    /// if that is not needed.
+    ///
+    /// # Errors
+    /// As [`Schedule::ahead`].
+    pub fn ahead(&self, steps: Range<u64>) -> Result<Option<Self>> {
+        Ok(self.learning_rate.ahead(steps)?.map(|learning_rate| Self { learning_rate, ..self.clone() }))
+    }
+
+    /// The learning rate of step `t` in the epoch at hand.
+    pub fn learning_rate_at<T>(&self, t: u64, state: &State<T>) -> f64 {
+        self.learning_rate.at_plateau(t, &state.plateau)
+    }
+
+    /// Notes the loss of an epoch, for a schedule that depends on it.
+    pub fn end_epoch<T>(&self, state: &mut State<T>, loss: f64) {
+        self.learning_rate.end_epoch(&mut state.plateau, loss);
     }
 
     /// Moves `params` against `grad`, in place. With `wants_rates` the returned rate is valid, else it may
@@ -162,8 +205,8 @@ impl Optimizer {
         }
         let t = state.n_steps;
         state.n_steps += 1;
+        let learning_rate = self.learning_rate_at(t, state);
         let State { memory, scalars, rates, .. } = state;
-        let learning_rate = self.learning_rate.at(t);
         Ok(self.rule.step(Step { tier, t, learning_rate, memory, scalars, params, grad, wants_rates, rates }))
     }
 

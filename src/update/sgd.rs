@@ -58,6 +58,10 @@ impl Update for Sgd {
         usize::from(self.momentum > 0.0)
     }
 
+    fn has_same_rate(&self) -> bool {
+        true
+    }
+
     fn step<'r, T: Scalar>(&self, step: Step<'_, 'r, T>) -> Rate<'r, T> {
         let Step { tier, t, learning_rate, memory, params, grad, .. } = step;
         let rate = T::from_f64(learning_rate);

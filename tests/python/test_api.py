@@ -88,8 +88,8 @@ def test_history_records_what_is_asked_for():
         return {f.name: getattr(history, f.name).shape for f in dataclasses.fields(history)
                 if getattr(history, f.name).size}  # fmt: skip
 
-    epoch = {"epoch_loss": (2,), "epoch_elapsed": (2,)}
-    step = dict.fromkeys(("step_loss", "learning_rate", "gradient_norm", "elapsed"), (20,))
+    epoch = {"epoch_loss": (2,), "epoch_elapsed": (2,), "batch_size": (2,)}
+    step = dict.fromkeys(("step_loss", "learning_rate", "gradient_norm", "elapsed", "batch_size"), (20,))
     assert recorded("epoch") == epoch
     assert recorded("step") == {**epoch, **step}
     assert recorded("full_loss") == {**epoch, "full_loss": (2,)}

@@ -168,9 +168,9 @@ BAD_FITS = [
     (
         {"penalty": "ridge"},
         ValueError,
-        r"penalty must be one of 'l2', 'l1', 'elasticnet', got 'ridge'",
+        r"penalty must be one of 'l2', 'l1', 'elasticnet', 'group_l1', .*, got 'ridge'",
     ),
-    ({"penalty": 0.1}, TypeError, r"penalty must be one of .* or L2, L1, ElasticNet, got 0\.1"),
+    ({"penalty": 0.1}, TypeError, r"penalty must be one of .* or L2, L1, ElasticNet, .*, got 0\.1"),
     ({"penalty": penalties.L2}, TypeError, r"penalty must be one of .*, an instance, got <class .*L2'>"),
     ({"optimizer": "adamw"}, ValueError, r"optimizer must be one of 'sgd', 'adam', got 'adamw'"),
     ({"optimizer": None}, TypeError, r"optimizer must be one of 'sgd', 'adam' or SGD, Adam, got None"),
@@ -293,7 +293,8 @@ BAD_OBJECTS = [
         (
             lambda kind=kind, rate=rate: kind(learning_rate=rate),
             TypeError,
-            "learning_rate must be a number or a schedule, got " + re.escape(repr(rate)),
+            "learning_rate must be a number, a schedule or a function of the step, got "
+            + re.escape(repr(rate)),
         )
         for kind in (optimizers.SGD, optimizers.Adam)
         for rate in ("x", None, True, [0.1], schedules.Constant)
@@ -372,7 +373,7 @@ BAD_OBJECTS = [
     (
         lambda: schedules.Warmup("x", 3),
         TypeError,
-        "(schedule|learning_rate) must be a number or a schedule, got 'x'",
+        "(schedule|learning_rate) must be a number, a schedule or a function of the step, got 'x'",
     ),
 ]
 

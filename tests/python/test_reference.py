@@ -338,7 +338,7 @@ def test_history():
     assert model.n_epochs == 3
     assert {name: values.shape for name, values in history.items()} == {
         "epoch_loss": (3,), "epoch_elapsed": (3,), "step_loss": (9,), "learning_rate": (9,),
-        "gradient_norm": (9,), "elapsed": (9,), "full_loss": (9,), "path": (9, 6),
+        "batch_size": (9,), "gradient_norm": (9,), "elapsed": (9,), "full_loss": (9,), "path": (9, 6),
     }  # fmt: skip
     np.testing.assert_array_equal(history["path"][-1], np.append(model.coef, model.intercept))
     sizes = np.array([16, 16, 8])

@@ -95,12 +95,12 @@ fn bits_are_equal_for_threads_and_tiers<T: Scalar>() {
             let data = data::<T>(3001, 37, kind);
             let penalty = Penalty::elastic_net(1e-3, 0.5).unwrap();
             let mut config = config(3001, batch_size, rule, 0.01);
-            let (expected, _, first) = trained(&data, loss, penalty, &config);
+            let (expected, _, first) = trained(&data, loss, penalty.clone(), &config);
             assert_eq!(first.stop_reason, StopReason::Epochs);
             for tier in Tier::available() {
                 for n_threads in [1, 2, 3, 7] {
                     (config.tier, config.n_threads) = (tier, n_threads);
-                    let (coef, _, fit) = trained(&data, loss, penalty, &config);
+                    let (coef, _, fit) = trained(&data, loss, penalty.clone(), &config);
                     assert!(coef == expected, "{loss:?} {kind:?} {tier:?} {n_threads} threads");
                     assert_eq!(fit.history.epoch_loss, first.history.epoch_loss);
                 }

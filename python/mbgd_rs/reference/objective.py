@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .losses import Softmax, loss_and_targets
-from .penalties import penalty_strengths
+from .penalties import Penalty
 from .shuffle import Rows
 
 Array = NDArray[Any]
@@ -25,7 +25,7 @@ class Parameters:
 
 
 class Objective:
-    """mean_i s_i loss(z_i, y_i) + l1 |coef|_1 + l2/2 |coef|^2 with scores z = x . coef + intercept.
+    """mean_i s_i loss(z_i, y_i) + penalty(coef) with scores z = x . coef + intercept.
 
     The weights s are scaled to mean 1 over all rows.
     """
@@ -42,7 +42,7 @@ class Objective:
         if sample_weight is not None:
             s = np.asarray(sample_weight, np.float64)
             self.s = (s / s.mean()).astype(self.X.dtype).reshape(-1, *(1 for _ in self.outputs))
-        self.l1, self.l2 = penalty_strengths(penalty)
+        self.penalty = Penalty(penalty)
         self.fit_intercept = fit_intercept
 
     def zeros(self) -> Parameters:
@@ -66,13 +66,12 @@ class Objective:
         value = math.nan
         if wants_value:
             value = float((s * self.loss.value(z, y)).sum()) / b
-            value += self.l1 * float(np.abs(w.coef).sum()) + self.l2 / 2 * float(w.flat_coef @ w.flat_coef)
+            value += self.penalty.value(w.coef)
         if g is not None:
             r = self.loss.slope(z, y)
             r *= s / b
             np.matmul(r.T, x, out=g.coef)
-            if self.l2:
-                g.coef += self.l2 * w.coef
+            self.penalty.add_gradient(w.coef, g.coef)
             if self.fit_intercept:
                 r.sum(axis=0, out=g.intercept)
         return value
@@ -95,8 +94,8 @@ def gradient(
 ) -> tuple[float, tuple[Any, Any]]:
     """The objective on some rows, or all, and its gradient as a pair (coef, intercept).
 
-    The l1 part has the subgradient l1 sign(w). Weights are scaled to mean 1 over all rows, so that the
-    gradient on uniformly drawn rows is an unbiased estimate of the gradient on all.
+    Where the penalty has a kink it has a subgradient, zero if it may be. Weights are scaled to mean 1 over
+    all rows, so that the gradient on uniformly drawn rows is an unbiased estimate of the gradient on all.
 
     >>> X, y = [[1.0, 2.0], [3.0, 4.0]], [1.0, -1.0]
     >>> gradient(X, y, ([0.0, 0.0], 0.0))
@@ -106,5 +105,5 @@ def gradient(
     w, g = objective.start(params), objective.zeros()
     with np.errstate(over="ignore"):
         value = objective.gradient(w, slice(None) if rows is None else np.asarray(rows, np.intp), g)
-    g.coef += objective.l1 * np.sign(w.coef)
+    objective.penalty.add_subgradient(w.coef, g.coef)
     return value, (g.coef, g.intercept[()])

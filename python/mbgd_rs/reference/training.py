@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .batch_sizes import batch_size_at
 from .objective import Objective, Parameters
 from .optimizers import make_optimizer
-from .penalties import shrink
-from .schedules import learning_rate_at
+from .schedules import Falls, learning_rate_at
 from .shuffle import Rows, batches, order_of_epochs
 
 Array = NDArray[Any]
@@ -36,6 +36,7 @@ class Recorder:
         self.n_seen += n_rows
         if self.has_steps:
             self.values["step_loss"].append(value)
+            self.values["batch_size"].append(n_rows)
             self.values["learning_rate"].append(learning_rate)
             self.values["gradient_norm"].append(norm)
             self.values["elapsed"].append(time.perf_counter() - self.start)
@@ -43,13 +44,15 @@ class Recorder:
         if self.has_path:
             self.values["path"].append(w.flat.copy())
 
-    def end_epoch(self, w: Parameters) -> None:
+    def end_epoch(self, w: Parameters) -> float:
+        loss = self.loss_sum / self.n_seen
         if self.has_losses:
-            self.values["epoch_loss"].append(self.loss_sum / self.n_seen)
+            self.values["epoch_loss"].append(loss)
             self.values["epoch_elapsed"].append(time.perf_counter() - self.start)
         if not self.has_steps:
             self.record_full_loss(w)
         self.loss_sum, self.n_seen = 0.0, 0
+        return loss
 
     def record_full_loss(self, w: Parameters) -> None:
         if self.has_full_loss:
@@ -77,7 +80,7 @@ def fit(
     penalty: Any = None,
     fit_intercept: bool = True,
     optimizer: Any = "sgd",
-    batch_size: int | str = "auto",
+    batch_size: Any = "auto",
     shuffle: str | bool = "full",
     replacement: bool = False,
     drop_last: bool = False,
@@ -103,26 +106,27 @@ def fit(
     """
     objective = Objective(X, y, sample_weight, loss, penalty, fit_intercept)
     n = len(objective.X)
-    b = min({"auto": 256, "full": n}[batch_size] if isinstance(batch_size, str) else batch_size, n)
     order_of = orders or order_of_epochs(shuffle, replacement, seed, n)
     w, g = objective.start(init), objective.zeros()
     rule = make_optimizer(optimizer, w.flat)
     history = Recorder(objective, (record,) if isinstance(record, str) else record)
+    falls = Falls(rule.learning_rate)
     t = 0
     with np.errstate(over="ignore", invalid="ignore"):
         for epoch in range(epochs):
+            b = batch_size_at(batch_size, epoch, n)
             for rows in batches(order_of(epoch), n, b, drop_last):  # which rows
                 value = objective.gradient(w, rows, g, history.has_losses)  # how wrong the model is on them
                 norm = float(np.linalg.norm(g.flat)) if clip_norm or history.has_steps else math.nan
                 if clip_norm and norm > clip_norm:
                     g.flat *= clip_norm / norm
-                learning_rate = learning_rate_at(rule.learning_rate, t)
+                learning_rate = falls.lowered(learning_rate_at(rule.learning_rate, t))
                 rate = rule.step(w.flat, g.flat, t, learning_rate)  # how the parameters move
-                if objective.l1:
-                    shrink(w.flat_coef, objective.l1 * rate[: w.flat_coef.size])
+                if objective.penalty.has_l1:
+                    objective.penalty.shrink(w.coef, rate[: w.coef.size].reshape(w.coef.shape))
                 t += 1
                 history.end_step(w, rows, value, learning_rate, norm)
-            history.end_epoch(w)
+            falls.end_epoch(history.end_epoch(w))
             if not np.isfinite(w.flat).all():
                 raise FloatingPointError(f"training diverged in epoch {epoch}: a parameter is not finite")
     arrays = {name: np.array(values) for name, values in history.values.items()}

@@ -1,7 +1,7 @@
 //! A rate that falls along half a cosine.
 
-use super::{Rates, positive_rate, positive_steps};
-use crate::error::{Error, Result};
+use super::{Rates, final_rate, half_cosine, positive_rate, positive_steps};
+use crate::error::Result;
 use crate::options::Options;
 
 /// `final + (learning_rate - final) (1 + cos(pi t / n_steps)) / 2`, and `final` from step `n_steps` on.
@@ -17,14 +17,8 @@ pub struct Cosine {
 impl Cosine {
     /// A first rate, finite and > 0, the steps of the fall, >= 1, and the last rate, finite and >= 0.
     pub fn new(learning_rate: f64, n_steps: i64, final_learning_rate: f64) -> Result<Self> {
-        if !(final_learning_rate.is_finite() && final_learning_rate >= 0.0) {
-            return Err(Error::OutOfRange {
-                argument: "final_learning_rate",
-                condition: "finite and >= 0",
-                value: final_learning_rate.to_string(),
-            });
-        }
-        let (learning_rate, n_steps) = (positive_rate(learning_rate)?, positive_steps(n_steps)?);
+        let final_learning_rate = final_rate(final_learning_rate)?;
+        let (learning_rate, n_steps) = (positive_rate(learning_rate)?, positive_steps("n_steps", n_steps)?);
         Ok(Self { learning_rate, n_steps, final_learning_rate })
     }
 }
@@ -41,7 +35,6 @@ impl Rates for Cosine {
         if t >= self.n_steps {
             return self.final_learning_rate;
         }
-        let angle = std::f64::consts::PI * (t as f64 / self.n_steps as f64);
-        self.final_learning_rate + (self.learning_rate - self.final_learning_rate) * 0.5 * (1.0 + angle.cos())
+        half_cosine(self.learning_rate, self.final_learning_rate, t as f64 / self.n_steps as f64)
     }
 }

@@ -1,5 +1,7 @@
 //! A rising rate in front of another schedule.
 
+use std::ops::Range;
+
 use super::{Rates, Schedule, positive_steps};
 use crate::error::Result;
 use crate::options::Options;
@@ -10,14 +12,24 @@ use crate::options::Options;
 /// Source: P. Goyal et al., Accurate, large minibatch SGD, 2017.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Warmup {
-    schedule: Box<Schedule>,
+    pub(super) schedule: Box<Schedule>,
     n_steps: u64,
 }
 
 impl Warmup {
     /// The schedule to be warmed up, and the steps that takes, >= 1.
     pub fn new(schedule: Schedule, n_steps: i64) -> Result<Self> {
-        Ok(Self { schedule: Box::new(schedule), n_steps: positive_steps(n_steps)? })
+        Ok(Self { schedule: Box::new(schedule), n_steps: positive_steps("n_steps", n_steps)? })
+    }
+
+    pub(super) fn with_schedule(&self, schedule: Schedule) -> Self {
+        Self { schedule: Box::new(schedule), n_steps: self.n_steps }
+    }
+
+    /// The steps of the schedule behind these: its first, as long as the rise goes on, and then its own.
+    pub(super) fn inner_steps(&self, steps: Range<u64>) -> Range<u64> {
+        let end = steps.end.saturating_sub(self.n_steps);
+        if steps.start < self.n_steps { 0..end.max(1) } else { steps.start - self.n_steps..end }
     }
 }
 

@@ -1,0 +1,87 @@
+//! The elastic-net family with a strength for each coefficient.
+
+use super::{checked_alphas, checked_ratio, shrunk, sign};
+use crate::error::{Error, Result};
+use crate::gradient::Layout;
+use crate::kernel::{ScaleAddEach, Tier};
+use crate::rate::Rate;
+use crate::scalar::Scalar;
+
+/// `sum_j alpha_j (l1_ratio |w_j| + (1 - l1_ratio)/2 w_j^2)`; a strength of 0 leaves a coefficient free. With
+/// d strengths they are those of the columns, for each output; with k d those of the coefficients.
+///
+/// Source: H. Zou, The adaptive lasso and its oracle properties, J. Am. Stat. Assoc. 101 (2006).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Weighted {
+    alphas: Vec<f64>,
+    l1_ratio: f64,
+}
+
+impl Weighted {
+    /// Strengths, finite and >= 0; `l1_ratio` in [0, 1] is the share of the l1 part.
+    pub fn new(alphas: Vec<f64>, l1_ratio: f64) -> Result<Self> {
+        checked_alphas(&alphas)?;
+        Ok(Self { alphas, l1_ratio: checked_ratio(l1_ratio)? })
+    }
+
+    pub(super) fn check(&self, layout: Layout) -> Result<()> {
+        let (k, d, n) = (layout.n_outputs(), layout.n_columns(), self.alphas.len());
+        if n == d || n == k * d {
+            return Ok(());
+        }
+        let of_all = if k > 1 { format!(", or {k} x {d}") } else { String::new() };
+        let expected = format!("{d} entries, one for each column of X{of_all}");
+        Err(Error::Shape { argument: "alpha", expected, got: n.to_string() })
+    }
+
+    pub(super) fn has_prox(&self) -> bool {
+        self.l1_ratio > 0.0 && self.alphas.iter().any(|&alpha| alpha > 0.0)
+    }
+
+    /// For each row of the padded coefficients, where it begins and the strengths of its columns.
+    fn rows(&self, layout: Layout) -> impl Iterator<Item = (usize, &[f64])> {
+        let starts = (0..layout.n_coef()).step_by(layout.stride());
+        starts.zip(self.alphas.chunks(layout.n_columns()).cycle())
+    }
+
+    pub(super) fn value<T: Scalar>(&self, layout: Layout, w: &[T]) -> f64 {
+        let mut sum = 0.0;
+        for (start, alphas) in self.rows(layout) {
+            for (w, &alpha) in w[start..].iter().zip(alphas) {
+                let w = w.to_f64();
+                sum += alpha * (self.l1_ratio * w.abs() + (1.0 - self.l1_ratio) * 0.5 * w * w);
+            }
+        }
+        sum
+    }
+
+    pub(super) fn add_to<T: Scalar>(&self, tier: Tier, layout: Layout, grad: &mut [T], scale: T, w: &[T]) {
+        for (start, factors) in self.rows(layout) {
+            let (y, x) = (&mut grad[start..][..factors.len()], &w[start..][..factors.len()]);
+            tier.run(ScaleAddEach { y, scale, x, factors, factor: 1.0 - self.l1_ratio });
+        }
+    }
+
+    /// `sign(w_j) max(|w_j| - alpha_j l1_ratio rate_j, 0)`.
+    pub(super) fn prox<T: Scalar>(&self, layout: Layout, w: &mut [T], rate: Rate<'_, T>) {
+        let l1 = |alpha: f64| T::from_f64(alpha * self.l1_ratio);
+        for (start, alphas) in self.rows(layout) {
+            let w = w[start..].iter_mut().zip(alphas);
+            match rate {
+                Rate::Same(rate) => w.for_each(|(w, &alpha)| *w = shrunk(*w, l1(alpha) * rate)),
+                Rate::Each(rates) => {
+                    let w = w.zip(&rates[start..]);
+                    w.for_each(|((w, &alpha), &rate)| *w = shrunk(*w, l1(alpha) * rate));
+                }
+            }
+        }
+    }
+
+    pub(super) fn add_subgradient<T: Scalar>(&self, layout: Layout, grad: &mut [T], w: &[T]) {
+        for (start, alphas) in self.rows(layout) {
+            for ((g, &w), &alpha) in grad[start..].iter_mut().zip(&w[start..]).zip(alphas) {
+                *g += T::from_f64(alpha * self.l1_ratio) * sign(w);
+            }
+        }
+    }
+}

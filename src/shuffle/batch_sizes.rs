@@ -1,0 +1,103 @@
+//! Batches that grow from epoch to epoch.
+
+use crate::error::{Error, Result, checked};
+use crate::options::Options;
+
+/// Rows of a batch as a pure function of the epoch, so that every batch can be reached without those before.
+///
+/// A larger batch makes a step less noisy, as a smaller learning rate does, and an epoch shorter.
+///
+/// Source: S. L. Smith, P.-J. Kindermans, C. Ying, Q. V. Le, Don't decay the learning rate, increase the batch
+/// size, ICLR 2018.
+#[derive(Debug, Clone, PartialEq)]
+pub enum BatchSizes {
+    /// `floor(batch_size factor^floor(epoch / every))`, up to a limit.
+    Growing {
+        /// Of the first epochs.
+        batch_size: usize,
+        /// By which it grows.
+        factor: f64,
+        /// Epochs from one growth to the next.
+        every: u64,
+        /// The limit.
+        max_batch_size: usize,
+    },
+    /// One for each epoch; the last one from then on.
+    PerEpoch(Vec<usize>),
+}
+
+impl BatchSizes {
+    /// A first batch, >= 1, a factor, finite and >= 1, the epochs between two growths, >= 1, and the largest
+    /// batch, if there is a limit.
+    pub fn growing(batch_size: i64, factor: f64, every: i64, max_batch_size: Option<i64>) -> Result<Self> {
+        let max_batch_size = max_batch_size.map(|most| positive("max_batch_size", most)).transpose()?;
+        Ok(Self::Growing {
+            batch_size: positive("batch_size", batch_size)?,
+            factor: checked("factor", "finite and >= 1", factor, |f| f.is_finite() && f >= 1.0)?,
+            every: positive("every", every)? as u64,
+            max_batch_size: max_batch_size.unwrap_or(usize::MAX),
+        })
+    }
+
+    /// A batch for each epoch, all whole numbers >= 1.
+    pub fn per_epoch(sizes: &[f64]) -> Result<Self> {
+        let is_size = |size: &f64| size.fract() == 0.0 && *size >= 1.0 && *size < 2.0_f64.powi(53);
+        let condition = "whole numbers >= 1, at least one";
+        if sizes.is_empty() {
+            return Err(Error::OutOfRange { argument: "batch_sizes", condition, value: "none".into() });
+        }
+        if let Some(i) = sizes.iter().position(|size| !is_size(size)) {
+            let value = format!("{} at entry {i}", sizes[i]);
+            return Err(Error::OutOfRange { argument: "batch_sizes", condition, value });
+        }
+        Ok(Self::PerEpoch(sizes.iter().map(|&size| size as usize).collect()))
+    }
+
+    /// The batch sizes these options are of; None if they are of something else.
+    ///
+    /// # Errors
+    /// If one of them is out of its range.
+    pub fn from_options(options: &dyn Options) -> Result<Option<Self>> {
+        match options.name().as_str() {
+            "Growing" => {
+                let most = match options.is_none("max_batch_size")? {
+                    true => None,
+                    false => Some(options.integer("max_batch_size")?),
+                };
+                let (size, every) = (options.integer("batch_size")?, options.integer("every")?);
+                Self::growing(size, options.number("factor")?, every, most).map(Some)
+            }
+            "PerEpoch" => Self::per_epoch(&options.numbers("batch_sizes")?).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Rows of a batch in an epoch, counted from 0.
+    pub fn at(&self, epoch: u64) -> usize {
+        match self {
+            Self::Growing { batch_size, factor, every, max_batch_size } => {
+                let size = *batch_size as f64 * factor.powf((epoch / every) as f64);
+                (size as usize).min(*max_batch_size) // a size beyond all numbers is the largest
+            }
+            Self::PerEpoch(sizes) => {
+                let epoch = usize::try_from(epoch).unwrap_or(usize::MAX);
+                sizes[epoch.min(sizes.len() - 1)]
+            }
+        }
+    }
+
+    /// The largest batch up to an epoch.
+    pub fn largest(&self, last_epoch: u64) -> usize {
+        match self {
+            Self::Growing { .. } => self.at(last_epoch),
+            Self::PerEpoch(sizes) => sizes.iter().copied().max().unwrap_or(1),
+        }
+    }
+}
+
+fn positive(argument: &'static str, value: i64) -> Result<usize> {
+    match usize::try_from(value) {
+        Ok(number) if number >= 1 => Ok(number),
+        _ => Err(Error::OutOfRange { argument, condition: ">= 1", value: value.to_string() }),
+    }
+}
