@@ -139,7 +139,7 @@ impl<T> fmt::Debug for Step<'_, T> {
     }
 }
 
-impl<T: Scalar> Step<'_, T> {
+impl<'a, T: Scalar> Step<'a, T> {
     /// Adds up the leaves of a part.
     fn part(&self, part: usize, is_leader: bool, sum: &mut TreeSum<T>, scratch: &mut Scratch<T>) {
         sum.reset();
@@ -164,11 +164,25 @@ impl<T: Scalar> Step<'_, T> {
     fn prefetch(&self, from: usize, end: usize, scratch: &mut Scratch<T>) {
         if let Order::Listed(_) = &self.order {
             let ahead = &mut scratch.ahead[..self.n_ahead.min(end - from)];
-            self.order.copy_to(from, ahead);
+            self.rows_at(from, ahead);
             self.problem.rows.prefetch(ahead);
             self.problem.targets.prefetch(ahead);
             self.problem.weights.prefetch(ahead);
         }
+    }
+
+    /// Copies the rows of the data at positions `from..from + out.len()`.
+    fn rows_at(&self, from: usize, out: &mut [usize]) {
+        self.order.copy_to(from, out);
+        self.problem.to_rows_of_data(out);
+    }
+
+    /// Turns to another problem and another model; returns the one, and puts the other in the place of `params`.
+    fn exchange(&mut self, problem: &'a Problem<'a, T>, params: &mut Vec<T>) -> &'a Problem<'a, T> {
+        std::mem::swap(&mut self.params, params);
+        self.rows_of_tile = problem.rows.rows_of_tile();
+        self.n_ahead = problem.rows.n_ahead();
+        std::mem::replace(&mut self.problem, problem)
     }
 
     /// What the rows at positions `from..from + n` add to the gradient and the loss.
@@ -176,18 +190,18 @@ impl<T: Scalar> Step<'_, T> {
         let Problem { rows: data, targets, weights, loss, layout, .. } = self.problem;
         let w = layout.linear(&self.params);
         let (n_positions, n_ahead) = match &self.order {
-            Order::Sequential => (data.n_rows(), 0), // the hardware sees what comes next by itself
+            Order::Sequential => (self.problem.n_rows(), 0), // the hardware sees what comes next by itself
             Order::Listed(rows) => (rows.len(), self.n_ahead),
         };
         let mut position = from;
         while position < from + n {
             let n_tile = self.rows_of_tile.min(from + n - position);
             let rows = &mut scratch.rows[..n_tile];
-            self.order.copy_to(position, rows);
+            self.rows_at(position, rows);
             let ahead_from = (position + n_ahead).min(n_positions);
             let n_fetched = if n_ahead == 0 { 0 } else { n_tile.min(n_positions - ahead_from) };
             let ahead = &mut scratch.ahead[..n_fetched];
-            self.order.copy_to(ahead_from, ahead);
+            self.rows_at(ahead_from, ahead);
             targets.prefetch(ahead);
             weights.prefetch(ahead);
 
@@ -256,6 +270,26 @@ impl<T: Scalar> BatchGradient<T> {
         let Step { problem, params, .. } = self.sum(positions, false, team)?;
         let w = &params[..problem.layout.n_coef()];
         Ok(self.total.finish().loss / n_rows.max(1) as f64 + problem.penalty.value(w))
+    }
+
+    /// The mean loss, without the penalty, of another model over all rows of another problem of the same layout.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] if the caller wants the work to end.
+    pub fn loss_on<'a>(
+        &mut self,
+        problem: &'a Problem<'a, T>,
+        model: &mut Vec<T>,
+        team: &mut Team<'_, Work<'a, T>>,
+    ) -> Result<f64> {
+        let n_rows = problem.n_rows();
+        let order = std::mem::take(&mut team.job().step.order);
+        let own = team.job().step.exchange(problem, model);
+        let summed = self.sum(0..n_rows, false, team).map(drop);
+        let step = &mut team.job().step;
+        step.exchange(own, model);
+        step.order = order;
+        summed.map(|()| self.total.finish().loss / n_rows as f64)
     }
 
     /// Adds up the rows at `positions`. Returns the step they were added up in.

@@ -9,14 +9,16 @@ use super::error::to_python;
 use crate::error::{Error, Result};
 use crate::gradient::{Loss, Penalty};
 use crate::options::Options;
+use crate::train::StopRule;
 use crate::update::{Clip, Optimizer, Schedule};
 
-/// Checks a penalty, an optimizer or a schedule.
+/// Checks a penalty, an optimizer, a rule of stopping or a schedule.
 #[pyfunction]
 pub(super) fn check(choice: &Bound<'_, PyAny>) -> PyResult<()> {
     let options = Attributes(choice.clone());
     if Penalty::from_options(&options).map_err(to_python)?.is_some()
         || Optimizer::from_options(&options).map_err(to_python)?.is_some()
+        || StopRule::from_options(&options).map_err(to_python)?.is_some()
     {
         return Ok(());
     }
@@ -54,6 +56,11 @@ pub(super) fn optimizer(choice: &Bound<'_, PyAny>) -> PyResult<Optimizer> {
 
 pub(super) fn clip(limit: Option<f64>) -> PyResult<Option<Clip>> {
     limit.map(Clip::by_norm).transpose().map_err(to_python)
+}
+
+pub(super) fn stop_rule(choice: &Bound<'_, PyAny>) -> PyResult<StopRule> {
+    let rule = StopRule::from_options(&Attributes(choice.clone())).map_err(to_python)?;
+    rule.ok_or_else(|| wrong_type("stop", "a rule of mbgd_rs.stopping", choice))
 }
 
 /// A number or a schedule.

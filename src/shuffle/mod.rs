@@ -19,8 +19,10 @@
 mod batches;
 mod permutation;
 mod replacement;
+mod split;
 
 pub use batches::{Batches, BatchesConfig, Shuffle};
 pub use permutation::Workspace;
+pub use split::{Split, split};
 
 pub use crate::data::Order;
