@@ -81,13 +81,14 @@ impl<'a, T: Scalar> Targets<'a, T> {
 
     /// Copies the targets of `rows`, one row of `stride` entries per target, filled up with the last row's.
     pub(crate) fn gather(&self, rows: &[usize], stride: usize, to: &mut [T]) {
+        let Some((&last, others)) = rows.split_last() else { return };
         for c in 0..self.per_row {
             let to = &mut to[c * stride..][..stride];
-            for (to, &r) in to.iter_mut().zip(rows) {
+            // By whole vectors: the loads that follow would wait for narrower stores.
+            to.chunks_exact_mut(T::LANES).for_each(|to| to.fill(self.values[last * self.per_row + c]));
+            for (to, &r) in to.iter_mut().zip(others) {
                 *to = self.values[r * self.per_row + c];
             }
-            let last = to[rows.len() - 1];
-            to[rows.len()..].fill(last);
         }
     }
 

@@ -71,6 +71,11 @@ impl<T: Scalar> Weights<T> {
         Ok(Self { scaled: Some(scaled) })
     }
 
+    /// Whether every row counts the same.
+    pub(crate) fn are_equal(&self) -> bool {
+        self.scaled.is_none()
+    }
+
     /// Copies the weights of `rows`, then zeros up to the end of `to`.
     pub(crate) fn gather(&self, rows: &[usize], to: &mut [T]) {
         match &self.scaled {

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Problem;
 use super::loss::TileOf;
+use super::sharing::Sharing;
 use super::sum::{LEAF_ROWS, Partial, TreeSum, n_leaves_of_part};
 use crate::data::{Order, Tile};
 use crate::error::{Error, Result, try_filled};
@@ -14,9 +15,9 @@ use crate::kernel::{ScaleAdd, Tier};
 use crate::parallel::{Job, LEADER, Team};
 use crate::scalar::Scalar;
 
-/// Multiply-adds a member of the team should have to do in a step, or meeting costs more than it brings:
-/// about one microsecond.
-const WORK_WORTH_SHARING: usize = 1 << 14;
+/// Multiply-adds a member of the team should have to do in a step for sharing to be tried at all: half a
+/// microsecond's worth, less than any meeting takes.
+const WORK_WORTH_TRYING: usize = 1 << 12;
 /// What a row costs beside its multiply-adds, counted as such: its slope, and if rows come in random order the
 /// waiting for memory, of which two threads do twice as much at a time.
 const WORK_OF_ROW: usize = 16;
@@ -24,16 +25,21 @@ const WORK_OF_RANDOM_ROW: usize = 96;
 /// Multiply-adds between two looks at whether the caller wants the work to end: about a millisecond.
 const WORK_BETWEEN_LOOKS: usize = 1 << 22;
 
-/// Members of a team that batches of `batch_size` rows are worth.
+/// Multiply-adds, and what is worth as much, of a step of so many rows.
+fn work_of<T: Scalar>(problem: &Problem<'_, T>, n_rows: usize, is_random: bool) -> usize {
+    let work_of_row = if is_random { WORK_OF_RANDOM_ROW } else { WORK_OF_ROW };
+    n_rows.saturating_mul(problem.layout.len().saturating_add(work_of_row))
+}
+
+/// The largest team that batches of `batch_size` rows may be worth.
 pub fn n_seats_worth<T: Scalar>(
     problem: &Problem<'_, T>,
     batch_size: usize,
     is_random: bool,
     n_threads: usize,
 ) -> usize {
-    let work_of_row = if is_random { WORK_OF_RANDOM_ROW } else { WORK_OF_ROW };
-    let work = batch_size.saturating_mul(problem.layout.len().saturating_add(work_of_row));
-    n_threads.min(work / WORK_WORTH_SHARING).min(batch_size.div_ceil(LEAF_ROWS)).max(1)
+    let work = work_of(problem, batch_size, is_random);
+    n_threads.min(work / WORK_WORTH_TRYING).min(batch_size.div_ceil(LEAF_ROWS)).max(1)
 }
 
 /// What the members of a team share: a step, and room for each of them.
@@ -81,12 +87,26 @@ impl<'a, T: Scalar> Work<'a, T> {
         &mut self.step.order
     }
 
-    /// Sets the next step and cuts it into parts. Returns how many.
+    /// Turns to another problem of the same layout, and to another model. Returns the problem left, and leaves its
+    /// model in the place of the other.
+    fn exchange(&mut self, problem: &'a Problem<'a, T>, model: &mut Vec<T>) -> &'a Problem<'a, T> {
+        std::mem::swap(&mut self.step.params, model);
+        self.step.rows_of_tile = problem.rows.rows_of_tile();
+        self.step.n_ahead = problem.rows.n_ahead();
+        self.seats.iter_mut().for_each(|seat| exclusive(seat).weights_are_for = 0);
+        std::mem::replace(&mut self.step.problem, problem)
+    }
+
+    /// Multiply-adds, and what is worth as much, of a step of so many rows.
+    fn work_of(&self, n_rows: usize) -> usize {
+        work_of(self.step.problem, n_rows, matches!(self.step.order, Order::Listed(_)))
+    }
+
+    /// Sets the next step and cuts it into parts for so many members. Returns how many.
     fn begin(&mut self, positions: Range<usize>, wants_gradient: bool, n_seats: usize) -> Result<usize> {
         let problem = self.step.problem;
-        let is_random = matches!(self.step.order, Order::Listed(_));
         let n_leaves = positions.len().div_ceil(LEAF_ROWS);
-        let n_leaves_of_part = match n_seats_worth(problem, positions.len(), is_random, n_seats) {
+        let n_leaves_of_part = match n_seats {
             1 => n_leaves.next_power_of_two(),
             n_seats => n_leaves_of_part(n_leaves, n_seats),
         };
@@ -139,7 +159,7 @@ impl<T> fmt::Debug for Step<'_, T> {
     }
 }
 
-impl<'a, T: Scalar> Step<'a, T> {
+impl<T: Scalar> Step<'_, T> {
     /// Adds up the leaves of a part.
     fn part(&self, part: usize, is_leader: bool, sum: &mut TreeSum<T>, scratch: &mut Scratch<T>) {
         sum.reset();
@@ -149,15 +169,22 @@ impl<'a, T: Scalar> Step<'a, T> {
             self.prefetch(position, end, scratch); // whoever did the rows before is another
         }
         while position < end && !self.is_cancelled.load(Ordering::Relaxed) {
-            let n = LEAF_ROWS.min(end - position);
-            sum.push(|partial| self.leaf(position, n, scratch, partial));
-            position += n;
-            scratch.n_worked += n * self.problem.layout.len();
-            if is_leader && scratch.n_worked > WORK_BETWEEN_LOOKS {
-                scratch.n_worked = 0;
-                self.is_cancelled.fetch_or((self.interrupted)(), Ordering::Relaxed);
+            let leaf = position..end.min(position + LEAF_ROWS);
+            position = leaf.end;
+            sum.push(|partial| self.leaf(leaf, scratch, partial));
+            if is_leader && self.look(scratch) {
+                self.is_cancelled.store(true, Ordering::Relaxed);
             }
         }
+    }
+
+    /// Asks now and then whether the caller wants the work to end.
+    fn look(&self, scratch: &mut Scratch<T>) -> bool {
+        if scratch.n_worked < WORK_BETWEEN_LOOKS {
+            return false;
+        }
+        scratch.n_worked = 0;
+        (self.interrupted)()
     }
 
     /// Asks the memory for the first rows of a part.
@@ -177,50 +204,50 @@ impl<'a, T: Scalar> Step<'a, T> {
         self.problem.to_rows_of_data(out);
     }
 
-    /// Turns to another problem and another model; returns the one, and puts the other in the place of `params`.
-    fn exchange(&mut self, problem: &'a Problem<'a, T>, params: &mut Vec<T>) -> &'a Problem<'a, T> {
-        std::mem::swap(&mut self.params, params);
-        self.rows_of_tile = problem.rows.rows_of_tile();
-        self.n_ahead = problem.rows.n_ahead();
-        std::mem::replace(&mut self.problem, problem)
+    /// What the rows at these positions add to the gradient and the loss, tile by tile.
+    fn leaf(&self, positions: Range<usize>, scratch: &mut Scratch<T>, partial: &mut Partial<T>) {
+        scratch.n_worked += positions.len() * self.problem.layout.len();
+        let mut position = positions.start;
+        while position < positions.end {
+            let n = self.rows_of_tile.min(positions.end - position);
+            let (rows, ahead) = (&mut scratch.rows[..n], &mut scratch.ahead[..]);
+            self.rows_at(position, rows);
+            let n_ahead = match &self.order {
+                // What comes next in sequence the hardware sees by itself.
+                Order::Listed(order) if self.n_ahead > 0 => {
+                    let from = order.len().min(position + self.n_ahead);
+                    let ahead = &mut ahead[..n.min(order.len() - from)];
+                    self.rows_at(from, ahead);
+                    self.problem.targets.prefetch(ahead);
+                    self.problem.weights.prefetch(ahead);
+                    ahead.len()
+                }
+                _ => 0,
+            };
+            self.tile(n, n_ahead, scratch, partial);
+            position += n;
+        }
     }
 
-    /// What the rows at positions `from..from + n` add to the gradient and the loss.
-    fn leaf(&self, from: usize, n: usize, scratch: &mut Scratch<T>, partial: &mut Partial<T>) {
+    /// Scores, slopes and sums of the first `n` rows of the scratch.
+    fn tile(&self, n: usize, n_ahead: usize, scratch: &mut Scratch<T>, partial: &mut Partial<T>) {
         let Problem { rows: data, targets, weights, loss, layout, .. } = self.problem;
-        let w = layout.linear(&self.params);
-        let (n_positions, n_ahead) = match &self.order {
-            Order::Sequential => (self.problem.n_rows(), 0), // the hardware sees what comes next by itself
-            Order::Listed(rows) => (rows.len(), self.n_ahead),
-        };
-        let mut position = from;
-        while position < from + n {
-            let n_tile = self.rows_of_tile.min(from + n - position);
-            let rows = &mut scratch.rows[..n_tile];
-            self.rows_at(position, rows);
-            let ahead_from = (position + n_ahead).min(n_positions);
-            let n_fetched = if n_ahead == 0 { 0 } else { n_tile.min(n_positions - ahead_from) };
-            let ahead = &mut scratch.ahead[..n_fetched];
-            self.rows_at(ahead_from, ahead);
-            targets.prefetch(ahead);
-            weights.prefetch(ahead);
-
-            let stride = n_tile.next_multiple_of(T::LANES);
-            let scores = &mut scratch.scores[..layout.n_outputs() * stride];
-            let y = &mut scratch.targets[..targets.per_row() * stride];
-            let s = &mut scratch.weights[..stride];
-            targets.gather(rows, stride, y);
+        let n_outputs = layout.n_outputs();
+        let stride = n.next_multiple_of(T::LANES);
+        let (rows, ahead) = (&scratch.rows[..n], &scratch.ahead[..n_ahead]);
+        let y = &mut scratch.targets[..targets.per_row() * stride];
+        targets.gather(rows, stride, y);
+        let s = &mut scratch.weights[..stride];
+        if scratch.weights_are_for != n {
             weights.gather(rows, s);
-            for c in 0..layout.n_outputs() {
-                scores[c * stride + n_tile..(c + 1) * stride].fill(T::ZERO);
-            }
-            data.scores(self.tier, Tile { rows, ahead }, w, scores);
-            let tile = TileOf { n_outputs: layout.n_outputs(), scores, targets: y, weights: s };
-            partial.loss += loss.slopes(self.tier, targets.kind(), tile);
-            if self.wants_gradient {
-                data.accumulate(self.tier, rows, scores, layout.linear_mut(&mut partial.gradient));
-            }
-            position += n_tile;
+            scratch.weights_are_for = if weights.are_equal() { n } else { 0 };
+        }
+        let scores = &mut scratch.scores[..n_outputs * stride];
+        data.scores(self.tier, Tile { rows, ahead }, layout.linear(&self.params), scores);
+        let tile = TileOf { n_outputs, scores, targets: y, weights: s };
+        partial.loss += loss.slopes(self.tier, targets.kind(), tile);
+        if self.wants_gradient {
+            data.accumulate(self.tier, rows, scores, layout.linear_mut(&mut partial.gradient));
         }
     }
 }
@@ -229,6 +256,7 @@ impl<'a, T: Scalar> Step<'a, T> {
 #[derive(Debug)]
 pub struct BatchGradient<T> {
     total: TreeSum<T>,
+    sharing: Sharing,
 }
 
 impl<T: Scalar> BatchGradient<T> {
@@ -236,7 +264,7 @@ impl<T: Scalar> BatchGradient<T> {
     pub fn new(problem: &Problem<'_, T>, tier: Tier) -> Result<Self> {
         let mut total = TreeSum::new(tier);
         total.reserve(problem.layout.len(), 1)?;
-        Ok(Self { total })
+        Ok(Self { total, sharing: Sharing::default() })
     }
 
     /// Computes the gradient on the rows at `positions` of the order, without the l1 part, and returns the
@@ -261,6 +289,11 @@ impl<T: Scalar> BatchGradient<T> {
         &mut self.total.finish().gradient
     }
 
+    /// Whether steps have lately been shared by the team.
+    pub fn is_shared(&self) -> bool {
+        self.sharing.is_worth_it()
+    }
+
     /// The objective on the rows at `positions` of the order.
     ///
     /// # Errors
@@ -283,12 +316,11 @@ impl<T: Scalar> BatchGradient<T> {
         team: &mut Team<'_, Work<'a, T>>,
     ) -> Result<f64> {
         let n_rows = problem.n_rows();
-        let order = std::mem::take(&mut team.job().step.order);
-        let own = team.job().step.exchange(problem, model);
+        let order = std::mem::take(team.job().order());
+        let own = team.job().exchange(problem, model);
         let summed = self.sum(0..n_rows, false, team).map(drop);
-        let step = &mut team.job().step;
-        step.exchange(own, model);
-        step.order = order;
+        team.job().exchange(own, model);
+        *team.job().order() = order;
         summed.map(|()| self.total.finish().loss / n_rows as f64)
     }
 
@@ -299,8 +331,17 @@ impl<T: Scalar> BatchGradient<T> {
         wants_gradient: bool,
         team: &'t mut Team<'_, Work<'a, T>>,
     ) -> Result<&'t Step<'a, T>> {
-        let n_seats = team.n_seats();
-        let n_parts = team.job().begin(positions, wants_gradient, n_seats)?;
+        if positions.len() <= LEAF_ROWS {
+            // A step of one leaf has no use for parts, nor for the bookkeeping of a team.
+            let Work { step, seats, .. } = team.job();
+            step.wants_gradient = wants_gradient;
+            self.total.reset();
+            self.total.push(|partial| step.leaf(positions, exclusive(&mut seats[LEADER]), partial));
+            return if step.look(exclusive(&mut seats[LEADER])) { Err(Error::Interrupted) } else { Ok(step) };
+        }
+        let (n_rows, n_seats) = (positions.len(), team.n_seats());
+        let is_shared = n_seats > 1 && self.sharing.begin(n_rows, team.job().work_of(n_rows));
+        let n_parts = team.job().begin(positions, wants_gradient, if is_shared { n_seats } else { 1 })?;
         team.run(n_parts);
         let Work { step, parts, .. } = team.job();
         if *step.is_cancelled.get_mut() {
@@ -311,6 +352,7 @@ impl<T: Scalar> BatchGradient<T> {
         for part in &mut parts[..n_parts] {
             self.total.push_sum(exclusive(part));
         }
+        self.sharing.end();
         Ok(step)
     }
 }
@@ -323,6 +365,9 @@ struct Scratch<T> {
     scores: Vec<T>,
     targets: Vec<T>,
     weights: Vec<T>,
+    /// Of how many rows `weights` are known to be the weights, whichever rows these are; 0 if of none.
+    weights_are_for: usize,
+    /// Multiply-adds since the last look at whether to go on.
     n_worked: usize,
 }
 
@@ -335,6 +380,7 @@ impl<T: Scalar> Scratch<T> {
             scores: filled("scores", problem.layout.n_outputs())?,
             targets: filled("targets", problem.targets.per_row())?,
             weights: filled("weights", 1)?,
+            weights_are_for: 0,
             n_worked: 0,
         })
     }

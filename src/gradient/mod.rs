@@ -6,6 +6,7 @@ pub mod loss;
 mod objective;
 mod penalty;
 mod problem;
+mod sharing;
 pub mod sum;
 
 pub use batch::{BatchGradient, Work, n_seats_worth};

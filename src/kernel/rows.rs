@@ -28,7 +28,7 @@ pub struct Scores<'a, T> {
     pub coef: &'a [T],
     /// One intercept per output.
     pub intercept: &'a [T],
-    /// Scores, one padded row per output. Entries behind the last row are left alone.
+    /// Scores, one padded row per output. Entries behind the last row get some row's score.
     pub scores: &'a mut [T],
 }
 
@@ -48,6 +48,16 @@ impl<T: Scalar> Kernel<T> for Scores<'_, T> {
             // The rows ahead are fetched once, along the first output.
             let mut ahead = if c == 0 { self.ahead } else { &[] }.iter();
             let mut tiles = self.rows.chunks_exact(DOTS);
+            if let &[r] = self.rows {
+                // A whole vector is stored, so that the load that follows need not wait for a narrower store.
+                let [sum] = dots::<L, 1>([row(r)], w);
+                L::splat(sum.sum() + b).store(z);
+                ahead.by_ref().for_each(|&r| prefetch(row(r)));
+                continue;
+            }
+            let n = self.rows.len();
+            let (z, padding) = z.split_at_mut(n);
+            padding.fill(T::ZERO);
             let mut z = z.iter_mut();
             for rows in &mut tiles {
                 ahead.by_ref().take(DOTS).for_each(|&r| prefetch(row(r)));

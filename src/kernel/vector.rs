@@ -1,7 +1,8 @@
 //! Loops over whole vectors, entry by entry.
 //!
-//! Written as plain Rust and compiled for each tier by [`Tier::run`]: every operation is rounded as written,
-//! so wider registers change the speed and not the bits.
+//! Every operation is rounded as written, so wider registers change the speed and not the bits. What is part of
+//! every step goes by logical lanes, of which padded parameters are a multiple: in plain Rust, vectorised by the
+//! compiler, the last entries of a short vector would be handled one by one.
 
 use super::{Kernel, Lanes, Tier};
 use crate::scalar::Scalar;
@@ -26,9 +27,21 @@ impl<T: Scalar> Kernel<T> for ScaleAdd<'_, T> {
     fn run<L: Lanes<Elem = T>>(self) {
         let Self { y, scale, x, factor } = self;
         if factor == T::ZERO {
-            y.iter_mut().for_each(|y| *y *= scale);
+            if scale == T::ONE {
+                return;
+            }
+            let mut lanes = y.chunks_exact_mut(T::LANES);
+            for y in &mut lanes {
+                L::load(y).mul(L::splat(scale)).store(y);
+            }
+            lanes.into_remainder().iter_mut().for_each(|y| *y *= scale);
         } else {
-            y.iter_mut().zip(x).for_each(|(y, &x)| *y = *y * scale + factor * x);
+            let (mut lanes, others) = (y.chunks_exact_mut(T::LANES), x.chunks_exact(T::LANES));
+            let rest = others.remainder();
+            for (y, x) in (&mut lanes).zip(others) {
+                L::load(y).mul(L::splat(scale)).add(L::splat(factor).mul(L::load(x))).store(y);
+            }
+            lanes.into_remainder().iter_mut().zip(rest).for_each(|(y, &x)| *y = *y * scale + factor * x);
         }
     }
 }
@@ -47,7 +60,12 @@ impl<T: Scalar> Kernel<T> for Add<'_, T> {
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self) {
-        self.y.iter_mut().zip(self.x).for_each(|(y, &x)| *y += x);
+        let (mut lanes, others) = (self.y.chunks_exact_mut(T::LANES), self.x.chunks_exact(T::LANES));
+        let rest = others.remainder();
+        for (y, x) in (&mut lanes).zip(others) {
+            L::load(y).add(L::load(x)).store(y);
+        }
+        lanes.into_remainder().iter_mut().zip(rest).for_each(|(y, &x)| *y += x);
     }
 }
 
@@ -60,8 +78,15 @@ pub fn first_not_finite<T: Scalar>(tier: Tier, x: &[T]) -> Option<usize> {
 
         #[inline(always)]
         fn run<L: Lanes<Elem = T>>(self) -> bool {
-            // Without an early exit, so that the loop is a few vector instructions.
-            self.0.iter().fold(true, |all, x| all & x.is_finite())
+            // 0 times what is not finite is NaN, and stays it in the sum. Without an early exit, so that the
+            // loop is two instructions a vector.
+            let (zero, mut sum) = (L::splat(T::ZERO), L::splat(T::ZERO));
+            let lanes = self.0.chunks_exact(T::LANES);
+            let rest = L::load_partial(lanes.remainder());
+            for x in lanes {
+                sum = L::load(x).mul_add(zero, sum);
+            }
+            rest.mul_add(zero, sum).sum() == T::ZERO
         }
     }
 

@@ -136,14 +136,16 @@ impl<'a, T: Scalar> Run<'a, T> {
         after_epoch: &mut dyn FnMut(Progress<'_, T>) -> ControlFlow<()>,
     ) -> Result<StopReason> {
         let Config { batches, n_threads, n_epochs, .. } = *self.config;
-        let mut orders = Orders::new(batches, n_threads > team.n_seats());
+        let mut orders = Orders::new(batches);
         for i in 0..n_epochs {
             let (epoch, is_last) = (self.state.epoch, i + 1 == n_epochs);
             if i == 0 || batches.shuffle() == Shuffle::Full {
                 let order = team.job().order();
                 *order = orders.exchange(epoch, std::mem::take(order), interrupted)?;
             }
-            let ended = if is_last {
+            let has_spare_thread =
+                n_threads > team.n_seats() || (n_threads > 1 && !self.gradient.is_shared());
+            let ended = if is_last || !has_spare_thread {
                 self.epoch(team)?
             } else {
                 orders.while_making(epoch + 1, || self.epoch(team))?

@@ -16,7 +16,7 @@ const ROWS_WORTH_A_THREAD: usize = 1 << 15;
 pub(super) struct Orders {
     batches: Batches,
     workspace: Workspace,
-    makes_ahead: bool,
+    is_worth_a_thread: bool,
     /// The epoch and the order made ahead for it.
     ahead: Option<(u64, Order)>,
     /// A buffer to make the next order in.
@@ -24,13 +24,13 @@ pub(super) struct Orders {
 }
 
 impl Orders {
-    /// Orders for `batches`, made ahead if there is a thread that training does not use.
-    pub(super) fn new(batches: Batches, has_spare_thread: bool) -> Self {
-        let is_worth_it = batches.shuffle() == Shuffle::Full && batches.n_rows() >= ROWS_WORTH_A_THREAD;
+    /// Orders for `batches`.
+    pub(super) fn new(batches: Batches) -> Self {
+        let is_worth_a_thread = batches.shuffle() == Shuffle::Full && batches.n_rows() >= ROWS_WORTH_A_THREAD;
         Self {
             batches,
             workspace: Workspace::default(),
-            makes_ahead: has_spare_thread && is_worth_it,
+            is_worth_a_thread,
             ahead: None,
             spent: Order::Sequential,
         }
@@ -52,13 +52,14 @@ impl Orders {
         }
     }
 
-    /// Trains an epoch, and meanwhile makes the order of `next_epoch`. It is given up if training ends.
+    /// Trains an epoch, and meanwhile makes the order of `next_epoch` on a thread that training does not use,
+    /// if that is worth it. The order is given up if training ends.
     pub(super) fn while_making<B>(
         &mut self,
         next_epoch: u64,
         train: impl FnOnce() -> Result<ControlFlow<B>>,
     ) -> Result<ControlFlow<B>> {
-        if !self.makes_ahead {
+        if !self.is_worth_a_thread {
             return train();
         }
         let is_given_up = AtomicBool::new(false);

@@ -77,7 +77,9 @@ impl<'a, T: Scalar> Selection<'a, T> {
     pub(super) fn n_rows_for(&self, problem: &Problem<'_, T>) -> Result<usize> {
         let Some(validation) = self.validation else { return Ok(0) };
         let (ours, theirs) = (problem.layout(), validation.layout());
-        if (ours.n_outputs(), ours.n_columns()) != (theirs.n_outputs(), theirs.n_columns()) {
+        let is_of_one_kind = problem.targets.kind() == validation.targets.kind();
+        if !is_of_one_kind || (ours.n_outputs(), ours.n_columns()) != (theirs.n_outputs(), theirs.n_columns())
+        {
             return Err(Error::Shape {
                 argument: "validation",
                 expected: format!("{} columns and {} outputs", ours.n_columns(), ours.n_outputs()),

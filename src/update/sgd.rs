@@ -82,9 +82,14 @@ impl<T: Scalar> Kernel<T> for Plain<'_, T> {
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self) {
-        for (w, &g) in self.params.iter_mut().zip(self.grad) {
-            *w -= self.rate * g;
+        let rate = self.rate;
+        let (mut lanes, gradients) =
+            (self.params.chunks_exact_mut(T::LANES), self.grad.chunks_exact(T::LANES));
+        let rest = gradients.remainder();
+        for (w, g) in (&mut lanes).zip(gradients) {
+            L::load(w).sub(L::splat(rate).mul(L::load(g))).store(w);
         }
+        lanes.into_remainder().iter_mut().zip(rest).for_each(|(w, &g)| *w -= rate * g);
     }
 }
 

@@ -1,0 +1,106 @@
+//! Whether a step is done alone or by the whole team: found out by trying both.
+//!
+//! What a meeting costs depends on how far apart two processors are and on who else uses them, what it brings
+//! on whether the rows are in cache: from half a microsecond lost to half the time won. No constant is right
+//! everywhere, and the bits do not depend on the answer, so the clock may give it.
+
+use std::time::{Duration, Instant};
+
+/// Steps tried each way, in turns. Their medians are compared: a thread that was called away now and then is not
+/// to decide for the next steps.
+const N_TRIALS: usize = 8;
+/// Steps before the next trial: it costs at most some percent, and conditions change.
+const N_STEADY: usize = 512;
+/// Multiply-adds of a step that is shared unasked: a tenth of a millisecond, beside which a meeting is nothing.
+const WORK_SHARED_UNASKED: usize = 1 << 20;
+
+/// Trials of steps of one size, and what came of them.
+#[derive(Debug, Default)]
+pub(super) struct Sharing {
+    /// Rows of the steps compared; others follow their example.
+    n_rows: usize,
+    /// Steps since the last trial began.
+    n_steps: usize,
+    /// Times of the trials, alone and together.
+    seconds: [[Duration; N_TRIALS]; 2],
+    is_worth_it: bool,
+    /// When the step under way began, if it is a trial.
+    trial: Option<Instant>,
+}
+
+impl Sharing {
+    /// Whether to share a step of `n_rows` rows and so many multiply-adds.
+    pub(super) fn begin(&mut self, n_rows: usize, work: usize) -> bool {
+        self.trial = None;
+        if work > WORK_SHARED_UNASKED {
+            self.is_worth_it = true;
+            return true;
+        }
+        if self.n_rows == 0 {
+            self.n_rows = n_rows;
+        }
+        if n_rows != self.n_rows || self.n_steps >= 2 * N_TRIALS {
+            return self.is_worth_it;
+        }
+        self.trial = Some(Instant::now());
+        self.n_steps % 2 == 1
+    }
+
+    /// Notes that the step is done.
+    pub(super) fn end(&mut self) {
+        if let Some(start) = self.trial {
+            self.seconds[self.n_steps % 2][self.n_steps / 2] = start.elapsed();
+        }
+        self.n_steps += 1;
+        if self.n_steps == 2 * N_TRIALS {
+            let [alone, together] = self.seconds.map(|mut times| {
+                times.sort_unstable();
+                times[N_TRIALS / 2]
+            });
+            self.is_worth_it = together < alone;
+        } else if self.n_steps >= 2 * N_TRIALS + N_STEADY {
+            self.n_steps = 0;
+        }
+    }
+
+    /// Whether the last trial, or the size of the steps, spoke for sharing.
+    pub(super) fn is_worth_it(&self) -> bool {
+        self.is_worth_it
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ways_are_tried_in_turns_and_then_the_faster_is_kept() {
+        for slow in [0, 1] {
+            let mut sharing = Sharing::default();
+            for i in 0..2 * N_TRIALS {
+                let shared = sharing.begin(100, 1000);
+                assert_eq!(shared, i % 2 == 1);
+                // As if the slow way had begun earlier.
+                let head_start = Duration::from_millis(u64::from(usize::from(shared) == slow));
+                sharing.trial = sharing.trial.map(|start| start.checked_sub(head_start).unwrap());
+                sharing.end();
+            }
+            for _ in 0..N_STEADY {
+                assert_eq!(sharing.begin(100, 1000), slow == 0);
+                assert!(sharing.trial.is_none());
+                sharing.end();
+            }
+            sharing.begin(100, 1000);
+            assert!(sharing.trial.is_some(), "the next trial");
+        }
+    }
+
+    #[test]
+    fn large_steps_are_shared_at_once_and_odd_ones_do_not_count() {
+        let mut sharing = Sharing::default();
+        assert!(sharing.begin(1 << 20, WORK_SHARED_UNASKED + 1) && sharing.trial.is_none());
+        let mut sharing = Sharing::default();
+        sharing.begin(100, 1000);
+        assert!(!sharing.begin(99, 990) && sharing.trial.is_none());
+    }
+}
