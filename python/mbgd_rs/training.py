@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +18,9 @@ from .inputs import as_flag, as_float, as_integer, as_params
 from .objective import Problem, make_problem
 from .optimizers import Optimizer
 from .result import FitResult, History, StopReason
+from .stopping import StopRule, resolve_stop
 from .threads import resolve_n_threads
+from .validation import Metric, Metrics, make_validation, resolve_metrics
 
 __all__ = ["Progress", "fit"]
 
@@ -42,6 +44,10 @@ class Progress:
         Seconds since the call of fit.
     coef, intercept : ndarray
         Copies of the parameters, shaped as in :class:`FitResult`.
+    validation_loss : float or None
+        Mean loss over the validation rows, if there are any.
+    metrics : dict of str to float
+        Metrics of the model as it is.
     """
 
     epoch: int
@@ -50,6 +56,8 @@ class Progress:
     elapsed: float
     coef: Array
     intercept: Any
+    validation_loss: float | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,11 @@ class Training:
     n_threads: int
     init: Array | None
     state: dict[str, Any] | None
-    callback: Callable[..., bool] | None
+    callback: Callable[..., tuple[bool, list[float]]] | None
+    validation: Problem | None
+    split: tuple[Array, Array] | None
+    stop: tuple[StopRule, ...]
+    metrics: list[str]
 
 
 def resolve_batch_size(batch_size: Any, n_rows: int) -> int:
@@ -105,6 +117,9 @@ def fit(
     epochs: int = 10,
     init: Any = None,
     resume: FitResult | None = None,
+    validation: float | tuple[ArrayLike, ...] | None = None,
+    metrics: Mapping[str, Metric] | Sequence[Metric] | Metric | None = None,
+    stop: StopRule | Sequence[StopRule] | None = None,
     clip_norm: float | None = None,
     seed: int = 0,
     n_threads: int | None = None,
@@ -142,12 +157,26 @@ def fit(
     drop_last : bool, default=False
         Leave out a last batch of fewer than `batch_size` rows.
     epochs : int, default=10
-        Passes over the data, in addition to those of `resume`.
+        Passes over the data, in addition to those of `resume`. If that ended in the middle of an epoch, the
+        rest of this is the first.
     init : pair (coef, intercept) or FitResult, optional
         Where to begin; zeros by default.
     resume : FitResult, optional
         A run to go on with, given the same data and arguments: k epochs and then m more are, to the bit, what
-        k + m epochs would have been.
+        k + m epochs would have been, wherever the first run ended. Loss, kind of optimizer, `fit_intercept`,
+        `shuffle`, `replacement`, `drop_last`, `seed` and a `validation` fraction must be those of that run.
+        Hyperparameters of the optimizer, penalty, `clip_norm`, `batch_size` and the rows may change, the last
+        two only between epochs; what is recorded and what ends the run may change at any time.
+    validation : float, pair (X, y) or triple (X, y, sample_weight), optional
+        Rows to judge the model by, whose mean loss, without the penalty, is ``history.validation_loss``. A
+        fraction in (0, 1) sets rows of X aside by `seed`, rounded to the nearest number, from every class its
+        share; training has the others, in their order. Nothing is copied.
+    metrics : dict of str to callable, callable or sequence of callables, optional
+        ``metric(y_true, y_pred) -> float``, looked at after every epoch on the validation rows, or on all
+        rows without these, with what `predict` says; kept in ``history.metrics`` by the names in the dict, or of the
+        functions.
+    stop : rule of mbgd_rs.stopping or sequence of rules, optional
+        When to end before all epochs are done, and whether to give back the best parameters.
     clip_norm : float, optional
         Scale batch gradients with a larger 2-norm down to this.
     seed : int, default=0
@@ -157,7 +186,8 @@ def fit(
     record : "epoch", "step", "full_loss", "path" or several of them, default="epoch"
         What `history` has besides the loss of each epoch, see :class:`mbgd_rs.History`.
     callback : callable, optional
-        Called with a :class:`Progress` after every epoch; a true return value ends the run.
+        Called with a :class:`Progress` after every epoch; a true return value ends the run. An exception it
+        raises, or that of Ctrl-C, is raised here; its attribute `result` is the run so far, to be resumed.
     progress : bool, default=False
         Show a progress bar; needs tqdm.
 
@@ -190,18 +220,33 @@ def fit(
     if init is not None and resume is not None:
         raise ValueError("init and resume exclude each other: a resumed run begins where the other ended")
     rule = resolve_optimizer(optimizer)
+    key = as_integer("seed", seed, 0, 2**64 - 1)
+    named = resolve_metrics(metrics)
+    judged = make_validation(validation, problem, y, key, needs_data=bool(named))
+    n_rows = n_rows if judged.split is None else len(judged.split[0])
     size = resolve_batch_size(batch_size, n_rows)
+    arguments = {
+        "optimizer": type(rule).__name__,
+        "fit_intercept": problem.fit_intercept,
+        "shuffle": shuffle,
+        "replacement": replacement,
+        "drop_last": drop_last,
+        "seed": key,
+        "validation": judged.fraction,
+        "n_rows": n_rows,
+    }
     if resume is not None:
-        check_resume(resume, problem, rule, size)
+        check_resume(resume, problem, rule, size, arguments)
     batches = _core.Batches(
         n_rows,
         size,
         shuffle,
         as_flag("replacement", replacement),
         as_flag("drop_last", drop_last),
-        as_integer("seed", seed, 0, 2**64 - 1),
+        key,
     )
     n_epochs = as_integer("epochs", epochs, 0)
+    measured = Metrics.of(named, judged)
     with progress_bar(progress, n_epochs) as show:
         training = Training(
             rule,
@@ -212,10 +257,17 @@ def fit(
             resolve_n_threads(n_threads),
             None if init is None else as_params("init", init, problem.n_outputs, problem.X),
             None if resume is None else resume.state,
-            after_epoch(problem, callback, show),
+            after_epoch(problem, callback, show, measured),
+            judged.problem,
+            judged.split,
+            resolve_stop(stop),
+            list(named),
         )
         run = _core.fit(problem, training)
-    result = make_result(problem, batches.batch_size, run, resume)
+    run["history"]["metrics"] = measured.history(len(run["history"]["epoch_loss"]))
+    result = make_result(problem, batches.batch_size, run, resume, arguments)
+    if "raised" in run:
+        raise_with(run.pop("raised"), result)
     if result.stop_reason is StopReason.DIVERGED:
         epoch, step = run["diverged_at"]
         raise DivergenceError(run["stop_reason"][1], epoch, step, result)
@@ -223,26 +275,46 @@ def fit(
 
 
 def make_result(
-    problem: Problem, batch_size: int, run: dict[str, Any], before: FitResult | None
+    problem: Problem,
+    batch_size: int,
+    run: dict[str, Any],
+    before: FitResult | None,
+    arguments: dict[str, Any],
 ) -> FitResult:
     """What the core gave back, for users."""
+    seconds = 0.0 if before is None else before.state["seconds"]
+    run["state"]["seconds"] = seconds + run["seconds"]
     coef, intercept = problem.split(run["params"])
     history = History(**run["history"])
     return FitResult(
         coef=coef,
         intercept=intercept,
         classes=problem.classes,
-        history=history if before is None else before.history.followed_by(history),
+        history=history if before is None else before.history.followed_by(history, seconds),
         n_steps=run["state"]["n_steps"],
         n_epochs=run["state"]["epoch"],
         stop_reason=StopReason(run["stop_reason"][0]),
         state=run["state"],
         loss=problem.loss_name,
         batch_size=batch_size,
+        best_epoch=run["best_epoch"],
+        arguments=arguments,
     )
 
 
-def check_resume(resume: Any, problem: Problem, optimizer: Optimizer, batch_size: int) -> None:
+def raise_with(error: BaseException, result: FitResult) -> NoReturn:
+    """Raise what ended a run from outside, with the run so far."""
+    with suppress(AttributeError, TypeError):
+        error.result = result  # type: ignore[attr-defined]
+    try:
+        raise error
+    finally:
+        del error  # or it would keep this frame, and the frame it
+
+
+def check_resume(
+    resume: Any, problem: Problem, optimizer: Optimizer, batch_size: int, arguments: dict[str, Any]
+) -> None:
     """That a run can be gone on with, on this data."""
     if not isinstance(resume, FitResult):
         raise TypeError(f"resume must be a FitResult, got {type(resume).__name__}")
@@ -260,11 +332,24 @@ def check_resume(resume: Any, problem: Problem, optimizer: Optimizer, batch_size
     memory = len(resume.state["memory"]), len(resume.state["scalars"])
     if memory != _core.init_optimizer(optimizer):
         raise ValueError(f"resume must be a run of {optimizer}, got one of an optimizer with another memory")
-    if resume.state["step"] > 0 and resume.batch_size != batch_size:
+    is_within_epoch = resume.state["step"] > 0
+    if is_within_epoch and resume.batch_size != batch_size:
         raise ValueError(
             f"resume must be a run with batch_size {batch_size}, for it ended within an epoch, "
             f"got {resume.batch_size}"
         )
+    for name, value in arguments.items():
+        before = resume.arguments.get(name, value)
+        if before != value and (name != "n_rows" or is_within_epoch):
+            reason = ", for it ended within an epoch" if name == "n_rows" else ""
+            raise ValueError(f"resume must be a run with {name}={value!r}{reason}, got one with {before!r}")
+
+
+def model_of(problem: Problem, params: Array) -> FitResult:
+    """A model in the middle of its run, to predict with."""
+    state = {"n_steps": 0, "epoch": 0}
+    run = {"params": params, "state": state, "history": {}, "stop_reason": ("interrupted", "")}
+    return make_result(problem, 0, {**run, "seconds": 0.0, "best_epoch": None}, None, {})
 
 
 def check_callback(callback: Any) -> None:
@@ -274,20 +359,28 @@ def check_callback(callback: Any) -> None:
 
 
 def after_epoch(
-    problem: Problem, callback: Callable[[Progress], Any] | None, show: Callable[[float], None] | None
-) -> Callable[..., bool] | None:
+    problem: Problem,
+    callback: Callable[[Progress], Any] | None,
+    show: Callable[[float], None] | None,
+    metrics: Metrics,
+) -> Callable[..., tuple[bool, list[float]]] | None:
     """What the core is to call after every epoch, if anything."""
     check_callback(callback)
-    if callback is None and show is None:
+    if callback is None and show is None and not metrics.named:
         return None
 
-    def call(epoch: int, n_steps: int, loss: float, elapsed: float, params: Array) -> bool:
+    def call(
+        epoch: int, n_steps: int, loss: float, elapsed: float, params: Array, validation_loss: float | None
+    ) -> tuple[bool, list[float]]:
         if show is not None:
             show(loss)
+        measured = metrics.measure(model_of(problem, params).predict) if metrics.named else {}
+        values = list(measured.values())
         if callback is None:
-            return False
+            return False, values
         coef, intercept = problem.split(params)
-        return bool(callback(Progress(epoch, n_steps, loss, elapsed, coef, intercept)))
+        told = Progress(epoch, n_steps, loss, elapsed, coef, intercept, validation_loss, measured)
+        return bool(callback(told)), values
 
     return call
 
