@@ -48,8 +48,8 @@ class NoImprovement:
         Take ``tol * abs(best)`` in place of `tol`.
     restore_best : bool, default=False
         Give back the parameters after the best epoch, the first of equals, whatever has ended the run;
-        ``result.best_epoch`` says which it was. ``result.state`` stays where training is, and `resume` goes on
-        from there. At most one rule can have it.
+        ``result.best_epoch`` says which it was. ``result.state`` stays where training is, and `resume` goes
+        on from there. At most one rule can have it.
 
     Examples
     --------

@@ -173,8 +173,8 @@ def fit(
         share; training has the others, in their order. Nothing is copied.
     metrics : dict of str to callable, callable or sequence of callables, optional
         ``metric(y_true, y_pred) -> float``, looked at after every epoch on the validation rows, or on all
-        rows without these, with what `predict` says; kept in ``history.metrics`` by the names in the dict, or of the
-        functions.
+        rows without these, with what `predict` says; kept in ``history.metrics`` by the names in the dict, or
+        of the functions.
     stop : rule of mbgd_rs.stopping or sequence of rules, optional
         When to end before all epochs are done, and whether to give back the best parameters.
     clip_norm : float, optional
