@@ -40,7 +40,7 @@ class StopReason(enum.StrEnum):
             "target": "what was monitored has reached the target",
             "max_steps": "all steps allowed were made",
             "max_seconds": "the time allowed is over",
-            "interrupted": "an interrupt, such as Ctrl-C, ended the run between two steps",
+            "interrupted": "an exception, such as that of Ctrl-C, ended the run between two steps",
             "diverged": "the run left the finite numbers; the parameters are the last finite ones",
         }[self.value]
 
@@ -106,9 +106,11 @@ class History:
         def joined(name: str) -> Array:
             first: Array = getattr(self, name)
             second: Array = getattr(later, name)
+            if name.endswith("elapsed"):
+                second = second + seconds
             if not (first.size and second.size):
                 return second if second.size else first
-            return np.concatenate([first, second + seconds if name.endswith("elapsed") else second])
+            return np.concatenate([first, second])
 
         ours, theirs = self.metrics, later.metrics
         metrics = {name: by_epoch(ours.get(name), theirs.get(name)) for name in {**ours, **theirs}}

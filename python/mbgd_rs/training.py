@@ -25,6 +25,7 @@ from .validation import Metric, Metrics, make_validation, resolve_metrics
 __all__ = ["Progress", "fit"]
 
 Array = NDArray[Any]
+AfterEpoch = Callable[..., tuple[bool, list[float], BaseException | None]]
 RECORDS = ("epoch", "step", "full_loss", "path")
 
 
@@ -72,7 +73,7 @@ class Training:
     n_threads: int
     init: Array | None
     state: dict[str, Any] | None
-    callback: Callable[..., tuple[bool, list[float]]] | None
+    callback: AfterEpoch | None
     validation: Problem | None
     split: tuple[Array, Array] | None
     stop: tuple[StopRule, ...]
@@ -264,9 +265,11 @@ def fit(
             list(named),
         )
         run = _core.fit(problem, training)
+    if "raised" in run:
+        run["stop_reason"] = ("interrupted", "")
     run["history"]["metrics"] = measured.history(len(run["history"]["epoch_loss"]))
     result = make_result(problem, batches.batch_size, run, resume, arguments)
-    if "raised" in run:
+    if result.stop_reason is StopReason.INTERRUPTED:
         raise_with(run.pop("raised"), result)
     if result.stop_reason is StopReason.DIVERGED:
         epoch, step = run["diverged_at"]
@@ -363,7 +366,7 @@ def after_epoch(
     callback: Callable[[Progress], Any] | None,
     show: Callable[[float], None] | None,
     metrics: Metrics,
-) -> Callable[..., tuple[bool, list[float]]] | None:
+) -> AfterEpoch | None:
     """What the core is to call after every epoch, if anything."""
     check_callback(callback)
     if callback is None and show is None and not metrics.named:
@@ -371,16 +374,19 @@ def after_epoch(
 
     def call(
         epoch: int, n_steps: int, loss: float, elapsed: float, params: Array, validation_loss: float | None
-    ) -> tuple[bool, list[float]]:
+    ) -> tuple[bool, list[float], BaseException | None]:
         if show is not None:
             show(loss)
         measured = metrics.measure(model_of(problem, params).predict) if metrics.named else {}
         values = list(measured.values())
         if callback is None:
-            return False, values
+            return False, values, None
         coef, intercept = problem.split(params)
         told = Progress(epoch, n_steps, loss, elapsed, coef, intercept, validation_loss, measured)
-        return bool(callback(told)), values
+        try:
+            return bool(callback(told)), values, None
+        except BaseException as error:  # the core raises it, but the rules must not miss the values
+            return True, values, error
 
     return call
 

@@ -309,9 +309,9 @@ fn call<T: Scalar + Element>(
     let (loss, elapsed) = (last(&history.epoch_loss), last(&history.epoch_elapsed));
     let validation_loss = last(&history.validation_loss);
     let told = callback.call1(py, (epoch, n_steps, loss, elapsed, params, validation_loss))?;
-    let is_over;
-    (is_over, *metrics) = told.extract(py)?;
-    Ok(is_over)
+    let (is_over, raised): (bool, Option<Bound<'_, PyAny>>);
+    (is_over, *metrics, raised) = told.extract(py)?;
+    raised.map_or(Ok(is_over), |error| Err(PyErr::from_value(error)))
 }
 
 fn to_dict<'py, T: Scalar + Element>(
