@@ -1,8 +1,8 @@
 """When to stop: a model with too many columns learns the noise of its rows, and a validation set sees it.
 
-Breast cancer (569 tumours, 30 measurements), with all products of two measurements as further columns: 495 of
-them, more than there are rows to learn from. Training runs in pieces of 37 steps, which end in the middle of an
-epoch, and still is the run it would have been in one piece.
+Breast cancer (569 tumours, 30 measurements), with all products of two measurements as further columns: 495
+in all, more than there are rows to learn from. Training in pieces of 37 steps, which end in the middle of an
+epoch, is the same run to the bit.
 
     python examples/stopping.py [picture.png]
 """
@@ -47,9 +47,8 @@ print(f"in {n_pieces} pieces: the same bits? {np.array_equal(piece.coef, result.
 too_long = mb.fit(X, y, **options, epochs=result.n_epochs)
 for name, model in (("best", result), ("last", too_long)):
     p = model.predict_proba(X_test)
-    print(
-        f"{name} model: test loss {log_loss(y_test, p):.4f}, accuracy {accuracy_score(y_test, p.argmax(1)):.4f}"
-    )
+    accuracy = accuracy_score(y_test, p.argmax(axis=1))
+    print(f"{name} model: test loss {log_loss(y_test, p):.4f}, accuracy {accuracy:.4f}")
 
 history = result.history
 epochs = np.arange(1, result.n_epochs + 1)

@@ -13,7 +13,8 @@ pub const TIES: u32 = 1;
 /// The stream of the draws with replacement. Attempt `a` after rejections reads `REPLACEMENT + 256 * a`.
 pub const REPLACEMENT: u32 = 2;
 
-/// The stream of the keys by which rows are set aside for validation: row `i` has the first two words of block `i`.
+/// The stream of the keys by which rows are set aside for validation: row `i` has the first two words of
+/// block `i`.
 pub const SPLIT: u32 = 7;
 
 const ROUNDS: usize = 10;

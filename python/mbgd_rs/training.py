@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +18,7 @@ from .inputs import as_flag, as_float, as_integer, as_params
 from .objective import Problem, make_problem
 from .optimizers import Optimizer
 from .result import FitResult, History, StopReason
+from .resuming import check_arguments, raise_with
 from .stopping import StopRule, resolve_stop
 from .threads import resolve_n_threads
 from .validation import Metric, Metrics, make_validation, resolve_metrics
@@ -237,7 +238,8 @@ def fit(
         "n_rows": n_rows,
     }
     if resume is not None:
-        check_resume(resume, problem, rule, size, arguments)
+        check_resume(resume, problem, rule, size)
+        check_arguments(resume, arguments)
     batches = _core.Batches(
         n_rows,
         size,
@@ -305,19 +307,7 @@ def make_result(
     )
 
 
-def raise_with(error: BaseException, result: FitResult) -> NoReturn:
-    """Raise what ended a run from outside, with the run so far."""
-    with suppress(AttributeError, TypeError):
-        error.result = result  # type: ignore[attr-defined]
-    try:
-        raise error
-    finally:
-        del error  # or it would keep this frame, and the frame it
-
-
-def check_resume(
-    resume: Any, problem: Problem, optimizer: Optimizer, batch_size: int, arguments: dict[str, Any]
-) -> None:
+def check_resume(resume: Any, problem: Problem, optimizer: Optimizer, batch_size: int) -> None:
     """That a run can be gone on with, on this data."""
     if not isinstance(resume, FitResult):
         raise TypeError(f"resume must be a FitResult, got {type(resume).__name__}")
@@ -335,17 +325,11 @@ def check_resume(
     memory = len(resume.state["memory"]), len(resume.state["scalars"])
     if memory != _core.init_optimizer(optimizer):
         raise ValueError(f"resume must be a run of {optimizer}, got one of an optimizer with another memory")
-    is_within_epoch = resume.state["step"] > 0
-    if is_within_epoch and resume.batch_size != batch_size:
+    if resume.state["step"] > 0 and resume.batch_size != batch_size:
         raise ValueError(
             f"resume must be a run with batch_size {batch_size}, for it ended within an epoch, "
             f"got {resume.batch_size}"
         )
-    for name, value in arguments.items():
-        before = resume.arguments.get(name, value)
-        if before != value and (name != "n_rows" or is_within_epoch):
-            reason = ", for it ended within an epoch" if name == "n_rows" else ""
-            raise ValueError(f"resume must be a run with {name}={value!r}{reason}, got one with {before!r}")
 
 
 def model_of(problem: Problem, params: Array) -> FitResult:

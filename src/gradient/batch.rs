@@ -87,8 +87,8 @@ impl<'a, T: Scalar> Work<'a, T> {
         &mut self.step.order
     }
 
-    /// Turns to another problem of the same layout, and to another model. Returns the problem left, and leaves its
-    /// model in the place of the other.
+    /// Turns to another problem of the same layout, and to another model. Returns the problem left, and puts
+    /// its model in the place of the other.
     fn exchange(&mut self, problem: &'a Problem<'a, T>, model: &mut Vec<T>) -> &'a Problem<'a, T> {
         std::mem::swap(&mut self.step.params, model);
         self.step.rows_of_tile = problem.rows.rows_of_tile();
@@ -305,7 +305,8 @@ impl<T: Scalar> BatchGradient<T> {
         Ok(self.total.finish().loss / n_rows.max(1) as f64 + problem.penalty.value(w))
     }
 
-    /// The mean loss, without the penalty, of another model over all rows of another problem of the same layout.
+    /// The mean loss, without the penalty, of another model over all rows of another problem of the same
+    /// layout.
     ///
     /// # Errors
     /// [`Error::Interrupted`] if the caller wants the work to end.

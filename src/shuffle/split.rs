@@ -14,9 +14,9 @@ pub struct Split {
 
 /// Sets `fraction * n_rows` rows aside, rounded to the nearest number, at least 1 and at most `n_rows - 1`.
 ///
-/// With `strata`, the number of the class of each row, every class gives its share of them, rounded up where the
-/// remainder is largest, and keeps at least one row; where that cannot be had from all classes together, fewer
-/// rows are set aside. Within a class, or all together, those rows are taken that have the lowest of
+/// With `strata`, the number of the class of each row, every class gives its share of them, rounded up where
+/// the remainder is largest, and keeps at least one row; where that cannot be had from all classes together,
+/// fewer rows are set aside. Within a class, or all together, those rows are taken that have the lowest of
 /// random 64-bit keys: a uniform draw without replacement, and a pure function of the arguments.
 ///
 /// ```
@@ -86,8 +86,8 @@ fn rows_by_stratum(n_rows: usize, strata: Option<&[usize]>) -> Result<Vec<Vec<us
     Ok(members)
 }
 
-/// How many of `n_wanted` each stratum gives: its exact share rounded down, and one more where the remainder is
-/// largest, the first of equals; never all it has.
+/// How many of `n_wanted` each stratum gives: its exact share rounded down, and one more where the remainder
+/// is largest, the first of equals; never all it has.
 fn shares(sizes: &[usize], n_wanted: usize) -> Vec<usize> {
     let n_rows: u128 = sizes.iter().map(|&size| size as u128).sum();
     let share = |size: usize| (n_wanted as u128 * size as u128 / n_rows.max(1)) as usize;

@@ -276,7 +276,8 @@ impl<'a, T: Scalar> Run<'a, T> {
         }
         if record.steps && record.full_loss {
             let full_loss = self.full_loss(team);
-            self.history.full_loss.push(full_loss.clone().unwrap_or(f64::NAN)); // the step is made all the same
+            // If it was interrupted, the step is made all the same.
+            self.history.full_loss.push(full_loss.clone().unwrap_or(f64::NAN));
             full_loss?;
         }
         Ok(())

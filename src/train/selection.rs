@@ -33,7 +33,8 @@ impl<T> Selection<'_, T> {
 
 impl<'a, T: Scalar> Selection<'a, T> {
     /// Judges by the mean loss over the rows of `validation`, if any, by the objective of the epochs and by
-    /// `metrics`, names of numbers that [`Progress::metrics`](super::Progress::metrics) will have in this order.
+    /// `metrics`, names of numbers that [`Progress::metrics`](super::Progress::metrics) will have in this
+    /// order.
     ///
     /// # Errors
     /// If a rule looks at something that is not there, or two are to restore the best model.

@@ -75,9 +75,9 @@ impl Mode {
     }
 }
 
-/// Ends a run when `value > best - tol` in `patience` epochs in a row, `best` being the lowest value of the epochs
-/// before; with [`Mode::Max`] when `value < best + tol`. A value that is not finite is no improvement. This is
-/// scikit-learn's rule.
+/// Ends a run when `value > best - tol` in `patience` epochs in a row, `best` being the lowest value of the
+/// epochs before; with [`Mode::Max`] when `value < best + tol`. A value that is not finite is no improvement.
+/// This is scikit-learn's rule.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NoImprovement {
     monitor: Monitor,
