@@ -11,6 +11,8 @@
 //! 3. the few entries still out of order by insertion,
 //! 4. the few runs of equal high words by their low words, which nobody else computes.
 
+use std::thread;
+
 use crate::error::{Error, Result, try_reserved};
 use crate::rng::{ORDER, Stream, TIES};
 
@@ -24,9 +26,11 @@ const CHUNK: usize = 1024;
 /// Rows between two looks at the interrupt: some milliseconds.
 pub(super) const ROWS_UNINTERRUPTED: usize = 1 << 18;
 const BUCKETS_UNINTERRUPTED: usize = ROWS_UNINTERRUPTED / MAX_BUCKET_MEAN;
+/// Buckets that take longer to sort than a thread to start.
+const BUCKETS_WORTH_A_THREAD: usize = 64;
 
 /// A high word and its row in one integer that sorts by `(word, row)`.
-trait Entry: Copy + Ord + Default {
+trait Entry: Copy + Ord + Default + Send + Sync {
     fn pack(word: u32, row: usize) -> Self;
     fn word(self) -> u32;
     fn row(self) -> usize;
@@ -64,11 +68,14 @@ impl Entry for u128 {
     }
 }
 
-/// The buffers in which an order is made. Kept from epoch to epoch, they are allocated once.
+/// The buffers in which an order is made, and how many threads make it. Kept from epoch to epoch, the buffers are
+/// allocated once.
 #[derive(Debug, Default)]
 pub struct Workspace {
     narrow: Buffers<u64>,
     wide: Buffers<u128>,
+    /// Threads to use at most, the calling one among them; 0 is as good as 1. The order does not depend on it.
+    pub n_threads: usize,
 }
 
 #[derive(Debug, Default)]
@@ -77,8 +84,8 @@ struct Buffers<E> {
     buckets: Vec<E>,
     /// Where in `buckets` the entries of each bucket end.
     ends: Vec<usize>,
-    /// Room for one bucket.
-    other: Vec<E>,
+    /// Room for one bucket a thread.
+    others: Vec<E>,
 }
 
 /// Makes `order` the order of an epoch of `n_rows` rows.
@@ -95,14 +102,14 @@ pub(super) fn permute(
 ) -> Result<()> {
     let keys = PhiloxKeys { high: Stream::new(seed, epoch, ORDER), low: Stream::new(seed, epoch, TIES) };
     if n_rows as u64 <= 1 << 32 {
-        sort_rows(&keys, n_rows, order, &mut workspace.narrow, interrupted)
+        sort_rows(&keys, n_rows, order, &mut workspace.narrow, workspace.n_threads, interrupted)
     } else {
-        sort_rows(&keys, n_rows, order, &mut workspace.wide, interrupted)
+        sort_rows(&keys, n_rows, order, &mut workspace.wide, workspace.n_threads, interrupted)
     }
 }
 
 /// The keys by which rows are sorted.
-trait Keys {
+trait Keys: Sync {
     /// The high words of rows `first..first + words.len()`.
     fn high_words(&self, first: usize, words: &mut [u32]);
     /// The low word of one row.
@@ -129,33 +136,76 @@ fn sort_rows<E: Entry>(
     n_rows: usize,
     order: &mut Vec<usize>,
     buffers: &mut Buffers<E>,
+    n_threads: usize,
     interrupted: &dyn Fn() -> bool,
 ) -> Result<()> {
     let split = Split::of(n_rows);
+    let n_threads = n_threads.min(split.n_buckets() / BUCKETS_WORTH_A_THREAD).max(1);
     resize("the order of an epoch", order, n_rows)?;
     let n_entries = split.n_buckets().saturating_mul(split.capacity);
     resize("the buckets of a shuffle", &mut buffers.buckets, n_entries)?;
     resize("the buckets of a shuffle", &mut buffers.ends, split.n_buckets())?;
-    resize("the buckets of a shuffle", &mut buffers.other, split.capacity)?;
-    let Buffers { buckets, ends, other } = buffers;
+    resize("the buckets of a shuffle", &mut buffers.others, n_threads * split.capacity)?;
+    let Buffers { buckets, ends, others } = buffers;
 
     if !fill_buckets(keys, n_rows, &split, buckets, ends, interrupted)? {
         return sort_rows_by_comparison::<E>(keys, n_rows, order);
     }
+    // Each thread has a run of buckets and the part of the order that these will fill.
+    let n_buckets = split.n_buckets().div_ceil(n_threads);
+    let runs = buckets.chunks_mut(n_buckets * split.capacity).zip(ends.chunks(n_buckets));
+    let split = &split;
     let mut rest = order.as_mut_slice();
-    for (index, (bucket, end)) in buckets.chunks_exact_mut(split.capacity).zip(ends).enumerate() {
-        if index % BUCKETS_UNINTERRUPTED == 0 {
-            look(interrupted)?;
+    let mut is_complete = true;
+    thread::scope(|scope| {
+        let mut result = Ok(());
+        for (i, ((buckets, ends), other)) in runs.zip(others.chunks_mut(split.capacity)).enumerate() {
+            let first = i * n_buckets;
+            let n = ends.iter().zip(first..).map(|(end, bucket)| end - bucket * split.capacity).sum();
+            let rows = rest.split_off_mut(..n).expect("the buckets hold n_rows entries in all");
+            let run = Run { first, buckets, ends, other, rows };
+            if i + 1 < n_threads {
+                let spawned =
+                    thread::Builder::new().spawn_scoped(scope, move || run.sort(keys, split, &|| false));
+                is_complete &= spawned.is_ok();
+            } else {
+                result = run.sort(keys, split, interrupted);
+            }
         }
-        let entries = &mut bucket[..*end - index * split.capacity];
-        let rows = rest.split_off_mut(..entries.len()).expect("the buckets hold n_rows entries in all");
-        sort_bucket(entries, &mut other[..entries.len()], &split);
-        if write_rows(entries, rows) {
-            order_ties(keys, entries);
-            write_rows(entries, rows);
+        result
+    })?;
+    // Without threads to be had the calling one does it all.
+    if is_complete { Ok(()) } else { sort_rows(keys, n_rows, order, buffers, 1, interrupted) }
+}
+
+/// Buckets one after the other, and their rows' place in the order.
+struct Run<'a, E> {
+    /// Number of the first bucket.
+    first: usize,
+    buckets: &'a mut [E],
+    ends: &'a [usize],
+    other: &'a mut [E],
+    rows: &'a mut [usize],
+}
+
+impl<E: Entry> Run<'_, E> {
+    fn sort(self, keys: &impl Keys, split: &Split, interrupted: &dyn Fn() -> bool) -> Result<()> {
+        let Self { first, buckets, ends, other, rows } = self;
+        let mut rest = rows;
+        for (i, (bucket, end)) in buckets.chunks_exact_mut(split.capacity).zip(ends).enumerate() {
+            if i % BUCKETS_UNINTERRUPTED == 0 {
+                look(interrupted)?;
+            }
+            let entries = &mut bucket[..end - (first + i) * split.capacity];
+            let rows = rest.split_off_mut(..entries.len()).expect("the run has the rows of its buckets");
+            sort_bucket(entries, &mut other[..entries.len()], split);
+            if write_rows(entries, rows) {
+                order_ties(keys, entries);
+                write_rows(entries, rows);
+            }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 /// How the bits of a high word, from the top, give a bucket and two digits within it.
@@ -346,8 +396,11 @@ mod tests {
 
         let mut order = Vec::new();
         let mut buffers = Buffers::<E>::default();
-        sort_rows(&keys, n_rows, &mut order, &mut buffers, &|| false).unwrap();
-        assert!(order == specified, "{n_rows} rows, masks {high_mask:#x} and {low_mask:#x}");
+        for n_threads in [1, 3] {
+            order.clear();
+            sort_rows(&keys, n_rows, &mut order, &mut buffers, n_threads, &|| false).unwrap();
+            assert!(order == specified, "{n_rows} rows, masks {high_mask:#x} and {low_mask:#x}");
+        }
     }
 
     #[test]

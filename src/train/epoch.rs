@@ -136,7 +136,7 @@ impl<'a, T: Scalar> Run<'a, T> {
         after_epoch: &mut dyn FnMut(Progress<'_, T>) -> ControlFlow<()>,
     ) -> Result<StopReason> {
         let Config { batches, n_threads, n_epochs, .. } = *self.config;
-        let mut orders = Orders::new(batches);
+        let mut orders = Orders::new(batches, n_threads);
         for i in 0..n_epochs {
             let (epoch, is_last) = (self.state.epoch, i + 1 == n_epochs);
             if i == 0 || batches.shuffle() == Shuffle::Full {

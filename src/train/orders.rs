@@ -15,6 +15,7 @@ const ROWS_WORTH_A_THREAD: usize = 1 << 15;
 #[derive(Debug)]
 pub(super) struct Orders {
     batches: Batches,
+    n_threads: usize,
     workspace: Workspace,
     is_worth_a_thread: bool,
     /// The epoch and the order made ahead for it.
@@ -24,11 +25,12 @@ pub(super) struct Orders {
 }
 
 impl Orders {
-    /// Orders for `batches`.
-    pub(super) fn new(batches: Batches) -> Self {
+    /// Orders for `batches`, made by so many threads where all wait for them.
+    pub(super) fn new(batches: Batches, n_threads: usize) -> Self {
         let is_worth_a_thread = batches.shuffle() == Shuffle::Full && batches.n_rows() >= ROWS_WORTH_A_THREAD;
         Self {
             batches,
+            n_threads,
             workspace: Workspace::default(),
             is_worth_a_thread,
             ahead: None,
@@ -48,7 +50,10 @@ impl Orders {
                 self.spent = old;
                 Ok(order)
             }
-            _ => self.batches.order(epoch, old, &mut self.workspace, interrupted),
+            _ => {
+                self.workspace.n_threads = self.n_threads;
+                self.batches.order(epoch, old, &mut self.workspace, interrupted)
+            }
         }
     }
 
@@ -64,6 +69,7 @@ impl Orders {
         }
         let is_given_up = AtomicBool::new(false);
         let (batches, workspace) = (self.batches, &mut self.workspace);
+        workspace.n_threads = 1;
         let spent = std::mem::take(&mut self.spent);
         thread::scope(|scope| {
             let interrupted = || is_given_up.load(Ordering::Relaxed);
