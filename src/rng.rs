@@ -13,6 +13,10 @@ pub const TIES: u32 = 1;
 /// The stream of the draws with replacement. Attempt `a` after rejections reads `REPLACEMENT + 256 * a`.
 pub const REPLACEMENT: u32 = 2;
 
+/// The stream of the keys by which rows are set aside for validation: row `i` has the first two words of
+/// block `i`.
+pub const SPLIT: u32 = 7;
+
 const ROUNDS: usize = 10;
 const MULTIPLIERS: [u64; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const KEY_STEPS: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];

@@ -9,7 +9,7 @@
 True
 """
 
-from . import batch_sizes, losses, optimizers, penalties, plotting, reference, schedules
+from . import batch_sizes, losses, optimizers, penalties, plotting, reference, schedules, stopping
 from ._core import __version__
 from .batches import Batches, minibatches
 from .errors import DivergenceError
@@ -43,4 +43,5 @@ __all__ = [
     "set_num_threads",
     "show_versions",
     "simd_tier",
+    "stopping",
 ]

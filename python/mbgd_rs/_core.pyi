@@ -21,6 +21,7 @@ __all__ = [
     "predict",
     "simd_tier",
     "simd_tiers",
+    "split",
     "step_optimizer",
 ]
 
@@ -55,6 +56,9 @@ def predict(
 ) -> NDArray[Any]: ...
 def simd_tier() -> str: ...
 def simd_tiers() -> list[str]: ...
+def split(
+    n_rows: int, fraction: float, strata: NDArray[np.uintp] | None, seed: int
+) -> list[NDArray[np.uintp]]: ...
 def step_optimizer(
     optimizer: Any,
     n_steps: int,

@@ -117,8 +117,8 @@ def minimize(
     def result() -> MinimizeResult:
         records = zip(("step_loss", "elapsed", "epoch_loss", "epoch_elapsed"),
                       (losses, elapsed, epoch_loss, epoch_elapsed), strict=True)  # fmt: skip
-        history = History(**{name: np.array(values) for name, values in records})
-        return MinimizeResult(w, history, len(losses), epoch, stop_reason)
+        arrays: dict[str, Any] = {name: np.array(values) for name, values in records}
+        return MinimizeResult(w, History(**arrays), len(losses), epoch, stop_reason)
 
     n_rows = len(np.asarray(X))
     for batch in minibatches(X, y, **batches, seed=seed, epochs=epochs):  # type: ignore[arg-type]

@@ -56,7 +56,8 @@ def make_problem(
     fit_intercept: bool,
     model: Any = None,
 ) -> Problem:
-    """Check and convert what is to be minimised. A classifier given as `model` says what the classes are."""
+    """Check and convert what is to be minimised. A classifier given as `model`, or the problem of
+    one, says what the classes are."""
     chosen = resolve_loss(loss)
     matrix = as_matrix(X)
     classes: Array | None = None
@@ -64,7 +65,7 @@ def make_problem(
         targets, is_vector = as_real_targets(y, matrix)
         n_classes = 0
     else:
-        known = model.classes if isinstance(model, FitResult) else None
+        known = model.classes if isinstance(model, FitResult | Problem) else None
         classes, targets = as_classes(y, matrix, known)
         n_classes = len(classes)
         is_vector = n_classes == 2

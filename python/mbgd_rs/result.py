@@ -23,6 +23,11 @@ class StopReason(enum.StrEnum):
 
     EPOCHS = "epochs"
     CALLBACK = "callback"
+    NO_IMPROVEMENT = "no_improvement"
+    TARGET = "target"
+    MAX_STEPS = "max_steps"
+    MAX_SECONDS = "max_seconds"
+    INTERRUPTED = "interrupted"
     DIVERGED = "diverged"
 
     @property
@@ -31,6 +36,11 @@ class StopReason(enum.StrEnum):
         return {
             "epochs": "all epochs were done",
             "callback": "the callback asked for the end",
+            "no_improvement": "what was monitored has not improved for as long as the rule is patient",
+            "target": "what was monitored has reached the target",
+            "max_steps": "all steps allowed were made",
+            "max_seconds": "the time allowed is over",
+            "interrupted": "an exception, such as that of Ctrl-C, ended the run between two steps",
             "diverged": "the run left the finite numbers; the parameters are the last finite ones",
         }[self.value]
 
@@ -60,6 +70,11 @@ class History:
         Seconds of training up to the end of the step. Looking at the full loss is not counted.
     full_loss : ndarray of shape (n_steps,) or (n_epochs,)
         Objective over all rows after every step, or after every epoch if steps are not recorded.
+    validation_loss : ndarray of shape (n_epochs,)
+        Mean loss over the validation rows, weighted and without the penalty, after every epoch, of the
+        parameters that would be reported then. NaN for epochs without validation, if others have it.
+    metrics : dict of str to ndarray of shape (n_epochs,)
+        The metrics after every epoch; NaN as in validation_loss.
     path : ndarray of shape (n_steps, n_params)
         Coefficients in C order and then intercepts, after every step, in the dtype of X.
     """
@@ -73,27 +88,40 @@ class History:
     elapsed: Array = field(default_factory=_empty)
     full_loss: Array = field(default_factory=_empty)
     path: Array = field(default_factory=_empty)
+    validation_loss: Array = field(default_factory=_empty)
+    metrics: dict[str, Array] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        recorded = (
-            f"{f.name}: {getattr(self, f.name).shape}" for f in fields(self) if getattr(self, f.name).size
-        )
+        arrays = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "metrics"} | self.metrics
+        recorded = (f"{name}: {array.shape}" for name, array in arrays.items() if array.size)
         return f"History({', '.join(recorded)})"
 
-    def followed_by(self, later: History) -> History:
-        """The history of a run that went on: times continue, records are appended."""
-        seconds = self.epoch_elapsed[-1] if self.epoch_elapsed.size else 0.0
-        if self.elapsed.size:
-            seconds = max(seconds, self.elapsed[-1])
+    def followed_by(self, later: History, seconds: float) -> History:
+        """The history of a run that went on: times continue after `seconds`, records are appended."""
+
+        def by_epoch(first: Array | None, second: Array | None) -> Array:
+            parts = [
+                np.full(history.epoch_loss.size, np.nan) if array is None or not array.size else array
+                for history, array in ((self, first), (later, second))
+            ]
+            return np.concatenate(parts)
 
         def joined(name: str) -> Array:
             first: Array = getattr(self, name)
             second: Array = getattr(later, name)
+            if name.endswith("elapsed"):
+                second = second + seconds
             if not (first.size and second.size):
                 return second if second.size else first
-            return np.concatenate([first, second + seconds if name.endswith("elapsed") else second])
+            return np.concatenate([first, second])
 
-        return History(**{f.name: joined(f.name) for f in fields(self)})
+        ours, theirs = self.metrics, later.metrics
+        metrics = {name: by_epoch(ours.get(name), theirs.get(name)) for name in {**ours, **theirs}}
+        names = [f.name for f in fields(self) if f.name not in ("metrics", "validation_loss")]
+        records = {name: joined(name) for name in names}
+        if self.validation_loss.size or later.validation_loss.size:
+            records["validation_loss"] = by_epoch(self.validation_loss, later.validation_loss)
+        return History(**records, metrics=metrics)
 
 
 @dataclass(frozen=True, repr=False)
@@ -112,11 +140,17 @@ class FitResult:
         Updates made and epochs completed, in the whole run.
     stop_reason : StopReason
     state : dict
-        Everything needed to go on: parameters, the optimizer's memory, the position in the epoch.
+        Everything needed to go on: parameters, the optimizer's memory, the position in the epoch, what the
+        rules of stopping have seen.
     loss : str
         Name of the loss.
     batch_size : int
         Rows of a batch, in the last epoch.
+    best_epoch : int or None
+        Epochs completed when the parameters were those reported here, if a rule with `restore_best` has
+        chosen them: ``history.validation_loss[best_epoch - 1]``, say, is the best.
+    arguments : dict
+        What `resume` has to be given again.
     """
 
     coef: Array
@@ -129,6 +163,8 @@ class FitResult:
     state: dict[str, Any]
     loss: str
     batch_size: int
+    best_epoch: int | None = None
+    arguments: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         loss = f", epoch_loss={self.history.epoch_loss[-1]:.6g}" if self.history.epoch_loss.size else ""

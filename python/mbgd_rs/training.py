@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -19,11 +19,15 @@ from .inputs import as_flag, as_float, as_integer, as_params
 from .objective import Problem, make_problem
 from .optimizers import Optimizer
 from .result import FitResult, History, StopReason
+from .resuming import check_arguments, raise_with
+from .stopping import StopRule, resolve_stop
 from .threads import resolve_n_threads
+from .validation import Metric, Metrics, make_validation, resolve_metrics
 
 __all__ = ["Progress", "fit"]
 
 Array = NDArray[Any]
+AfterEpoch = Callable[..., tuple[bool, list[float], BaseException | None]]
 RECORDS = ("epoch", "step", "full_loss", "path")
 
 
@@ -43,6 +47,10 @@ class Progress:
         Seconds since the call of fit.
     coef, intercept : ndarray
         Copies of the parameters, shaped as in :class:`FitResult`.
+    validation_loss : float or None
+        Mean loss over the validation rows, if there are any.
+    metrics : dict of str to float
+        Metrics of the model as it is.
     """
 
     epoch: int
@@ -51,6 +59,8 @@ class Progress:
     elapsed: float
     coef: Array
     intercept: Any
+    validation_loss: float | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,7 +75,11 @@ class Training:
     n_threads: int
     init: Array | None
     state: dict[str, Any] | None
-    callback: Callable[..., bool] | None
+    callback: AfterEpoch | None
+    validation: Problem | None
+    split: tuple[Array, Array] | None
+    stop: tuple[StopRule, ...]
+    metrics: list[str]
 
 
 def resolve_batch_size(batch_size: Any, n_rows: int) -> int | BatchSizes:
@@ -108,6 +122,9 @@ def fit(
     epochs: int = 10,
     init: Any = None,
     resume: FitResult | None = None,
+    validation: float | tuple[ArrayLike, ...] | None = None,
+    metrics: Mapping[str, Metric] | Sequence[Metric] | Metric | None = None,
+    stop: StopRule | Sequence[StopRule] | None = None,
     clip_norm: float | None = None,
     seed: int = 0,
     n_threads: int | None = None,
@@ -147,12 +164,26 @@ def fit(
     drop_last : bool, default=False
         Leave out a last batch of fewer than `batch_size` rows.
     epochs : int, default=10
-        Passes over the data, in addition to those of `resume`.
+        Passes over the data, in addition to those of `resume`. If that ended in the middle of an epoch, the
+        rest of this is the first.
     init : pair (coef, intercept) or FitResult, optional
         Where to begin; zeros by default.
     resume : FitResult, optional
         A run to go on with, given the same data and arguments: k epochs and then m more are, to the bit, what
-        k + m epochs would have been.
+        k + m epochs would have been, wherever the first run ended. Loss, kind of optimizer, `fit_intercept`,
+        `shuffle`, `replacement`, `drop_last`, `seed` and a `validation` fraction must be those of that run.
+        Hyperparameters of the optimizer, penalty, `clip_norm`, `batch_size` and the rows may change, the last
+        two only between epochs; what is recorded and what ends the run may change at any time.
+    validation : float, pair (X, y) or triple (X, y, sample_weight), optional
+        Rows to judge the model by, whose mean loss, without the penalty, is ``history.validation_loss``. A
+        fraction in (0, 1) sets rows of X aside by `seed`, rounded to the nearest number, from every class its
+        share; training has the others, in their order. Nothing is copied.
+    metrics : dict of str to callable, callable or sequence of callables, optional
+        ``metric(y_true, y_pred) -> float``, looked at after every epoch on the validation rows, or on all
+        rows without these, with what `predict` says; kept in ``history.metrics`` by the names in the dict, or
+        of the functions.
+    stop : rule of mbgd_rs.stopping or sequence of rules, optional
+        When to end before all epochs are done, and whether to give back the best parameters.
     clip_norm : float, optional
         Scale batch gradients with a larger 2-norm down to this.
     seed : int, default=0
@@ -162,7 +193,8 @@ def fit(
     record : "epoch", "step", "full_loss", "path" or several of them, default="epoch"
         What `history` has besides the loss of each epoch, see :class:`mbgd_rs.History`.
     callback : callable, optional
-        Called with a :class:`Progress` after every epoch; a true return value ends the run.
+        Called with a :class:`Progress` after every epoch; a true return value ends the run. An exception it
+        raises, or that of Ctrl-C, is raised here; its attribute `result` is the run so far, to be resumed.
     progress : bool, default=False
         Show a progress bar; needs tqdm.
 
@@ -195,17 +227,33 @@ def fit(
     if init is not None and resume is not None:
         raise ValueError("init and resume exclude each other: a resumed run begins where the other ended")
     rule = resolve_optimizer(optimizer)
+    key = as_integer("seed", seed, 0, 2**64 - 1)
+    named = resolve_metrics(metrics)
+    judged = make_validation(validation, problem, y, key, needs_data=bool(named))
+    n_rows = n_rows if judged.split is None else len(judged.split[0])
+    arguments = {
+        "optimizer": type(rule).__name__,
+        "fit_intercept": problem.fit_intercept,
+        "shuffle": shuffle,
+        "replacement": replacement,
+        "drop_last": drop_last,
+        "seed": key,
+        "validation": judged.fraction,
+        "n_rows": n_rows,
+    }
     batches = _core.Batches(
         n_rows,
         resolve_batch_size(batch_size, n_rows),
         shuffle,
         as_flag("replacement", replacement),
         as_flag("drop_last", drop_last),
-        as_integer("seed", seed, 0, 2**64 - 1),
+        key,
     )
     if resume is not None:
         check_resume(resume, problem, rule, batches)
+        check_arguments(resume, arguments)
     n_epochs = as_integer("epochs", epochs, 0)
+    measured = Metrics.of(named, judged)
     with progress_bar(progress, n_epochs) as show:
         training = Training(
             rule,
@@ -216,10 +264,19 @@ def fit(
             resolve_n_threads(n_threads),
             None if init is None else as_params("init", init, problem.n_outputs, problem.X),
             None if resume is None else resume.state,
-            after_epoch(problem, callback, show),
+            after_epoch(problem, callback, show, measured),
+            judged.problem,
+            judged.split,
+            resolve_stop(stop),
+            list(named),
         )
         run = _core.fit(problem, training)
-    result = make_result(problem, batches, run, resume)
+    if "raised" in run:
+        run["stop_reason"] = ("interrupted", "")
+    run["history"]["metrics"] = measured.history(len(run["history"]["epoch_loss"]))
+    result = make_result(problem, batches, run, resume, arguments)
+    if result.stop_reason is StopReason.INTERRUPTED:
+        raise_with(run.pop("raised"), result)
     if result.stop_reason is StopReason.DIVERGED:
         epoch, step = run["diverged_at"]
         raise DivergenceError(run["stop_reason"][1], epoch, step, result)
@@ -227,23 +284,31 @@ def fit(
 
 
 def make_result(
-    problem: Problem, batches: _core.Batches, run: dict[str, Any], before: FitResult | None
+    problem: Problem,
+    batches: _core.Batches | None,
+    run: dict[str, Any],
+    before: FitResult | None,
+    arguments: dict[str, Any],
 ) -> FitResult:
     """What the core gave back, for users."""
-    last_epoch = run["state"]["epoch"] - (run["state"]["step"] == 0)
+    seconds = 0.0 if before is None else before.state["seconds"]
+    run["state"]["seconds"] = seconds + run["seconds"]
+    last_epoch = run["state"]["epoch"] - (run["state"].get("step", 0) == 0)
     coef, intercept = problem.split(run["params"])
     history = History(**run["history"])
     return FitResult(
         coef=coef,
         intercept=intercept,
         classes=problem.classes,
-        history=history if before is None else before.history.followed_by(history),
+        history=history if before is None else before.history.followed_by(history, seconds),
         n_steps=run["state"]["n_steps"],
         n_epochs=run["state"]["epoch"],
         stop_reason=StopReason(run["stop_reason"][0]),
         state=run["state"],
         loss=problem.loss_name,
-        batch_size=batches.batch_size(max(last_epoch, 0)),
+        batch_size=0 if batches is None else batches.batch_size(max(last_epoch, 0)),
+        best_epoch=run["best_epoch"],
+        arguments=arguments,
     )
 
 
@@ -273,6 +338,13 @@ def check_resume(resume: Any, problem: Problem, optimizer: Optimizer, batches: _
         )
 
 
+def model_of(problem: Problem, params: Array) -> FitResult:
+    """A model in the middle of its run, to predict with."""
+    state = {"n_steps": 0, "epoch": 0}
+    run = {"params": params, "state": state, "history": {}, "stop_reason": ("interrupted", "")}
+    return make_result(problem, None, {**run, "seconds": 0.0, "best_epoch": None}, None, {})
+
+
 def check_callback(callback: Any) -> None:
     """That there is none, or one to be called."""
     if callback is not None and not callable(callback):
@@ -280,20 +352,31 @@ def check_callback(callback: Any) -> None:
 
 
 def after_epoch(
-    problem: Problem, callback: Callable[[Progress], Any] | None, show: Callable[[float], None] | None
-) -> Callable[..., bool] | None:
+    problem: Problem,
+    callback: Callable[[Progress], Any] | None,
+    show: Callable[[float], None] | None,
+    metrics: Metrics,
+) -> AfterEpoch | None:
     """What the core is to call after every epoch, if anything."""
     check_callback(callback)
-    if callback is None and show is None:
+    if callback is None and show is None and not metrics.named:
         return None
 
-    def call(epoch: int, n_steps: int, loss: float, elapsed: float, params: Array) -> bool:
+    def call(
+        epoch: int, n_steps: int, loss: float, elapsed: float, params: Array, validation_loss: float | None
+    ) -> tuple[bool, list[float], BaseException | None]:
         if show is not None:
             show(loss)
+        measured = metrics.measure(model_of(problem, params).predict) if metrics.named else {}
+        values = list(measured.values())
         if callback is None:
-            return False
+            return False, values, None
         coef, intercept = problem.split(params)
-        return bool(callback(Progress(epoch, n_steps, loss, elapsed, coef, intercept)))
+        told = Progress(epoch, n_steps, loss, elapsed, coef, intercept, validation_loss, measured)
+        try:
+            return bool(callback(told)), values, None
+        except BaseException as error:  # the core raises it, but the rules must not miss the values
+            return True, values, error
 
     return call
 

@@ -20,6 +20,27 @@ impl<T: Scalar> Weights<T> {
     /// # Errors
     /// If their number is not `n_rows`, or at the first that is negative or not finite, or if all are zero.
     pub fn new(weights: &[T], n_rows: usize) -> Result<Self> {
+        Self::scaled_over(weights, n_rows, n_rows, || 0..n_rows)
+    }
+
+    /// Scales `weights`, one per row of the data, so that their mean over `rows`, which are rows of it, is 1.
+    ///
+    /// # Errors
+    /// As [`Weights::new`], and if a row is not there, or all of these have weight zero.
+    pub fn among(weights: &[T], n_rows: usize, rows: &[usize]) -> Result<Self> {
+        if let Some(row) = rows.iter().find(|&&row| row >= n_rows) {
+            let (argument, condition) = ("rows", "less than the number of rows of X");
+            return Err(Error::OutOfRange { argument, condition, value: row.to_string() });
+        }
+        Self::scaled_over(weights, n_rows, rows.len(), || rows.iter().copied())
+    }
+
+    fn scaled_over<I: Iterator<Item = usize>>(
+        weights: &[T],
+        n_rows: usize,
+        n_chosen: usize,
+        chosen: impl Fn() -> I,
+    ) -> Result<Self> {
         if weights.len() != n_rows {
             return Err(Error::Shape {
                 argument: "sample_weight",
@@ -36,7 +57,7 @@ impl<T: Scalar> Weights<T> {
             });
         }
         // Relative to the largest, so that neither huge nor tiny weights leave the range of a double.
-        let largest = weights.iter().fold(0.0, |m, &s| s.to_f64().max(m));
+        let largest = chosen().fold(0.0, |m, row| weights[row].to_f64().max(m));
         if largest == 0.0 {
             return Err(Error::OutOfRange {
                 argument: "sample_weight",
@@ -44,7 +65,7 @@ impl<T: Scalar> Weights<T> {
                 value: "only zeros".into(),
             });
         }
-        let mean = weights.iter().map(|&s| s.to_f64() / largest).sum::<f64>() / n_rows as f64;
+        let mean = chosen().map(|row| weights[row].to_f64() / largest).sum::<f64>() / n_chosen as f64;
         let mut scaled = try_reserved("sample weights", n_rows)?;
         scaled.extend(weights.iter().map(|&s| T::from_f64(s.to_f64() / largest / mean)));
         Ok(Self { scaled: Some(scaled) })

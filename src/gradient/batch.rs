@@ -87,6 +87,16 @@ impl<'a, T: Scalar> Work<'a, T> {
         &mut self.step.order
     }
 
+    /// Turns to another problem of the same layout, and to another model. Returns the problem left, and puts
+    /// its model in the place of the other.
+    fn exchange(&mut self, problem: &'a Problem<'a, T>, model: &mut Vec<T>) -> &'a Problem<'a, T> {
+        std::mem::swap(&mut self.step.params, model);
+        self.step.rows_of_tile = problem.rows.rows_of_tile();
+        self.step.n_ahead = problem.rows.n_ahead();
+        self.seats.iter_mut().for_each(|seat| exclusive(seat).weights_are_for = 0);
+        std::mem::replace(&mut self.step.problem, problem)
+    }
+
     /// Multiply-adds, and what is worth as much, of a step of so many rows.
     fn work_of(&self, n_rows: usize) -> usize {
         work_of(self.step.problem, n_rows, matches!(self.step.order, Order::Listed(_)))
@@ -181,11 +191,17 @@ impl<T: Scalar> Step<'_, T> {
     fn prefetch(&self, from: usize, end: usize, scratch: &mut Scratch<T>) {
         if let Order::Listed(_) = &self.order {
             let ahead = &mut scratch.ahead[..self.n_ahead.min(end - from)];
-            self.order.copy_to(from, ahead);
+            self.rows_at(from, ahead);
             self.problem.rows.prefetch(ahead);
             self.problem.targets.prefetch(ahead);
             self.problem.weights.prefetch(ahead);
         }
+    }
+
+    /// Copies the rows of the data at positions `from..from + out.len()`.
+    fn rows_at(&self, from: usize, out: &mut [usize]) {
+        self.order.copy_to(from, out);
+        self.problem.to_rows_of_data(out);
     }
 
     /// What the rows at these positions add to the gradient and the loss, tile by tile.
@@ -195,13 +211,13 @@ impl<T: Scalar> Step<'_, T> {
         while position < positions.end {
             let n = self.rows_of_tile.min(positions.end - position);
             let (rows, ahead) = (&mut scratch.rows[..n], &mut scratch.ahead[..]);
-            self.order.copy_to(position, rows);
+            self.rows_at(position, rows);
             let n_ahead = match &self.order {
                 // What comes next in sequence the hardware sees by itself.
                 Order::Listed(order) if self.n_ahead > 0 => {
                     let from = order.len().min(position + self.n_ahead);
                     let ahead = &mut ahead[..n.min(order.len() - from)];
-                    self.order.copy_to(from, ahead);
+                    self.rows_at(from, ahead);
                     self.problem.targets.prefetch(ahead);
                     self.problem.weights.prefetch(ahead);
                     ahead.len()
@@ -287,6 +303,26 @@ impl<T: Scalar> BatchGradient<T> {
         let Step { problem, params, .. } = self.sum(positions, false, team)?;
         let w = &params[..problem.layout.n_coef()];
         Ok(self.total.finish().loss / n_rows.max(1) as f64 + problem.penalty.value(problem.layout, w))
+    }
+
+    /// The mean loss, without the penalty, of another model over all rows of another problem of the same
+    /// layout.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] if the caller wants the work to end.
+    pub fn loss_on<'a>(
+        &mut self,
+        problem: &'a Problem<'a, T>,
+        model: &mut Vec<T>,
+        team: &mut Team<'_, Work<'a, T>>,
+    ) -> Result<f64> {
+        let n_rows = problem.n_rows();
+        let order = std::mem::take(team.job().order());
+        let own = team.job().exchange(problem, model);
+        let summed = self.sum(0..n_rows, false, team).map(drop);
+        team.job().exchange(own, model);
+        *team.job().order() = order;
+        summed.map(|()| self.total.finish().loss / n_rows as f64)
     }
 
     /// Adds up the rows at `positions`. Returns the step they were added up in.

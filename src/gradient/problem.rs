@@ -16,6 +16,8 @@ pub struct Problem<'a, T> {
     pub(crate) penalty: Penalty,
     pub(crate) fit_intercept: bool,
     pub(crate) layout: Layout,
+    /// The rows learned from, by position, if not all.
+    pub(crate) chosen: Option<Vec<usize>>,
 }
 
 impl<'a, T: Scalar> Problem<'a, T> {
@@ -41,7 +43,25 @@ impl<'a, T: Scalar> Problem<'a, T> {
         }
         let layout = Layout::new::<T>(rows.n_columns(), targets.n_outputs())?;
         penalty.check(layout)?;
-        Ok(Self { rows, targets, weights, loss, penalty, fit_intercept, layout })
+        Ok(Self { rows, targets, weights, loss, penalty, fit_intercept, layout, chosen: None })
+    }
+
+    /// The same over some of the rows of the data, which stay where they are: what was row p is now row
+    /// `chosen[p]`. The weights are given anew, of mean 1 over these rows.
+    ///
+    /// # Errors
+    /// If there are none, or one is not there.
+    pub fn among(&self, chosen: Vec<usize>, weights: Weights<T>) -> Result<Self> {
+        let n_rows = self.rows.n_rows();
+        if chosen.is_empty() {
+            let (argument, condition) = ("rows", "at least one");
+            return Err(Error::OutOfRange { argument, condition, value: "none".into() });
+        }
+        if let Some(row) = chosen.iter().find(|&&row| row >= n_rows) {
+            let (argument, condition) = ("rows", "less than the number of rows of X");
+            return Err(Error::OutOfRange { argument, condition, value: row.to_string() });
+        }
+        Ok(Self { weights, chosen: Some(chosen), ..self.clone() })
     }
 
     /// Where the parameters lie.
@@ -54,8 +74,15 @@ impl<'a, T: Scalar> Problem<'a, T> {
         &self.penalty
     }
 
-    /// Number of rows, n.
+    /// Number of rows learned from, n.
     pub fn n_rows(&self) -> usize {
-        self.rows.n_rows()
+        self.chosen.as_ref().map_or(self.rows.n_rows(), Vec::len)
+    }
+
+    /// Rows of the data in place of rows of the problem.
+    pub(super) fn to_rows_of_data(&self, rows: &mut [usize]) {
+        if let Some(chosen) = &self.chosen {
+            rows.iter_mut().for_each(|row| *row = chosen[*row]);
+        }
     }
 }

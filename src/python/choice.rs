@@ -12,15 +12,17 @@ use crate::error::{Error, Foreign, Result};
 use crate::gradient::{Loss, Penalty};
 use crate::options::{Options, StepFunction};
 use crate::shuffle::BatchSizes;
+use crate::train::StopRule;
 use crate::update::{Clip, Optimizer, Schedule};
 
-/// Checks a penalty, an optimizer, batch sizes or a schedule.
+/// Checks a penalty, an optimizer, batch sizes, a rule of stopping or a schedule.
 #[pyfunction]
 pub(super) fn check(choice: &Bound<'_, PyAny>) -> PyResult<()> {
     let options = Attributes(choice.clone());
     if Penalty::from_options(&options).map_err(to_python)?.is_some()
         || Optimizer::from_options(&options).map_err(to_python)?.is_some()
         || BatchSizes::from_options(&options).map_err(to_python)?.is_some()
+        || StopRule::from_options(&options).map_err(to_python)?.is_some()
     {
         return Ok(());
     }
@@ -71,6 +73,11 @@ pub(super) fn batch_sizes(choice: &Bound<'_, PyAny>) -> PyResult<Option<BatchSiz
 
 pub(super) fn clip(limit: Option<f64>) -> PyResult<Option<Clip>> {
     limit.map(Clip::by_norm).transpose().map_err(to_python)
+}
+
+pub(super) fn stop_rule(choice: &Bound<'_, PyAny>) -> PyResult<StopRule> {
+    let rule = StopRule::from_options(&Attributes(choice.clone())).map_err(to_python)?;
+    rule.ok_or_else(|| wrong_type("stop", "a rule of mbgd_rs.stopping", choice))
 }
 
 /// A number or a schedule.

@@ -11,13 +11,14 @@ use pyo3::types::PyDict;
 use super::array::entries;
 use super::choice;
 use super::error::{detached, to_python};
+use super::selection::{self, Split, of_validation};
 use super::signal::Signals;
 use crate::data::{Dense, Rows, TargetKind, Targets, Weights};
 use crate::gradient::{Layout, Problem, objective};
 use crate::kernel::Tier;
 use crate::predict::{Link, predict as predictions};
 use crate::scalar::Scalar;
-use crate::train::{self, Config, Fit, History, Progress, Record, State};
+use crate::train::{self, Config, Fit, History, Progress, Record, Selection, State};
 use crate::update;
 use crate::update::schedule::PlateauState;
 
@@ -50,6 +51,13 @@ pub(super) struct Training<'py> {
     /// The state of another run.
     state: Option<Bound<'py, PyDict>>,
     callback: Option<Bound<'py, PyAny>>,
+    /// Data to judge the model by.
+    validation: Option<Objective<'py>>,
+    /// Rows of X to learn from and to judge by, in place of all and of `validation`.
+    split: Option<Split<'py>>,
+    stop: Vec<Bound<'py, PyAny>>,
+    /// Names of the numbers that the callback returns.
+    metrics: Vec<String>,
 }
 
 /// Calls a function generic over the type of the data with that of an array.
@@ -107,7 +115,18 @@ fn fit_typed<'py, T: Scalar + Element>(
     training: &Training<'py>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let arrays = Arrays::<T>::of(objective)?;
-    let (problem, tier) = arrays.problem(py, objective)?;
+    let validation = training.validation.as_ref().map(|given| Ok((Arrays::of(given)?, given))).transpose();
+    let validation: Option<(Arrays<'_, T>, _)> = validation.map_err(|error| of_validation(py, error))?;
+    let (mut problem, tier) = arrays.problem(py, objective)?;
+    let judged = validation.as_ref().map(|(arrays, given)| Ok(arrays.problem(py, given)?.0)).transpose();
+    let mut judged = judged.map_err(|error| of_validation(py, error))?;
+    if let Some(split) = &training.split {
+        let weights = arrays.sample_weight.as_ref().map(|s| entries("sample_weight", s)).transpose()?;
+        let (for_training, for_validation) = selection::parts(py, &problem, weights, split)?;
+        (problem, judged) = (for_training, Some(for_validation));
+    }
+    let rules = selection::rules(&training.stop)?;
+    let selection = Selection::new(judged.as_ref(), rules, training.metrics.clone()).map_err(to_python)?;
     let (steps, full_loss, path) = training.record;
     let config = Config {
         batches: training.batches.batches.clone(),
@@ -124,7 +143,7 @@ fn fit_typed<'py, T: Scalar + Element>(
     let layout = problem.layout();
     let mut after_epoch = |progress: Progress<'_, T>| match &callback {
         None => ControlFlow::Continue(()),
-        Some(callback) => match Python::attach(|py| call(py, callback, layout, &progress)) {
+        Some(callback) => match Python::attach(|py| call(py, callback, layout, progress)) {
             Ok(false) => ControlFlow::Continue(()),
             Ok(true) => ControlFlow::Break(()),
             Err(error) => {
@@ -134,9 +153,14 @@ fn fit_typed<'py, T: Scalar + Element>(
         },
     };
     let interrupted = || signals.interrupted();
-    let fitted = detached(py, || train::fit(&problem, &config, state, &interrupted, &mut after_epoch));
-    let fit = signals.or(fitted)?;
-    to_dict(py, layout, &fit)
+    let fitted = detached(py, || {
+        train::fit_with(&selection, &problem, &config, state, &interrupted, &mut after_epoch)
+    });
+    let run = to_dict(py, layout, &fitted?)?;
+    if let Err(raised) = signals.or(Ok(())) {
+        run.set_item("raised", raised.into_value(py))?; // with the run so far, for the package to raise
+    }
+    Ok(run)
 }
 
 fn gradient_typed<'py, T: Scalar + Element>(
@@ -253,11 +277,12 @@ fn start<T: Scalar + Element>(
         step: entry("step")?.extract()?,
         n_seen: entry("n_seen")?.extract()?,
         loss_sum: entry("loss_sum")?.extract()?,
+        stopping: selection::seen_from(layout, &entry("stopping")?)?,
     })
 }
 
 /// Coefficients (k, d) and intercepts (k), one after the other, in the core's layout.
-fn packed<T: Scalar + Element>(
+pub(super) fn packed<T: Scalar + Element>(
     layout: Layout,
     name: &'static str,
     flat: &Bound<'_, PyAny>,
@@ -268,7 +293,7 @@ fn packed<T: Scalar + Element>(
     layout.pack(name, &flat[..n_coef], &flat[n_coef..]).map_err(to_python)
 }
 
-fn flat<T: Scalar>(layout: Layout, params: &[T]) -> Vec<T> {
+pub(super) fn flat<T: Scalar>(layout: Layout, params: &[T]) -> Vec<T> {
     let (mut coef, intercept) = layout.unpack(params);
     coef.extend(intercept);
     coef
@@ -278,12 +303,17 @@ fn call<T: Scalar + Element>(
     py: Python<'_>,
     callback: &Py<PyAny>,
     layout: Layout,
-    progress: &Progress<'_, T>,
+    progress: Progress<'_, T>,
 ) -> PyResult<bool> {
-    let Progress { params, epoch, n_steps, history } = progress;
+    let Progress { params, epoch, n_steps, history, metrics } = progress;
     let params = flat(layout, params).to_pyarray(py);
-    let (loss, elapsed) = (history.epoch_loss.last(), history.epoch_elapsed.last());
-    callback.call1(py, (*epoch, *n_steps, loss.copied(), elapsed.copied(), params))?.is_truthy(py)
+    let last = |records: &[f64]| records.last().copied();
+    let (loss, elapsed) = (last(&history.epoch_loss), last(&history.epoch_elapsed));
+    let validation_loss = last(&history.validation_loss);
+    let told = callback.call1(py, (epoch, n_steps, loss, elapsed, params, validation_loss))?;
+    let (is_over, raised): (bool, Option<Bound<'_, PyAny>>);
+    (is_over, *metrics, raised) = told.extract(py)?;
+    raised.map_or(Ok(is_over), |error| Err(PyErr::from_value(error)))
 }
 
 fn to_dict<'py, T: Scalar + Element>(
@@ -302,6 +332,7 @@ fn to_dict<'py, T: Scalar + Element>(
     state.set_item("step", fit.state.step)?;
     state.set_item("n_seen", fit.state.n_seen)?;
     state.set_item("loss_sum", fit.state.loss_sum)?;
+    state.set_item("stopping", selection::seen_to_list(py, layout, &fit.state.stopping)?)?;
 
     let history = PyDict::new(py);
     let History {
@@ -313,6 +344,7 @@ fn to_dict<'py, T: Scalar + Element>(
         gradient_norm,
         elapsed,
         full_loss,
+        validation_loss,
         path,
     } = &fit.history;
     let vectors = [
@@ -323,6 +355,7 @@ fn to_dict<'py, T: Scalar + Element>(
         ("gradient_norm", gradient_norm),
         ("elapsed", elapsed),
         ("full_loss", full_loss),
+        ("validation_loss", validation_loss),
     ];
     for (name, vector) in vectors {
         history.set_item(name, vector.to_pyarray(py))?;
@@ -333,6 +366,8 @@ fn to_dict<'py, T: Scalar + Element>(
 
     let run = PyDict::new(py);
     run.set_item("params", flat(layout, &fit.params).to_pyarray(py))?;
+    run.set_item("best_epoch", fit.best_epoch)?;
+    run.set_item("seconds", fit.seconds)?;
     run.set_item("state", state)?;
     run.set_item("history", history)?;
     run.set_item("stop_reason", (fit.stop_reason.name(), fit.stop_reason.to_string()))?;

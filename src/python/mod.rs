@@ -7,6 +7,7 @@ mod choice;
 mod error;
 mod fit;
 mod optimizer;
+mod selection;
 mod signal;
 
 use pyo3::prelude::*;
@@ -41,6 +42,8 @@ mod _core {
     use super::fit::{fit, gradient, predict};
     #[pymodule_export]
     use super::optimizer::{end_epoch, init_optimizer, step_optimizer};
+    #[pymodule_export]
+    use super::selection::split;
     #[pymodule_export]
     use super::{available_threads, simd_tier, simd_tiers};
     #[pymodule_export]

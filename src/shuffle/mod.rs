@@ -20,9 +20,11 @@ mod batch_sizes;
 mod batches;
 mod permutation;
 mod replacement;
+mod split;
 
 pub use batch_sizes::BatchSizes;
 pub use batches::{Batches, BatchesConfig, Shuffle};
 pub use permutation::Workspace;
+pub use split::{Split, split};
 
 pub use crate::data::Order;

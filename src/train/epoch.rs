@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use super::history::seconds_since;
 use super::orders::Orders;
-use super::{Config, History, State, StopReason};
-use crate::error::{Result, try_filled};
+use super::selection::Values;
+use super::{Config, History, Selection, State, StopReason};
+use crate::error::{Error, Result, try_filled};
 use crate::gradient::{BatchGradient, Problem, Work, n_seats_worth};
 use crate::kernel::{first_not_finite, norm};
 use crate::parallel::{Team, with_team};
@@ -19,12 +20,16 @@ use crate::update::Optimizer;
 pub struct Fit<T> {
     /// The model: the parameters to predict with.
     pub params: Vec<T>,
+    /// Epochs the model was trained for, if a rule has chosen it as the best.
+    pub best_epoch: Option<u64>,
     /// Where training is, and everything needed to go on.
     pub state: State<T>,
     /// What was written down.
     pub history: History<T>,
     /// Why it ended.
     pub stop_reason: StopReason,
+    /// Seconds of training.
+    pub seconds: f64,
 }
 
 /// What is known at the end of an epoch.
@@ -38,45 +43,76 @@ pub struct Progress<'a, T> {
     pub n_steps: u64,
     /// What was written down so far.
     pub history: &'a History<T>,
+    /// Where the observer may leave the metrics that the selection names, for the rules that look at them.
+    pub metrics: &'a mut Vec<f64>,
 }
 
 /// Trains on `problem` from `state` until `config.n_epochs` epochs more are done, or `after_epoch` breaks, or
-/// the run diverges.
+/// the run diverges or is interrupted. An epoch that was begun counts as the first.
 ///
 /// `interrupted` is asked about every millisecond whether to give up.
 ///
 /// # Errors
-/// If the state is another problem's, a buffer cannot be had, or the run was interrupted.
+/// If the state is another problem's, or a buffer cannot be had.
 pub fn fit<T: Scalar>(
     problem: &Problem<'_, T>,
     config: &Config,
-    mut state: State<T>,
+    state: State<T>,
     interrupted: &(dyn Fn() -> bool + Sync),
     after_epoch: &mut dyn FnMut(Progress<'_, T>) -> ControlFlow<()>,
 ) -> Result<Fit<T>> {
-    problem.penalty().check_rates(config.optimizer.rule.has_same_rate(), config.optimizer.rule.name())?;
-    state.check(problem.layout(), config.batches.of_epoch(state.epoch).n_steps())?;
-    let largest_batch = config.batches.largest_batch(state.epoch.saturating_add(config.n_epochs));
+    fit_with(&Selection::none(), problem, config, state, interrupted, after_epoch)
+}
+
+/// Trains as [`fit`] does, until a rule of `selection` ends the run, and gives back the model that one chose.
+///
+/// # Errors
+/// As [`fit`], and if the validation rows have other columns or outputs.
+pub fn fit_with<'a, T: Scalar>(
+    selection: &'a Selection<'a, T>,
+    problem: &'a Problem<'a, T>,
+    config: &'a Config,
+    mut state: State<T>,
+    interrupted: &'a (dyn Fn() -> bool + Sync),
+    after_epoch: &mut dyn FnMut(Progress<'_, T>) -> ControlFlow<()>,
+) -> Result<Fit<T>> {
+    let Config { ref batches, ref optimizer, .. } = *config;
+    problem.penalty().check_rates(optimizer.rule.has_same_rate(), optimizer.rule.name())?;
+    state.check(problem.layout(), batches.of_epoch(state.epoch).n_steps())?;
+    let largest_batch = batches.largest_batch(state.epoch.saturating_add(config.n_epochs));
     let most_rows = if config.record.full_loss { problem.n_rows() } else { largest_batch };
+    let n_validation = selection.n_rows_for(problem)?;
+    let most_rows = most_rows.max(n_validation);
     let is_random = config.batches.shuffle() != Shuffle::Sequential;
     let n_seats = n_seats_worth(problem, most_rows, is_random, config.n_threads);
+    state.stopping = selection.remember(std::mem::take(&mut state.stopping));
     let params = std::mem::take(&mut state.params);
     let work = Work::new(problem, config.tier, params, n_seats, interrupted)?;
     with_team(n_seats, work, |team| {
         let mut run = Run {
             problem,
             config,
-            optimizer: config.optimizer.clone(),
+            optimizer: optimizer.clone(),
+            selection,
+            first_step: state.optimizer.n_steps,
             state,
             gradient: BatchGradient::new(problem, config.tier)?,
             last_finite: try_filled("parameters", problem.layout().len(), T::ZERO)?,
+            reported: try_filled("parameters", problem.layout().len(), T::ZERO)?,
             history: History::default(),
+            begin: Instant::now(),
             start: Instant::now(),
         };
-        let stop_reason = run.epochs(team, interrupted, after_epoch)?;
-        let params = run.model(team).to_vec();
+        let stop_reason = match run.epochs(team, interrupted, after_epoch) {
+            Err(Error::Interrupted) => StopReason::Interrupted, // between two steps: nothing is lost
+            ended => ended?,
+        };
+        let kept = run.state.stopping.iter().find_map(|seen| seen.kept.as_ref());
+        let best_epoch = kept.map(|kept| kept.epoch);
+        let params = kept.map_or_else(|| run.model(team).to_vec(), |kept| kept.params.clone());
         run.state.params = std::mem::take(team.job().params());
-        Ok(Fit { params, state: run.state, history: run.history, stop_reason })
+        let seconds = seconds_since(run.start);
+        Ok(Fit { params, best_epoch, state: run.state, history: run.history, stop_reason, seconds })
     })
 }
 
@@ -85,10 +121,17 @@ struct Run<'a, T> {
     config: &'a Config,
     /// The optimizer of this epoch: a learning rate given as a function has been evaluated.
     optimizer: Optimizer,
+    selection: &'a Selection<'a, T>,
     state: State<T>,
+    /// Steps of the runs before.
+    first_step: u64,
     gradient: BatchGradient<T>,
     last_finite: Vec<T>,
+    /// The model at the end of the last epoch.
+    reported: Vec<T>,
     history: History<T>,
+    begin: Instant,
+    /// Later than the beginning by the time that was spent looking.
     start: Instant,
 }
 
@@ -117,17 +160,34 @@ impl<'a, T: Scalar> Run<'a, T> {
             if let ControlFlow::Break(reason) = ended {
                 return Ok(reason);
             }
-            let progress = Progress {
-                params: self.model(team),
-                epoch: self.state.epoch,
-                n_steps: self.state.optimizer.n_steps,
-                history: &self.history,
-            };
-            if after_epoch(progress).is_break() {
-                return Ok(StopReason::Callback);
+            if let Some(reason) = self.judge(after_epoch)? {
+                return Ok(reason);
             }
         }
         Ok(StopReason::Epochs)
+    }
+
+    /// Tells the observer and the rules of the epoch just done. Returns why the run is to end, if it is.
+    fn judge(
+        &mut self,
+        after_epoch: &mut dyn FnMut(Progress<'_, T>) -> ControlFlow<()>,
+    ) -> Result<Option<StopReason>> {
+        let (epoch, n_steps) = (self.state.epoch, self.state.optimizer.n_steps);
+        let (params, history) = (&self.reported, &self.history);
+        let mut metrics = Vec::new();
+        let told = after_epoch(Progress { params, epoch, n_steps, history, metrics: &mut metrics });
+        let values = Values {
+            loss: history.epoch_loss.last().copied().unwrap_or(f64::NAN),
+            validation_loss: history.validation_loss.last().copied(),
+            metrics: &metrics,
+        };
+        let reason = self.selection.judge(epoch, values, params, &mut self.state.stopping)?;
+        let callback = told.is_break().then_some(StopReason::Callback);
+        Ok(callback.or(reason).or_else(|| self.limit()))
+    }
+
+    fn limit(&self) -> Option<StopReason> {
+        self.selection.limit(self.state.optimizer.n_steps - self.first_step, self.begin)
     }
 
     /// The parameters to predict with, as they stand.
@@ -157,6 +217,11 @@ impl<'a, T: Scalar> Run<'a, T> {
             self.state.n_seen += n_rows as u64;
             self.state.loss_sum += loss * n_rows as f64;
             self.record_step(n_rows, loss, norm, team)?;
+            if self.state.step < batches.n_steps()
+                && let Some(reason) = self.limit()
+            {
+                return Ok(ControlFlow::Break(reason));
+            }
         }
         self.end_epoch(team)?;
         Ok(ControlFlow::Continue(()))
@@ -229,28 +294,39 @@ impl<'a, T: Scalar> Run<'a, T> {
             self.history.gradient_norm.push(norm);
             self.history.learning_rate.push(self.optimizer.learning_rate_at(t, &self.state.optimizer));
             self.history.elapsed.push(seconds_since(self.start));
-            if record.full_loss {
-                self.record_full_loss(team)?;
-            }
         }
         if record.path {
             self.history.push_path(self.problem.layout(), team.job().params());
+        }
+        if record.steps && record.full_loss {
+            let full_loss = self.full_loss(team);
+            // If it was interrupted, the step is made all the same.
+            self.history.full_loss.push(full_loss.clone().unwrap_or(f64::NAN));
+            full_loss?;
         }
         Ok(())
     }
 
     fn end_epoch(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<()> {
+        let record = self.config.record;
+        let elapsed = seconds_since(self.start);
+        let mut reported = std::mem::take(&mut self.reported);
+        reported.copy_from_slice(self.model(team));
+        self.reported = reported;
+        // First what can be interrupted: then the epoch is ended when the run is gone on with.
+        let full_loss = (record.full_loss && !record.steps).then(|| self.full_loss(team)).transpose()?;
+        let validation = self.selection.validation();
+        let validation_loss = validation.map(|rows| self.validation_loss(rows, team)).transpose()?;
         let loss = self.state.loss_sum / self.state.n_seen as f64;
         self.history.epoch_loss.push(loss);
-        if !self.config.record.steps {
+        self.history.epoch_elapsed.push(elapsed);
+        self.history.full_loss.extend(full_loss);
+        self.history.validation_loss.extend(validation_loss);
+        if !record.steps {
             let batch_size = self.config.batches.of_epoch(self.state.epoch).batch_size();
             self.history.batch_size.push(batch_size as i64);
         }
         self.optimizer.end_epoch(&mut self.state.optimizer, loss);
-        self.history.epoch_elapsed.push(seconds_since(self.start));
-        if self.config.record.full_loss && !self.config.record.steps {
-            self.record_full_loss(team)?;
-        }
         self.state.epoch += 1;
         self.state.step = 0;
         self.state.n_seen = 0;
@@ -258,13 +334,19 @@ impl<'a, T: Scalar> Run<'a, T> {
         Ok(())
     }
 
-    fn record_full_loss(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<()> {
+    fn validation_loss(&mut self, rows: &'a Problem<'a, T>, team: &mut Team<'_, Work<'a, T>>) -> Result<f64> {
+        let looked_since = Instant::now();
+        let loss = self.gradient.loss_on(rows, &mut self.reported, team);
+        self.start += looked_since.elapsed();
+        loss
+    }
+
+    fn full_loss(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<f64> {
         let order = std::mem::replace(team.job().order(), Order::Sequential);
         let looked_since = Instant::now();
-        let loss = self.gradient.value(0..self.problem.n_rows(), team)?;
+        let loss = self.gradient.value(0..self.problem.n_rows(), team);
         self.start += looked_since.elapsed(); // looking is not training
         *team.job().order() = order;
-        self.history.full_loss.push(loss);
-        Ok(())
+        loss
     }
 }

@@ -25,6 +25,8 @@ pub struct History<T> {
     pub elapsed: Vec<f64>,
     /// Objective over all rows after the epoch, or after the step if steps are recorded.
     pub full_loss: Vec<f64>,
+    /// Mean loss over the validation rows, without the penalty, after the epoch.
+    pub validation_loss: Vec<f64>,
     /// Coefficients (k, d) and intercepts (k) after each step, one after the other.
     pub path: Vec<T>,
 }

@@ -4,11 +4,15 @@ mod config;
 mod epoch;
 mod history;
 mod orders;
+mod selection;
 mod state;
+mod stop_reason;
 mod stopping;
 
 pub use config::{Config, Record};
-pub use epoch::{Fit, Progress, fit};
+pub use epoch::{Fit, Progress, fit, fit_with};
 pub use history::History;
+pub use selection::Selection;
 pub use state::State;
-pub use stopping::StopReason;
+pub use stop_reason::StopReason;
+pub use stopping::{Kept, MaxSeconds, MaxSteps, Mode, Monitor, NoImprovement, Seen, StopRule, TargetLoss};

@@ -1,5 +1,6 @@
 //! Everything needed to go on.
 
+use super::Seen;
 use crate::error::{Error, Result};
 use crate::gradient::Layout;
 use crate::scalar::Scalar;
@@ -20,24 +21,28 @@ pub struct State<T> {
     pub n_seen: u64,
     /// Sum of the objective over those rows.
     pub loss_sum: f64,
+    /// What the rules of stopping remember.
+    pub stopping: Vec<Seen<T>>,
 }
 
 impl<T: Scalar> State<T> {
     /// The beginning of a run from `params`, with an optimizer that has made no step.
     pub fn new(params: Vec<T>, optimizer: update::State<T>) -> Self {
-        Self { params, optimizer, epoch: 0, step: 0, n_seen: 0, loss_sum: 0.0 }
+        Self { params, optimizer, epoch: 0, step: 0, n_seen: 0, loss_sum: 0.0, stopping: Vec::new() }
     }
 
     /// That this is a state of a model of this layout, in an epoch of so many steps.
     pub(super) fn check(&self, layout: Layout, n_steps: usize) -> Result<()> {
-        if self.params.len() != layout.len() {
+        let kept = self.stopping.iter().filter_map(|seen| seen.kept.as_ref()).map(|kept| kept.params.len());
+        if let Some(len) = kept.chain([self.params.len()]).find(|&len| len != layout.len()) {
             return Err(Error::Shape {
                 argument: "resume",
                 expected: format!("parameters for {} x {}", layout.n_outputs(), layout.n_columns()),
-                got: format!("{} parameters", self.params.len()),
+                got: format!("{len} parameters"),
             });
         }
-        if self.step >= n_steps {
+        // An epoch whose end was interrupted has made all its steps.
+        if self.step > n_steps {
             return Err(Error::OutOfRange {
                 argument: "resume",
                 condition: "at a step within an epoch",

@@ -1,46 +1,311 @@
-//! Why a run ended.
+//! Rules that end a run before all its epochs are done, and what they remember.
 
-use std::fmt;
+use crate::error::{Error, Result, checked};
+use crate::options::Options;
 
-/// Why a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StopReason {
-    /// All epochs asked for were done.
-    Epochs,
-    /// The callback asked for the end.
-    Callback,
-    /// The run left the finite numbers. The parameters are the last finite ones.
-    Diverged {
-        /// Epoch of the step, counted from 0.
-        epoch: u64,
-        /// The step, counted from 0 over the whole run.
-        step: u64,
-        /// What was found not to be finite.
-        quantity: &'static str,
-    },
+/// What a rule looks at after every epoch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Monitor {
+    /// The objective of the epoch, as [`History::epoch_loss`](super::History::epoch_loss) has it.
+    Loss,
+    /// The mean loss over the validation rows.
+    ValidationLoss,
+    /// A metric of the user's own, by its name.
+    Metric(String),
 }
 
-impl StopReason {
-    /// A word for the reason.
+impl Monitor {
+    /// The monitor of this name.
+    pub fn from_name(name: &str) -> Self {
+        match name {
+            "loss" => Self::Loss,
+            "validation_loss" => Self::ValidationLoss,
+            name => Self::Metric(name.to_owned()),
+        }
+    }
+
+    /// The name, as the user writes it.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Loss => "loss",
+            Self::ValidationLoss => "validation_loss",
+            Self::Metric(name) => name,
+        }
+    }
+}
+
+/// Which way is better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// Lower is better.
+    #[default]
+    Min,
+    /// Higher is better.
+    Max,
+}
+
+impl Mode {
+    /// The mode named `"min"` or `"max"`.
+    ///
+    /// # Errors
+    /// [`Error::UnknownName`].
+    pub fn from_name(name: &str) -> Result<Self> {
+        const KNOWN: &[&str] = &["\"min\"", "\"max\""];
+        match name {
+            "min" => Ok(Self::Min),
+            "max" => Ok(Self::Max),
+            _ => Err(Error::UnknownName { argument: "mode", value: name.to_owned(), known: KNOWN }),
+        }
+    }
+
+    /// The name, as the user writes it.
     pub fn name(self) -> &'static str {
         match self {
-            StopReason::Epochs => "epochs",
-            StopReason::Callback => "callback",
-            StopReason::Diverged { .. } => "diverged",
+            Self::Min => "min",
+            Self::Max => "max",
+        }
+    }
+
+    /// The value as something that is better the lower it is.
+    fn as_cost(self, value: f64) -> f64 {
+        match self {
+            Self::Min => value,
+            Self::Max => -value,
         }
     }
 }
 
-impl fmt::Display for StopReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            StopReason::Epochs => write!(f, "all epochs done"),
-            StopReason::Callback => write!(f, "stopped by the callback"),
-            StopReason::Diverged { epoch, step, quantity } => write!(
-                f,
-                "training diverged in epoch {epoch} at step {step}: {quantity} is not finite; \
-                 a smaller learning rate, scaled columns or clip_norm usually help"
-            ),
+/// Ends a run when `value > best - tol` in `patience` epochs in a row, `best` being the lowest value of the
+/// epochs before; with [`Mode::Max`] when `value < best + tol`. A value that is not finite is no improvement.
+/// This is scikit-learn's rule.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NoImprovement {
+    monitor: Monitor,
+    mode: Mode,
+    tol: f64,
+    is_relative: bool,
+    patience: u64,
+    restores_best: bool,
+}
+
+/// Ends a run after the first epoch with `value <= target`, or `value >= target` with [`Mode::Max`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct TargetLoss {
+    monitor: Monitor,
+    mode: Mode,
+    value: f64,
+}
+
+/// Ends a run after so many steps of this call, also within an epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MaxSteps {
+    n: u64,
+}
+
+/// Ends a run after the first step that ends later than so many seconds after the call.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MaxSeconds {
+    seconds: f64,
+}
+
+/// The rules.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StopRule {
+    /// See [`NoImprovement`].
+    NoImprovement(NoImprovement),
+    /// See [`TargetLoss`].
+    TargetLoss(TargetLoss),
+    /// See [`MaxSteps`].
+    MaxSteps(MaxSteps),
+    /// See [`MaxSeconds`].
+    MaxSeconds(MaxSeconds),
+}
+
+/// What [`NoImprovement`] remembers between epochs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seen<T> {
+    /// What was looked at.
+    pub monitor: Monitor,
+    /// Which way was better.
+    pub mode: Mode,
+    /// The best value so far.
+    pub best: Option<f64>,
+    /// Epochs in a row without improvement.
+    pub n_waited: u64,
+    /// The model that had the best value, if it is to be restored.
+    pub kept: Option<Kept<T>>,
+}
+
+/// A model put aside.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kept<T> {
+    /// Epochs it had been trained for.
+    pub epoch: u64,
+    /// Its parameters.
+    pub params: Vec<T>,
+}
+
+/// What a value means to [`NoImprovement`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Verdict {
+    pub(super) is_best: bool,
+    pub(super) is_over: bool,
+}
+
+impl NoImprovement {
+    /// The rule with `tol` in units of what is looked at or, if relative, of the best value's size.
+    ///
+    /// # Errors
+    /// Unless `tol` is finite and not negative and `patience` positive.
+    pub fn new(
+        monitor: Monitor,
+        mode: Mode,
+        tol: f64,
+        is_relative: bool,
+        patience: i64,
+        restores_best: bool,
+    ) -> Result<Self> {
+        let tol = checked("tol", "finite and >= 0", tol, |tol| tol.is_finite() && tol >= 0.0)?;
+        let patience = at_least_one("patience", patience)?;
+        Ok(Self { monitor, mode, tol, is_relative, patience, restores_best })
+    }
+
+    /// What it looks at.
+    pub fn monitor(&self) -> &Monitor {
+        &self.monitor
+    }
+
+    /// Whether the model of the best epoch is what the run gives back.
+    pub fn restores_best(&self) -> bool {
+        self.restores_best
+    }
+
+    /// What the rule begins with: what another of the same monitor and mode has seen, or nothing.
+    pub(super) fn remember<T>(&self, seen: &mut Vec<Seen<T>>) -> Seen<T> {
+        let is_ours = |seen: &Seen<T>| {
+            let can_restore = !self.restores_best || seen.kept.is_some() || seen.best.is_none();
+            seen.monitor == self.monitor && seen.mode == self.mode && can_restore
+        };
+        match seen.iter().position(is_ours) {
+            Some(i) => {
+                let seen = seen.remove(i);
+                Seen { kept: seen.kept.filter(|_| self.restores_best), ..seen }
+            }
+            None => {
+                Seen { monitor: self.monitor.clone(), mode: self.mode, best: None, n_waited: 0, kept: None }
+            }
         }
     }
+
+    /// Looks at the value of an epoch. A rule that has ended a run waits anew if the run is gone on with.
+    pub(super) fn observe<T>(&self, value: f64, seen: &mut Seen<T>) -> Verdict {
+        let value_cost = self.mode.as_cost(value);
+        let (is_best, is_improvement) = match seen.best {
+            _ if !value.is_finite() => (false, false),
+            None => (true, true),
+            Some(best) => {
+                let margin = if self.is_relative { self.tol * best.abs() } else { self.tol };
+                let best = self.mode.as_cost(best);
+                (value_cost < best, value_cost <= best - margin)
+            }
+        };
+        if is_best {
+            seen.best = Some(value);
+        }
+        seen.n_waited = if is_improvement { 0 } else { seen.n_waited + 1 };
+        let is_over = seen.n_waited >= self.patience;
+        if is_over {
+            seen.n_waited = 0;
+        }
+        Verdict { is_best, is_over }
+    }
+}
+
+impl TargetLoss {
+    /// The rule that is content with `value`.
+    ///
+    /// # Errors
+    /// If it is not finite.
+    pub fn new(value: f64, monitor: Monitor, mode: Mode) -> Result<Self> {
+        Ok(Self { monitor, mode, value: checked("value", "finite", value, f64::is_finite)? })
+    }
+
+    /// What it looks at.
+    pub fn monitor(&self) -> &Monitor {
+        &self.monitor
+    }
+
+    pub(super) fn is_met(&self, value: f64) -> bool {
+        self.mode.as_cost(value) <= self.mode.as_cost(self.value)
+    }
+}
+
+impl MaxSteps {
+    /// The rule that allows `n` steps.
+    ///
+    /// # Errors
+    /// If `n` is less than 1.
+    pub fn new(n: i64) -> Result<Self> {
+        Ok(Self { n: at_least_one("n", n)? })
+    }
+
+    /// Steps allowed.
+    pub fn n(self) -> u64 {
+        self.n
+    }
+}
+
+impl MaxSeconds {
+    /// The rule that allows so many seconds.
+    ///
+    /// # Errors
+    /// Unless they are finite and positive.
+    pub fn new(seconds: f64) -> Result<Self> {
+        let seconds = checked("seconds", "finite and > 0", seconds, |s| s.is_finite() && s > 0.0)?;
+        Ok(Self { seconds })
+    }
+
+    /// Seconds allowed.
+    pub fn seconds(self) -> f64 {
+        self.seconds
+    }
+}
+
+impl StopRule {
+    /// The rule these options are of; None if they are of something else.
+    ///
+    /// # Errors
+    /// If a value is of the wrong type or out of its range.
+    pub fn from_options(options: &dyn Options) -> Result<Option<Self>> {
+        let monitor = || Ok(Monitor::from_name(&options.text("monitor")?));
+        let mode = || Mode::from_name(&options.text("mode")?);
+        Ok(Some(match options.name().as_str() {
+            "NoImprovement" => Self::NoImprovement(NoImprovement::new(
+                monitor()?,
+                mode()?,
+                options.number("tol")?,
+                options.flag("relative")?,
+                options.integer("patience")?,
+                options.flag("restore_best")?,
+            )?),
+            "TargetLoss" => Self::TargetLoss(TargetLoss::new(options.number("value")?, monitor()?, mode()?)?),
+            "MaxSteps" => Self::MaxSteps(MaxSteps::new(options.integer("n")?)?),
+            "MaxSeconds" => Self::MaxSeconds(MaxSeconds::new(options.number("seconds")?)?),
+            _ => return Ok(None),
+        }))
+    }
+
+    /// What it looks at, if it looks at something.
+    pub fn monitor(&self) -> Option<&Monitor> {
+        match self {
+            Self::NoImprovement(rule) => Some(rule.monitor()),
+            Self::TargetLoss(rule) => Some(rule.monitor()),
+            Self::MaxSteps(_) | Self::MaxSeconds(_) => None,
+        }
+    }
+}
+
+fn at_least_one(argument: &'static str, value: i64) -> Result<u64> {
+    let is_valid = u64::try_from(value).ok().filter(|&value| value >= 1);
+    is_valid.ok_or_else(|| Error::OutOfRange { argument, condition: ">= 1", value: value.to_string() })
 }

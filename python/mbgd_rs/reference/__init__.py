@@ -12,6 +12,7 @@ from .objective import Objective, gradient
 from .optimizers import make_optimizer
 from .schedules import learning_rate_at
 from .shuffle import batches, draws, order_of_epochs, permutation, philox, random_blocks, random_words
+from .stopping import split
 from .training import Fit, fit
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "philox",
     "random_blocks",
     "random_words",
+    "split",
 ]

@@ -15,6 +15,7 @@ from .objective import Objective, Parameters
 from .optimizers import make_optimizer
 from .schedules import Falls, learning_rate_at
 from .shuffle import Rows, batches, order_of_epochs
+from .stopping import Rules, with_validation
 
 Array = NDArray[Any]
 
@@ -22,8 +23,8 @@ Array = NDArray[Any]
 class Recorder:
     """What is written down meanwhile, by name."""
 
-    def __init__(self, objective: Objective, record: tuple[str, ...]) -> None:
-        self.objective = objective
+    def __init__(self, objective: Objective, judged: Objective | None, record: tuple[str, ...]) -> None:
+        self.objective, self.judged = objective, judged
         self.has_losses, self.has_steps = bool(record), "step" in record
         self.has_full_loss, self.has_path = "full_loss" in record, "path" in record
         self.values: dict[str, list[Any]] = defaultdict(list)
@@ -44,15 +45,18 @@ class Recorder:
         if self.has_path:
             self.values["path"].append(w.flat.copy())
 
-    def end_epoch(self, w: Parameters) -> float:
-        loss = self.loss_sum / self.n_seen
+    def end_epoch(self, w: Parameters) -> dict[str, float]:
+        values = {"loss": self.loss_sum / self.n_seen}
+        if self.judged is not None:
+            values["validation_loss"] = self.judged.gradient(w, slice(None), None)
+            self.values["validation_loss"].append(values["validation_loss"])
         if self.has_losses:
-            self.values["epoch_loss"].append(loss)
+            self.values["epoch_loss"].append(values["loss"])
             self.values["epoch_elapsed"].append(time.perf_counter() - self.start)
         if not self.has_steps:
             self.record_full_loss(w)
         self.loss_sum, self.n_seen = 0.0, 0
-        return loss
+        return values
 
     def record_full_loss(self, w: Parameters) -> None:
         if self.has_full_loss:
@@ -69,6 +73,7 @@ class Fit:
     history: dict[str, Array]
     n_steps: int
     n_epochs: int
+    stop_reason: str
 
 
 def fit(
@@ -86,6 +91,8 @@ def fit(
     drop_last: bool = False,
     epochs: int = 10,
     init: Any = None,
+    validation: Any = None,
+    stop: Any = None,
     clip_norm: float | None = None,
     seed: int = 0,
     record: str | tuple[str, ...] = "epoch",
@@ -104,18 +111,22 @@ def fit(
     >>> model.coef.round(2), model.intercept.round(2), model.n_steps
     (array([ 1., -2.]), np.float64(3.0), 1000)
     """
-    objective = Objective(X, y, sample_weight, loss, penalty, fit_intercept)
+    objective, judged = with_validation(validation, seed, X, y, sample_weight, loss, penalty, fit_intercept)
     n = len(objective.X)
     order_of = orders or order_of_epochs(shuffle, replacement, seed, n)
     w, g = objective.start(init), objective.zeros()
     rule = make_optimizer(optimizer, w.flat)
-    history = Recorder(objective, (record,) if isinstance(record, str) else record)
-    falls = Falls(rule.learning_rate)
-    t = 0
+    history = Recorder(objective, judged, (record,) if isinstance(record, str) else record)
+    falls, rules = Falls(rule.learning_rate), Rules(stop)
+    t = n_epochs = 0
     with np.errstate(over="ignore", invalid="ignore"):
         for epoch in range(epochs):
+            if rules.reason:
+                break
             b = batch_size_at(batch_size, epoch, n)
             for rows in batches(order_of(epoch), n, b, drop_last):  # which rows
+                if rules.reason:
+                    break
                 value = objective.gradient(w, rows, g, history.has_losses)  # how wrong the model is on them
                 norm = float(np.linalg.norm(g.flat)) if clip_norm or history.has_steps else math.nan
                 if clip_norm and norm > clip_norm:
@@ -126,8 +137,15 @@ def fit(
                     objective.penalty.shrink(w.coef, rate[: w.coef.size].reshape(w.coef.shape))
                 t += 1
                 history.end_step(w, rows, value, learning_rate, norm)
-            falls.end_epoch(history.end_epoch(w))
+                rules.end_step(t)
+            else:
+                n_epochs += 1
+                values = history.end_epoch(w)
+                falls.end_epoch(values["loss"])
+                rules.end_epoch(values, w)
             if not np.isfinite(w.flat).all():
                 raise FloatingPointError(f"training diverged in epoch {epoch}: a parameter is not finite")
+    if rules.best is not None:
+        w.flat[:] = rules.best
     arrays = {name: np.array(values) for name, values in history.values.items()}
-    return Fit(w.coef, w.intercept[()], objective.classes, arrays, t, epochs)
+    return Fit(w.coef, w.intercept[()], objective.classes, arrays, t, n_epochs, rules.reason or "epochs")

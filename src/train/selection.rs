@@ -1,0 +1,174 @@
+//! By what a run is judged: when it ends, and which of its models it gives back.
+
+use std::time::Instant;
+
+use super::stopping::{Kept, Seen, StopRule};
+use super::{Monitor, StopReason};
+use crate::error::{Error, Result, try_filled};
+use crate::gradient::Problem;
+use crate::scalar::Scalar;
+
+/// Rows to judge a model by, and rules that end a run.
+#[derive(Debug, Clone)]
+pub struct Selection<'a, T> {
+    validation: Option<&'a Problem<'a, T>>,
+    rules: Vec<StopRule>,
+    metrics: Vec<String>,
+}
+
+/// The values of an epoch that a rule may look at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Values<'v> {
+    pub(super) loss: f64,
+    pub(super) validation_loss: Option<f64>,
+    pub(super) metrics: &'v [f64],
+}
+
+impl<T> Selection<'_, T> {
+    /// All epochs, and the last model.
+    pub fn none() -> Self {
+        Self { validation: None, rules: Vec::new(), metrics: Vec::new() }
+    }
+}
+
+impl<'a, T: Scalar> Selection<'a, T> {
+    /// Judges by the mean loss over the rows of `validation`, if any, by the objective of the epochs and by
+    /// `metrics`, names of numbers that [`Progress::metrics`](super::Progress::metrics) will have in this
+    /// order.
+    ///
+    /// # Errors
+    /// If a rule looks at something that is not there, or two are to restore the best model.
+    pub fn new(
+        validation: Option<&'a Problem<'a, T>>,
+        rules: Vec<StopRule>,
+        metrics: Vec<String>,
+    ) -> Result<Self> {
+        for monitor in rules.iter().filter_map(StopRule::monitor) {
+            let is_there = match monitor {
+                Monitor::Loss => true,
+                Monitor::ValidationLoss => validation.is_some(),
+                Monitor::Metric(name) => metrics.contains(name),
+            };
+            if !is_there {
+                let mut known = vec!["\"loss\"".to_owned()];
+                known.extend(validation.map(|_| "\"validation_loss\"".to_owned()));
+                known.extend(metrics.iter().map(|name| format!("{name:?}")));
+                return Err(Error::Incompatible(format!(
+                    "monitor must be one of {}, which is what validation and metrics make known, got {:?}",
+                    known.join(", "),
+                    monitor.name(),
+                )));
+            }
+        }
+        let restores =
+            |rule: &&StopRule| matches!(rule, StopRule::NoImprovement(rule) if rule.restores_best());
+        let n_restoring = rules.iter().filter(restores).count();
+        if n_restoring > 1 {
+            return Err(Error::Incompatible(format!(
+                "restore_best must be True for at most one rule, got {n_restoring}"
+            )));
+        }
+        Ok(Self { validation, rules, metrics })
+    }
+
+    /// How many rows there are to judge a model of `problem` by.
+    ///
+    /// # Errors
+    /// If they are another problem's.
+    pub(super) fn n_rows_for(&self, problem: &Problem<'_, T>) -> Result<usize> {
+        let Some(validation) = self.validation else { return Ok(0) };
+        let (ours, theirs) = (problem.layout(), validation.layout());
+        let is_of_one_kind = problem.targets.kind() == validation.targets.kind();
+        if !is_of_one_kind || (ours.n_outputs(), ours.n_columns()) != (theirs.n_outputs(), theirs.n_columns())
+        {
+            return Err(Error::Shape {
+                argument: "validation",
+                expected: format!("{} columns and {} outputs", ours.n_columns(), ours.n_outputs()),
+                got: format!("{} and {}", theirs.n_columns(), theirs.n_outputs()),
+            });
+        }
+        Ok(validation.n_rows())
+    }
+
+    /// Rows to judge by.
+    pub(super) fn validation(&self) -> Option<&'a Problem<'a, T>> {
+        self.validation
+    }
+
+    /// What the rules begin with, given what those of the run before have seen.
+    pub(super) fn remember(&self, mut seen: Vec<Seen<T>>) -> Vec<Seen<T>> {
+        let patient = self.rules.iter().filter_map(|rule| match rule {
+            StopRule::NoImprovement(rule) => Some(rule),
+            _ => None,
+        });
+        patient.map(|rule| rule.remember(&mut seen)).collect()
+    }
+
+    /// Tells every rule of an epoch. Returns the reason of the first that wants to end the run.
+    pub(super) fn judge(
+        &self,
+        epoch: u64,
+        values: Values<'_>,
+        model: &[T],
+        seen: &mut [Seen<T>],
+    ) -> Result<Option<StopReason>> {
+        let mut reason = None;
+        let mut seen = seen.iter_mut();
+        for rule in &self.rules {
+            let value = rule.monitor().map_or(f64::NAN, |monitor| self.value(monitor, values));
+            let over = match rule {
+                StopRule::NoImprovement(rule) => {
+                    let Some(seen) = seen.next() else { continue };
+                    let verdict = rule.observe(value, seen);
+                    if verdict.is_best && rule.restores_best() {
+                        keep(epoch, model, &mut seen.kept)?;
+                    }
+                    verdict.is_over.then_some(StopReason::NoImprovement)
+                }
+                StopRule::TargetLoss(rule) => rule.is_met(value).then_some(StopReason::Target),
+                StopRule::MaxSteps(_) | StopRule::MaxSeconds(_) => None,
+            };
+            reason = reason.or(over);
+        }
+        Ok(reason)
+    }
+
+    fn value(&self, monitor: &Monitor, values: Values<'_>) -> f64 {
+        let found = match monitor {
+            Monitor::Loss => Some(values.loss),
+            Monitor::ValidationLoss => values.validation_loss,
+            Monitor::Metric(name) => {
+                let i = self.metrics.iter().position(|known| known == name);
+                i.and_then(|i| values.metrics.get(i).copied())
+            }
+        };
+        found.unwrap_or(f64::NAN)
+    }
+
+    /// Whether a limit is reached after `n_steps` steps since the beginning.
+    pub(super) fn limit(&self, n_steps: u64, begin: Instant) -> Option<StopReason> {
+        self.rules.iter().find_map(|rule| match rule {
+            StopRule::MaxSteps(rule) => (n_steps >= rule.n()).then_some(StopReason::MaxSteps),
+            StopRule::MaxSeconds(rule) => {
+                (begin.elapsed().as_secs_f64() >= rule.seconds()).then_some(StopReason::MaxSeconds)
+            }
+            _ => None,
+        })
+    }
+}
+
+/// Puts a model aside, in the place of the one before.
+fn keep<T: Scalar>(epoch: u64, model: &[T], kept: &mut Option<Kept<T>>) -> Result<()> {
+    match kept {
+        Some(kept) => {
+            kept.epoch = epoch;
+            kept.params.copy_from_slice(model);
+        }
+        None => {
+            let mut params = try_filled("the best parameters", model.len(), T::ZERO)?;
+            params.copy_from_slice(model);
+            *kept = Some(Kept { epoch, params });
+        }
+    }
+    Ok(())
+}
