@@ -71,6 +71,7 @@ def minimize(
     X, y, batch_size, shuffle, replacement, drop_last, seed, epochs
         As in :func:`mbgd_rs.minibatches`.
     optimizer : {"sgd", "adam"} or object of mbgd_rs.optimizers
+        A learning rate that is a function is asked at each step; a plateau is told the loss of each epoch.
     callback : callable, optional
         Called after every epoch with a :class:`mbgd_rs.Progress`, its `coef` being the parameters and its
         `intercept` None; a true return value ends the run.

@@ -8,6 +8,12 @@ epoch for the steps of that epoch.
 An epoch over n rows in batches of b has ceil(n / b) steps (``len(mb.Batches(n, b))``). What is to happen by
 epoch is said in steps: ``Step(0.1, step_size=30 * len(batches))`` falls every 30 epochs, and
 ``Exponential(0.1, gamma=0.9 ** (1 / len(batches)))`` by a tenth in each.
+
+>>> import mbgd_rs as mb
+>>> optimizer = mb.optimizers.SGD(learning_rate=lambda t: 0.5 / (1 + t))
+>>> X, y = [[1.0], [2.0], [3.0]], [1.0, 2.0, 3.0]
+>>> mb.fit(X, y, optimizer=optimizer, batch_size=2, epochs=2, record="step").history.learning_rate
+array([0.5       , 0.25      , 0.16666667, 0.125     ])
 """
 
 from __future__ import annotations

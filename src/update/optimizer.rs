@@ -186,7 +186,8 @@ impl Optimizer {
         self.learning_rate.end_epoch(&mut state.plateau, loss);
     }
 
-    /// Moves `params` against `grad`, in place. With `wants_rates` the returned rate is valid, else it may
+    /// Moves `params` against `grad`, in place. A learning rate that is a function has to have been evaluated,
+    /// see [`Optimizer::ahead`]. With `wants_rates` the returned rate is valid, else it may
     /// be anything.
     ///
     /// # Errors

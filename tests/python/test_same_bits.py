@@ -24,12 +24,18 @@ def cases():
     sgd = mb.optimizers.SGD(0.02, momentum=0.9)
     adam = mb.optimizers.Adam(0.01)
     net = mb.penalties.ElasticNet(1e-3, 0.5)
+    strengths = mb.penalties.ElasticNet(np.abs(np.sin(np.arange(d))) * 0.01, 0.5)
+    groups = mb.penalties.GroupElasticNet(0.02, 0.5)
+    one_cycle = mb.schedules.OneCycle(0.02, n_steps=30)
+    plateau = mb.schedules.Plateau(0.02, n_iter_no_change=1, tol=1.0)
     tables = {
         "squared_error": (z[:, 0], {"optimizer": adam, "penalty": net}),
         "three outputs": (z, {"optimizer": sgd, "sample_weight": s}),
         "log_loss": (z[:, 0] > 0, {"loss": "log_loss", "optimizer": sgd, "penalty": net}),
         "softmax": (z.argmax(axis=1), {"loss": "log_loss", "optimizer": adam, "sample_weight": s}),
         "hinge": (z[:, 0] > 0, {"loss": "hinge", "optimizer": sgd, "clip_norm": 0.5}),
+        "strengths": (z[:, 0], {"penalty": strengths, "optimizer": mb.optimizers.Adam(one_cycle)}),
+        "groups": (z, {"penalty": groups, "optimizer": mb.optimizers.SGD(plateau, momentum=0.9)}),
         "hinge of three": (z.argmax(axis=1), {"loss": "hinge", "optimizer": adam, "penalty": net}),
     }
     for dtype in (np.float32, np.float64):

@@ -62,7 +62,8 @@ macro_rules! schedules {
         }
 
         impl Schedule {
-            /// The learning rate of step `t`, counted from 0 over the whole run.
+            /// The learning rate of step `t`, counted from 0 over the whole run; of a [`Plateau`] before its
+            /// first fall, of a [`Function`] if [`Schedule::ahead`] has looked at the step, else NaN.
             pub fn at(&self, t: u64) -> f64 {
                 match self {
                     $(Schedule::$schedule(s) => s.at(t),)*
