@@ -92,6 +92,12 @@ pub enum Error {
         /// How much was asked for.
         bytes: usize,
     },
+    /// A thread could not be started.
+    #[error("no thread can be started: {reason}")]
+    NoThread {
+        /// What the operating system says.
+        reason: String,
+    },
     /// The caller asked for the work to end (for instance by Ctrl-C).
     #[error("interrupted")]
     Interrupted,

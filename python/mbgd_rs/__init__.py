@@ -9,7 +9,7 @@
 True
 """
 
-from . import losses, optimizers, penalties, plotting, reference, schedules
+from . import losses, optimizers, penalties, plotting, reference, sampling, schedules
 from ._core import __version__
 from .batches import Batches, minibatches
 from .errors import DivergenceError
@@ -38,6 +38,7 @@ __all__ = [
     "penalties",
     "plotting",
     "reference",
+    "sampling",
     "schedules",
     "set_num_threads",
     "show_versions",

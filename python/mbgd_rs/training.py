@@ -18,6 +18,7 @@ from .inputs import as_flag, as_float, as_integer, as_params
 from .objective import Problem, make_problem
 from .optimizers import Optimizer
 from .result import FitResult, History, StopReason
+from .sampling import Shuffle, n_positions, resolve_shuffle
 from .threads import resolve_n_threads
 
 __all__ = ["Progress", "fit"]
@@ -99,7 +100,7 @@ def fit(
     fit_intercept: bool = True,
     optimizer: str | Optimizer = "sgd",
     batch_size: int | Literal["full", "auto"] = "auto",
-    shuffle: Literal["full", "once", False] = "full",
+    shuffle: Shuffle = "full",
     replacement: bool = False,
     drop_last: bool = False,
     epochs: int = 10,
@@ -135,8 +136,9 @@ def fit(
         Also has the learning rate.
     batch_size : int, "full" or "auto", default="auto"
         Rows of a step; more than n means all, as "full" does. "auto" is min(256, n).
-    shuffle : {"full", "once", False}, default="full"
-        A new permutation every epoch, the same one every epoch, or the rows as they come.
+    shuffle : {"full", "once", "block", "stratified", False} or object of mbgd_rs.sampling, default="full"
+        A new permutation every epoch, the same one every epoch, one that keeps reads local, one by which every
+        batch has the classes in proportion, or the rows as they come. Objects control these, and draw by weights.
     replacement : bool, default=False
         Draw every row of a batch from all rows; needs shuffle="full".
     drop_last : bool, default=False
@@ -190,13 +192,13 @@ def fit(
     if init is not None and resume is not None:
         raise ValueError("init and resume exclude each other: a resumed run begins where the other ended")
     rule = resolve_optimizer(optimizer)
-    size = resolve_batch_size(batch_size, n_rows)
+    size = resolve_batch_size(batch_size, n_positions(shuffle, n_rows))
     if resume is not None:
         check_resume(resume, problem, rule, size)
     batches = _core.Batches(
         n_rows,
         size,
-        shuffle,
+        resolve_shuffle(shuffle, lambda: None if problem.classes is None else problem.y[:, 0]),
         as_flag("replacement", replacement),
         as_flag("drop_last", drop_last),
         as_integer("seed", seed, 0, 2**64 - 1),

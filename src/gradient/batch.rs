@@ -9,7 +9,7 @@ use super::Problem;
 use super::loss::TileOf;
 use super::sum::{LEAF_ROWS, Partial, TreeSum, n_leaves_of_part};
 use crate::data::{Order, Tile};
-use crate::error::{Error, Result, try_filled};
+use crate::error::{Error, Result, try_filled, try_reserved};
 use crate::kernel::{ScaleAdd, Tier};
 use crate::parallel::{Job, LEADER, Team};
 use crate::scalar::Scalar;
@@ -61,6 +61,7 @@ impl<'a, T: Scalar> Work<'a, T> {
             n_ahead: problem.rows.n_ahead(),
             params,
             order: Order::Sequential,
+            row_factors: None,
             positions: 0..0,
             wants_gradient: true,
             rows_of_part: LEAF_ROWS,
@@ -74,6 +75,15 @@ impl<'a, T: Scalar> Work<'a, T> {
     /// Where the model is, in the layout of the problem.
     pub fn params(&mut self) -> &mut Vec<T> {
         &mut self.step.params
+    }
+
+    /// Multiplies the weight of row i by `factors[i]` wherever a gradient is computed, because rows are drawn
+    /// by other probabilities than the objective counts them. The value on its own stays what it is.
+    pub fn count_rows_by(&mut self, factors: &[f64]) -> Result<()> {
+        let mut typed = try_reserved("factors of rows", factors.len())?;
+        typed.extend(factors.iter().map(|&factor| T::from_f64(factor)));
+        self.step.row_factors = Some(typed);
+        Ok(())
     }
 
     /// In which order rows come.
@@ -126,6 +136,7 @@ struct Step<'a, T> {
     n_ahead: usize,
     params: Vec<T>,
     order: Order,
+    row_factors: Option<Vec<T>>,
     positions: Range<usize>,
     wants_gradient: bool,
     rows_of_part: usize,
@@ -197,6 +208,9 @@ impl<T: Scalar> Step<'_, T> {
             let s = &mut scratch.weights[..stride];
             targets.gather(rows, stride, y);
             weights.gather(rows, s);
+            if let Some(factors) = self.row_factors.as_ref().filter(|_| self.wants_gradient) {
+                s.iter_mut().zip(rows.iter()).for_each(|(s, &row)| *s *= factors[row]);
+            }
             for c in 0..layout.n_outputs() {
                 scores[c * stride + n_tile..(c + 1) * stride].fill(T::ZERO);
             }

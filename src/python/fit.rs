@@ -109,7 +109,7 @@ fn fit_typed<'py, T: Scalar + Element>(
     let (problem, tier) = arrays.problem(py, objective)?;
     let (steps, full_loss, path) = training.record;
     let config = Config {
-        batches: training.batches.batches,
+        batches: training.batches.batches.clone(),
         optimizer: choice::optimizer(&training.optimizer)?,
         clip: choice::clip(training.clip_norm)?,
         n_epochs: training.epochs,

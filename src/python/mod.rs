@@ -6,7 +6,10 @@ mod batches;
 mod choice;
 mod error;
 mod fit;
+mod memory;
+mod minibatches;
 mod optimizer;
+mod sampling;
 mod signal;
 
 use pyo3::prelude::*;
@@ -34,13 +37,17 @@ fn available_threads() -> usize {
 #[pymodule]
 mod _core {
     #[pymodule_export]
-    use super::batches::{Batches, gather};
+    use super::batches::Batches;
     #[pymodule_export]
     use super::choice::{check, check_loss, learning_rate_at};
     #[pymodule_export]
     use super::fit::{fit, gradient, predict};
     #[pymodule_export]
+    use super::minibatches::Minibatches;
+    #[pymodule_export]
     use super::optimizer::{init_optimizer, step_optimizer};
+    #[pymodule_export]
+    use super::sampling::check_shuffle;
     #[pymodule_export]
     use super::{available_threads, simd_tier, simd_tiers};
     #[pymodule_export]

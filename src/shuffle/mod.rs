@@ -17,10 +17,19 @@
 //! ```
 
 mod batches;
+mod block;
+mod draws_by_weight;
+mod order_by_weight;
 mod permutation;
 mod replacement;
+mod stratified;
+mod weighted;
+mod workspace;
 
 pub use batches::{Batches, BatchesConfig, Shuffle};
-pub use permutation::Workspace;
+pub use block::Block;
+pub use stratified::Stratified;
+pub use weighted::Weighted;
+pub use workspace::Workspace;
 
 pub use crate::data::Order;

@@ -55,10 +55,13 @@ pub fn fit<T: Scalar>(
 ) -> Result<Fit<T>> {
     state.check(problem.layout(), config.batches.n_steps())?;
     let most_rows = if config.record.full_loss { problem.n_rows() } else { config.batches.batch_size() };
-    let is_random = config.batches.shuffle() != Shuffle::Sequential;
+    let is_random = *config.batches.shuffle() != Shuffle::Sequential;
     let n_seats = n_seats_worth(problem, most_rows, is_random, config.n_threads);
     let params = std::mem::take(&mut state.params);
-    let work = Work::new(problem, config.tier, params, n_seats, interrupted)?;
+    let mut work = Work::new(problem, config.tier, params, n_seats, interrupted)?;
+    if let Some(factors) = config.batches.row_factors() {
+        work.count_rows_by(factors)?;
+    }
     with_team(n_seats, work, |team| {
         let mut run = Run {
             problem,
@@ -93,11 +96,11 @@ impl<'a, T: Scalar> Run<'a, T> {
         interrupted: &dyn Fn() -> bool,
         after_epoch: &mut dyn FnMut(Progress<'_, T>) -> ControlFlow<()>,
     ) -> Result<StopReason> {
-        let Config { batches, n_threads, n_epochs, .. } = *self.config;
-        let mut orders = Orders::new(batches, n_threads > team.n_seats());
+        let Config { ref batches, n_threads, n_epochs, .. } = *self.config;
+        let mut orders = Orders::new(batches.clone(), n_threads > team.n_seats());
         for i in 0..n_epochs {
             let (epoch, is_last) = (self.state.epoch, i + 1 == n_epochs);
-            if i == 0 || batches.shuffle() == Shuffle::Full {
+            if i == 0 || batches.reorders() {
                 let order = team.job().order();
                 *order = orders.exchange(epoch, std::mem::take(order), interrupted)?;
             }
@@ -129,7 +132,7 @@ impl<'a, T: Scalar> Run<'a, T> {
 
     /// One pass over the data.
     fn epoch(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<ControlFlow<StopReason>> {
-        let batches = self.config.batches;
+        let batches = &self.config.batches;
         self.reserve_records(batches.n_steps().saturating_sub(self.state.step))?;
         while self.state.step < batches.n_steps() {
             let batch = batches.positions(self.state.step); // which rows

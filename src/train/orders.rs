@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crate::error::Result;
-use crate::shuffle::{Batches, Order, Shuffle, Workspace};
+use crate::shuffle::{Batches, Order, Workspace};
 
 /// Rows whose order takes much longer to make than a thread to start.
 const ROWS_WORTH_A_THREAD: usize = 1 << 15;
@@ -26,7 +26,7 @@ pub(super) struct Orders {
 impl Orders {
     /// Orders for `batches`, made ahead if there is a thread that training does not use.
     pub(super) fn new(batches: Batches, has_spare_thread: bool) -> Self {
-        let is_worth_it = batches.shuffle() == Shuffle::Full && batches.n_rows() >= ROWS_WORTH_A_THREAD;
+        let is_worth_it = batches.reorders() && batches.n_rows() >= ROWS_WORTH_A_THREAD;
         Self {
             batches,
             workspace: Workspace::default(),
@@ -62,7 +62,7 @@ impl Orders {
             return train();
         }
         let is_given_up = AtomicBool::new(false);
-        let (batches, workspace) = (self.batches, &mut self.workspace);
+        let (batches, workspace) = (&self.batches, &mut self.workspace);
         let spent = std::mem::take(&mut self.spent);
         thread::scope(|scope| {
             let interrupted = || is_given_up.load(Ordering::Relaxed);

@@ -14,7 +14,7 @@ from .objective import Objective, Parameters
 from .optimizers import make_optimizer
 from .penalties import shrink
 from .schedules import learning_rate_at
-from .shuffle import Rows, batches, order_of_epochs
+from .shuffle import Rows, batches, order_of_epochs, row_factors
 
 Array = NDArray[Any]
 
@@ -78,7 +78,7 @@ def fit(
     fit_intercept: bool = True,
     optimizer: Any = "sgd",
     batch_size: int | str = "auto",
-    shuffle: str | bool = "full",
+    shuffle: Any = "full",
     replacement: bool = False,
     drop_last: bool = False,
     epochs: int = 10,
@@ -104,14 +104,17 @@ def fit(
     objective = Objective(X, y, sample_weight, loss, penalty, fit_intercept)
     n = len(objective.X)
     b = min({"auto": 256, "full": n}[batch_size] if isinstance(batch_size, str) else batch_size, n)
-    order_of = orders or order_of_epochs(shuffle, replacement, seed, n)
+    order_of = orders or order_of_epochs(shuffle, replacement, seed, n, b, objective.y)
+    objective.row_factors = row_factors(shuffle)
     w, g = objective.start(init), objective.zeros()
     rule = make_optimizer(optimizer, w.flat)
     history = Recorder(objective, (record,) if isinstance(record, str) else record)
     t = 0
     with np.errstate(over="ignore", invalid="ignore"):
         for epoch in range(epochs):
-            for rows in batches(order_of(epoch), n, b, drop_last):  # which rows
+            order = order_of(epoch)
+            n_positions = n if order is None else len(order)
+            for rows in batches(order, n_positions, b, drop_last):  # which rows
                 value = objective.gradient(w, rows, g, history.has_losses)  # how wrong the model is on them
                 norm = float(np.linalg.norm(g.flat)) if clip_norm or history.has_steps else math.nan
                 if clip_norm and norm > clip_norm:
