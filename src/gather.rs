@@ -22,7 +22,7 @@ pub fn gathered_rows(values: &[u8], width: usize, rows: &[usize], n_threads: usi
         what: "a batch of rows",
         size: format!("{} x {width} bytes", rows.len()),
     })?;
-    if n_threads > 1 && n_bytes >= 2 * TASK_BYTES {
+    if n_threads > 1 && n_bytes >= 4 * TASK_BYTES {
         let mut out = try_filled("a batch of rows", n_bytes, 0)?;
         gather_rows(values, width, rows, &mut out, n_threads)?;
         return Ok(out);

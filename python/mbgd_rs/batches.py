@@ -32,8 +32,8 @@ class Batches:
     batch_size : int or "full"
         Rows of a batch; more than an epoch has means all.
     shuffle : {"full", "once", "block", False} or object of mbgd_rs.sampling, default="full"
-        A new uniform permutation every epoch, the same one every epoch, one that keeps reads local, the rows as
-        they come; or weighted or stratified ones.
+        A new uniform permutation every epoch, the same one every epoch, one that keeps reads local, the rows
+        as they come; or weighted or stratified orders.
     replacement : bool, default=False
         Draw every row from all rows; needs shuffle="full".
     drop_last : bool, default=False
@@ -70,7 +70,7 @@ class Batches:
         seed: int = 0,
     ) -> None:
         n = as_integer("n", n, 1)
-        self._arguments = (
+        self._arguments: tuple[Any, ...] = (
             n,
             resolve_batch_size(batch_size, n_positions(shuffle, n)),
             shuffle,
@@ -78,9 +78,8 @@ class Batches:
             as_flag("drop_last", drop_last),
             as_integer("seed", seed, 0, 2**64 - 1),
         )
-        self._core = _core.Batches(
-            *self._arguments[:2], resolve_shuffle(shuffle, lambda: None), *self._arguments[3:]
-        )
+        _, size, _, *others = self._arguments
+        self._core = _core.Batches(n, size, resolve_shuffle(shuffle, lambda: None), *others)
         self.row_factors = self._core.row_factors
 
     def __len__(self) -> int:
@@ -126,16 +125,17 @@ def minibatches(
 ) -> Iterator[Any]:
     """Iterate over batches of rows: contiguous copies, gathered in Rust one batch ahead.
 
-    While a batch is worked on, the next one is gathered by a thread of its own; small ones are gathered ahead until
-    there are 256 KiB of them. Large ones are gathered by several threads. Do not change the arrays meanwhile.
+    While a batch is worked on, the next one is gathered by a thread of its own; small ones are gathered ahead
+    until there are 256 KiB of them. Large ones are gathered by several threads. Do not change the arrays
+    meanwhile.
 
     Parameters
     ----------
     *arrays : array-like of shape (n, ...), data frame, series or sparse matrix
         Of any dtype without Python objects. Arrays in C order, memory maps too, are read where they are, of a
-        memory map no more than the rows of the batches; anything else is converted once. Data frames and series,
-        of pandas or of polars, give NumPy arrays. Sparse matrices give CSR of the same type of index. Those that
-        are None are left out.
+        memory map no more than the rows of the batches; anything else is converted once. Data frames and
+        series, of pandas or of polars, give NumPy arrays. Sparse matrices give CSR of the same class and type
+        of index. Those that are None are left out.
     batch_size, replacement, drop_last, seed
         As in :class:`Batches`.
     shuffle : {"full", "once", "block", "stratified", False} or object of mbgd_rs.sampling, default="full"
@@ -166,11 +166,11 @@ def minibatches(
     with_rows = as_flag("return_rows", return_rows)
     if isinstance(shuffle, Weighted) and shuffle.correct_bias and not with_rows:
         raise ValueError(
-            "correct_bias must be False outside of fit, got True: take the rows with return_rows=True and weight "
-            "them by Batches(...).row_factors"
+            "correct_bias must be False outside of fit, got True: take the rows with return_rows=True and "
+            "weight them by Batches(...).row_factors"
         )
     batches = _core.Batches(
-        n,
+        as_integer("n", n, 1),
         resolve_batch_size(batch_size, n_positions(shuffle, n)),
         resolve_shuffle(shuffle, lambda: labels_of(given[1:])),
         as_flag("replacement", replacement),

@@ -39,7 +39,7 @@ class SparseSource:
 
 
 def as_sources(given: list[Any]) -> tuple[list[Any], list[Builder | None], int]:
-    """Sources, for each of them what makes a matrix of its three arrays if it is sparse, and the number of rows."""
+    """Sources, what makes a matrix of the three arrays of each that is sparse, and the number of rows."""
     if not given:
         raise TypeError("minibatches must have at least one array, got none")
     sources: list[Any] = []

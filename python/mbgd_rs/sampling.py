@@ -30,11 +30,11 @@ class Block:
     Only the rows of one window have to be in memory, and they are read in runs of `rows`.
 
     Every row comes once an epoch. With whole blocks every row is equally often at every position, and if a
-    window has all rows every permutation is equally likely. What is given up is the independence of
-    neighbours: rows of a block are always at most a window apart. The mean over the b rows of a batch varies as
-    if `window` blocks had been drawn first, ``within / b + between / window``, with the variance within blocks
-    and that of the blocks' means. If the file is sorted the second part is large and wants a large `window`; if
-    it is in random order there is no loss.
+    window has all rows every permutation is equally likely. What is given up is that rows are independent of
+    their neighbours: rows of a block are always less than a window apart. The mean over the b rows of a batch
+    varies as if the blocks of its window had been drawn first: about ``within / b + between / window``, the
+    variance within blocks and that of the blocks' means. If the data are sorted the second part is large and
+    wants a large `window`; if they are in random order nothing is lost.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class Block:
     >>> import mbgd_rs as mb
     >>> batches = mb.Batches(12, 4, shuffle=Block(rows=2, window=2))
     >>> [rows.tolist() for rows in batches.epoch(0)]
-    [[4, 10, 11, 5], [0, 1, 7, 6], [8, 9, 2, 3]]
+    [[11, 0, 1, 10], [6, 7, 5, 4], [8, 2, 9, 3]]
     """
 
     rows: int = 1024
@@ -67,9 +67,9 @@ class Weighted:
     times. Probabilities are exact but for rounding, below ``n 2**-53``.
 
     Without replacement the first position draws so, the next one among the rows that are left, and so on
-    (P. S. Efraimidis, P. G. Spirakis, 2006). Rows of weight zero are never drawn, so that an epoch has as many
-    positions as there are positive weights: every one of these rows once, heavy ones rather early. A smaller
-    `n_samples` leaves the rest out, mostly light ones.
+    (P. S. Efraimidis, P. G. Spirakis, 2006). Rows of weight zero are never drawn, so that an epoch has as
+    many positions as there are positive weights: every one of these rows once, heavy ones rather early. A
+    smaller `n_samples` leaves the rest out, mostly light ones.
 
     Parameters
     ----------
@@ -81,16 +81,16 @@ class Weighted:
         Positions of an epoch, >= 1. With replacement n by default; without, the number of positive weights,
         which is also the most there can be.
     correct_bias : bool, default=False
-        Importance sampling: in :func:`mbgd_rs.fit` the weight of row i is multiplied by ``1 / (n p_i)``, by which
-        the batch gradient stays an unbiased estimate of the gradient on all rows, and the objective what it
-        is. Needs replacement and weights > 0.
+        Importance sampling: in :func:`mbgd_rs.fit` the sample weight of row i is multiplied by
+        ``1 / (n p_i)``, by which the batch gradient stays an unbiased estimate of the gradient on all rows,
+        and the objective what it is. Needs replacement and weights > 0.
 
     Examples
     --------
     >>> import mbgd_rs as mb
     >>> batches = mb.Batches(4, 2, shuffle=Weighted([1.0, 0.0, 3.0, 1.0], replacement=False))
     >>> [rows.tolist() for rows in batches.epoch(0)]
-    [[0, 3], [2]]
+    [[2, 3], [0]]
     """
 
     weights: ArrayLike
@@ -122,8 +122,8 @@ class Stratified:
     the number of batches or not. Every row comes once an epoch, every row is equally likely to be in a given
     batch, and the rows of a stratum are permuted uniformly. The order depends on the batch size.
 
-    The rows are laid out in a line, stratum by stratum, and dealt to the batches like cards from a random place
-    on; a last batch of r < b rows takes every (n / r)-th card, the others take the rest in turn.
+    The rows are laid out in a line, stratum by stratum, and dealt to the batches like cards, from a random
+    place on; a last batch of r < b rows takes every (n / r)-th card, the others take the rest in turn.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ def resolve_shuffle(shuffle: Any, classes: Callable[[], Array | None]) -> Any:
     found = classes()
     if found is None:
         raise ValueError(
-            f"shuffle must have groups, Stratified(groups), where y has no classes, got {shuffle}"
+            f"shuffle must be Stratified(groups) where there are no classes, got {shuffle} without groups"
         )
     return strata("y", found)
 

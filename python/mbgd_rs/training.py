@@ -137,8 +137,8 @@ def fit(
     batch_size : int, "full" or "auto", default="auto"
         Rows of a step; more than n means all, as "full" does. "auto" is min(256, n).
     shuffle : {"full", "once", "block", "stratified", False} or object of mbgd_rs.sampling, default="full"
-        A new permutation every epoch, the same one every epoch, one that keeps reads local, one by which every
-        batch has the classes in proportion, or the rows as they come. Objects control these, and draw by weights.
+        A new permutation every epoch; one that keeps reads local; one by which every batch has the classes in
+        proportion; the same one every epoch; or the rows as they come. Objects say more, or draw by weights.
     replacement : bool, default=False
         Draw every row of a batch from all rows; needs shuffle="full".
     drop_last : bool, default=False

@@ -21,8 +21,9 @@ def block_order(seed: int, epoch: int, n: int, rows: int, window: int) -> Array:
     """Blocks of so many consecutive rows permuted, then the rows of every so many blocks.
 
     >>> block_order(seed=0, epoch=0, n=12, rows=2, window=2)
-    array([ 4, 10, 11,  5,  0,  1,  7,  6,  8,  9,  2,  3])
+    array([11,  0,  1, 10,  6,  7,  5,  4,  8,  2,  9,  3])
     """
+    rows = min(rows, n)
     blocks = permutation(seed, epoch, -(-n // rows))
     order = (rows * blocks[:, None] + np.arange(rows)).ravel()
     lengths = np.minimum(rows, n - rows * blocks)
@@ -37,7 +38,7 @@ def block_order(seed: int, epoch: int, n: int, rows: int, window: int) -> Array:
 
 
 def random_fractions(seed: int, epoch: int, stream: int, n: int) -> Array:
-    """n numbers k of 53 random bits, for k / 2^53 in [0, 1): the two words of each, without the last 11 bits."""
+    """n numbers k of 53 random bits, for k / 2^53 in [0, 1): two words each, without the last 11 bits."""
     high, low = random_words(seed, epoch, stream, 2 * n).reshape(n, 2).T
     return (high << HALF | low) >> np.uint64(11)
 
@@ -46,11 +47,12 @@ def weighted_draws(seed: int, epoch: int, weights: Array, n_samples: int) -> Arr
     """Rows drawn with replacement: the first whose cumulative weight is more than u times that of all.
 
     >>> np.bincount(weighted_draws(0, 0, np.array([1.0, 0.0, 3.0]), 10_000)) / 10_000
-    array([0.2497, 0.    , 0.7503])
+    array([0.2523, 0.    , 0.7477])
     """
     cumulative = np.cumsum(weights / weights.max())
     u = random_fractions(seed, epoch, WEIGHTED_DRAWS, n_samples) * 2.0**-53
-    return np.searchsorted(cumulative, u * cumulative[-1], side="right")
+    rows: Array = np.searchsorted(cumulative, u * cumulative[-1], side="right")
+    return rows
 
 
 def exponential(k: Array) -> Array:
@@ -67,7 +69,8 @@ def exponential(k: Array) -> Array:
     series = np.zeros_like(z)
     for term in reversed(range(11)):
         series = series * z + 1 / (2 * term + 1)
-    return 0 - (e * math.log(2) + (s + s) * series)
+    times: Array = 0 - (e * math.log(2) + (s + s) * series)
+    return times
 
 
 def weighted_order(seed: int, epoch: int, weights: Array, n_samples: int | None = None) -> Array:
@@ -92,7 +95,7 @@ def stratified_order(seed: int, epoch: int, groups: Array, batch_size: int) -> A
     Then every batch has its share of every group, rounded down or up.
 
     >>> stratified_order(0, 0, np.array([0, 0, 0, 0, 1, 1, 0, 0]), batch_size=4)
-    array([7, 5, 0, 3, 6, 2, 1, 4])
+    array([0, 6, 1, 4, 7, 5, 3, 2])
     """
     n = len(groups)
     n_full, rest = divmod(n, batch_size)

@@ -70,7 +70,7 @@ def order_of_epochs(
         return lambda epoch: weighted_order(seed, epoch, weights, shuffle.n_samples)
     if shuffle == "stratified" or hasattr(shuffle, "groups"):
         groups = getattr(shuffle, "groups", None)
-        _, numbers = np.unique(classes if groups is None else groups, return_inverse=True)
+        _, numbers = np.unique(np.ravel(classes if groups is None else groups), return_inverse=True)
         return lambda epoch: stratified_order(seed, epoch, numbers, batch_size)
     raise ValueError(f'shuffle must be "full", "once", "block", "stratified" or False, got {shuffle!r}')
 
@@ -80,7 +80,9 @@ def row_factors(shuffle: Any) -> Array | None:
     if not getattr(shuffle, "correct_bias", False):
         return None
     weights = np.asarray(shuffle.weights, np.float64)
-    return weights.mean() / weights
+    weights = weights / weights.max()
+    factors: Array = weights.mean() / weights
+    return factors
 
 
 def batches(order: Array | None, n: int, batch_size: int, drop_last: bool = False) -> Iterator[Rows]:
