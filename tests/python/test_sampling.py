@@ -122,7 +122,7 @@ def test_weighted_rows_come_in_proportion():
         joint = np.outer(weights, weights).ravel()
         assert_like(pairs[joint > 0], joint[joint > 0])
         # The test has the power to see probabilities that are wrong by a few percent.
-        wrong = np.where(weights == 3, 3.1, weights)
+        wrong = np.where(weights == 3, 3.2, weights)
         assert p_value(counts[weights > 0], wrong[weights > 0]) < ERROR_RATE
 
 
