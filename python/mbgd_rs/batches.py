@@ -78,8 +78,9 @@ class Batches:
             as_flag("drop_last", drop_last),
             as_integer("seed", seed, 0, 2**64 - 1),
         )
-        _, size, _, *others = self._arguments
-        self._core = _core.Batches(n, size, resolve_shuffle(shuffle, lambda: None), *others)
+        as_core_reads: list[Any] = list(self._arguments)
+        as_core_reads[2] = resolve_shuffle(shuffle, lambda: None)
+        self._core = _core.Batches(*as_core_reads)
         self.row_factors = self._core.row_factors
 
     def __len__(self) -> int:

@@ -241,7 +241,7 @@ impl Batches {
         match shuffle {
             Shuffle::Block(block) => {
                 let positions = first..first + rows.len();
-                block.order(seed, epoch, n_rows, positions, rows, workspace, interrupted)
+                block.order((seed, epoch), n_rows, positions, rows, workspace, interrupted)
             }
             Shuffle::Weighted(weighted) => weighted.order(seed, epoch, first, rows, workspace, interrupted),
             _ => {

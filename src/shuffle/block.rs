@@ -39,8 +39,7 @@ impl Block {
     /// Writes the rows at `positions` of an epoch; of the windows only those they are in are shuffled.
     pub(super) fn order(
         &self,
-        seed: u64,
-        epoch: u32,
+        (seed, epoch): (u64, u32),
         n_rows: usize,
         positions: Range<usize>,
         out: &mut [usize],
