@@ -44,8 +44,8 @@ fn compressed_rows_are_gathered_with_indices_of_any_width() {
     let narrow = |values: &[i64]| bytes(values, |value| (value as i32).to_ne_bytes());
     let wide = |values: &[i64]| bytes(values, i64::to_ne_bytes);
     let (indptr, indices, data) = ([0, 2, 2, 5], [3, 1, 0, 2, 4], [1_u8, 2, 3, 4, 5]);
-    let ways: [(usize, &dyn Fn(&[i64]) -> Vec<u8>); 2] = [(4, &narrow), (8, &wide)];
-    for (index_width, convert) in ways {
+    for index_width in [4, 8] {
+        let convert = |values: &[i64]| if index_width == 4 { narrow(values) } else { wide(values) };
         let gathered = |indptr: &[i64], rows: &[usize]| {
             let (indptr, indices) = (convert(indptr), convert(&indices));
             let x =
@@ -110,7 +110,7 @@ fn dropping_ends_the_thread_wherever_it_is() {
         let alive = Arc::new(());
         let of_thread = Arc::clone(&alive);
         let ahead = Ahead::new(4, move |_| Some(Arc::strong_count(&of_thread))).unwrap();
-        (0..n_taken).for_each(|_| drop(ahead.next(PATIENCE)));
+        assert!((0..n_taken).all(|_| matches!(ahead.next(PATIENCE), Next::Made(_))));
         drop(ahead);
         assert_eq!(Arc::strong_count(&alive), 1);
     }
