@@ -97,6 +97,12 @@ pub enum Error {
     /// A function of the caller's failed.
     #[error("{0}")]
     Foreign(Foreign),
+    /// A thread could not be started.
+    #[error("no thread can be started: {reason}")]
+    NoThread {
+        /// What the operating system says.
+        reason: String,
+    },
     /// The caller asked for the work to end (for instance by Ctrl-C).
     #[error("interrupted")]
     Interrupted,

@@ -60,6 +60,7 @@
 //! The Python package of the same name is built on this crate with the feature `python`, without which there
 //! is no Python in it. ARCHITECTURE.md in the repository is the way in for whoever wants to change something.
 
+pub mod ahead;
 pub mod data;
 pub mod error;
 pub mod gather;

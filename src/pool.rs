@@ -4,7 +4,7 @@
 //! Never rayon's global pool, which others share and which hangs in a forked child.
 
 use std::process;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, TryLockError};
 
 use rayon::iter::{IndexedParallelIterator, ParallelIterator};
 use rayon::slice::ParallelSliceMut;
@@ -40,7 +40,12 @@ pub(crate) fn each_chunk<T: Send, S>(
 }
 
 fn pool(n_threads: usize) -> Option<Arc<ThreadPool>> {
-    let mut slot = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut slot = match POOL.try_lock() {
+        Ok(slot) => slot,
+        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        // Not waited for: in a forked child whoever holds it may not be there.
+        Err(TryLockError::WouldBlock) => return None,
+    };
     if let Some(pool) = slot.as_ref().filter(|p| p.process == process::id() && p.n_threads == n_threads) {
         return Some(Arc::clone(&pool.pool));
     }

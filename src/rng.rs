@@ -12,6 +12,16 @@ pub const ORDER: u32 = 0;
 pub const TIES: u32 = 1;
 /// The stream of the draws with replacement. Attempt `a` after rejections reads `REPLACEMENT + 256 * a`.
 pub const REPLACEMENT: u32 = 2;
+/// The streams of the high and of the low halves of the sort keys within windows of blocks.
+pub const WINDOW: [u32; 2] = [16, 17];
+/// The stream of the weighted draws with replacement.
+pub const WEIGHTED_DRAWS: u32 = 18;
+/// The stream of the waiting times by which weighted rows are ordered without replacement.
+pub const WEIGHTED_TIMES: u32 = 19;
+/// The stream of the offset at which strata are dealt to batches.
+pub const STRATA_OFFSET: u32 = 20;
+/// The streams of the sort keys that order the batches strata are dealt to.
+pub const STRATA_BATCHES: [u32; 2] = [21, 22];
 
 /// The stream of the keys by which rows are set aside for validation: row `i` has the first two words of
 /// block `i`.

@@ -34,7 +34,8 @@ fn epoch(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(N_ROWS as u64));
     for shuffle in [Shuffle::Sequential, Shuffle::Full] {
         for batch_size in [1, 32, 256, 4096] {
-            let batches = BatchesConfig { shuffle, ..BatchesConfig::new(N_ROWS, batch_size) };
+            let batches =
+                BatchesConfig { shuffle: shuffle.clone(), ..BatchesConfig::new(N_ROWS, batch_size) };
             let rate = Schedule::Constant(Constant::new(0.01).expect("positive"));
             let config = Config {
                 batches: Batches::new(batches).expect("valid"),

@@ -9,7 +9,7 @@
 True
 """
 
-from . import batch_sizes, losses, optimizers, penalties, plotting, reference, schedules, stopping
+from . import batch_sizes, losses, optimizers, penalties, plotting, reference, sampling, schedules, stopping
 from ._core import __version__
 from .batches import Batches, minibatches
 from .errors import DivergenceError
@@ -39,6 +39,7 @@ __all__ = [
     "penalties",
     "plotting",
     "reference",
+    "sampling",
     "schedules",
     "set_num_threads",
     "show_versions",

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from . import _core
 from .batch_sizes import BatchSizes
+from .gathering import as_sources, built, labels_of
 from .inputs import as_flag, as_integer
+from .sampling import Shuffle, Weighted, n_positions, resolve_shuffle
 from .threads import resolve_n_threads
 from .training import resolve_batch_size
 
@@ -29,15 +31,22 @@ class Batches:
     n : int
         Rows, at least 1.
     batch_size : int, "full" or object of mbgd_rs.batch_sizes
-        Rows of a batch; more than n means all.
-    shuffle : {"full", "once", False}, default="full"
-        A new uniform permutation every epoch, the same one every epoch, or the rows as they come.
+        Rows of a batch; more than an epoch has means all.
+    shuffle : {"full", "once", "block", False} or object of mbgd_rs.sampling, default="full"
+        A new uniform permutation every epoch, the same one every epoch, one that keeps reads local, the rows
+        as they come; or weighted or stratified orders.
     replacement : bool, default=False
         Draw every row from all rows; needs shuffle="full".
     drop_last : bool, default=False
         Leave out a last batch that is not full.
     seed : int, default=0
         In [0, 2**64).
+
+    Attributes
+    ----------
+    row_factors : ndarray of shape (n,) or None
+        What each row counts for having been drawn, ``1 / (n p_i)``, with
+        :class:`Weighted(..., correct_bias=True) <mbgd_rs.sampling.Weighted>`.
 
     Examples
     --------
@@ -48,26 +57,32 @@ class Batches:
     [[0, 1], [2, 3], [4]]
     >>> batches.batch(epoch=7, step=1)
     array([2, 3])
+    >>> sum(len(rows) for rows in batches.epochs(10))
+    50
     """
 
     def __init__(
         self,
         n: int,
         batch_size: int | Literal["full"] | BatchSizes,
-        shuffle: Literal["full", "once", False] = "full",
+        shuffle: Shuffle = "full",
         replacement: bool = False,
         drop_last: bool = False,
         seed: int = 0,
     ) -> None:
-        self._arguments = (
-            as_integer("n", n, 1),
-            resolve_batch_size(batch_size, n),
+        n = as_integer("n", n, 1)
+        self._arguments: tuple[Any, ...] = (
+            n,
+            resolve_batch_size(batch_size, n_positions(shuffle, n)),
             shuffle,
             as_flag("replacement", replacement),
             as_flag("drop_last", drop_last),
             as_integer("seed", seed, 0, 2**64 - 1),
         )
-        self._core = _core.Batches(*self._arguments)
+        as_core_reads: list[Any] = list(self._arguments)
+        as_core_reads[2] = resolve_shuffle(shuffle, lambda: None)
+        self._core = _core.Batches(*as_core_reads)
+        self.row_factors = self._core.row_factors
 
     def __len__(self) -> int:
         """Steps of an epoch; refused where they depend on the epoch: ask :meth:`n_steps`."""
@@ -103,38 +118,56 @@ class Batches:
         size = self.batch_size(k)
         return (order[step * size : (step + 1) * size] for step in range(self.n_steps(k)))
 
+    def epochs(self, n_epochs: int, first: int = 0) -> Iterator[Array]:
+        """The batches of `n_epochs` epochs from epoch `first` on, one epoch after the other."""
+        epochs = range(first := as_integer("first", first, 0), first + as_integer("n_epochs", n_epochs, 0))
+        return (rows for k in epochs for rows in self.epoch(k))
+
     def batch(self, epoch: int, step: int) -> Array:
         """The row numbers of one step of an epoch, both counted from 0."""
         return self._core.batch(as_integer("epoch", epoch, 0), as_integer("step", step, 0)).view(np.intp)
 
 
 def minibatches(
-    X: ArrayLike,
-    y: ArrayLike | None = None,
-    *,
+    *arrays: Any,
     batch_size: int | Literal["full"] | BatchSizes,
-    shuffle: Literal["full", "once", False] = "full",
+    shuffle: Shuffle = "full",
     replacement: bool = False,
     drop_last: bool = False,
     seed: int = 0,
     epochs: int = 1,
+    return_rows: bool = False,
+    n_threads: int | None = None,
 ) -> Iterator[Any]:
-    """Iterate over batches of rows: contiguous copies, gathered in Rust.
+    """Iterate over batches of rows: contiguous copies, gathered in Rust one batch ahead.
+
+    While a batch is worked on, the next one is gathered by a thread of its own; small ones are gathered ahead
+    until there are 256 KiB of them. Large ones are gathered by several threads. Do not change the arrays
+    meanwhile.
 
     Parameters
     ----------
-    X : array-like of shape (n, ...)
-        Of any dtype without Python objects.
-    y : array-like of shape (n, ...), optional
-    batch_size, shuffle, replacement, drop_last, seed
+    *arrays : array-like of shape (n, ...), data frame, series or sparse matrix
+        Of any dtype without Python objects. Arrays in C order, memory maps too, are read where they are, of a
+        memory map no more than the rows of the batches; anything else is converted once. Data frames and
+        series, of pandas or of polars, give NumPy arrays. Sparse matrices give CSR of the same class and type
+        of index. Those that are None are left out.
+    batch_size, replacement, drop_last, seed
         As in :class:`Batches`.
+    shuffle : {"full", "once", "block", "stratified", False} or object of mbgd_rs.sampling, default="full"
+        As in :class:`Batches`; "stratified" by the labels in the second array.
     epochs : int, default=1
         Passes over the data.
+    return_rows : bool, default=False
+        Yield the row numbers, too.
+    n_threads : int, optional
+        At most so many gather a batch; by default :func:`mbgd_rs.get_num_threads`.
 
     Yields
     ------
-    X_b, or (X_b, y_b)
-        Copies of the rows of a batch.
+    X_b, or (X_b, y_b), or (X_b, y_b, ..., rows)
+        Copies of the rows of a batch, of each array, and their numbers if wanted. A single array is not
+        wrapped.
 
     Examples
     --------
@@ -144,34 +177,37 @@ def minibatches(
     (2, 3) [0 1]
     (1, 3) [2]
     """
-    arrays = [_gatherable("X", X)] + ([] if y is None else [_gatherable("y", y)])
-    if y is not None and len(arrays[1]) != len(arrays[0]):
-        raise ValueError(f"y must have {len(arrays[0])} rows, as X, got {len(arrays[1])}")
-    batches = Batches(len(arrays[0]), batch_size, shuffle, replacement, drop_last, seed)
+    given = [values for values in arrays if values is not None]
+    sources, builders, n = as_sources(given)
+    with_rows = as_flag("return_rows", return_rows)
+    if isinstance(shuffle, Weighted) and shuffle.correct_bias and not with_rows:
+        raise ValueError(
+            "correct_bias must be False outside of fit, got True: take the rows with return_rows=True and "
+            "weight them by Batches(...).row_factors"
+        )
+    batches = _core.Batches(
+        as_integer("n", n, 1),
+        resolve_batch_size(batch_size, n_positions(shuffle, n)),
+        resolve_shuffle(shuffle, lambda: labels_of(given[1:])),
+        as_flag("replacement", replacement),
+        as_flag("drop_last", drop_last),
+        as_integer("seed", seed, 0, 2**64 - 1),
+    )
     n_epochs = as_integer("epochs", epochs, 0)
+    threads = resolve_n_threads(n_threads)
+    is_single = len(builders) == 1 and not with_rows
+    all_dense = not any(builders)
 
     def generate() -> Iterator[Any]:
-        for k in range(n_epochs):
-            for rows in batches.epoch(k):
-                gathered = [_gather(array, rows) for array in arrays]
-                yield gathered[0] if y is None else tuple(gathered)
+        gathered = _core.Minibatches(batches, sources, n_epochs, threads, with_rows)
+        try:
+            for found in gathered:
+                if with_rows:
+                    found[-1] = found[-1].view(np.intp)
+                if not all_dense:
+                    found = built(builders, found)
+                yield found[0] if is_single else tuple(found)
+        finally:
+            gathered.close()
 
     return generate()
-
-
-def _gatherable(name: str, values: ArrayLike) -> Array:
-    array = np.ascontiguousarray(values)
-    if array.ndim == 0 or np.ndim(values) == 0:
-        raise ValueError(f"{name} must have at least 1 dimension, got a scalar")
-    if array.dtype.hasobject:
-        raise TypeError(f"{name} must be of a dtype without Python objects, got {array.dtype}")
-    return array
-
-
-def _gather(array: Array, rows: Array) -> Array:
-    out = np.empty((len(rows), *array.shape[1:]), array.dtype)
-    if out.nbytes:
-        as_bytes = (a.reshape(len(a), -1).view(np.uint8) for a in (array, out))
-        values, target = as_bytes
-        _core.gather(values, rows.view(np.uintp), target, resolve_n_threads(None))
-    return out

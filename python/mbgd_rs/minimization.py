@@ -18,6 +18,7 @@ from .errors import DivergenceError
 from .inputs import as_float
 from .optimizers import Optimizer, pair_leaves
 from .result import History, StopReason
+from .sampling import Shuffle, n_positions
 from .training import Progress, check_callback
 
 __all__ = ["MinimizeResult", "minimize"]
@@ -53,7 +54,7 @@ def minimize(
     batch_size: int | Literal["full"] | BatchSizes,
     optimizer: str | Optimizer = "sgd",
     epochs: int = 10,
-    shuffle: Literal["full", "once", False] = "full",
+    shuffle: Shuffle = "full",
     replacement: bool = False,
     drop_last: bool = False,
     seed: int = 0,
@@ -121,7 +122,7 @@ def minimize(
         arrays: dict[str, Any] = {name: np.array(values) for name, values in records}
         return MinimizeResult(w, History(**arrays), len(losses), epoch, stop_reason)
 
-    n_rows = len(np.asarray(X))
+    n_rows = n_positions(shuffle, np.shape(X)[0])
     for batch in minibatches(X, y, **batches, seed=seed, epochs=epochs):  # type: ignore[arg-type]
         batch = batch if isinstance(batch, tuple) else (batch,)
         value, grad = evaluate(fun, w, batch)
@@ -136,9 +137,10 @@ def minimize(
             raise DivergenceError(message, epoch, len(losses), result())
         losses.append(value)
         elapsed.append(time.perf_counter() - start)
-        loss_sum += value * len(batch[0])
-        n_seen += len(batch[0])
-        is_last = n_rows - n_seen < (len(batch[0]) if drop_last else 1)
+        size = batch[0].shape[0]
+        loss_sum += value * size
+        n_seen += size
+        is_last = n_rows - n_seen < (size if drop_last else 1)
         if is_last:
             epoch += 1
             epoch_loss.append(loss_sum / n_seen)

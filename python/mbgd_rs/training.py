@@ -20,6 +20,7 @@ from .objective import Problem, make_problem
 from .optimizers import Optimizer
 from .result import FitResult, History, StopReason
 from .resuming import check_arguments, raise_with
+from .sampling import Shuffle, among, described, n_positions, resolve_shuffle
 from .stopping import StopRule, resolve_stop
 from .threads import resolve_n_threads
 from .validation import Metric, Metrics, make_validation, resolve_metrics
@@ -116,7 +117,7 @@ def fit(
     fit_intercept: bool = True,
     optimizer: str | Optimizer = "sgd",
     batch_size: int | Literal["full", "auto"] | BatchSizes = "auto",
-    shuffle: Literal["full", "once", False] = "full",
+    shuffle: Shuffle = "full",
     replacement: bool = False,
     drop_last: bool = False,
     epochs: int = 10,
@@ -157,8 +158,9 @@ def fit(
     batch_size : int, "full", "auto" or object of mbgd_rs.batch_sizes, default="auto"
         Rows of a step; more than n means all, as "full" does. "auto" is min(256, n). An object lets it grow
         from epoch to epoch.
-    shuffle : {"full", "once", False}, default="full"
-        A new permutation every epoch, the same one every epoch, or the rows as they come.
+    shuffle : {"full", "once", "block", "stratified", False} or object of mbgd_rs.sampling, default="full"
+        A new permutation every epoch; one that keeps reads local; one by which every batch has the classes in
+        proportion; the same one every epoch; or the rows as they come. Objects say more, or draw by weights.
     replacement : bool, default=False
         Draw every row of a batch from all rows; needs shuffle="full".
     drop_last : bool, default=False
@@ -230,11 +232,14 @@ def fit(
     key = as_integer("seed", seed, 0, 2**64 - 1)
     named = resolve_metrics(metrics)
     judged = make_validation(validation, problem, y, key, needs_data=bool(named))
-    n_rows = n_rows if judged.split is None else len(judged.split[0])
+    labels = None if problem.classes is None else problem.y[:, 0]
+    if judged.split is not None:
+        n_rows = len(judged.split[0])
+        shuffle, labels = among(shuffle, judged.split[0]), None if labels is None else labels[judged.split[0]]
     arguments = {
         "optimizer": type(rule).__name__,
         "fit_intercept": problem.fit_intercept,
-        "shuffle": shuffle,
+        "shuffle": described(shuffle),
         "replacement": replacement,
         "drop_last": drop_last,
         "seed": key,
@@ -243,8 +248,8 @@ def fit(
     }
     batches = _core.Batches(
         n_rows,
-        resolve_batch_size(batch_size, n_rows),
-        shuffle,
+        resolve_batch_size(batch_size, n_positions(shuffle, n_rows)),
+        resolve_shuffle(shuffle, lambda: labels),
         as_flag("replacement", replacement),
         as_flag("drop_last", drop_last),
         key,

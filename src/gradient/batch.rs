@@ -67,6 +67,7 @@ impl<'a, T: Scalar> Work<'a, T> {
             n_ahead: problem.rows.n_ahead(),
             params,
             order: Order::Sequential,
+            row_factors: None,
             positions: 0..0,
             wants_gradient: true,
             rows_of_part: LEAF_ROWS,
@@ -80,6 +81,20 @@ impl<'a, T: Scalar> Work<'a, T> {
     /// Where the model is, in the layout of the problem.
     pub fn params(&mut self) -> &mut Vec<T> {
         &mut self.step.params
+    }
+
+    /// Multiplies the weight of row i by `factors[i]` wherever a gradient is computed, because rows are drawn
+    /// by other probabilities than the objective counts them. The value on its own stays what it is.
+    pub fn count_rows_by(&mut self, factors: &[f64]) -> Result<()> {
+        let problem = self.step.problem;
+        let mut of_data = try_filled("factors of rows", problem.rows.n_rows(), T::ONE)?;
+        for (row, &factor) in factors.iter().enumerate() {
+            let mut row = [row];
+            problem.to_rows_of_data(&mut row);
+            of_data[row[0]] = T::from_f64(factor);
+        }
+        self.step.row_factors = Some(of_data);
+        Ok(())
     }
 
     /// In which order rows come.
@@ -146,6 +161,7 @@ struct Step<'a, T> {
     n_ahead: usize,
     params: Vec<T>,
     order: Order,
+    row_factors: Option<Vec<T>>,
     positions: Range<usize>,
     wants_gradient: bool,
     rows_of_part: usize,
@@ -240,7 +256,10 @@ impl<T: Scalar> Step<'_, T> {
         let s = &mut scratch.weights[..stride];
         if scratch.weights_are_for != n {
             weights.gather(rows, s);
-            scratch.weights_are_for = if weights.are_equal() { n } else { 0 };
+            scratch.weights_are_for = if weights.are_equal() && self.row_factors.is_none() { n } else { 0 };
+        }
+        if let Some(factors) = self.row_factors.as_ref().filter(|_| self.wants_gradient) {
+            s.iter_mut().zip(rows).for_each(|(s, &row)| *s *= factors[row]);
         }
         let scores = &mut scratch.scores[..n_outputs * stride];
         data.scores(self.tier, Tile { rows, ahead }, layout.linear(&self.params), scores);

@@ -1,15 +1,13 @@
-//! Batches of row numbers, and rows gathered by them.
+//! Batches of row numbers.
 
-use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2, PyReadwriteArray2, PyUntypedArrayMethods};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use numpy::{PyArray1, ToPyArray};
 use pyo3::prelude::*;
-use pyo3::types::PyBool;
 
 use super::choice;
 use super::error::{detached, to_python};
+use super::sampling::shuffle_from;
 use super::signal::Signals;
-use crate::gather::gather_rows;
-use crate::shuffle::{self, BatchesConfig, Order, Shuffle, Workspace};
+use crate::shuffle::{self, BatchesConfig, Order, Workspace};
 
 /// The division of every epoch into batches.
 #[pyclass(frozen, module = "mbgd_rs._core")]
@@ -49,6 +47,12 @@ impl Batches {
         self.batches.of_epoch(epoch).batch_size()
     }
 
+    /// What each row counts for having been drawn, where that is to be corrected.
+    #[getter]
+    fn row_factors<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArray1<f64>>> {
+        self.batches.row_factors().map(|factors| factors.to_pyarray(py))
+    }
+
     /// The rows of an epoch, in order.
     fn order<'py>(&self, py: Python<'py>, epoch: u64) -> PyResult<Bound<'py, PyArray1<usize>>> {
         let signals = Signals::new();
@@ -68,37 +72,4 @@ impl Batches {
     fn batch<'py>(&self, py: Python<'py>, epoch: u64, step: usize) -> PyResult<Bound<'py, PyArray1<usize>>> {
         Ok(PyArray1::from_vec(py, detached(py, || self.batches.batch(epoch, step))?))
     }
-}
-
-/// Copies rows of bytes: `out[i] = values[rows[i]]`, on several threads where that pays.
-#[pyfunction]
-pub(super) fn gather(
-    py: Python<'_>,
-    values: PyReadonlyArray2<'_, u8>,
-    rows: PyReadonlyArray1<'_, usize>,
-    mut out: PyReadwriteArray2<'_, u8>,
-    n_threads: usize,
-) -> PyResult<()> {
-    let refused = |_| PyValueError::new_err("values and out must be in C order");
-    if out.shape() != [rows.shape()[0], values.shape()[1]] {
-        return Err(PyValueError::new_err("out must have a row of values for every entry of rows"));
-    }
-    let width = values.shape()[1];
-    let (values, rows) = (values.as_slice().map_err(refused)?, rows.as_slice().map_err(refused)?);
-    let out = out.as_slice_mut().map_err(refused)?;
-    detached(py, || gather_rows(values, width, rows, out, n_threads))
-}
-
-fn shuffle_from(shuffle: &Bound<'_, PyAny>) -> PyResult<Shuffle> {
-    if let Ok(shuffle) = shuffle.cast::<PyBool>() {
-        if !shuffle.is_true() {
-            return Ok(Shuffle::Sequential);
-        }
-        return Err(PyValueError::new_err("shuffle must be \"full\", \"once\" or False, got True"));
-    }
-    let name: String = shuffle.extract().map_err(|_| {
-        let got = shuffle.repr().map_or_else(|_| String::new(), |repr| repr.to_string());
-        PyTypeError::new_err(format!("shuffle must be \"full\", \"once\" or False, got {got}"))
-    })?;
-    Shuffle::from_name(&name).map_err(to_python)
 }

@@ -86,7 +86,7 @@ fn schedule(choice: &Bound<'_, PyAny>) -> PyResult<Schedule> {
 }
 
 /// A Python object whose attributes are the options.
-struct Attributes<'py>(Bound<'py, PyAny>);
+pub(super) struct Attributes<'py>(pub(super) Bound<'py, PyAny>);
 
 impl<'py> Attributes<'py> {
     fn value(&self, name: &'static str) -> Result<Bound<'py, PyAny>> {

@@ -6,7 +6,10 @@ mod batches;
 mod choice;
 mod error;
 mod fit;
+mod memory;
+mod minibatches;
 mod optimizer;
+mod sampling;
 mod selection;
 mod signal;
 
@@ -35,13 +38,17 @@ fn available_threads() -> usize {
 #[pymodule]
 mod _core {
     #[pymodule_export]
-    use super::batches::{Batches, gather};
+    use super::batches::Batches;
     #[pymodule_export]
     use super::choice::{batch_size_at, check, check_loss, learning_rate_at};
     #[pymodule_export]
     use super::fit::{fit, gradient, predict};
     #[pymodule_export]
+    use super::minibatches::Minibatches;
+    #[pymodule_export]
     use super::optimizer::{end_epoch, init_optimizer, step_optimizer};
+    #[pymodule_export]
+    use super::sampling::check_shuffle;
     #[pymodule_export]
     use super::selection::split;
     #[pymodule_export]

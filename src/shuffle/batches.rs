@@ -3,13 +3,13 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::permutation::{Workspace, permute};
-use super::{BatchSizes, replacement};
+use super::permutation::{permute, resize};
+use super::{BatchSizes, Block, Stratified, Weighted, Workspace, replacement};
 use crate::data::Order;
 use crate::error::{Error, Result, try_filled};
 
 /// How the rows of an epoch are ordered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub enum Shuffle {
     /// A new permutation every epoch.
     #[default]
@@ -18,15 +18,22 @@ pub enum Shuffle {
     Once,
     /// The rows as they come.
     Sequential,
+    /// Blocks of rows, and rows within windows of blocks.
+    Block(Block),
+    /// Rows drawn by weights.
+    Weighted(Arc<Weighted>),
+    /// Every batch with all strata in proportion.
+    Stratified(Arc<Stratified>),
 }
 
 impl Shuffle {
     /// The shuffle named `"full"` or `"once"`. [`Shuffle::Sequential`] has no name: it is Python's `False`.
+    /// The others are made of more than a name.
     ///
     /// # Errors
     /// [`Error::UnknownName`].
     pub fn from_name(name: &str) -> Result<Self> {
-        const KNOWN: &[&str] = &["\"full\"", "\"once\"", "False"];
+        const KNOWN: &[&str] = &["\"full\"", "\"once\"", "\"block\"", "\"stratified\"", "False"];
         match name {
             "full" => Ok(Self::Full),
             "once" => Ok(Self::Once),
@@ -35,17 +42,20 @@ impl Shuffle {
     }
 
     /// The argument as the user writes it.
-    pub fn name(self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Full => "\"full\"",
             Self::Once => "\"once\"",
             Self::Sequential => "False",
+            Self::Block(_) => "\"block\"",
+            Self::Weighted(_) => "Weighted",
+            Self::Stratified(_) => "\"stratified\"",
         }
     }
 }
 
 /// The arguments of [`Batches`], not yet checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct BatchesConfig {
     /// Rows of the data; at least 1.
     pub n_rows: usize,
@@ -71,7 +81,7 @@ impl BatchesConfig {
 /// The division of every epoch into batches.
 ///
 /// Step `s` of an epoch has the positions `s * b..min((s + 1) * b, n)` of the epoch's order, where `n` is
-/// the number of rows and `b` the batch size.
+/// the number of positions - the number of rows, unless rows are drawn by weights - and `b` the batch size.
 ///
 /// ```
 /// use mbgd_rs::shuffle::{Batches, BatchesConfig, Shuffle};
@@ -88,6 +98,7 @@ impl BatchesConfig {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batches {
     config: BatchesConfig,
+    n_positions: usize,
     n_steps: usize,
     /// Where the batch size depends on the epoch.
     sizes: Option<Arc<BatchSizes>>,
@@ -98,9 +109,10 @@ impl Batches {
     ///
     /// # Errors
     /// [`Error::OutOfRange`] if there are no rows, if batches are empty or if `drop_last` would leave none;
-    /// [`Error::Incompatible`] if `replacement` is asked for without a full shuffle.
+    /// [`Error::Shape`] if weights or strata are not of so many rows; [`Error::Incompatible`] if `replacement`
+    /// is asked for without a full shuffle.
     pub fn new(config: BatchesConfig) -> Result<Self> {
-        let BatchesConfig { n_rows, batch_size, shuffle, replacement, drop_last, .. } = config;
+        let BatchesConfig { n_rows, batch_size, ref shuffle, replacement, drop_last, .. } = config;
         let refuse = |argument, condition, value: usize| {
             Err(Error::OutOfRange { argument, condition, value: value.to_string() })
         };
@@ -110,16 +122,25 @@ impl Batches {
         if batch_size == 0 {
             return refuse("batch_size", ">= 1", batch_size);
         }
-        if drop_last && batch_size > n_rows {
+        let (argument, n_known, n_positions) = match shuffle {
+            Shuffle::Weighted(weighted) => ("weights", weighted.n_rows(), weighted.n_samples()),
+            Shuffle::Stratified(stratified) => ("groups", stratified.n_rows(), n_rows),
+            _ => ("", n_rows, n_rows),
+        };
+        if n_known != n_rows {
+            let expected = format!("{n_rows} entries, one per row");
+            return Err(Error::Shape { argument, expected, got: n_known.to_string() });
+        }
+        if drop_last && batch_size > n_positions {
             return refuse("batch_size", "<= the number of rows when drop_last is set", batch_size);
         }
-        if replacement && shuffle != Shuffle::Full {
+        if replacement && *shuffle != Shuffle::Full {
             let name = shuffle.name();
             return Err(Error::Incompatible(format!(
                 "replacement needs shuffle=\"full\", got shuffle={name}"
             )));
         }
-        Ok(Self { config, n_steps: 0, sizes: None }.resized(batch_size))
+        Ok(Self { config, n_positions, n_steps: 0, sizes: None }.resized(batch_size))
     }
 
     /// The same batches with a size that depends on the epoch; a size of more rows than there are means all.
@@ -136,16 +157,16 @@ impl Batches {
     }
 
     fn resized(mut self, batch_size: usize) -> Self {
-        let BatchesConfig { n_rows, drop_last, .. } = self.config;
-        let batch_size = batch_size.min(n_rows);
-        self.n_steps = if drop_last { n_rows / batch_size } else { n_rows.div_ceil(batch_size) };
+        let batch_size = batch_size.min(self.n_positions);
+        let n_whole = self.n_positions / batch_size;
+        self.n_steps = if self.config.drop_last { n_whole } else { self.n_positions.div_ceil(batch_size) };
         self.config.batch_size = batch_size;
         self
     }
 
     /// Rows of the largest batch of all epochs up to this one.
     pub fn largest_batch(&self, last_epoch: u64) -> usize {
-        self.sizes.as_ref().map_or(self.batch_size(), |sizes| sizes.largest(last_epoch).min(self.n_rows()))
+        self.sizes.as_ref().map_or(self.batch_size(), |sizes| sizes.largest(last_epoch).min(self.n_positions))
     }
 
     /// Rows of the data.
@@ -153,14 +174,32 @@ impl Batches {
         self.config.n_rows
     }
 
-    /// Rows of every batch but perhaps the last, never more than [`Batches::n_rows`].
+    /// Positions of an epoch, dropped ones included.
+    pub fn n_positions(&self) -> usize {
+        self.n_positions
+    }
+
+    /// Rows of every batch but perhaps the last, never more than [`Batches::n_positions`].
     pub fn batch_size(&self) -> usize {
         self.config.batch_size
     }
 
     /// How the rows of an epoch are ordered.
-    pub fn shuffle(&self) -> Shuffle {
-        self.config.shuffle
+    pub fn shuffle(&self) -> &Shuffle {
+        &self.config.shuffle
+    }
+
+    /// Whether every epoch has an order of its own.
+    pub fn reorders(&self) -> bool {
+        !matches!(self.config.shuffle, Shuffle::Once | Shuffle::Sequential)
+    }
+
+    /// What each row counts for having been drawn, where weighted draws are to leave the objective as it is.
+    pub fn row_factors(&self) -> Option<&[f64]> {
+        match &self.config.shuffle {
+            Shuffle::Weighted(weighted) => weighted.factors(),
+            _ => None,
+        }
     }
 
     /// Steps of an epoch.
@@ -171,10 +210,10 @@ impl Batches {
     /// The positions of a step in the order of its epoch; empty from [`Batches::n_steps`] on.
     pub fn positions(&self, step: usize) -> Range<usize> {
         if step >= self.n_steps() {
-            return self.n_rows()..self.n_rows();
+            return self.n_positions()..self.n_positions();
         }
         let start = step * self.batch_size();
-        start..start + self.batch_size().min(self.n_rows() - start)
+        start..start + self.batch_size().min(self.n_positions() - start)
     }
 
     /// The order of an epoch, made in the buffers of an order no longer needed.
@@ -191,7 +230,7 @@ impl Batches {
         workspace: &mut Workspace,
         interrupted: &dyn Fn() -> bool,
     ) -> Result<Order> {
-        let BatchesConfig { n_rows, shuffle, replacement, seed, .. } = self.config;
+        let BatchesConfig { n_rows, batch_size, ref shuffle, replacement, seed, .. } = self.config;
         let epoch = checked_epoch(epoch)?;
         let mut rows = match reuse {
             Order::Listed(rows) => rows,
@@ -202,13 +241,44 @@ impl Batches {
             Shuffle::Full if replacement => {
                 replacement::draw_all(seed, epoch, n_rows, &mut rows, interrupted)?
             }
-            Shuffle::Full => permute(seed, epoch, n_rows, &mut rows, workspace, interrupted)?,
-            Shuffle::Once => permute(seed, 0, n_rows, &mut rows, workspace, interrupted)?,
+            Shuffle::Full => permute(seed, epoch, n_rows, &mut rows, &mut workspace.sort, interrupted)?,
+            Shuffle::Once => permute(seed, 0, n_rows, &mut rows, &mut workspace.sort, interrupted)?,
+            Shuffle::Block(_) | Shuffle::Weighted(_) => {
+                resize("the order of an epoch", &mut rows, self.n_positions)?;
+                self.write_rows(epoch, 0, &mut rows, workspace, interrupted)?;
+            }
+            Shuffle::Stratified(stratified) => {
+                stratified.order(seed, epoch, batch_size, &mut rows, workspace, interrupted)?
+            }
         }
         Ok(Order::Listed(rows))
     }
 
-    /// The rows of one step of an epoch. Without replacement this makes the order of the whole epoch.
+    /// Writes the rows from position `first` on, for orders of which a part can be made without the rest.
+    fn write_rows(
+        &self,
+        epoch: u32,
+        first: usize,
+        rows: &mut [usize],
+        workspace: &mut Workspace,
+        interrupted: &dyn Fn() -> bool,
+    ) -> Result<()> {
+        let BatchesConfig { n_rows, ref shuffle, seed, .. } = self.config;
+        match shuffle {
+            Shuffle::Block(block) => {
+                let positions = first..first + rows.len();
+                block.order((seed, epoch), n_rows, positions, rows, workspace, interrupted)
+            }
+            Shuffle::Weighted(weighted) => weighted.order(seed, epoch, first, rows, workspace, interrupted),
+            _ => {
+                replacement::draw(seed, epoch, n_rows, first, rows);
+                Ok(())
+            }
+        }
+    }
+
+    /// The rows of one step. Draws with replacement, weighted or not, are made for this step alone, of blocks
+    /// the windows the step is in; anything else makes the order of the whole epoch.
     ///
     /// # Errors
     /// As [`Batches::order`], and [`Error::OutOfRange`] for a step the epoch does not have.
@@ -220,11 +290,12 @@ impl Batches {
         }
         let positions = sized.positions(step);
         let mut rows = try_filled("a batch of rows", positions.len(), 0)?;
-        if self.config.replacement {
-            let BatchesConfig { n_rows, seed, .. } = self.config;
-            replacement::draw(seed, checked_epoch(epoch)?, n_rows, positions.start, &mut rows);
+        let (workspace, interrupted) = (&mut Workspace::default(), &|| false);
+        let is_made_in_parts = matches!(self.config.shuffle, Shuffle::Block(_) | Shuffle::Weighted(_));
+        if self.config.replacement || is_made_in_parts {
+            self.write_rows(checked_epoch(epoch)?, positions.start, &mut rows, workspace, interrupted)?;
         } else {
-            let order = self.order(epoch, Order::default(), &mut Workspace::default(), &|| false)?;
+            let order = sized.order(epoch, Order::default(), workspace, interrupted)?;
             order.copy_to(positions.start, &mut rows);
         }
         Ok(rows)

@@ -18,13 +18,22 @@
 
 mod batch_sizes;
 mod batches;
+mod block;
+mod draws_by_weight;
+mod order_by_weight;
 mod permutation;
 mod replacement;
 mod split;
+mod stratified;
+mod weighted;
+mod workspace;
 
 pub use batch_sizes::BatchSizes;
 pub use batches::{Batches, BatchesConfig, Shuffle};
-pub use permutation::Workspace;
+pub use block::Block;
 pub use split::{Split, split};
+pub use stratified::Stratified;
+pub use weighted::Weighted;
+pub use workspace::Workspace;
 
 pub use crate::data::Order;

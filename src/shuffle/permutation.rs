@@ -68,14 +68,14 @@ impl Entry for u128 {
     }
 }
 
-/// The buffers in which an order is made, and how many threads make it. Kept from epoch to epoch, the buffers are
+/// The buffers in which rows are sorted, and how many threads do it. Kept from epoch to epoch, the buffers are
 /// allocated once.
 #[derive(Debug, Default)]
-pub struct Workspace {
+pub(super) struct SortBuffers {
     narrow: Buffers<u64>,
     wide: Buffers<u128>,
     /// Threads to use at most, the calling one among them; 0 is as good as 1. The order does not depend on it.
-    pub n_threads: usize,
+    pub(super) n_threads: usize,
 }
 
 #[derive(Debug, Default)]
@@ -97,14 +97,28 @@ pub(super) fn permute(
     epoch: u32,
     n_rows: usize,
     order: &mut Vec<usize>,
-    workspace: &mut Workspace,
+    workspace: &mut SortBuffers,
     interrupted: &dyn Fn() -> bool,
 ) -> Result<()> {
-    let keys = PhiloxKeys { high: Stream::new(seed, epoch, ORDER), low: Stream::new(seed, epoch, TIES) };
-    if n_rows as u64 <= 1 << 32 {
-        sort_rows(&keys, n_rows, order, &mut workspace.narrow, workspace.n_threads, interrupted)
+    let streams = [ORDER, TIES].map(|number| Stream::new(seed, epoch, number));
+    permute_from(streams, 0, n_rows, order, workspace, interrupted)
+}
+
+/// Makes `order` the permutation of `n_items` items whose keys are those from `first` on of two streams, high
+/// halves and low halves.
+pub(super) fn permute_from(
+    [high, low]: [Stream; 2],
+    first: usize,
+    n_items: usize,
+    order: &mut Vec<usize>,
+    workspace: &mut SortBuffers,
+    interrupted: &dyn Fn() -> bool,
+) -> Result<()> {
+    let keys = KeysFrom { first, keys: PhiloxKeys { high, low } };
+    if n_items as u64 <= 1 << 32 {
+        sort_rows(&keys, n_items, order, &mut workspace.narrow, workspace.n_threads, interrupted)
     } else {
-        sort_rows(&keys, n_rows, order, &mut workspace.wide, workspace.n_threads, interrupted)
+        sort_rows(&keys, n_items, order, &mut workspace.wide, workspace.n_threads, interrupted)
     }
 }
 
@@ -128,6 +142,22 @@ impl Keys for PhiloxKeys {
     }
     fn low_word(&self, row: usize) -> u32 {
         self.low.word(row as u64)
+    }
+}
+
+/// Keys with those before `first` left out.
+struct KeysFrom<K> {
+    first: usize,
+    keys: K,
+}
+
+impl<K: Keys> Keys for KeysFrom<K> {
+    #[inline(always)]
+    fn high_words(&self, first: usize, words: &mut [u32]) {
+        self.keys.high_words(self.first + first, words);
+    }
+    fn low_word(&self, row: usize) -> u32 {
+        self.keys.low_word(self.first + row)
     }
 }
 

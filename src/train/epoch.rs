@@ -83,11 +83,14 @@ pub fn fit_with<'a, T: Scalar>(
     let most_rows = if config.record.full_loss { problem.n_rows() } else { largest_batch };
     let n_validation = selection.n_rows_for(problem)?;
     let most_rows = most_rows.max(n_validation);
-    let is_random = config.batches.shuffle() != Shuffle::Sequential;
+    let is_random = *batches.shuffle() != Shuffle::Sequential;
     let n_seats = n_seats_worth(problem, most_rows, is_random, config.n_threads);
     state.stopping = selection.remember(std::mem::take(&mut state.stopping));
     let params = std::mem::take(&mut state.params);
-    let work = Work::new(problem, config.tier, params, n_seats, interrupted)?;
+    let mut work = Work::new(problem, config.tier, params, n_seats, interrupted)?;
+    if let Some(factors) = config.batches.row_factors() {
+        work.count_rows_by(factors)?;
+    }
     with_team(n_seats, work, |team| {
         let mut run = Run {
             problem,
@@ -146,7 +149,7 @@ impl<'a, T: Scalar> Run<'a, T> {
         let mut orders = Orders::new(batches.clone(), n_threads);
         for i in 0..n_epochs {
             let (epoch, is_last) = (self.state.epoch, i + 1 == n_epochs);
-            if i == 0 || batches.shuffle() == Shuffle::Full {
+            if i == 0 || batches.reorders() {
                 let order = team.job().order();
                 *order = orders.exchange(epoch, std::mem::take(order), interrupted)?;
             }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crate::error::Result;
-use crate::shuffle::{Batches, Order, Shuffle, Workspace};
+use crate::shuffle::{Batches, Order, Workspace};
 
 /// Rows whose order takes much longer to make than a thread to start.
 const ROWS_WORTH_A_THREAD: usize = 1 << 15;
@@ -27,7 +27,7 @@ pub(super) struct Orders {
 impl Orders {
     /// Orders for `batches`, made by so many threads where all wait for them.
     pub(super) fn new(batches: Batches, n_threads: usize) -> Self {
-        let is_worth_a_thread = batches.shuffle() == Shuffle::Full && batches.n_rows() >= ROWS_WORTH_A_THREAD;
+        let is_worth_a_thread = batches.reorders() && batches.n_rows() >= ROWS_WORTH_A_THREAD;
         Self {
             batches,
             n_threads,
@@ -51,8 +51,8 @@ impl Orders {
                 Ok(order)
             }
             _ => {
-                self.workspace.n_threads = self.n_threads;
-                self.batches.order(epoch, old, &mut self.workspace, interrupted)
+                self.workspace.share(self.n_threads);
+                self.batches.of_epoch(epoch).order(epoch, old, &mut self.workspace, interrupted)
             }
         }
     }
@@ -69,11 +69,11 @@ impl Orders {
         }
         let is_given_up = AtomicBool::new(false);
         let (batches, workspace) = (&self.batches, &mut self.workspace);
-        workspace.n_threads = 1;
+        workspace.share(1);
         let spent = std::mem::take(&mut self.spent);
         thread::scope(|scope| {
             let interrupted = || is_given_up.load(Ordering::Relaxed);
-            let make = move || batches.order(next_epoch, spent, workspace, &interrupted);
+            let make = move || batches.of_epoch(next_epoch).order(next_epoch, spent, workspace, &interrupted);
             let maker = thread::Builder::new().name("mbgd-order".into()).spawn_scoped(scope, make);
             let trained = train();
             if !matches!(trained, Ok(ControlFlow::Continue(()))) {

@@ -180,8 +180,8 @@ BAD_FITS = [
         r"optimizer must be one of .*, an instance, got <class .*SGD'>",
     ),
     ({"shuffle": "twice"}, ValueError, r"shuffle must be one of .*full.*once.*, got .twice."),
-    ({"shuffle": True}, ValueError, r'shuffle must be "full", "once" or False, got True'),
-    ({"shuffle": None}, TypeError, r'shuffle must be "full", "once" or False, got None'),
+    ({"shuffle": True}, ValueError, r'shuffle must be "full", "once", "block", .*, got True'),
+    ({"shuffle": None}, TypeError, r'shuffle must be "full", "once", "block", .*, got None'),
     (
         {"record": "loss"},
         ValueError,

@@ -4,21 +4,22 @@
 //! right generator would have been to exceed them at an arbitrary seed.
 
 use std::cell::Cell;
+use std::sync::Arc;
 
 use mbgd_rs::error::Error;
-use mbgd_rs::rng::{self, ORDER, REPLACEMENT, Stream, TIES};
-use mbgd_rs::shuffle::{Batches, BatchesConfig, Order, Shuffle, Workspace};
+use mbgd_rs::rng::{self, ORDER, REPLACEMENT, Stream, TIES, WINDOW};
+use mbgd_rs::shuffle::{Batches, BatchesConfig, Block, Order, Shuffle, Stratified, Weighted, Workspace};
 
-fn order_of(config: BatchesConfig, epoch: u64) -> Vec<usize> {
-    let batches = Batches::new(config).unwrap();
+fn order_of(config: &BatchesConfig, epoch: u64) -> Vec<usize> {
+    let batches = Batches::new(config.clone()).unwrap();
     let order = batches.order(epoch, Order::default(), &mut Workspace::default(), &|| false).unwrap();
-    let mut rows = vec![0; config.n_rows];
+    let mut rows = vec![0; batches.n_positions()];
     order.copy_to(0, &mut rows);
     rows
 }
 
 fn permutation(n_rows: usize, seed: u64, epoch: u64) -> Vec<usize> {
-    order_of(BatchesConfig { seed, ..BatchesConfig::new(n_rows, 1) }, epoch)
+    order_of(&BatchesConfig { seed, ..BatchesConfig::new(n_rows, 1) }, epoch)
 }
 
 /// The specification, word for word.
@@ -239,11 +240,11 @@ fn drop_last_keeps_whole_batches_only() {
 #[test]
 fn shuffles_differ_in_what_an_epoch_sees() {
     let config = BatchesConfig { seed: 9, ..BatchesConfig::new(50, 8) };
-    assert_ne!(order_of(config, 0), order_of(config, 1));
-    let once = BatchesConfig { shuffle: Shuffle::Once, ..config };
-    assert_eq!(order_of(once, 41), order_of(config, 0));
+    assert_ne!(order_of(&config, 0), order_of(&config, 1));
+    let once = BatchesConfig { shuffle: Shuffle::Once, ..config.clone() };
+    assert_eq!(order_of(&once, 41), order_of(&config, 0));
     let sequential = BatchesConfig { shuffle: Shuffle::Sequential, ..config };
-    assert!(order_of(sequential, 41).into_iter().eq(0..50));
+    assert!(order_of(&sequential, 41).into_iter().eq(0..50));
     assert_eq!(Batches::new(sequential).unwrap().batch(0, 6).unwrap(), [48, 49]);
 }
 
@@ -251,14 +252,14 @@ fn shuffles_differ_in_what_an_epoch_sees() {
 fn impossible_batches_are_refused_by_name_condition_and_value() {
     let config = BatchesConfig::new(10, 4);
     let cases = [
-        (BatchesConfig { n_rows: 0, ..config }, "n_rows must be >= 1, got 0"),
-        (BatchesConfig { batch_size: 0, ..config }, "batch_size must be >= 1, got 0"),
+        (BatchesConfig { n_rows: 0, ..config.clone() }, "n_rows must be >= 1, got 0"),
+        (BatchesConfig { batch_size: 0, ..config.clone() }, "batch_size must be >= 1, got 0"),
         (
-            BatchesConfig { batch_size: 11, drop_last: true, ..config },
+            BatchesConfig { batch_size: 11, drop_last: true, ..config.clone() },
             "batch_size must be <= the number of rows when drop_last is set, got 11",
         ),
         (
-            BatchesConfig { replacement: true, shuffle: Shuffle::Once, ..config },
+            BatchesConfig { replacement: true, shuffle: Shuffle::Once, ..config.clone() },
             "replacement needs shuffle=\"full\", got shuffle=\"once\"",
         ),
     ];
@@ -266,7 +267,10 @@ fn impossible_batches_are_refused_by_name_condition_and_value() {
         assert_eq!(Batches::new(config).unwrap_err().to_string(), message);
     }
     let unknown = Shuffle::from_name("ful").unwrap_err().to_string();
-    assert_eq!(unknown, "shuffle must be one of \"full\", \"once\", False, got \"ful\"");
+    assert_eq!(
+        unknown,
+        "shuffle must be one of \"full\", \"once\", \"block\", \"stratified\", False, got \"ful\""
+    );
     let late = Batches::new(config).unwrap().batch(1 << 32, 0).unwrap_err().to_string();
     assert_eq!(late, "epoch must be less than 2^32, got 4294967296");
     // More rows than any memory: an error, not an abort.
@@ -314,9 +318,9 @@ fn draws_are_the_specified_ones() {
 #[test]
 fn an_order_of_draws_is_made_of_its_batches() {
     let config = BatchesConfig { replacement: true, ..BatchesConfig::new(1000, 96) };
-    let batches = Batches::new(config).unwrap();
+    let batches = Batches::new(config.clone()).unwrap();
     let rows: Vec<usize> = (0..batches.n_steps()).flat_map(|step| batches.batch(2, step).unwrap()).collect();
-    assert_eq!(rows, order_of(config, 2));
+    assert_eq!(rows, order_of(&config, 2));
 }
 
 /// 3 statistics of 1e-6 each.
@@ -324,10 +328,164 @@ fn an_order_of_draws_is_made_of_its_batches() {
 fn draws_are_uniform_and_independent() {
     let n = 12;
     let config = BatchesConfig { replacement: true, seed: 11, ..BatchesConfig::new(n, n) };
-    let epochs: Vec<_> = (0..20_000).map(|epoch| order_of(config, epoch)).collect();
+    let epochs: Vec<_> = (0..20_000).map(|epoch| order_of(&config, epoch)).collect();
     assert!(chi_square(n, epochs.iter().flatten().copied()) <= chi_square_limit(n - 1));
     for [p, q] in [[0, 1], [4, 11]] {
         let pairs = epochs.iter().map(|rows| rows[p] * n + rows[q]);
         assert!(chi_square(n * n, pairs) <= chi_square_limit(n * n - 1));
     }
+}
+
+// Blocks, weights and strata. Their chances are tested in Python, where the specification is the reference's.
+
+/// All kinds of orders of 1000 rows.
+fn kinds() -> Vec<Shuffle> {
+    let weights: Vec<f64> = (0..1000).map(|i| f64::from(i % 10)).collect();
+    let weighted = |replacement, n_samples| {
+        Shuffle::Weighted(Arc::new(Weighted::new(&weights, replacement, n_samples, false).unwrap()))
+    };
+    vec![
+        Shuffle::Full,
+        Shuffle::Once,
+        Shuffle::Sequential,
+        Shuffle::Block(Block::new(7, 5).unwrap()),
+        Shuffle::Block(Block::new(2000, 1).unwrap()),
+        weighted(true, None),
+        weighted(true, Some(2222)),
+        weighted(false, None),
+        weighted(false, Some(200)),
+        Shuffle::Stratified(Arc::new(Stratified::new((0..1000).map(|i| i % 7).collect()).unwrap())),
+    ]
+}
+
+#[test]
+fn a_step_is_the_same_on_its_own_and_in_its_epoch() {
+    for shuffle in kinds() {
+        for drop_last in [false, true] {
+            let config = BatchesConfig {
+                shuffle: shuffle.clone(),
+                drop_last,
+                seed: 5,
+                ..BatchesConfig::new(1000, 64)
+            };
+            let batches = Batches::new(config.clone()).unwrap();
+            let order = order_of(&config, 3);
+            for step in 0..batches.n_steps() {
+                assert_eq!(batches.batch(3, step).unwrap(), order[batches.positions(step)], "{config:?}");
+            }
+            assert!(
+                order.len() - batches.positions(batches.n_steps() - 1).end < if drop_last { 64 } else { 1 }
+            );
+            assert_eq!(order_of(&config, 3) != order_of(&config, 4), batches.reorders());
+        }
+    }
+}
+
+#[test]
+fn buffers_may_have_been_used_for_anything() {
+    let mut workspace = Workspace::default();
+    let mut order = Order::default();
+    for epoch in 0..3 {
+        for shuffle in kinds() {
+            let config = BatchesConfig { shuffle, ..BatchesConfig::new(1000, 64) };
+            let batches = Batches::new(config.clone()).unwrap();
+            order = batches.order(epoch, order, &mut workspace, &|| false).unwrap();
+            let mut rows = vec![0; batches.n_positions()];
+            order.copy_to(0, &mut rows);
+            assert_eq!(rows, order_of(&config, epoch));
+        }
+    }
+}
+
+#[test]
+fn all_orders_can_be_interrupted_at_any_look() {
+    let n = 1_000_000;
+    let weights: Vec<f64> = (1..=n).map(|i| i as f64).collect();
+    let weighted =
+        |replacement| Shuffle::Weighted(Arc::new(Weighted::new(&weights, replacement, None, false).unwrap()));
+    let strata = Stratified::new((0..n as u32).map(|i| i % 7).collect()).unwrap();
+    for shuffle in [
+        Shuffle::Block(Block::new(1024, 64).unwrap()),
+        weighted(true),
+        weighted(false),
+        Shuffle::Stratified(Arc::new(strata)),
+    ] {
+        let batches = Batches::new(BatchesConfig { shuffle, ..BatchesConfig::new(n, 32) }).unwrap();
+        let looks_until = |limit: usize| {
+            let looks = Cell::new(0);
+            let interrupted = || looks.replace(looks.get() + 1) >= limit;
+            let result = batches.order(0, Order::default(), &mut Workspace::default(), &interrupted);
+            (looks.get(), result.err())
+        };
+        let (n_looks, error) = looks_until(usize::MAX);
+        assert_eq!(error, None);
+        assert!(n_looks >= 4, "{n_looks} looks at a million rows");
+        for limit in [0, 1, n_looks / 2, n_looks - 1] {
+            assert_eq!(looks_until(limit), (limit + 1, Some(Error::Interrupted)));
+        }
+    }
+}
+
+#[test]
+fn windows_are_sorted_as_specified() {
+    let (n_rows, rows, window) = (1000, 7, 5);
+    let shuffle = Shuffle::Block(Block::new(rows, window).unwrap());
+    let order = order_of(&BatchesConfig { shuffle, seed: 9, ..BatchesConfig::new(n_rows, 64) }, 6);
+    let blocks = specified_permutation(n_rows.div_ceil(rows), 9, 6);
+    let [high, low] = WINDOW.map(|number| Stream::new(9, 6, number));
+    let key = |position: usize| (high.word(position as u64), low.word(position as u64));
+    let mut start = 0;
+    for blocks in blocks.chunks(window) {
+        let as_they_come = blocks.iter().flat_map(|&b| b * rows..n_rows.min((b + 1) * rows));
+        let mut keyed: Vec<_> = (start..).zip(as_they_come).map(|(p, row)| (key(p), row)).collect();
+        keyed.sort();
+        assert!(order[start..].iter().zip(&keyed).all(|(row, (_, specified))| row == specified));
+        start += keyed.len();
+    }
+    assert_eq!(start, n_rows);
+}
+
+#[test]
+fn strata_are_in_proportion_with_any_batch_size() {
+    let strata: Vec<u32> = (0..997).map(|i| if i < 3 { 0 } else { 1 + i * i % 11 }).collect();
+    let n_strata = *strata.iter().max().unwrap() as usize + 1;
+    let mut sizes = vec![0; n_strata];
+    strata.iter().for_each(|&stratum| sizes[stratum as usize] += 1);
+    for batch_size in [1, 2, 5, 64, 332, 498, 499, 996, 997] {
+        let shuffle = Shuffle::Stratified(Arc::new(Stratified::new(strata.clone()).unwrap()));
+        let config = BatchesConfig { shuffle, ..BatchesConfig::new(997, batch_size) };
+        let order = order_of(&config, 1);
+        for batch in order.chunks(batch_size) {
+            let mut counts = vec![0_usize; n_strata];
+            batch.iter().for_each(|&row| counts[strata[row] as usize] += 1);
+            for (count, size) in counts.iter().zip(&sizes) {
+                let share = (batch.len() * size) as f64 / 997.0;
+                assert!((*count as f64 - share).abs() < 1.0, "{count} of {share} rows");
+            }
+        }
+    }
+}
+
+#[test]
+fn impossible_blocks_weights_and_strata_are_refused() {
+    let messages = [
+        Block::new(0, 1).unwrap_err(),
+        Weighted::new(&[1.0, -1.0], true, None, false).unwrap_err(),
+        Weighted::new(&[0.0], true, None, false).unwrap_err(),
+        Weighted::new(&[1.0, 0.0], false, Some(2), false).unwrap_err(),
+        Weighted::new(&[1.0], false, None, true).unwrap_err(),
+        Stratified::new(vec![0, 5]).unwrap_err(),
+    ]
+    .map(|error| error.to_string());
+    assert_eq!(
+        messages,
+        [
+            "rows must be >= 1, got 0",
+            "weights must be finite and >= 0, got -1 at row 1",
+            "weights must be positive for at least one row, got only zeros",
+            "n_samples must be <= the number of rows of positive weight when replacement is False, got 2",
+            "correct_bias needs replacement=True, got replacement=False",
+            "strata must be less than the number of rows, got 5",
+        ]
+    );
 }

@@ -10,8 +10,10 @@ b batch size, t step.
 from .losses import Hinge, LogLoss, Softmax, SquaredError
 from .objective import Objective, gradient
 from .optimizers import make_optimizer
+from .random import permutation, philox, random_blocks, random_words
+from .sampling import block_order, exponential, stratified_order, weighted_draws, weighted_order
 from .schedules import learning_rate_at
-from .shuffle import batches, draws, order_of_epochs, permutation, philox, random_blocks, random_words
+from .shuffle import batches, draws, order_of_epochs, row_factors
 from .stopping import split
 from .training import Fit, fit
 
@@ -23,7 +25,9 @@ __all__ = [
     "Softmax",
     "SquaredError",
     "batches",
+    "block_order",
     "draws",
+    "exponential",
     "fit",
     "gradient",
     "learning_rate_at",
@@ -33,5 +37,9 @@ __all__ = [
     "philox",
     "random_blocks",
     "random_words",
+    "row_factors",
     "split",
+    "stratified_order",
+    "weighted_draws",
+    "weighted_order",
 ]

@@ -42,6 +42,8 @@ class Objective:
         if sample_weight is not None:
             s = np.asarray(sample_weight, np.float64)
             self.s = (s / s.mean()).astype(self.X.dtype).reshape(-1, *(1 for _ in self.outputs))
+        self.row_factors: Array | None = None
+        """What each row counts for having been drawn, where a gradient is wanted."""
         self.penalty = Penalty(penalty)
         self.fit_intercept = fit_intercept
 
@@ -59,6 +61,9 @@ class Objective:
         """Writes the gradient of the smooth part to g and returns the objective on the rows, or NaN."""
         x, y = taken(self.X, rows), taken(self.y, rows)
         s = 1 if self.s is None else taken(self.s, rows)
+        if g is not None and self.row_factors is not None:
+            factors = taken(self.row_factors, rows).astype(self.X.dtype)
+            s = s * factors.reshape(-1, *(1 for _ in self.outputs))
         b = max(len(x), 1)
         z = x @ w.coef.T
         z += w.intercept

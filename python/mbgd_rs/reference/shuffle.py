@@ -6,57 +6,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .random import HALF, permutation, random_blocks
+from .sampling import block_order, stratified_order, weighted_draws, weighted_order
+
 Array = NDArray[Any]
 Rows = Any
 """An array of row numbers, or a slice."""
 
-ORDER, TIES, REPLACEMENT = 0, 1, 2
-"""Streams of random words: high and low halves of an epoch's sort keys, and draws with replacement."""
-
-LOW, HALF = np.uint64(0xFFFF_FFFF), np.uint64(32)
-
-
-def philox(key: tuple[int, int], counter: Array) -> Array:
-    """Philox4x32-10: four 32-bit random words for every 128-bit counter, by a 64-bit key.
-
-    Counters and words are uint64 arrays of shape (4, m), one 32-bit lane a row, the least significant first.
-
-    J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC '11,
-    https://doi.org/10.1145/2063384.2063405.
-
-    >>> [hex(word) for word in philox((0, 0), np.zeros((4, 1), np.uint64))[:, 0]]
-    ['0x6627e8d5', '0xe169c58d', '0xbc57ac4c', '0x9b00dbd8']
-    """
-    x0, x1, x2, x3 = counter
-    for i in range(10):
-        key0 = np.uint64((key[0] + i * 0x9E37_79B9) & 0xFFFF_FFFF)
-        key1 = np.uint64((key[1] + i * 0xBB67_AE85) & 0xFFFF_FFFF)
-        p0 = np.uint64(0xD251_1F53) * x0
-        p1 = np.uint64(0xCD9E_8D57) * x2
-        x0, x1, x2, x3 = (p1 >> HALF) ^ x1 ^ key0, p1 & LOW, (p0 >> HALF) ^ x3 ^ key1, p0 & LOW
-    return np.stack([x0, x1, x2, x3])
-
-
-def random_blocks(seed: int, epoch: int, stream: int, blocks: Array) -> Array:
-    """The words of the numbered blocks, shape (4, len(blocks)): a pure function of the arguments."""
-    number = blocks.astype(np.uint64)
-    counter = [number & LOW, number >> HALF, np.full_like(number, epoch), np.full_like(number, stream)]
-    return philox((seed & 0xFFFF_FFFF, seed >> 32), np.stack(counter))
-
-
-def random_words(seed: int, epoch: int, stream: int, n: int) -> Array:
-    """The first n words of a stream: word i is lane i % 4 of block i // 4."""
-    return random_blocks(seed, epoch, stream, np.arange(-(-n // 4))).T.reshape(-1)[:n]
-
-
-def permutation(seed: int, epoch: int, n: int) -> Array:
-    """The rows of an epoch in uniformly random order: sorted by random 64-bit keys.
-
-    >>> permutation(seed=0, epoch=0, n=8)
-    array([7, 5, 0, 3, 6, 2, 1, 4])
-    """
-    keys = random_words(seed, epoch, ORDER, n) << HALF | random_words(seed, epoch, TIES, n)
-    return np.argsort(keys, kind="stable")
+REPLACEMENT = 2
+"""Stream of the random words of draws with replacement."""
 
 
 def draws(seed: int, epoch: int, n: int) -> Array:
@@ -83,9 +41,13 @@ def draws(seed: int, epoch: int, n: int) -> Array:
 
 
 def order_of_epochs(
-    shuffle: str | bool, replacement: bool, seed: int, n: int
+    shuffle: Any, replacement: bool, seed: int, n: int, batch_size: int = 1, classes: Any = None
 ) -> Callable[[int], Array | None]:
-    """A function from the epoch to the order of its rows; None stands for 0, 1, ..., n - 1."""
+    """A function from the epoch to the order of its rows; None stands for 0, 1, ..., n - 1.
+
+    shuffle: "full", "once", "block", "stratified", False or something with the attributes of an object of
+    mbgd_rs.sampling. Only strata ask for the batch size, and if they have no groups for the classes of rows.
+    """
     if replacement and shuffle != "full":
         raise ValueError(f'replacement needs shuffle="full", got shuffle={shuffle!r}')
     if replacement:
@@ -97,7 +59,30 @@ def order_of_epochs(
         return lambda epoch: order
     if shuffle is False:
         return lambda epoch: None
-    raise ValueError(f'shuffle must be "full", "once" or False, got {shuffle!r}')
+    if shuffle == "block" or hasattr(shuffle, "window"):
+        rows, window = (1024, 64) if shuffle == "block" else (shuffle.rows, shuffle.window)
+        return lambda epoch: block_order(seed, epoch, n, rows, window)
+    if hasattr(shuffle, "weights"):
+        weights = np.asarray(shuffle.weights, np.float64)
+        if shuffle.replacement:
+            n_samples = n if shuffle.n_samples is None else shuffle.n_samples
+            return lambda epoch: weighted_draws(seed, epoch, weights, n_samples)
+        return lambda epoch: weighted_order(seed, epoch, weights, shuffle.n_samples)
+    if shuffle == "stratified" or hasattr(shuffle, "groups"):
+        groups = getattr(shuffle, "groups", None)
+        _, numbers = np.unique(np.ravel(classes if groups is None else groups), return_inverse=True)
+        return lambda epoch: stratified_order(seed, epoch, numbers, batch_size)
+    raise ValueError(f'shuffle must be "full", "once", "block", "stratified" or False, got {shuffle!r}')
+
+
+def row_factors(shuffle: Any) -> Array | None:
+    """What each row counts for having been drawn, 1 / (n p_i), if that is to be corrected."""
+    if not getattr(shuffle, "correct_bias", False):
+        return None
+    weights = np.asarray(shuffle.weights, np.float64)
+    weights = weights / weights.max()
+    factors: Array = weights.mean() / weights
+    return factors
 
 
 def batches(order: Array | None, n: int, batch_size: int, drop_last: bool = False) -> Iterator[Rows]:

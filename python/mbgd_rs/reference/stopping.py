@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .naming import name_of
 from .objective import Objective, Parameters
 from .penalties import Penalty
-from .shuffle import HALF, random_blocks
+from .random import HALF, random_blocks
 
 Array = NDArray[Any]
 

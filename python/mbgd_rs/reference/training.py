@@ -14,7 +14,7 @@ from .batch_sizes import batch_size_at
 from .objective import Objective, Parameters
 from .optimizers import make_optimizer
 from .schedules import Falls, learning_rate_at
-from .shuffle import Rows, batches, order_of_epochs
+from .shuffle import Rows, batches, order_of_epochs, row_factors
 from .stopping import Rules, with_validation
 
 Array = NDArray[Any]
@@ -86,7 +86,7 @@ def fit(
     fit_intercept: bool = True,
     optimizer: Any = "sgd",
     batch_size: Any = "auto",
-    shuffle: str | bool = "full",
+    shuffle: Any = "full",
     replacement: bool = False,
     drop_last: bool = False,
     epochs: int = 10,
@@ -113,7 +113,7 @@ def fit(
     """
     objective, judged = with_validation(validation, seed, X, y, sample_weight, loss, penalty, fit_intercept)
     n = len(objective.X)
-    order_of = orders or order_of_epochs(shuffle, replacement, seed, n)
+    objective.row_factors = row_factors(shuffle)
     w, g = objective.start(init), objective.zeros()
     rule = make_optimizer(optimizer, w.flat)
     history = Recorder(objective, judged, (record,) if isinstance(record, str) else record)
@@ -124,7 +124,8 @@ def fit(
             if rules.reason:
                 break
             b = batch_size_at(batch_size, epoch, n)
-            for rows in batches(order_of(epoch), n, b, drop_last):  # which rows
+            order = (orders or order_of_epochs(shuffle, replacement, seed, n, b, objective.y))(epoch)
+            for rows in batches(order, n if order is None else len(order), b, drop_last):  # which rows
                 if rules.reason:
                     break
                 value = objective.gradient(w, rows, g, history.has_losses)  # how wrong the model is on them

@@ -1,0 +1,112 @@
+"""Orders other than plain ones: local, weighted, in proportion."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .random import HALF, keys, permutation, random_words
+
+Array = NDArray[Any]
+
+WINDOW, WEIGHTED_DRAWS, WEIGHTED_TIMES = (16, 17), 18, 19
+STRATA_OFFSET, STRATA_BATCHES = 20, (21, 22)
+"""Streams of random words, those in pairs of high and low halves of sort keys."""
+
+
+def block_order(seed: int, epoch: int, n: int, rows: int, window: int) -> Array:
+    """Blocks of so many consecutive rows permuted, then the rows of every so many blocks.
+
+    >>> block_order(seed=0, epoch=0, n=12, rows=2, window=2)
+    array([11,  0,  1, 10,  6,  7,  5,  4,  8,  2,  9,  3])
+    """
+    rows = min(rows, n)
+    blocks = permutation(seed, epoch, -(-n // rows))
+    order = (rows * blocks[:, None] + np.arange(rows)).ravel()
+    lengths = np.minimum(rows, n - rows * blocks)
+    order = order[order < n]
+    key = keys(seed, epoch, WINDOW, n)
+    start = 0
+    for first in range(0, len(blocks), window):
+        end = start + int(lengths[first : first + window].sum())
+        order[start:end] = order[start:end][np.argsort(key[start:end], kind="stable")]
+        start = end
+    return order
+
+
+def random_fractions(seed: int, epoch: int, stream: int, n: int) -> Array:
+    """n numbers k of 53 random bits, for k / 2^53 in [0, 1): two words each, without the last 11 bits."""
+    high, low = random_words(seed, epoch, stream, 2 * n).reshape(n, 2).T
+    return (high << HALF | low) >> np.uint64(11)
+
+
+def weighted_draws(seed: int, epoch: int, weights: Array, n_samples: int) -> Array:
+    """Rows drawn with replacement: the first whose cumulative weight is more than u times that of all.
+
+    >>> np.bincount(weighted_draws(0, 0, np.array([1.0, 0.0, 3.0]), 10_000)) / 10_000
+    array([0.2523, 0.    , 0.7477])
+    """
+    cumulative = np.cumsum(weights / weights.max())
+    u = random_fractions(seed, epoch, WEIGHTED_DRAWS, n_samples) * 2.0**-53
+    rows: Array = np.searchsorted(cumulative, u * cumulative[-1], side="right")
+    return rows
+
+
+def exponential(k: Array) -> Array:
+    """-ln(k / 2^53) for k in 1, ..., 2^53, by operations that are rounded alike everywhere.
+
+    >>> exponential(np.array([1, 2**52, 2**53], np.uint64)) / np.log(2)
+    array([53.,  1.,  0.])
+    """
+    f, e = np.frexp(k.astype(np.float64))
+    is_small = f < math.sqrt(0.5)
+    f, e = np.where(is_small, 2 * f, f), e - 53 - is_small
+    s = (f - 1) / (f + 1)
+    z = s * s
+    series = np.zeros_like(z)
+    for term in reversed(range(11)):
+        series = series * z + 1 / (2 * term + 1)
+    times: Array = 0 - (e * math.log(2) + (s + s) * series)
+    return times
+
+
+def weighted_order(seed: int, epoch: int, weights: Array, n_samples: int | None = None) -> Array:
+    """Rows drawn without replacement: in the order of exponential waiting times of rates `weights`.
+
+    P. S. Efraimidis, P. G. Spirakis, "Weighted random sampling with a reservoir", Information Processing
+    Letters 97(5), 2006.
+
+    >>> weighted_order(0, 0, np.array([1.0, 0.0, 3.0, 1e-9]))
+    array([2, 0, 3])
+    """
+    rows = np.flatnonzero(weights)
+    k = random_fractions(seed, epoch, WEIGHTED_TIMES, len(weights))[rows] + np.uint64(1)
+    times = exponential(k) / (weights[rows] / weights.max())
+    return rows[np.argsort(times, kind="stable")][:n_samples]
+
+
+def stratified_order(seed: int, epoch: int, groups: Array, batch_size: int) -> Array:
+    """Rows laid out in a line, group by group, and dealt to the batches like cards.
+
+    A round of the dealer has a card for each full batch, and the last one of r rows takes every (n / r)-th.
+    Then every batch has its share of every group, rounded down or up.
+
+    >>> stratified_order(0, 0, np.array([0, 0, 0, 0, 1, 1, 0, 0]), batch_size=4)
+    array([0, 6, 1, 4, 7, 5, 3, 2])
+    """
+    n = len(groups)
+    n_full, rest = divmod(n, batch_size)
+    turns = np.argsort(keys(seed, epoch, STRATA_BATCHES, n_full), kind="stable")
+    high, low = (int(word) for word in random_words(seed, epoch, STRATA_OFFSET, 2))
+    offset = (high << 32 | low) * n >> 64
+
+    order = permutation(seed, epoch, n)
+    place = np.empty(n, np.intp)
+    place[np.argsort(groups[order], kind="stable")] = (np.arange(n) + offset) % n
+    before = place * rest // n  # places the last batch has before this one
+    is_of_last = (place + 1) * rest // n > before
+    batch = np.where(is_of_last, n_full, turns[(place - before) % n_full])
+    return order[np.argsort(batch, kind="stable")]

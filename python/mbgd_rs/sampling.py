@@ -1,0 +1,229 @@
+"""Ways of sampling: which rows an epoch has, and in which order they come.
+
+Objects of this module take the place of a name wherever `shuffle` is an argument. All orders are pure
+functions of the seed and the epoch.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import _core
+from .inputs import as_array, distinct
+
+__all__ = [
+    "Block",
+    "Shuffle",
+    "Stratified",
+    "Weighted",
+    "among",
+    "described",
+    "n_positions",
+    "resolve_shuffle",
+]
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Shuffle with local reads, for data that does not fit the memory; ``shuffle="block"``.
+
+    The rows are cut into blocks of consecutive `rows`, the last one perhaps shorter. The blocks are permuted
+    uniformly, every `window` of them in a row make a window, and the rows of a window are permuted uniformly.
+    Only the rows of one window have to be in memory, and they are read in runs of `rows`.
+
+    Every row comes once an epoch. With whole blocks every row is equally often at every position, and if a
+    window has all rows every permutation is equally likely. What is given up is that rows are independent of
+    their neighbours: rows of a block are always less than a window apart. The mean over the b rows of a batch
+    varies as if the blocks of its window had been drawn first: about ``within / b + between / window``, the
+    variance within blocks and that of the blocks' means. If the data are sorted the second part is large and
+    wants a large `window`; if they are in random order nothing is lost.
+
+    Parameters
+    ----------
+    rows : int, default=1024
+        Rows of a block, >= 1.
+    window : int, default=64
+        Blocks of a window, >= 1.
+
+    Examples
+    --------
+    >>> import mbgd_rs as mb
+    >>> batches = mb.Batches(12, 4, shuffle=Block(rows=2, window=2))
+    >>> [rows.tolist() for rows in batches.epoch(0)]
+    [[11, 0, 1, 10], [6, 7, 5, 4], [8, 2, 9, 3]]
+    """
+
+    rows: int = 1024
+    window: int = 64
+
+    def __post_init__(self) -> None:
+        _core.check_shuffle(self)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Weighted:
+    """Draw rows with probabilities in proportion to weights.
+
+    With replacement every position of an epoch draws row i with probability ``p_i = w_i / sum(w)``, as
+    PyTorch's WeightedRandomSampler does: what is minimised is the objective with each row counted ``n p_i``
+    times. Probabilities are exact but for rounding, below ``n 2**-53``.
+
+    Without replacement the first position draws so, the next one among the rows that are left, and so on
+    (P. S. Efraimidis, P. G. Spirakis, 2006). Rows of weight zero are never drawn, so that an epoch has as
+    many positions as there are positive weights: every one of these rows once, heavy ones rather early. A
+    smaller `n_samples` leaves the rest out, mostly light ones.
+
+    Parameters
+    ----------
+    weights : array-like of shape (n,)
+        Finite and >= 0, on any scale, not all zero; no positive one below 1e-300 times the largest.
+    replacement : bool, default=True
+        Whether a row can come more than once an epoch.
+    n_samples : int, optional
+        Positions of an epoch, >= 1. With replacement n by default; without, the number of positive weights,
+        which is also the most there can be.
+    correct_bias : bool, default=False
+        Importance sampling: in :func:`mbgd_rs.fit` the sample weight of row i is multiplied by
+        ``1 / (n p_i)``, by which the batch gradient stays an unbiased estimate of the gradient on all rows,
+        and the objective what it is. Needs replacement and weights > 0.
+
+    Examples
+    --------
+    >>> import mbgd_rs as mb
+    >>> batches = mb.Batches(4, 2, shuffle=Weighted([1.0, 0.0, 3.0, 1.0], replacement=False))
+    >>> [rows.tolist() for rows in batches.epoch(0)]
+    [[2, 3], [0]]
+    """
+
+    weights: ArrayLike
+    replacement: bool = True
+    n_samples: int | None = None
+    correct_bias: bool = False
+
+    def __post_init__(self) -> None:
+        weights = as_array("weights", self.weights)
+        if weights.ndim != 1:
+            raise ValueError(f"weights must have 1 dimension, got shape {weights.shape}")
+        own = np.array(weights, np.float64)
+        own.flags.writeable = False
+        object.__setattr__(self, "weights", own)
+        _core.check_shuffle(self)
+
+    def __repr__(self) -> str:
+        return (
+            f"Weighted(<{len(np.asarray(self.weights))} weights>, replacement={self.replacement}, "
+            f"n_samples={self.n_samples}, correct_bias={self.correct_bias})"
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Stratified:
+    """Every batch has the strata in proportion; ``shuffle="stratified"`` for the classes of y.
+
+    Of a stratum of m rows a batch of b has ``m b / n`` rows, rounded down or up, be the stratum smaller than
+    the number of batches or not. Every row comes once an epoch, every row is equally likely to be in a given
+    batch, and the rows of a stratum are permuted uniformly. The order depends on the batch size.
+
+    The rows are laid out in a line, stratum by stratum, and dealt to the batches like cards, from a random
+    place on; a last batch of r < b rows takes every (n / r)-th card, the others take the rest in turn.
+
+    Parameters
+    ----------
+    groups : array-like of shape (n,), optional
+        The stratum of each row, of any dtype that can be sorted; by default the classes of y.
+
+    Examples
+    --------
+    >>> import mbgd_rs as mb
+    >>> groups = np.array(["a"] * 4 + ["b"] * 8)
+    >>> batches = mb.Batches(12, 3, shuffle=Stratified(groups))
+    >>> [sorted(groups[rows].tolist()) for rows in batches.epoch(0)]
+    [['a', 'b', 'b'], ['a', 'b', 'b'], ['a', 'b', 'b'], ['a', 'b', 'b']]
+    """
+
+    groups: ArrayLike | None = None
+
+    def __post_init__(self) -> None:
+        if self.groups is not None:
+            own = np.array(self.groups)
+            strata("groups", own)
+            own.flags.writeable = False
+            object.__setattr__(self, "groups", own)
+
+    def __repr__(self) -> str:
+        return f"Stratified({'' if self.groups is None else f'<{len(np.asarray(self.groups))} groups>'})"
+
+
+@dataclass(frozen=True, eq=False)
+class Strata:
+    """Numbers of strata, one a row, as the core reads them."""
+
+    numbers: Array
+
+
+Shuffle = Literal["full", "once", "block", "stratified", False] | Block | Weighted | Stratified
+
+
+def strata(name: str, groups: Array) -> Strata:
+    """The strata of rows, numbered in sorted order."""
+    if groups.ndim != 1:
+        raise ValueError(f"{name} must have 1 dimension, got shape {groups.shape}")
+    try:
+        _, numbers = distinct(groups) if groups.size else (groups, groups)
+    except TypeError:
+        raise TypeError(f"{name} must have entries that can be sorted, got a mixture of types") from None
+    return Strata(np.ascontiguousarray(numbers, np.uint32))
+
+
+def resolve_shuffle(shuffle: Any, classes: Callable[[], Array | None]) -> Any:
+    """The name or object as the core reads it; `classes` are the strata of rows if none are given."""
+    if isinstance(shuffle, str) and shuffle == "block":
+        return Block()
+    if isinstance(shuffle, str) and shuffle == "stratified":
+        shuffle = Stratified()
+    if not isinstance(shuffle, Stratified):
+        return shuffle
+    if shuffle.groups is not None:
+        return strata("groups", np.asarray(shuffle.groups))
+    found = classes()
+    if found is None:
+        raise ValueError(
+            f"shuffle must be Stratified(groups) where there are no classes, got {shuffle} without groups"
+        )
+    return strata("y", found)
+
+
+def n_positions(shuffle: Any, n: int) -> int:
+    """Positions of an epoch of n rows."""
+    if not isinstance(shuffle, Weighted):
+        return n
+    if shuffle.n_samples is not None:
+        return shuffle.n_samples
+    return n if shuffle.replacement else int(np.count_nonzero(np.asarray(shuffle.weights)))
+
+
+def among(shuffle: Any, rows: Array) -> Any:
+    """The same way of sampling for some of the rows it is for."""
+    of_rows = {Weighted: "weights", Stratified: "groups"}
+    name = of_rows.get(type(shuffle))
+    values = None if name is None else getattr(shuffle, name)
+    if name is None or values is None or len(values) <= rows.max(initial=-1):
+        return shuffle  # what is of too few rows is refused later
+    return replace(shuffle, **{name: values[rows]})
+
+
+def described(shuffle: Any) -> Any:
+    """A word for the way of sampling, the same for the same one, however large its arrays."""
+    values = getattr(shuffle, "weights", getattr(shuffle, "groups", None))
+    if values is None:
+        return shuffle if isinstance(shuffle, str | bool) else repr(shuffle)
+    return f"{shuffle!r} #{sha256(pickle.dumps(np.asarray(values).tolist())).hexdigest()[:8]}"

@@ -1,0 +1,26 @@
+//! The buffers in which orders are made.
+
+use super::permutation::SortBuffers;
+
+/// The buffers in which the order of an epoch is made. Kept from epoch to epoch, they are allocated once.
+#[derive(Debug, Default)]
+pub struct Workspace {
+    pub(super) sort: SortBuffers,
+    /// A permutation made on the way to the order: of blocks, or of rows.
+    pub(super) permutation: Vec<usize>,
+    /// The rows of a window of blocks as they come.
+    pub(super) window: Vec<usize>,
+    /// A permutation of the rows of a window, or of the batches.
+    pub(super) places: Vec<usize>,
+    /// Where the next row of every stratum, and of every batch, goes.
+    pub(super) next: Vec<usize>,
+    /// Waiting times, as integers that sort as they do, and their rows.
+    pub(super) times: Vec<(u64, usize)>,
+}
+
+impl Workspace {
+    /// Has orders be made by so many threads at most, the calling one among them. They do not depend on it.
+    pub fn share(&mut self, n_threads: usize) {
+        self.sort.n_threads = n_threads;
+    }
+}
