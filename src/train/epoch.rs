@@ -12,6 +12,7 @@ use crate::kernel::{first_not_finite, norm};
 use crate::parallel::{Team, with_team};
 use crate::scalar::Scalar;
 use crate::shuffle::{Order, Shuffle};
+use crate::update::Entries;
 
 /// A finished run.
 #[derive(Debug, Clone)]
@@ -54,7 +55,9 @@ pub fn fit<T: Scalar>(
     after_epoch: &mut dyn FnMut(Progress<'_, T>) -> ControlFlow<()>,
 ) -> Result<Fit<T>> {
     state.check(problem.layout(), config.batches.n_steps())?;
-    let most_rows = if config.record.full_loss { problem.n_rows() } else { config.batches.batch_size() };
+    config.check()?;
+    let rows_of_step = config.batches.batch_size().saturating_mul(config.accumulate.get());
+    let most_rows = if config.record.full_loss { problem.n_rows() } else { rows_of_step };
     let is_random = config.batches.shuffle() != Shuffle::Sequential;
     let n_seats = n_seats_worth(problem, most_rows, is_random, config.n_threads);
     let params = std::mem::take(&mut state.params);
@@ -70,7 +73,7 @@ pub fn fit<T: Scalar>(
             start: Instant::now(),
         };
         let stop_reason = run.epochs(team, interrupted, after_epoch)?;
-        let params = run.model(team).to_vec();
+        let params = model_of(config, &mut run.state, team).clone();
         run.state.params = std::mem::take(team.job().params());
         Ok(Fit { params, state: run.state, history: run.history, stop_reason })
     })
@@ -110,9 +113,9 @@ impl<'a, T: Scalar> Run<'a, T> {
                 return Ok(reason);
             }
             let progress = Progress {
-                params: self.model(team),
                 epoch: self.state.epoch,
                 n_steps: self.state.optimizer.n_steps,
+                params: model_of(self.config, &mut self.state, team),
                 history: &self.history,
             };
             if after_epoch(progress).is_break() {
@@ -122,9 +125,11 @@ impl<'a, T: Scalar> Run<'a, T> {
         Ok(StopReason::Epochs)
     }
 
-    /// The parameters to predict with, as they stand.
-    fn model<'t>(&self, team: &'t mut Team<'_, Work<'a, T>>) -> &'t [T] {
-        team.job().params()
+    /// Puts the model in the place of the parameters, or back.
+    fn exchange_model(&mut self, team: &mut Team<'_, Work<'a, T>>) {
+        if let Some(average) = average_of(self.config, &mut self.state) {
+            std::mem::swap(average, team.job().params());
+        }
     }
 
     /// One pass over the data.
@@ -132,7 +137,9 @@ impl<'a, T: Scalar> Run<'a, T> {
         let batches = self.config.batches;
         self.reserve_records(batches.n_steps().saturating_sub(self.state.step))?;
         while self.state.step < batches.n_steps() {
-            let batch = batches.positions(self.state.step); // which rows
+            let first = self.state.step;
+            let last = batches.n_steps().min(first.saturating_add(self.config.accumulate.get())) - 1;
+            let batch = batches.positions(first).start..batches.positions(last).end; // which rows
             let n_rows = batch.len();
             let loss = self.gradient.of(batch, team)?; // how wrong the model is on them
             let norm = self.clip();
@@ -140,7 +147,7 @@ impl<'a, T: Scalar> Run<'a, T> {
                 let (epoch, step) = (self.state.epoch, self.state.optimizer.n_steps - 1);
                 return Ok(ControlFlow::Break(StopReason::Diverged { epoch, step, quantity }));
             }
-            self.state.step += 1;
+            self.state.step = last + 1;
             self.state.n_seen += n_rows as u64;
             self.state.loss_sum += loss * n_rows as f64;
             self.record_step(loss, norm, team)?;
@@ -164,13 +171,14 @@ impl<'a, T: Scalar> Run<'a, T> {
 
     /// Moves the parameters, unless they or the loss would leave the finite numbers: then says which.
     fn update(&mut self, loss: f64, team: &mut Team<'_, Work<'a, T>>) -> Result<Option<&'static str>> {
-        let Config { tier, ref optimizer, .. } = *self.config;
+        let Config { tier, ref optimizer, average, .. } = *self.config;
         let Problem { penalty, layout, .. } = *self.problem;
+        let entries = Entries::padded(layout.n_columns(), layout.n_outputs(), layout.n_coef());
         let params = team.job().params();
         self.last_finite.copy_from_slice(params);
         let wants_rates = penalty.l1() > 0.0;
-        let rate =
-            optimizer.step(tier, &mut self.state.optimizer, params, self.gradient.last(), wants_rates)?;
+        let (state, gradient) = (&mut self.state.optimizer, self.gradient.last());
+        let rate = optimizer.step(tier, entries, state, params, gradient, wants_rates)?;
         if wants_rates {
             penalty.prox(&mut params[..layout.n_coef()], rate);
         }
@@ -179,6 +187,10 @@ impl<'a, T: Scalar> Run<'a, T> {
         } else if first_not_finite(tier, params).is_some() {
             "a parameter"
         } else {
+            optimizer.settle(tier, &mut self.state.optimizer, params);
+            if let Some(average) = average {
+                average.step(tier, self.state.optimizer.n_steps - 1, &mut self.state.average, params)?;
+            }
             return Ok(None);
         };
         params.copy_from_slice(&self.last_finite);
@@ -209,7 +221,8 @@ impl<'a, T: Scalar> Run<'a, T> {
             }
         }
         if record.path {
-            self.history.push_path(self.problem.layout(), team.job().params());
+            let model = model_of(self.config, &mut self.state, team);
+            self.history.push_path(self.problem.layout(), model);
         }
         Ok(())
     }
@@ -230,10 +243,32 @@ impl<'a, T: Scalar> Run<'a, T> {
     fn record_full_loss(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<()> {
         let order = std::mem::replace(team.job().order(), Order::Sequential);
         let looked_since = Instant::now();
+        self.exchange_model(team);
         let loss = self.gradient.value(0..self.problem.n_rows(), team)?;
+        self.exchange_model(team);
         self.start += looked_since.elapsed(); // looking is not training
         *team.job().order() = order;
         self.history.full_loss.push(loss);
         Ok(())
+    }
+}
+
+/// The parameters to predict with, as they stand.
+fn model_of<'m, T: Scalar>(
+    config: &Config,
+    state: &'m mut State<T>,
+    team: &'m mut Team<'_, Work<'_, T>>,
+) -> &'m mut Vec<T> {
+    match average_of(config, state) {
+        Some(average) => average,
+        None => team.job().params(),
+    }
+}
+
+/// What is averaged to predict with, if anything is: by the optimizer or apart from it.
+fn average_of<'m, T: Scalar>(config: &Config, state: &'m mut State<T>) -> Option<&'m mut Vec<T>> {
+    match config.average {
+        Some(_) => Some(&mut state.average.params).filter(|average| !average.is_empty()),
+        None => config.optimizer.model(&mut state.optimizer),
     }
 }
