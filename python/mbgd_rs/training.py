@@ -139,8 +139,9 @@ def fit(
     fit_intercept : bool, default=True
         Without, the intercept stays where it begins, at 0.
     optimizer : str or object of mbgd_rs.optimizers, default="sgd"
-        Also has the learning rate. Names are "sgd", "adagrad", "rmsprop", "adadelta", "adam", "adamw", "nadam",
-        "radam", "adamax", "lion", "ftrl", "sgld", "schedule_free_sgd", "schedule_free_adamw" and "dog".
+        Also has the learning rate. Names are "sgd", "adagrad", "rmsprop", "adadelta", "adam", "adamw",
+        "nadam", "radam", "adamax", "lion", "ftrl", "sgld", "schedule_free_sgd", "schedule_free_adamw" and
+        "dog".
     batch_size : int, "full" or "auto", default="auto"
         Rows of a step; more than n means all, as "full" does. "auto" is min(256, n).
     shuffle : {"full", "once", False}, default="full"
@@ -157,9 +158,9 @@ def fit(
         A run to go on with, given the same data and arguments: k epochs and then m more are, to the bit, what
         k + m epochs would have been.
     accumulate : int, default=1
-        Batches of a step: one update along the gradient on so many batches together, a mean over their rows, as
-        one batch of all of them would give. What an epoch has left is a step of its own. Steps of schedules,
-        records and averages are updates.
+        Batches of a step: one update along the gradient on so many batches together, a mean over their rows,
+        as one batch of all of them would give. What an epoch has left is a step of its own. Steps of
+        schedules, records and averages are updates.
     average : {"polyak", "ema"}, object of mbgd_rs.averages or None
         Predict with an average of the parameters after every step. Not with a schedule-free optimizer, whose
         model is an average already. A resumed run may begin to average, or cease to.

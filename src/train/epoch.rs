@@ -12,7 +12,7 @@ use crate::kernel::{first_not_finite, norm};
 use crate::parallel::{Team, with_team};
 use crate::scalar::Scalar;
 use crate::shuffle::{Order, Shuffle};
-use crate::update::Entries;
+use crate::update::{AverageState, Entries};
 
 /// A finished run.
 #[derive(Debug, Clone)]
@@ -56,6 +56,9 @@ pub fn fit<T: Scalar>(
 ) -> Result<Fit<T>> {
     state.check(problem.layout(), config.batches.n_steps())?;
     config.check()?;
+    if config.average.is_none() {
+        state.average = AverageState::default(); // of a run that did average
+    }
     let rows_of_step = config.batches.batch_size().saturating_mul(config.accumulate.get());
     let most_rows = if config.record.full_loss { problem.n_rows() } else { rows_of_step };
     let is_random = config.batches.shuffle() != Shuffle::Sequential;
@@ -173,7 +176,8 @@ impl<'a, T: Scalar> Run<'a, T> {
     fn update(&mut self, loss: f64, team: &mut Team<'_, Work<'a, T>>) -> Result<Option<&'static str>> {
         let Config { tier, ref optimizer, average, .. } = *self.config;
         let Problem { penalty, layout, .. } = *self.problem;
-        let entries = Entries::padded(layout.n_columns(), layout.n_outputs(), layout.n_coef());
+        let n_intercepts = if self.problem.fit_intercept { layout.n_outputs() } else { 0 };
+        let entries = Entries::padded(layout.n_columns(), layout.n_outputs(), layout.n_coef(), n_intercepts);
         let params = team.job().params();
         self.last_finite.copy_from_slice(params);
         let wants_rates = penalty.l1() > 0.0;

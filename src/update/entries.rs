@@ -20,10 +20,10 @@ impl Entries {
     }
 
     /// Rows of `n_columns` coefficients, one for each output and padded alike to `n_coef` entries in all, and
-    /// then as many intercepts.
-    pub fn padded(n_columns: usize, n_outputs: usize, n_coef: usize) -> Self {
+    /// then so many intercepts to be moved.
+    pub fn padded(n_columns: usize, n_outputs: usize, n_coef: usize, n_intercepts: usize) -> Self {
         let stride = n_coef.checked_div(n_outputs).unwrap_or(0);
-        Self { n_columns, stride, n_coef, n_intercepts: n_outputs, array: 0 }
+        Self { n_columns, stride, n_coef, n_intercepts, array: 0 }
     }
 
     /// Where the intercepts begin.

@@ -88,8 +88,8 @@ class AdamW(Optimizer):
 class NAdam(Optimizer):
     """NAdam: Adam with Nesterov's look ahead (Dozat 2016).
 
-    With ``mu_t = b1 (1 - 0.96**(t momentum_decay) / 2)``, t from 1, and ``p_t = mu_1 ... mu_t``, m and v as in
-    :class:`Adam`: ``w -= learning_rate * ((1 - mu_t) / (1 - p_t) g + mu_(t+1) / (1 - p_(t+1)) m)
+    With ``mu_t = b1 (1 - 0.96**(t momentum_decay) / 2)``, t from 1, and ``p_t = mu_1 ... mu_t``, m and v as
+    in :class:`Adam`: ``w -= learning_rate * ((1 - mu_t) / (1 - p_t) g + mu_(t+1) / (1 - p_(t+1)) m)
     / (sqrt(v / (1 - b2**t)) + eps)``. The name is "nadam".
 
     Parameters

@@ -15,8 +15,8 @@ class SGD(Optimizer):
     """Gradient descent: ``w -= learning_rate * g``, with momentum if wanted.
 
     With momentum ``v = momentum * v + (1 - dampening) * g`` and ``w -= learning_rate * v``, the first v being
-    g; with Nesterov's variant ``w -= learning_rate * (g + momentum * v)`` (Sutskever et al. 2013). The name is
-    "sgd".
+    g; with Nesterov's variant ``w -= learning_rate * (g + momentum * v)`` (Sutskever et al. 2013). The name
+    is "sgd".
 
     Parameters
     ----------
