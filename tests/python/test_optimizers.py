@@ -1,4 +1,4 @@
-"""Optimizers by themselves, on any array and in place, against the numbers of PyTorch and optax (oracles/)."""
+"""Optimizers by themselves, on any array and in place, against those of PyTorch and optax (oracles/)."""
 
 import json
 from pathlib import Path

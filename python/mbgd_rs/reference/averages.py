@@ -19,7 +19,8 @@ class Average:
         if self.name not in ("polyak", "ema"):
             raise ValueError(f'average must be one of "polyak", "ema", None, got {average!r}')
         self.start, self.decay = getattr(average, "start", 0), getattr(average, "decay", 0.999)
-        self.sum, self.weight = 0.0, 0.0
+        self.weight = 0.0
+        self.sum: Any = 0.0
 
     def step(self, w: Array, t: int) -> None:
         if t >= self.start:

@@ -28,10 +28,10 @@ class Rule:
     learning_rate: Any
     weight_decay: float = 0.0
 
-    def __init__(self, options: Any, w: Array, n_coef: int) -> None:
+    def __init__(self, options: Any, w: Array, n_coef: int, has_intercepts: bool) -> None:
         for name, default in self.defaults.items():
             setattr(self, name, getattr(options, name, default))
-        self.n_coef = n_coef
+        self.n_coef, self.has_intercepts = n_coef, has_intercepts
         self.begin(w)
 
     def begin(self, w: Array) -> None:
@@ -108,6 +108,8 @@ class Sgld(Rule):
 
     def move(self, w: Array, g: Array, t: int, learning_rate: float) -> Any:
         xi = normals(self.seed, t, w.size)
+        if not self.has_intercepts:
+            xi[self.n_coef :] = 0
         w += np.sqrt(2 * learning_rate * self.temperature) * xi - learning_rate * g
         return learning_rate
 
@@ -155,11 +157,11 @@ class Ftrl(Rule):
         self.l1, self.l2 = (
             np.where(is_coef, strength, 0.0).astype(w.dtype) for strength in (self.l1, self.l2)
         )
-        self.n, self.r = np.zeros_like(w), None
+        self.n = np.zeros_like(w)
 
     def move(self, w: Array, g: Array, t: int, learning_rate: float) -> Any:
-        if self.r is None:
-            self.r = self.beta / learning_rate
+        if t == 0:
+            self.r: Any = self.beta / learning_rate
             self.z = -(w * (self.r + self.l2) + self.l1 * np.sign(w))
         self.n += g * g
         r = (self.beta + np.sqrt(self.n)) / learning_rate

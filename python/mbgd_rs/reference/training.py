@@ -110,7 +110,7 @@ def fit(
     b = min({"auto": 256, "full": n}[batch_size] if isinstance(batch_size, str) else batch_size, n)
     order_of = orders or order_of_epochs(shuffle, replacement, seed, n)
     w, g = objective.start(init), objective.zeros()
-    rule = make_optimizer(optimizer, w.flat, w.flat_coef.size)
+    rule = make_optimizer(optimizer, w.flat, w.flat_coef.size, fit_intercept)
     mean = None if average is None else Average(average)
     shown = objective.zeros()
     history = Recorder(objective, (record,) if isinstance(record, str) else record)
