@@ -9,7 +9,18 @@
 True
 """
 
-from . import batch_sizes, losses, optimizers, penalties, plotting, reference, sampling, schedules, stopping
+from . import (
+    averages,
+    batch_sizes,
+    losses,
+    optimizers,
+    penalties,
+    plotting,
+    reference,
+    sampling,
+    schedules,
+    stopping,
+)
 from ._core import __version__
 from .batches import Batches, minibatches
 from .errors import DivergenceError
@@ -28,6 +39,7 @@ __all__ = [
     "Progress",
     "StopReason",
     "__version__",
+    "averages",
     "batch_sizes",
     "fit",
     "get_num_threads",

@@ -71,10 +71,8 @@ def split(
 ) -> list[NDArray[np.uintp]]: ...
 def step_optimizer(
     optimizer: Any,
-    n_steps: int,
-    memory: list[NDArray[Any]],
-    scalars: list[float],
-    plateau: list[float],
+    saved: tuple[int, list[NDArray[Any]], list[float], list[float]],
     params: NDArray[Any],
     grad: NDArray[Any],
+    array: int,
 ) -> list[float]: ...

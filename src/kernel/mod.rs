@@ -51,7 +51,7 @@ mod x86;
 pub use lanes::Lanes;
 pub use prefetch::prefetch;
 pub use tier::{Tier, Tiers};
-pub use vector::{Add, ScaleAdd, ScaleAddEach, first_not_finite, norm};
+pub use vector::{Add, ScaleAdd, ScaleAddEach, distance, first_not_finite, norm};
 
 use crate::scalar::Scalar;
 

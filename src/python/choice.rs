@@ -13,14 +13,15 @@ use crate::gradient::{Loss, Penalty};
 use crate::options::{Options, StepFunction};
 use crate::shuffle::BatchSizes;
 use crate::train::StopRule;
-use crate::update::{Clip, Optimizer, Schedule};
+use crate::update::{Average, Clip, Optimizer, Schedule};
 
-/// Checks a penalty, an optimizer, batch sizes, a rule of stopping or a schedule.
+/// Checks a penalty, an optimizer, an average, batch sizes, a rule of stopping or a schedule.
 #[pyfunction]
 pub(super) fn check(choice: &Bound<'_, PyAny>) -> PyResult<()> {
     let options = Attributes(choice.clone());
     if Penalty::from_options(&options).map_err(to_python)?.is_some()
         || Optimizer::from_options(&options).map_err(to_python)?.is_some()
+        || Average::from_options(&options).map_err(to_python)?.is_some()
         || BatchSizes::from_options(&options).map_err(to_python)?.is_some()
         || StopRule::from_options(&options).map_err(to_python)?.is_some()
     {
@@ -71,8 +72,24 @@ pub(super) fn batch_sizes(choice: &Bound<'_, PyAny>) -> PyResult<Option<BatchSiz
     BatchSizes::from_options(&Attributes(choice.clone())).map_err(to_python)
 }
 
-pub(super) fn clip(limit: Option<f64>) -> PyResult<Option<Clip>> {
-    limit.map(Clip::by_norm).transpose().map_err(to_python)
+/// At most one of two limits.
+pub(super) fn clip(norm: Option<f64>, value: Option<f64>) -> PyResult<Option<Clip>> {
+    let clip = match (norm, value) {
+        (Some(_), Some(_)) => Err(Error::Incompatible(
+            "clip_norm and clip_value exclude each other: a gradient has one limit".into(),
+        )),
+        (norm, None) => norm.map(Clip::by_norm).transpose(),
+        (None, value) => value.map(Clip::by_value).transpose(),
+    };
+    clip.map_err(to_python)
+}
+
+pub(super) fn average(choice: &Bound<'_, PyAny>) -> PyResult<Option<Average>> {
+    if choice.is_none() {
+        return Ok(None);
+    }
+    let average = Average::from_options(&Attributes(choice.clone())).map_err(to_python)?;
+    average.ok_or_else(|| wrong_type("average", "an average", choice)).map(Some)
 }
 
 pub(super) fn stop_rule(choice: &Bound<'_, PyAny>) -> PyResult<StopRule> {

@@ -1,5 +1,6 @@
 //! Training, the gradient on its own, and prediction.
 
+use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
 use numpy::{Element, PyArray1, PyArrayDyn, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
@@ -19,8 +20,8 @@ use crate::kernel::Tier;
 use crate::predict::{Link, predict as predictions};
 use crate::scalar::Scalar;
 use crate::train::{self, Config, Fit, History, Progress, Record, Selection, State};
-use crate::update;
 use crate::update::schedule::PlateauState;
+use crate::update::{self, AverageState};
 
 /// What is to be minimised, as arrays and the package's objects.
 #[derive(FromPyObject)]
@@ -43,7 +44,10 @@ pub(super) struct Training<'py> {
     optimizer: Bound<'py, PyAny>,
     batches: PyRef<'py, super::batches::Batches>,
     epochs: u64,
+    accumulate: NonZeroUsize,
+    average: Bound<'py, PyAny>,
     clip_norm: Option<f64>,
+    clip_value: Option<f64>,
     record: (bool, bool, bool),
     n_threads: usize,
     /// Coefficients and intercepts to begin with, one after the other in C order.
@@ -131,7 +135,9 @@ fn fit_typed<'py, T: Scalar + Element>(
     let config = Config {
         batches: training.batches.batches.clone(),
         optimizer: choice::optimizer(&training.optimizer)?,
-        clip: choice::clip(training.clip_norm)?,
+        accumulate: training.accumulate,
+        average: choice::average(&training.average)?,
+        clip: choice::clip(training.clip_norm, training.clip_value)?,
         n_epochs: training.epochs,
         record: Record { steps, full_loss, path },
         n_threads: training.n_threads,
@@ -270,9 +276,17 @@ fn start<T: Scalar + Element>(
     let scalars = entry("scalars")?.extract()?;
     let mut optimizer = update::State::new(entry("n_steps")?.extract()?, memory, scalars);
     optimizer.plateau = PlateauState::from_numbers(entry("plateau")?.extract()?);
+    let average = entry("average")?;
+    let average = match average.is_none() {
+        true => AverageState::default(),
+        false => {
+            AverageState { params: packed(layout, "resume", &average)?, n: entry("n_averaged")?.extract()? }
+        }
+    };
     Ok(State {
         params: packed(layout, "resume", &entry("params")?)?,
         optimizer,
+        average,
         epoch: entry("epoch")?.extract()?,
         step: entry("step")?.extract()?,
         n_seen: entry("n_seen")?.extract()?,
@@ -327,6 +341,10 @@ fn to_dict<'py, T: Scalar + Element>(
     state.set_item("memory", memory.collect::<Vec<_>>())?;
     state.set_item("scalars", fit.state.optimizer.scalars.to_pyarray(py))?;
     state.set_item("plateau", fit.state.optimizer.plateau.to_numbers())?;
+    let AverageState { params: average, n } = &fit.state.average;
+    let average = (!average.is_empty()).then(|| flat(layout, average).to_pyarray(py));
+    state.set_item("average", average)?;
+    state.set_item("n_averaged", n)?;
     state.set_item("n_steps", fit.state.optimizer.n_steps)?;
     state.set_item("epoch", fit.state.epoch)?;
     state.set_item("step", fit.state.step)?;

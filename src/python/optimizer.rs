@@ -29,22 +29,23 @@ pub(super) fn end_epoch(optimizer: &Bound<'_, PyAny>, plateau: [f64; 4], loss: f
     Ok(state.plateau.to_numbers())
 }
 
-/// Moves `params` against `grad` in place; `memory` are the vectors remembered, changed in place too.
-/// Returns the numbers remembered.
+/// What an optimizer remembers: steps made, vectors, numbers, and the state of a plateau.
+type Saved<'py> = (u64, Vec<Bound<'py, PyAny>>, Vec<f64>, [f64; 4]);
+
+/// Moves `params` against `grad` in place; the vectors remembered are changed in place too.
+/// Returns the numbers remembered. `array` is the number of these parameters among several arrays.
 #[pyfunction]
 pub(super) fn step_optimizer(
     optimizer: &Bound<'_, PyAny>,
-    n_steps: u64,
-    memory: Vec<Bound<'_, PyAny>>,
-    scalars: Vec<f64>,
-    plateau: [f64; 4],
+    saved: Saved<'_>,
     params: &Bound<'_, PyAny>,
     grad: &Bound<'_, PyAny>,
+    array: u32,
 ) -> PyResult<Vec<f64>> {
     if params.cast::<PyArrayDyn<f32>>().is_ok() {
-        step::<f32>(optimizer, n_steps, memory, scalars, plateau, params, grad)
+        step::<f32>(optimizer, saved, params, grad, array)
     } else if params.cast::<PyArrayDyn<f64>>().is_ok() {
-        step::<f64>(optimizer, n_steps, memory, scalars, plateau, params, grad)
+        step::<f64>(optimizer, saved, params, grad, array)
     } else {
         Err(PyTypeError::new_err("params must be an array of float32 or float64"))
     }
@@ -52,13 +53,12 @@ pub(super) fn step_optimizer(
 
 fn step<T: Scalar + Element>(
     optimizer: &Bound<'_, PyAny>,
-    n_steps: u64,
-    memory: Vec<Bound<'_, PyAny>>,
-    scalars: Vec<f64>,
-    plateau: [f64; 4],
+    saved: Saved<'_>,
     params: &Bound<'_, PyAny>,
     grad: &Bound<'_, PyAny>,
+    array: u32,
 ) -> PyResult<Vec<f64>> {
+    let (n_steps, memory, scalars, plateau) = saved;
     let tier = Tier::current().map_err(to_python)?;
     let rule = choice::optimizer(optimizer)?;
     let ahead = rule.ahead(n_steps..n_steps.saturating_add(1)).map_err(to_python)?;
@@ -79,7 +79,9 @@ fn step<T: Scalar + Element>(
     let mut state = update::State::new(n_steps, owned, scalars);
     state.plateau = PlateauState::from_numbers(plateau);
     let params = params.as_slice_mut().map_err(refused)?;
-    rule.step(tier, &mut state, params, entries("grad", &grad)?, false).map_err(to_python)?;
+    let all = update::Entries::all(params.len(), array);
+    rule.step(tier, all, &mut state, params, entries("grad", &grad)?, false).map_err(to_python)?;
+    rule.settle(tier, &mut state, params);
     for (vector, new) in vectors.iter_mut().zip(&state.memory) {
         vector.as_slice_mut()?.copy_from_slice(new);
     }

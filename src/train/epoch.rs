@@ -13,7 +13,7 @@ use crate::kernel::{first_not_finite, norm};
 use crate::parallel::{Team, with_team};
 use crate::scalar::Scalar;
 use crate::shuffle::{Order, Shuffle};
-use crate::update::Optimizer;
+use crate::update::{AverageState, Entries, Optimizer};
 
 /// A finished run.
 #[derive(Debug, Clone)]
@@ -77,10 +77,15 @@ pub fn fit_with<'a, T: Scalar>(
     after_epoch: &mut dyn FnMut(Progress<'_, T>) -> ControlFlow<()>,
 ) -> Result<Fit<T>> {
     let Config { ref batches, ref optimizer, .. } = *config;
+    config.check()?;
     problem.penalty().check_rates(optimizer.rule.has_same_rate(), optimizer.rule.name())?;
     state.check(problem.layout(), batches.of_epoch(state.epoch).n_steps())?;
+    if config.average.is_none() {
+        state.average = AverageState::default(); // of a run that did average
+    }
     let largest_batch = batches.largest_batch(state.epoch.saturating_add(config.n_epochs));
-    let most_rows = if config.record.full_loss { problem.n_rows() } else { largest_batch };
+    let rows_of_step = largest_batch.saturating_mul(config.accumulate.get());
+    let most_rows = if config.record.full_loss { problem.n_rows() } else { rows_of_step };
     let n_validation = selection.n_rows_for(problem)?;
     let most_rows = most_rows.max(n_validation);
     let is_random = *batches.shuffle() != Shuffle::Sequential;
@@ -112,7 +117,10 @@ pub fn fit_with<'a, T: Scalar>(
         };
         let kept = run.state.stopping.iter().find_map(|seen| seen.kept.as_ref());
         let best_epoch = kept.map(|kept| kept.epoch);
-        let params = kept.map_or_else(|| run.model(team).to_vec(), |kept| kept.params.clone());
+        let params = match kept {
+            Some(kept) => kept.params.clone(),
+            None => model_of(config, &mut run.state, team).clone(),
+        };
         run.state.params = std::mem::take(team.job().params());
         let seconds = seconds_since(run.start);
         Ok(Fit { params, best_epoch, state: run.state, history: run.history, stop_reason, seconds })
@@ -193,9 +201,11 @@ impl<'a, T: Scalar> Run<'a, T> {
         self.selection.limit(self.state.optimizer.n_steps - self.first_step, self.begin)
     }
 
-    /// The parameters to predict with, as they stand.
-    fn model<'t>(&self, team: &'t mut Team<'_, Work<'a, T>>) -> &'t [T] {
-        team.job().params()
+    /// Puts the model in the place of the parameters, or back.
+    fn exchange_model(&mut self, team: &mut Team<'_, Work<'a, T>>) {
+        if let Some(average) = average_of(self.config, &mut self.state) {
+            std::mem::swap(average, team.job().params());
+        }
     }
 
     /// One pass over the data.
@@ -204,11 +214,15 @@ impl<'a, T: Scalar> Run<'a, T> {
         let n_steps = batches.n_steps().saturating_sub(self.state.step);
         self.reserve_records(n_steps)?;
         let t = self.state.optimizer.n_steps;
-        if let Some(optimizer) = self.config.optimizer.ahead(t..t + n_steps as u64)? {
+        if let Some(optimizer) =
+            self.config.optimizer.ahead(t..t + n_steps.div_ceil(self.config.accumulate.get()) as u64)?
+        {
             self.optimizer = optimizer;
         }
         while self.state.step < batches.n_steps() {
-            let batch = batches.positions(self.state.step); // which rows
+            let first = self.state.step;
+            let last = batches.n_steps().min(first.saturating_add(self.config.accumulate.get())) - 1;
+            let batch = batches.positions(first).start..batches.positions(last).end; // which rows
             let n_rows = batch.len();
             let loss = self.gradient.of(batch, team)?; // how wrong the model is on them
             let norm = self.clip();
@@ -216,7 +230,7 @@ impl<'a, T: Scalar> Run<'a, T> {
                 let (epoch, step) = (self.state.epoch, self.state.optimizer.n_steps - 1);
                 return Ok(ControlFlow::Break(StopReason::Diverged { epoch, step, quantity }));
             }
-            self.state.step += 1;
+            self.state.step = last + 1;
             self.state.n_seen += n_rows as u64;
             self.state.loss_sum += loss * n_rows as f64;
             self.record_step(n_rows, loss, norm, team)?;
@@ -245,18 +259,15 @@ impl<'a, T: Scalar> Run<'a, T> {
 
     /// Moves the parameters, unless they or the loss would leave the finite numbers: then says which.
     fn update(&mut self, loss: f64, team: &mut Team<'_, Work<'a, T>>) -> Result<Option<&'static str>> {
-        let Config { tier, .. } = *self.config;
+        let Config { tier, average, .. } = *self.config;
         let Problem { ref penalty, layout, .. } = *self.problem;
+        let n_intercepts = if self.problem.fit_intercept { layout.n_outputs() } else { 0 };
+        let entries = Entries::padded(layout.n_columns(), layout.n_outputs(), layout.n_coef(), n_intercepts);
         let params = team.job().params();
         self.last_finite.copy_from_slice(params);
         let wants_rates = penalty.has_prox();
-        let rate = self.optimizer.step(
-            tier,
-            &mut self.state.optimizer,
-            params,
-            self.gradient.last(),
-            wants_rates,
-        )?;
+        let (state, gradient) = (&mut self.state.optimizer, self.gradient.last());
+        let rate = self.optimizer.step(tier, entries, state, params, gradient, wants_rates)?;
         if wants_rates {
             penalty.prox(layout, &mut params[..layout.n_coef()], rate);
         }
@@ -265,6 +276,10 @@ impl<'a, T: Scalar> Run<'a, T> {
         } else if first_not_finite(tier, params).is_some() {
             "a parameter"
         } else {
+            self.optimizer.settle(tier, &mut self.state.optimizer, params);
+            if let Some(average) = average {
+                average.step(tier, self.state.optimizer.n_steps - 1, &mut self.state.average, params)?;
+            }
             return Ok(None);
         };
         params.copy_from_slice(&self.last_finite);
@@ -299,7 +314,8 @@ impl<'a, T: Scalar> Run<'a, T> {
             self.history.elapsed.push(seconds_since(self.start));
         }
         if record.path {
-            self.history.push_path(self.problem.layout(), team.job().params());
+            let model = model_of(self.config, &mut self.state, team);
+            self.history.push_path(self.problem.layout(), model);
         }
         if record.steps && record.full_loss {
             let full_loss = self.full_loss(team);
@@ -314,7 +330,7 @@ impl<'a, T: Scalar> Run<'a, T> {
         let record = self.config.record;
         let elapsed = seconds_since(self.start);
         let mut reported = std::mem::take(&mut self.reported);
-        reported.copy_from_slice(self.model(team));
+        reported.copy_from_slice(model_of(self.config, &mut self.state, team));
         self.reported = reported;
         // First what can be interrupted: then the epoch is ended when the run is gone on with.
         let full_loss = (record.full_loss && !record.steps).then(|| self.full_loss(team)).transpose()?;
@@ -347,9 +363,31 @@ impl<'a, T: Scalar> Run<'a, T> {
     fn full_loss(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<f64> {
         let order = std::mem::replace(team.job().order(), Order::Sequential);
         let looked_since = Instant::now();
+        self.exchange_model(team);
         let loss = self.gradient.value(0..self.problem.n_rows(), team);
+        self.exchange_model(team);
         self.start += looked_since.elapsed(); // looking is not training
         *team.job().order() = order;
         loss
+    }
+}
+
+/// The parameters to predict with, as they stand.
+fn model_of<'m, T: Scalar>(
+    config: &Config,
+    state: &'m mut State<T>,
+    team: &'m mut Team<'_, Work<'_, T>>,
+) -> &'m mut Vec<T> {
+    match average_of(config, state) {
+        Some(average) => average,
+        None => team.job().params(),
+    }
+}
+
+/// What is averaged to predict with, if anything is: by the optimizer or apart from it.
+fn average_of<'m, T: Scalar>(config: &Config, state: &'m mut State<T>) -> Option<&'m mut Vec<T>> {
+    match config.average {
+        Some(_) => Some(&mut state.average.params).filter(|average| !average.is_empty()),
+        None => config.optimizer.model(&mut state.optimizer),
     }
 }

@@ -1,5 +1,6 @@
 //! Validation rows, rules of stopping, and runs in pieces, without Python.
 
+use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -67,6 +68,8 @@ fn config(n_rows: usize, tier: Tier, n_threads: usize) -> Config {
             rule: Rule::Sgd(Sgd::new(0.9, false).unwrap()),
             learning_rate: Schedule::Constant(Constant::new(0.05).unwrap()),
         },
+        accumulate: NonZeroUsize::MIN,
+        average: None,
         clip: None,
         n_epochs: 6,
         record: Record { full_loss: true, ..Record::default() },

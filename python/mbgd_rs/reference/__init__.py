@@ -9,8 +9,8 @@ b batch size, t step.
 
 from .losses import Hinge, LogLoss, Softmax, SquaredError
 from .objective import Objective, gradient
-from .optimizers import make_optimizer
 from .random import permutation, philox, random_blocks, random_words
+from .rules import make_optimizer
 from .sampling import block_order, exponential, stratified_order, weighted_draws, weighted_order
 from .schedules import learning_rate_at
 from .shuffle import batches, draws, order_of_epochs, row_factors

@@ -10,6 +10,9 @@ Array = NDArray[Any]
 ORDER = 0, 1
 """Streams of random words: high and low halves of an epoch's sort keys."""
 
+NOISE = 3
+"""The stream of an optimizer's noise."""
+
 LOW, HALF = np.uint64(0xFFFF_FFFF), np.uint64(32)
 
 

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .averages import Average
 from .batch_sizes import batch_size_at
 from .objective import Objective, Parameters
-from .optimizers import make_optimizer
+from .optimizers import Rule
+from .rules import make_optimizer
 from .schedules import Falls, learning_rate_at
-from .shuffle import Rows, batches, order_of_epochs, row_factors
+from .shuffle import batches, groups, order_of_epochs, row_factors
 from .stopping import Rules, with_validation
 
 Array = NDArray[Any]
@@ -31,8 +33,7 @@ class Recorder:
         self.loss_sum, self.n_seen = 0.0, 0
         self.start = time.perf_counter()
 
-    def end_step(self, w: Parameters, rows: Rows, value: float, learning_rate: float, norm: float) -> None:
-        n_rows = rows.stop - rows.start if isinstance(rows, slice) else len(rows)
+    def end_step(self, w: Parameters, n_rows: int, value: float, learning_rate: float, norm: float) -> None:
         self.loss_sum += n_rows * value
         self.n_seen += n_rows
         if self.has_steps:
@@ -93,7 +94,10 @@ def fit(
     init: Any = None,
     validation: Any = None,
     stop: Any = None,
+    accumulate: int = 1,
+    average: Any = None,
     clip_norm: float | None = None,
+    clip_value: float | None = None,
     seed: int = 0,
     record: str | tuple[str, ...] = "epoch",
     orders: Callable[[int], Array | None] | None = None,
@@ -115,7 +119,9 @@ def fit(
     n = len(objective.X)
     objective.row_factors = row_factors(shuffle)
     w, g = objective.start(init), objective.zeros()
-    rule = make_optimizer(optimizer, w.flat)
+    rule = make_optimizer(optimizer, w.flat, w.flat_coef.size, fit_intercept)
+    mean = None if average is None else Average(average)
+    shown = objective.zeros()
     history = Recorder(objective, judged, (record,) if isinstance(record, str) else record)
     falls, rules = Falls(rule.learning_rate), Rules(stop)
     t = n_epochs = 0
@@ -125,28 +131,49 @@ def fit(
                 break
             b = batch_size_at(batch_size, epoch, n)
             order = (orders or order_of_epochs(shuffle, replacement, seed, n, b, objective.y))(epoch)
-            for rows in batches(order, n if order is None else len(order), b, drop_last):  # which rows
+            n_positions = n if order is None else len(order)
+            for group in groups(batches(order, n_positions, b, drop_last), accumulate):  # which rows
                 if rules.reason:
                     break
-                value = objective.gradient(w, rows, g, history.has_losses)  # how wrong the model is on them
+                n_rows, value = objective.mean_gradient(
+                    w, group, g, history.has_losses
+                )  # how wrong w is there
                 norm = float(np.linalg.norm(g.flat)) if clip_norm or history.has_steps else math.nan
                 if clip_norm and norm > clip_norm:
                     g.flat *= clip_norm / norm
+                if clip_value:
+                    np.clip(g.flat, -clip_value, clip_value, out=g.flat)
                 learning_rate = falls.lowered(learning_rate_at(rule.learning_rate, t))
                 rate = rule.step(w.flat, g.flat, t, learning_rate)  # how the parameters move
                 if objective.penalty.has_l1:
                     objective.penalty.shrink(w.coef, rate[: w.coef.size].reshape(w.coef.shape))
+                rule.settle(w.flat)
+                if mean is not None:
+                    mean.step(w.flat, t)
                 t += 1
-                history.end_step(w, rows, value, learning_rate, norm)
+                model = model_of(rule, mean, w, shown)
+                history.end_step(model, n_rows, value, learning_rate, norm)
                 rules.end_step(t)
             else:
                 n_epochs += 1
-                values = history.end_epoch(w)
+                model = model_of(rule, mean, w, shown)
+                values = history.end_epoch(model)
                 falls.end_epoch(values["loss"])
-                rules.end_epoch(values, w)
+                rules.end_epoch(values, model)
             if not np.isfinite(w.flat).all():
                 raise FloatingPointError(f"training diverged in epoch {epoch}: a parameter is not finite")
-    if rules.best is not None:
-        w.flat[:] = rules.best
     arrays = {name: np.array(values) for name, values in history.values.items()}
-    return Fit(w.coef, w.intercept[()], objective.classes, arrays, t, n_epochs, rules.reason or "epochs")
+    model = model_of(rule, mean, w, shown)
+    if rules.best is not None:
+        model.flat[:] = rules.best
+    reason = rules.reason or "epochs"
+    return Fit(model.coef, model.intercept[()], objective.classes, arrays, t, n_epochs, reason)
+
+
+def model_of(rule: Rule, mean: Average | None, w: Parameters, shown: Parameters) -> Parameters:
+    """What to predict with: w, or an average, put into `shown`."""
+    flat = rule.model(w.flat) if mean is None else mean.model(w.flat)
+    if flat is w.flat:
+        return w
+    shown.flat[...] = flat
+    return shown

@@ -1,0 +1,74 @@
+//! The loop of the rules that move every parameter by its own gradient and memory alone.
+
+use super::{Rate, Step};
+use crate::kernel::{Kernel, Lanes};
+use crate::scalar::Scalar;
+
+/// What a rule does to one parameter, with `N` numbers remembered of it.
+///
+/// Implementations are `#[inline(always)]`, in plain arithmetic that is rounded as written, and leave a zero
+/// with a zero gradient and no memory where it is.
+pub(super) trait Formula<T, const N: usize>: Copy {
+    /// Moves `w` against `g`. Returns the rate: the step this would have been had all gradients been 1.
+    fn step(self, w: &mut T, g: T, memory: [&mut T; N]) -> T;
+}
+
+/// Moves all parameters by a formula, with the first `N` vectors of the memory.
+pub(super) fn entrywise<'r, T: Scalar, F: Formula<T, N>, const N: usize>(
+    formula: F,
+    step: Step<'_, 'r, T>,
+) -> Rate<'r, T>
+where
+    for<'a> Entrywise<'a, T, F, N>: Kernel<T>,
+{
+    let Step { tier, memory, params, grad, wants_rates, rates, .. } = step;
+    let Some(memory) = memory.first_chunk_mut::<N>() else { unreachable!("checked by Optimizer::step") };
+    let memory = memory.each_mut().map(Vec::as_mut_slice);
+    let wanted = if wants_rates { &mut *rates } else { &mut [] };
+    tier.run(Entrywise { formula, params, grad, memory, rates: wanted });
+    Rate::Each(rates)
+}
+
+/// The loop, as a kernel.
+pub(super) struct Entrywise<'a, T, F, const N: usize> {
+    formula: F,
+    params: &'a mut [T],
+    grad: &'a [T],
+    memory: [&'a mut [T]; N],
+    /// Of the length of the parameters, or empty.
+    rates: &'a mut [T],
+}
+
+/// For so many vectors by name: of an array of slices the compiler makes no vector instructions.
+macro_rules! impl_kernel {
+    ($n:literal: $($vector:ident)*) => {
+        impl<T: Scalar, F: Formula<T, $n>> Kernel<T> for Entrywise<'_, T, F, $n> {
+            type Output = ();
+
+            #[inline(always)]
+            #[allow(clippy::needless_range_loop)] // a zip of so many is harder to read
+            fn run<L: Lanes<Elem = T>>(self) {
+                let Self { formula, params, grad, memory: [$($vector),*], rates } = self;
+                // Slices of one known length, so that no index is checked in the loop.
+                let n = params.len();
+                let grad = &grad[..n];
+                $(let $vector = &mut $vector[..n];)*
+                if rates.is_empty() {
+                    for i in 0..n {
+                        formula.step(&mut params[i], grad[i], [$(&mut $vector[i]),*]);
+                    }
+                } else {
+                    let rates = &mut rates[..n];
+                    for i in 0..n {
+                        rates[i] = formula.step(&mut params[i], grad[i], [$(&mut $vector[i]),*]);
+                    }
+                }
+            }
+        }
+    };
+}
+
+impl_kernel!(0:);
+impl_kernel!(1: a);
+impl_kernel!(2: a b);
+impl_kernel!(3: a b c);
