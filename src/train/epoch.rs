@@ -56,8 +56,10 @@ pub fn fit<T: Scalar>(
 ) -> Result<Fit<T>> {
     state.check(problem.layout(), config.batches.n_steps())?;
     config.check()?;
-    if config.average.is_none() {
-        state.average = AverageState::default(); // of a run that did average
+    match config.average {
+        None => state.average = AverageState::default(), // of a run that did average
+        Some(_) if state.average.n == 0 => state.average = AverageState::new(problem.layout().len())?,
+        Some(_) => {}
     }
     let rows_of_step = config.batches.batch_size().saturating_mul(config.accumulate.get());
     let most_rows = if config.record.full_loss { problem.n_rows() } else { rows_of_step };
@@ -193,7 +195,7 @@ impl<'a, T: Scalar> Run<'a, T> {
         } else {
             optimizer.settle(tier, &mut self.state.optimizer, params);
             if let Some(average) = average {
-                average.step(tier, self.state.optimizer.n_steps - 1, &mut self.state.average, params)?;
+                average.step(tier, self.state.optimizer.n_steps - 1, &mut self.state.average, params);
             }
             return Ok(None);
         };
@@ -272,7 +274,7 @@ fn model_of<'m, T: Scalar>(
 /// What is averaged to predict with, if anything is: by the optimizer or apart from it.
 fn average_of<'m, T: Scalar>(config: &Config, state: &'m mut State<T>) -> Option<&'m mut Vec<T>> {
     match config.average {
-        Some(_) => Some(&mut state.average.params).filter(|average| !average.is_empty()),
+        Some(_) => (state.average.n > 0).then_some(&mut state.average.params),
         None => config.optimizer.model(&mut state.optimizer),
     }
 }
