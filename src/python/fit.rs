@@ -342,7 +342,7 @@ fn to_dict<'py, T: Scalar + Element>(
     state.set_item("scalars", fit.state.optimizer.scalars.to_pyarray(py))?;
     state.set_item("plateau", fit.state.optimizer.plateau.to_numbers())?;
     let AverageState { params: average, n } = &fit.state.average;
-    let average = (!average.is_empty()).then(|| flat(layout, average).to_pyarray(py));
+    let average = (*n > 0).then(|| flat(layout, average).to_pyarray(py));
     state.set_item("average", average)?;
     state.set_item("n_averaged", n)?;
     state.set_item("n_steps", fit.state.optimizer.n_steps)?;

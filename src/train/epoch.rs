@@ -80,8 +80,10 @@ pub fn fit_with<'a, T: Scalar>(
     config.check()?;
     problem.penalty().check_rates(optimizer.rule.has_same_rate(), optimizer.rule.name())?;
     state.check(problem.layout(), batches.of_epoch(state.epoch).n_steps())?;
-    if config.average.is_none() {
-        state.average = AverageState::default(); // of a run that did average
+    match config.average {
+        None => state.average = AverageState::default(), // of a run that did average
+        Some(_) if state.average.n == 0 => state.average = AverageState::new(problem.layout().len())?,
+        Some(_) => {}
     }
     let largest_batch = batches.largest_batch(state.epoch.saturating_add(config.n_epochs));
     let rows_of_step = largest_batch.saturating_mul(config.accumulate.get());
@@ -278,7 +280,7 @@ impl<'a, T: Scalar> Run<'a, T> {
         } else {
             self.optimizer.settle(tier, &mut self.state.optimizer, params);
             if let Some(average) = average {
-                average.step(tier, self.state.optimizer.n_steps - 1, &mut self.state.average, params)?;
+                average.step(tier, self.state.optimizer.n_steps - 1, &mut self.state.average, params);
             }
             return Ok(None);
         };
@@ -387,7 +389,7 @@ fn model_of<'m, T: Scalar>(
 /// What is averaged to predict with, if anything is: by the optimizer or apart from it.
 fn average_of<'m, T: Scalar>(config: &Config, state: &'m mut State<T>) -> Option<&'m mut Vec<T>> {
     match config.average {
-        Some(_) => Some(&mut state.average.params).filter(|average| !average.is_empty()),
+        Some(_) => (state.average.n > 0).then_some(&mut state.average.params),
         None => config.optimizer.model(&mut state.optimizer),
     }
 }

@@ -60,19 +60,10 @@ impl Average {
         }
     }
 
-    /// Takes in the parameters after step `t`, counted from 0.
-    pub fn step<T: Scalar>(
-        &self,
-        tier: Tier,
-        t: u64,
-        state: &mut AverageState<T>,
-        params: &[T],
-    ) -> Result<()> {
+    /// Takes in the parameters after step `t`, counted from 0. The state has room for them.
+    pub fn step<T: Scalar>(&self, tier: Tier, t: u64, state: &mut AverageState<T>, params: &[T]) {
         if t < self.start {
-            return Ok(());
-        }
-        if state.params.len() != params.len() {
-            *state = AverageState { params: try_filled("the average", params.len(), T::ZERO)?, n: 0 };
+            return;
         }
         state.n += 1;
         let share = T::from_f64(self.share(state.n));
@@ -81,17 +72,23 @@ impl Average {
         } else {
             tier.run(Approach { average: &mut state.params, share, params });
         }
-        Ok(())
     }
 }
 
 /// An average as it stands.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct AverageState<T> {
-    /// The average; empty before its first step.
+    /// The average, once there is one, or room for it.
     pub params: Vec<T>,
     /// Of how many steps.
     pub n: u64,
+}
+
+impl<T: Scalar> AverageState<T> {
+    /// Room for an average of so many parameters.
+    pub fn new(n_params: usize) -> Result<Self> {
+        Ok(Self { params: try_filled("the average", n_params, T::ZERO)?, n: 0 })
+    }
 }
 
 struct Approach<'a, T> {
