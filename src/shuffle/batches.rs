@@ -87,7 +87,7 @@ impl BatchesConfig {
 /// use mbgd_rs::shuffle::{Batches, BatchesConfig, Shuffle};
 ///
 /// let config = BatchesConfig { shuffle: Shuffle::Sequential, ..BatchesConfig::new(10, 4) };
-/// let batches = Batches::new(config)?;
+/// let batches = Batches::new(config.clone())?;
 /// assert_eq!(batches.n_steps(), 3);
 /// assert_eq!(batches.batch(0, 2)?, [8, 9]);
 ///

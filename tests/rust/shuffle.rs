@@ -398,6 +398,22 @@ fn buffers_may_have_been_used_for_anything() {
 }
 
 #[test]
+fn buffers_of_all_orders_are_allocated_once() {
+    for shuffle in kinds().into_iter().filter(|shuffle| *shuffle != Shuffle::Sequential) {
+        let batches = Batches::new(BatchesConfig { shuffle, ..BatchesConfig::new(1000, 64) }).unwrap();
+        let mut workspace = Workspace::default();
+        let mut order = Order::default();
+        let mut places = Vec::new();
+        for epoch in 0..4 {
+            order = batches.order(epoch, order, &mut workspace, &|| false).unwrap();
+            let Order::Listed(rows) = &order else { unreachable!("no order is sequential") };
+            places.push(rows.as_ptr());
+        }
+        assert!(places.iter().all(|&place| place == places[0]));
+    }
+}
+
+#[test]
 fn all_orders_can_be_interrupted_at_any_look() {
     let n = 1_000_000;
     let weights: Vec<f64> = (1..=n).map(|i| i as f64).collect();
