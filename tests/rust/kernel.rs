@@ -40,6 +40,8 @@ impl<T: Scalar> Kernel<T> for Operations<'_, T> {
             ("ln", math::ln(a)),
             ("softplus", math::softplus(a)),
             ("sigmoid", math::sigmoid(a)),
+            ("ln_cosh", math::ln_cosh(a)),
+            ("tanh", math::tanh(a)),
         ];
         for (name, vector) in vectors {
             let mut items = vec![T::ZERO; T::LANES];

@@ -15,6 +15,11 @@ pub struct Softmax<'a, T> {
     pub(crate) tile: TileOf<'a, T>,
 }
 
+impl<T> Softmax<'_, T> {
+    /// The largest eigenvalue of the Hessian, `diag(p) - p p'`: with two classes of probability 1/2.
+    pub const CURVATURE: f64 = 0.5;
+}
+
 impl<T: Scalar> Kernel<T> for Softmax<'_, T> {
     type Output = T;
 
@@ -47,7 +52,7 @@ impl<T: Scalar> Kernel<T> for Softmax<'_, T> {
 /// Replaces one vector of scores per class, `stride` apart, by `exp(z_c - largest)`. Returns the largest scores
 /// and the sums of the exponentials.
 #[inline(always)]
-pub(crate) fn exponentials<L: Lanes>(scores: &mut [L::Elem], n_classes: usize, stride: usize) -> (L, L) {
+pub(super) fn exponentials<L: Lanes>(scores: &mut [L::Elem], n_classes: usize, stride: usize) -> (L, L) {
     let mut largest = L::load(scores);
     for c in 1..n_classes {
         largest = largest.max(L::load(&scores[c * stride..]));
