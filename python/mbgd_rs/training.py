@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _core
 from .choices import Loss, Penalty, resolve_optimizer
+from .class_weights import ClassWeight
 from .errors import DivergenceError
 from .inputs import as_flag, as_float, as_integer, as_params
 from .objective import Problem, make_problem
@@ -94,6 +95,7 @@ def fit(
     y: ArrayLike,
     *,
     sample_weight: ArrayLike | None = None,
+    class_weight: ClassWeight = None,
     loss: str | Loss = "squared_error",
     penalty: str | Penalty | None = None,
     fit_intercept: bool = True,
@@ -124,10 +126,18 @@ def fit(
         Rows. float32 and float64 arrays in C order are used in place, anything else is converted once. Do not
         change it during the fit.
     y : array-like of shape (n,) or (n, k)
-        Targets: numbers for a regression, labels of any dtype for a classification.
+        Targets: numbers for a regression, labels of any dtype for a classification; with shape (n, k), k > 1, and
+        a loss of classes, 0 or 1 or bools for each of k labels.
     sample_weight : array-like of shape (n,), optional
         How much each row counts, >= 0; scaled to mean 1.
-    loss : {"squared_error", "log_loss", "hinge"} or object of mbgd_rs.losses
+    class_weight : dict, "balanced" or None, optional
+        How much the rows of each label count, multiplied with `sample_weight`; labels that a dict does not have
+        count 1. "balanced" gives all classes the same weight, as in scikit-learn.
+    loss : str or object of mbgd_rs.losses, default="squared_error"
+        Of numbers "squared_error", "absolute_error", "huber", "epsilon_insensitive",
+        "squared_epsilon_insensitive", "quantile", "log_cosh", "poisson", "gamma", "tweedie"; of classes
+        "log_loss", "hinge", "squared_hinge", "modified_huber", "perceptron", "smooth_hinge", "focal",
+        "crammer_singer".
     penalty : {"l2", "l1", "elasticnet"}, object of mbgd_rs.penalties or None
     fit_intercept : bool, default=True
         Without, the intercept stays where it begins, at 0.
@@ -185,7 +195,7 @@ def fit(
     >>> result.n_steps  # 20 epochs of ceil(1000 / 32) steps
     640
     """
-    problem = make_problem(X, y, sample_weight, loss, penalty, fit_intercept, resume)
+    problem = make_problem(X, y, sample_weight, loss, penalty, fit_intercept, resume, class_weight)
     n_rows = len(problem.X)
     if init is not None and resume is not None:
         raise ValueError("init and resume exclude each other: a resumed run begins where the other ended")
@@ -239,6 +249,7 @@ def make_result(
         state=run["state"],
         loss=problem.loss_name,
         batch_size=batch_size,
+        loss_object=problem.loss,
     )
 
 
@@ -250,6 +261,8 @@ def check_resume(resume: Any, problem: Problem, optimizer: Optimizer, batch_size
         raise ValueError("resume must be a run that did not diverge; its parameters can be given as init")
     if resume.loss != problem.loss_name:
         raise ValueError(f"resume must be a run of loss {problem.loss_name!r}, got {resume.loss!r}")
+    if resume.loss_object != problem.loss:
+        raise ValueError(f"resume must be a run of loss {problem.loss}, got {resume.loss_object}")
     if resume.coef.dtype != problem.X.dtype:
         raise ValueError(f"resume must be a run on {problem.X.dtype}, got {resume.coef.dtype}")
     if resume.coef.shape[-1] != problem.X.shape[1] or np.size(resume.intercept) != problem.n_outputs:
