@@ -313,7 +313,7 @@ fn f32_functions_are_accurate() {
         |x| if x < 0.0 { x.exp() / (1.0 + x.exp()) } else { 1.0 / (1.0 + (-x).exp()) },
         2.5,
     );
-    check_f32(Function::LnCosh, ln_cosh, 3.0);
+    check_f32(Function::LnCosh, ln_cosh, 5.0);
     check_f32(Function::Tanh, f64::tanh, 3.0);
 }
 
@@ -360,7 +360,7 @@ fn f64_functions_agree_with_the_standard_library() {
     let compare = |function, oracle: fn(f64) -> f64, x: Vec<f64>| {
         let pairs: Vec<_> = x.into_iter().map(|x| (x.to_bits(), oracle(x).to_bits())).collect();
         // The standard library has no ln cosh: several roundings on both sides.
-        check_f64(function, &pairs, if matches!(function, Function::LnCosh | Function::Tanh) { 5 } else { 2 });
+        check_f64(function, &pairs, if matches!(function, Function::LnCosh | Function::Tanh) { 8 } else { 2 });
     };
     let near_and_far = || (1..40_000).map(|i| 1.001_f64.powi(i - 30_000) * if i % 2 == 0 { 1.0 } else { -1.0 });
     compare(Function::LnCosh, ln_cosh, near_and_far().collect());

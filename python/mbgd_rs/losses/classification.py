@@ -189,8 +189,8 @@ class Focal(Loss):
     """Focal loss: log loss that looks away from what is already right, for classes with many easy rows.
 
     With ``p = 1 / (1 + exp(-y z))``, what the model gives to the right class: ``-(1 - p)**gamma log(p)``, slope
-    ``-y (1 - p)**gamma (1 - p - gamma p log(p))``; smooth, but not convex for gamma > 0, with a curvature of 0.25
-    for gamma = 0 and 0.49 for 2. The name is "focal".
+    ``-y (1 - p)**gamma (1 - p - gamma p log(p))``; smooth, but not convex for gamma > 0, with a curvature of
+    at most 0.25 for gamma = 0 and 0.497 for 2. The name is "focal".
 
     p is not the probability of the class, for the loss is no proper score. But where the mean loss is smallest
     the odds of the classes are the ratio of the slopes, and so predicted: the probability of the second is

@@ -7,7 +7,7 @@ Symbols: x row, y target, w parameters, z score, r slope, g gradient, s weight, 
 b batch size, t step.
 """
 
-from .losses import Hinge, LogLoss, Softmax, SquaredError
+from .losses import LOSSES, Hinge, LogLoss, Softmax, SquaredError
 from .objective import Objective, gradient
 from .optimizers import make_optimizer
 from .schedules import learning_rate_at
@@ -15,6 +15,7 @@ from .shuffle import batches, draws, order_of_epochs, permutation, philox, rando
 from .training import Fit, fit
 
 __all__ = [
+    "LOSSES",
     "Fit",
     "Hinge",
     "LogLoss",

@@ -73,6 +73,7 @@ def fit(
     y: ArrayLike,
     *,
     sample_weight: ArrayLike | None = None,
+    class_weight: Any = None,
     loss: Any = "squared_error",
     penalty: Any = None,
     fit_intercept: bool = True,
@@ -101,7 +102,7 @@ def fit(
     >>> model.coef.round(2), model.intercept.round(2), model.n_steps
     (array([ 1., -2.]), np.float64(3.0), 1000)
     """
-    objective = Objective(X, y, sample_weight, loss, penalty, fit_intercept)
+    objective = Objective(X, y, sample_weight, loss, penalty, fit_intercept, class_weight)
     n = len(objective.X)
     b = min({"auto": 256, "full": n}[batch_size] if isinstance(batch_size, str) else batch_size, n)
     order_of = orders or order_of_epochs(shuffle, replacement, seed, n)

@@ -335,12 +335,14 @@ impl<T: Scalar, F: Pointwise> Kernel<T> for OneVsRest<'_, T, F> {
     }
 }
 
-/// Replaces one vector of scores by weighted slopes and adds the weighted losses to `total`.
+/// Replaces one vector of scores by weighted slopes and adds the weighted losses to `total`. What has no weight,
+/// as the padding, adds nothing, even if its loss is too large for a number.
 #[inline(always)]
 fn one<L: Lanes, F: Pointwise>(loss: F, z: &mut [L::Elem], y: L, s: L, total: L) -> L {
-    let score = L::load(z);
-    loss.slope(score, y).mul(s).store(z);
-    loss.value(score, y).mul_add(s, total)
+    let (score, zero) = (L::load(z), L::splat(L::Elem::ZERO));
+    let counts = zero.lt(s);
+    L::select(counts, loss.slope(score, y).mul(s), zero).store(z);
+    L::select(counts, loss.value(score, y).mul_add(s, total), total)
 }
 
 /// `slope`, or NaN where `z` is: of comparisons alone a NaN would not come out.
