@@ -21,9 +21,9 @@ def with_class_weight(
 ) -> Array | None:
     """The weights of the rows, multiplied by those of their classes.
 
-    Targets are those of :func:`mbgd_rs.inputs.as_classes`. "balanced" gives every class the same weight in all,
-    ``sum(s) / (n_classes * sum of s over the class)``, as scikit-learn does; a label that a dict does not name has
-    weight 1.
+    Targets are those of :func:`mbgd_rs.inputs.as_classes`. "balanced" gives every class the same weight in
+    all, ``sum(s) / (n_classes * sum of s over the class)``, as scikit-learn does; a label that a dict does
+    not name has weight 1.
     """
     if class_weight is None:
         return sample_weight

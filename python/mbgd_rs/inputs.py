@@ -132,7 +132,7 @@ def as_classes(values: Any, X: Array, known: Array | None = None) -> tuple[Array
 
 
 def as_labels(values: Any, X: Array) -> Array | None:
-    """0 and 1, or bools, for each of several labels as -1 and 1 of shape (n, k); None if y is not of that shape."""
+    """0 and 1, or bools, for each of several labels as -1 and 1, shape (n, k); None if it is of another."""
     if hasattr(values, "toarray"):
         raise TypeError("sparse y is not supported yet, pass y.toarray()")
     y = np.asarray(values)
@@ -147,7 +147,8 @@ def as_labels(values: Any, X: Array) -> Array | None:
             f"y must be 0 or 1 where it has several labels a row, got {value!r} at row {row}, column {column}"
         )
     one = X.dtype.type(1)
-    return np.where(is_there, one, -one)
+    labels: Array = np.where(is_there, one, -one)
+    return labels
 
 
 def distinct(y: Array) -> tuple[Array, Array]:

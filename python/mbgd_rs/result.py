@@ -101,7 +101,8 @@ class FitResult:
     Attributes
     ----------
     coef : ndarray of shape (d,) or (k, d)
-        Coefficients, one row for each output or label or, with more than two classes, each class; of X's dtype.
+        Coefficients, one row for each output or label or, with more than two classes, each class; of X's
+        dtype.
     intercept : scalar or ndarray of shape (k,)
     classes : ndarray of shape (n_classes,) or None
         Distinct labels, sorted; 0 and 1 if y had several labels a row; None for a regression.

@@ -126,13 +126,13 @@ def fit(
         Rows. float32 and float64 arrays in C order are used in place, anything else is converted once. Do not
         change it during the fit.
     y : array-like of shape (n,) or (n, k)
-        Targets: numbers for a regression, labels of any dtype for a classification; with shape (n, k), k > 1, and
-        a loss of classes, 0 or 1 or bools for each of k labels.
+        Targets: numbers for a regression, labels of any dtype for a classification; with shape (n, k), k > 1,
+        and a loss of classes, 0 or 1 or bools for each of k labels.
     sample_weight : array-like of shape (n,), optional
         How much each row counts, >= 0; scaled to mean 1.
     class_weight : dict, "balanced" or None, optional
-        How much the rows of each label count, multiplied with `sample_weight`; labels that a dict does not have
-        count 1. "balanced" gives all classes the same weight, as in scikit-learn.
+        How much the rows of each label count, multiplied with `sample_weight`; labels that a dict does not
+        have count 1. "balanced" gives all classes the same weight, as in scikit-learn.
     loss : str or object of mbgd_rs.losses, default="squared_error"
         Of numbers "squared_error", "absolute_error", "huber", "epsilon_insensitive",
         "squared_epsilon_insensitive", "quantile", "log_cosh", "poisson", "gamma", "tweedie"; of classes

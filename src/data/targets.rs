@@ -30,8 +30,8 @@ pub enum Domain {
     Positive,
 }
 
-/// Borrowed targets, row-major of shape (n, m); m = 1 unless the kind is `Real` or `Labels`. All entries are valid for
-/// their kind.
+/// Borrowed targets, row-major of shape (n, m); m = 1 unless the kind is `Real` or `Labels`. All entries are
+/// valid for their kind.
 #[derive(Debug, Clone, Copy)]
 pub struct Targets<'a, T> {
     values: &'a [T],

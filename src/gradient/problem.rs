@@ -22,7 +22,8 @@ impl<'a, T: Scalar> Problem<'a, T> {
     /// Puts the parts together.
     ///
     /// # Errors
-    /// If the loss is not for this kind of targets, at the first target that has no loss, or if the parameters would not fit the address space.
+    /// If the loss is not for this kind of targets, at the first target that has no loss, or if the
+    /// parameters would not fit the address space.
     pub fn new(
         rows: Rows<'a, T>,
         targets: Targets<'a, T>,

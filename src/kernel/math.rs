@@ -1,8 +1,8 @@
 //! Elementary functions of vectors, made of the operations of [`Lanes`] alone: the same bits on every tier.
 //!
 //! Measured errors in `f32` are below 1 ulp for [`exp`] and [`ln`], 1.5 ulp for [`softplus`] and 2.2 ulp for
-//! [`sigmoid`], 5 ulp for [`ln_cosh`] and 3 ulp for [`tanh`], tails and subnormal numbers included; `f64` is tested
-//! to be about as good. NaN gives NaN.
+//! [`sigmoid`], 5 ulp for [`ln_cosh`] and 3 ulp for [`tanh`], tails and subnormal numbers included; `f64` is
+//! tested to be about as good. NaN gives NaN.
 //!
 //! ```
 //! use mbgd_rs::kernel::{Kernel, Lanes, Tier, math};
@@ -85,8 +85,8 @@ pub fn sigmoid<L: Lanes>(x: L) -> L {
 
 /// log(cosh x), with a small relative error next to zero and far from it.
 ///
-/// With u = e^-|x| it is log(1 + (1 - u)^2 / 2u) near zero and |x| - log 2 + log(1 + u^2) elsewhere, so that the
-/// logarithm is that of nearly 1. Its derivative is [`tanh`].
+/// With u = e^-|x| it is log(1 + (1 - u)^2 / 2u) near zero and |x| - log 2 + log(1 + u^2) elsewhere, so that
+/// the logarithm is that of nearly 1. Its derivative is [`tanh`].
 #[inline(always)]
 pub fn ln_cosh<L: Lanes>(x: L) -> L {
     let (zero, x) = (L::splat(L::Elem::ZERO), x.abs());

@@ -88,8 +88,8 @@ pub(super) fn gradient<'py>(
     by_dtype!(objective.x, gradient_typed(py, &objective, &params, rows, n_threads))
 }
 
-/// What a model of `loss` says about all rows: its "scores", "means" or "probabilities", shape (n, k). As in an
-/// objective, `n_classes` is 0 for a regression.
+/// What a model of `loss` says about all rows: its "scores", "means" or "probabilities", shape (n, k). As in
+/// an objective, `n_classes` is 0 for a regression.
 #[pyfunction]
 pub(super) fn predict<'py>(
     py: Python<'py>,
@@ -185,9 +185,7 @@ fn predict_typed<'py, T: Scalar + Element>(
         let rows = Rows::Dense(Dense::new(tier, values, n_rows, n_columns)?);
         predictions(rows, layout, &params, link, tier, n_threads)
     })?;
-    Ok(PyArray1::from_vec(py, out)
-        .reshape([n_rows, link.n_columns(n_outputs)])?
-        .into_any())
+    Ok(PyArray1::from_vec(py, out).reshape([n_rows, link.n_columns(n_outputs)])?.into_any())
 }
 
 /// The arrays of an objective, borrowed from NumPy.

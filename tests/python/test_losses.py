@@ -1,7 +1,7 @@
 """Every loss, by one table: a new loss is a new row of CASES.
 
-A row says the loss and makes targets of scores: of shape (n,), or (n, k) for several outputs, several classes (the
-index of a class) or several labels a row. The kinds of targets are tried as far as the loss takes them.
+A row says the loss and makes targets of scores: of shape (n,), or (n, k) for several outputs, several classes
+(the index of a class) or several labels a row. The kinds of targets are tried as far as the loss takes them.
 """
 
 import dataclasses
@@ -63,8 +63,8 @@ CASES = {
 """The loss, and targets from scores. Of all losses, whatever other tests want to try on each of them."""
 
 DOMAINS = {
-    "poisson": (">= 0", -1.0), "gamma": ("> 0", 0.0), "tweedie, 1": (">= 0", -0.5), "tweedie, 1.5": (">= 0", -1.0),
-    "tweedie, 2": ("> 0", 0.0), "tweedie, 3": ("> 0", 0.0),
+    "poisson": (">= 0", -1.0), "gamma": ("> 0", 0.0), "tweedie, 1": (">= 0", -0.5),
+    "tweedie, 1.5": (">= 0", -1.0), "tweedie, 2": ("> 0", 0.0), "tweedie, 3": ("> 0", 0.0),
 }  # fmt: skip
 """What targets must be, and one that is not."""
 
@@ -184,7 +184,9 @@ def test_threads_give_the_same_bits(name, kind, dtype):
 # ---- several outputs at once
 
 
-@pytest.mark.parametrize(("name", "kind"), [(name, kind) for name, kind in ALL if kind in ("outputs", "labels")])
+@pytest.mark.parametrize(
+    ("name", "kind"), [(name, kind) for name, kind in ALL if kind in ("outputs", "labels")]
+)
 def test_outputs_and_labels_are_independent(name, kind):
     X, y, s, params = data(name, kind)
     options = {"loss": CASES[name][0], "sample_weight": s}
@@ -230,19 +232,22 @@ def test_no_score_gives_nan(name, dtype):
     if condition:
         targets = [y for y in targets if y > 0 or (y == 0 and condition == ">= 0")]
     spec = reference.LOSSES[type(loss).__name__.lower()](loss)
-    for z, y in itertools.product(np.concatenate([[0.0], z, -z]), targets):
-        z = float(np.dtype(dtype).type(z))
-        value, slope = value_and_slope(name, z, y, dtype)
-        assert not np.isnan(value), (z, y)
-        assert not np.isnan(slope), (z, y)
-        if abs(z) < 300 and abs(y) < 1e20:  # where the plain formula does not overflow in doubles
+    z = np.concatenate([[0.0], z, -z]).astype(dtype).tolist()
+    for score, y in itertools.product(z, targets):
+        value, slope = value_and_slope(name, score, y, dtype)
+        assert not np.isnan(value), (score, y)
+        assert not np.isnan(slope), (score, y)
+        if abs(score) < 300 and abs(y) < 1e20:  # where the plain formula does not overflow in doubles
             target = 2 * y - 1 if loss.is_classification else float(np.dtype(dtype).type(y))
             with np.errstate(all="ignore"):
-                expected = [float(spec.value(np.float64(z), target)), float(spec.slope(np.float64(z), target))]
+                expected = [
+                    float(spec.value(np.float64(z), target)),
+                    float(spec.slope(np.float64(z), target)),
+                ]
             for got, exact in zip((value, slope), expected, strict=True):
                 if abs(exact) < largest:
                     tolerance = 1e-12 if dtype == "float64" else 2e-4
-                    assert got == pytest.approx(exact, rel=tolerance, abs=tolerance), (z, y)
+                    assert got == pytest.approx(exact, rel=tolerance, abs=tolerance), (score, y)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -250,7 +255,7 @@ def test_the_curvature_is_what_the_documentation_says(name):
     """The slope never changes faster, and somewhere as fast."""
     z = np.linspace(-6, 6, 2401)
     y = 1 if is_classification(name) else 1.0
-    slopes = np.array([value_and_slope(name, z, y)[1] for z in z])
+    slopes = np.array([value_and_slope(name, score, y)[1] for score in z])
     steepest = (np.diff(slopes) / np.diff(z)).max()
     if name in CURVATURES:
         assert steepest == pytest.approx(CURVATURES[name], rel=1e-3)
@@ -299,7 +304,9 @@ def test_targets_outside_of_the_domain_are_refused(name, dtype):
             reference.fit(X, y, loss=loss)
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if name not in DOMAINS and not is_classification(name)])
+@pytest.mark.parametrize(
+    "name", [name for name in CASES if name not in DOMAINS and not is_classification(name)]
+)
 def test_all_numbers_are_in_the_domain_of_the_others(name):
     X, y, _, _ = data(name, "one")
     y[:3] = 0, -1, 1e3
@@ -346,7 +353,11 @@ def test_losses_are_values(name):
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
-    [(2, "got 2 at row 5, column 1"), (-1, "got -1 at row 5, column 1"), (np.nan, "got nan at row 5, column 1")],
+    [
+        (2, "got 2 at row 5, column 1"),
+        (-1, "got -1 at row 5, column 1"),
+        (np.nan, "got nan at row 5, column 1"),
+    ],
 )
 def test_labels_are_0_or_1(wrong, message):
     X, y, _, _ = data("log_loss", "labels")

@@ -360,9 +360,14 @@ fn f64_functions_agree_with_the_standard_library() {
     let compare = |function, oracle: fn(f64) -> f64, x: Vec<f64>| {
         let pairs: Vec<_> = x.into_iter().map(|x| (x.to_bits(), oracle(x).to_bits())).collect();
         // The standard library has no ln cosh: several roundings on both sides.
-        check_f64(function, &pairs, if matches!(function, Function::LnCosh | Function::Tanh) { 8 } else { 2 });
+        check_f64(
+            function,
+            &pairs,
+            if matches!(function, Function::LnCosh | Function::Tanh) { 8 } else { 2 },
+        );
     };
-    let near_and_far = || (1..40_000).map(|i| 1.001_f64.powi(i - 30_000) * if i % 2 == 0 { 1.0 } else { -1.0 });
+    let near_and_far =
+        || (1..40_000).map(|i| 1.001_f64.powi(i - 30_000) * if i % 2 == 0 { 1.0 } else { -1.0 });
     compare(Function::LnCosh, ln_cosh, near_and_far().collect());
     compare(Function::Tanh, f64::tanh, near_and_far().collect());
     compare(Function::Exp, f64::exp, (0..1_000_000).map(|i| -746.0 + 1456.5 * f64::from(i) / 1e6).collect());

@@ -8,9 +8,9 @@ use mbgd_rs::gradient::loss::*;
 fn steepest(loss: impl Pointwise) -> f64 {
     let targets: &[f64] = if loss.domain() == Domain::Real { &[-1.0, 1.0] } else { &[1.0, 3.0] };
     let slopes = |&y: &f64| (-800..=800).map(|i| loss.at(f64::from(i) / 100.0, y).1).collect::<Vec<_>>();
-    let changes = targets.iter().flat_map(|y| {
-        slopes(y).windows(2).map(|pair| (pair[1] - pair[0]) * 100.0).collect::<Vec<_>>()
-    });
+    let changes = targets
+        .iter()
+        .flat_map(|y| slopes(y).windows(2).map(|pair| (pair[1] - pair[0]) * 100.0).collect::<Vec<_>>());
     changes.fold(f64::MIN, f64::max)
 }
 
@@ -86,7 +86,9 @@ fn a_nan_is_never_hidden() {
     check(LogCosh);
     check(Poisson);
     check(Gamma);
-    [0.0, 1.0, 1.5, 2.0, 2.5].map(|power| check(Tweedie::new(power).unwrap()));
+    for power in [0.0, 1.0, 1.5, 2.0, 2.5] {
+        check(Tweedie::new(power).unwrap());
+    }
     check(LogLoss::default());
     check(Hinge);
     check(SquaredHinge);

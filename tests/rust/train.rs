@@ -96,7 +96,10 @@ fn bits_are_equal_for_threads_and_tiers<T: Scalar>() {
         (Loss::AbsoluteError(AbsoluteError), vec![TargetKind::Real]),
         (Loss::Huber(Huber::new(0.5).unwrap()), vec![TargetKind::Real]),
         (Loss::EpsilonInsensitive(EpsilonInsensitive::new(0.1).unwrap()), vec![TargetKind::Real]),
-        (Loss::SquaredEpsilonInsensitive(SquaredEpsilonInsensitive::new(0.1).unwrap()), vec![TargetKind::Real]),
+        (
+            Loss::SquaredEpsilonInsensitive(SquaredEpsilonInsensitive::new(0.1).unwrap()),
+            vec![TargetKind::Real],
+        ),
         (Loss::Quantile(Quantile::new(0.8).unwrap()), vec![TargetKind::Real]),
         (Loss::LogCosh(LogCosh), vec![TargetKind::Real]),
         (Loss::Poisson(Poisson), vec![TargetKind::Real]),

@@ -1,8 +1,8 @@
 """Losses of classes, by one score for two classes and y in {-1, +1}.
 
-With more than two classes each is told from the rest, all in one pass over the data, and the losses add up; but
-:class:`LogLoss` and :class:`CrammerSinger` take all at once. With targets of shape (n, k), k > 1, of 0 and 1 or
-bools, each column is a label that a row has or has not: two classes k times, and the losses add up.
+With more than two classes each is told from the rest, all in one pass over the data, and the losses add up;
+but :class:`LogLoss` and :class:`CrammerSinger` take all at once. With targets of shape (n, k), k > 1, of 0
+and 1 or bools, each column is a label that a row has or has not: two classes k times, and the losses add up.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class LogLoss(Loss):
 
     Two classes: ``log(1 + exp(-y z))``, slope ``-y / (1 + exp(y z))``, curvature at most 1/4, with
     ``1 / (1 + exp(-z))`` the probability of the second class. More: ``log(sum_c exp(z_c)) - z_y``, slopes
-    ``softmax(z) - e_y``, curvature at most 1/2, with ``softmax(z)`` the probabilities. The name is "log_loss".
+    ``softmax(z) - e_y``, curvature at most 1/2, with ``softmax(z)`` the probabilities. The name is
+    "log_loss".
 
     Parameters
     ----------
@@ -106,15 +107,15 @@ class SquaredHinge(Loss):
 class ModifiedHuber(Loss):
     """Modified Huber loss: a squared hinge that outliers cannot pull far, with probabilities.
 
-    ``max(0, 1 - y z)**2`` where ``y z >= -1`` and ``-4 y z`` below; slope ``-2 y max(0, 1 - y z)`` and ``-4 y``,
-    curvature at most 2. The probability of the second class is ``(z + 1) / 2``, z limited to [-1, 1]; with more
-    classes each has its own, scaled to the sum 1, and where all are zero they are equal. The name is
-    "modified_huber".
+    ``max(0, 1 - y z)**2`` where ``y z >= -1`` and ``-4 y z`` below; slope ``-2 y max(0, 1 - y z)`` and
+    ``-4 y``, curvature at most 2. The probability of the second class is ``(z + 1) / 2``, z limited to [-1,
+    1]; with more classes each has its own, scaled to the sum 1, and where all are zero they are equal. The
+    name is "modified_huber".
 
     References
     ----------
-    T. Zhang, Statistical behavior and consistency of classification methods based on convex risk minimization,
-    Ann. Statist. 32 (2004).
+    T. Zhang, Statistical behavior and consistency of classification methods based on convex risk
+    minimization, Ann. Statist. 32 (2004).
 
     Examples
     --------
@@ -156,13 +157,14 @@ class Perceptron(Loss):
 class SmoothHinge(Loss):
     """Hinge loss with a rounded corner.
 
-    With ``t = 1 - y z`` and ``s = smoothing``: 0 where t <= 0, ``t**2 / (2 s)`` where t < s and ``t - s/2`` beyond;
-    slope ``-y min(1, max(0, t) / s)``, curvature at most ``1 / s``. The name is "smooth_hinge".
+    With ``t = 1 - y z`` and ``s = smoothing``: 0 where t <= 0, ``t**2 / (2 s)`` where t < s and ``t - s/2``
+    beyond; slope ``-y min(1, max(0, t) / s)``, curvature at most ``1 / s``. The name is "smooth_hinge".
 
     Parameters
     ----------
     smoothing : float, default=1.0
-        The corner is rounded over margins ``y z`` from ``1 - smoothing`` to 1; > 0. Close to 0 it is the hinge.
+        The corner is rounded over margins ``y z`` from ``1 - smoothing`` to 1; > 0. Close to 0 it is the
+        hinge.
 
     References
     ----------
@@ -188,13 +190,13 @@ class SmoothHinge(Loss):
 class Focal(Loss):
     """Focal loss: log loss that looks away from what is already right, for classes with many easy rows.
 
-    With ``p = 1 / (1 + exp(-y z))``, what the model gives to the right class: ``-(1 - p)**gamma log(p)``, slope
-    ``-y (1 - p)**gamma (1 - p - gamma p log(p))``; smooth, but not convex for gamma > 0, with a curvature of
-    at most 0.25 for gamma = 0 and 0.497 for 2. The name is "focal".
+    With ``p = 1 / (1 + exp(-y z))``, what the model gives to the right class: ``-(1 - p)**gamma log(p)``,
+    slope ``-y (1 - p)**gamma (1 - p - gamma p log(p))``; smooth, but not convex for gamma > 0, with a
+    curvature of at most 0.25 for gamma = 0 and 0.497 for 2. The name is "focal".
 
-    p is not the probability of the class, for the loss is no proper score. But where the mean loss is smallest
-    the odds of the classes are the ratio of the slopes, and so predicted: the probability of the second is
-    ``slope(-z) / (slope(-z) + slope(z))``, the slopes being those of y = 1.
+    p is not the probability of the class, for the loss is no proper score. But where the mean loss is
+    smallest the odds of the classes are the ratio of the slopes, and so predicted: the probability of the
+    second is ``slope(-z) / (slope(-z) + slope(z))``, the slopes being those of y = 1.
 
     Parameters
     ----------
@@ -203,8 +205,8 @@ class Focal(Loss):
 
     References
     ----------
-    T.-Y. Lin et al., Focal loss for dense object detection, ICCV (2017); N. Charoenphakdee et al., On focal loss
-    for class-posterior probability estimation, CVPR (2021).
+    T.-Y. Lin et al., Focal loss for dense object detection, ICCV (2017); N. Charoenphakdee et al., On focal
+    loss for class-posterior probability estimation, CVPR (2021).
 
     Examples
     --------
@@ -231,8 +233,8 @@ class CrammerSinger(Loss):
 
     References
     ----------
-    K. Crammer, Y. Singer, On the algorithmic implementation of multiclass kernel-based vector machines, JMLR 2
-    (2001).
+    K. Crammer, Y. Singer, On the algorithmic implementation of multiclass kernel-based vector machines, JMLR
+    2 (2001).
 
     Examples
     --------

@@ -65,9 +65,9 @@ class AbsoluteError(Loss):
 class Huber(Loss):
     """Huber's loss: squared near the target, absolute far from it, for data with outliers.
 
-    With r = z - y: ``r**2 / 2`` where ``|r| <= epsilon`` and ``epsilon |r| - epsilon**2 / 2`` beyond. Any real
-    targets, no link; the slope is r limited to ``[-epsilon, epsilon]``, the curvature at most 1. The name is
-    "huber".
+    With r = z - y: ``r**2 / 2`` where ``|r| <= epsilon`` and ``epsilon |r| - epsilon**2 / 2`` beyond. Any
+    real targets, no link; the slope is r limited to ``[-epsilon, epsilon]``, the curvature at most 1. The
+    name is "huber".
 
     Parameters
     ----------
@@ -129,8 +129,8 @@ class EpsilonInsensitive(Loss):
 class SquaredEpsilonInsensitive(Loss):
     """Squared error beyond a tolerance, ``max(0, |z - y| - epsilon)**2``: smooth support vector regression.
 
-    Any real targets, no link; slope ``2 sign(z - y) max(0, |z - y| - epsilon)``, curvature at most 2. The whole
-    square, as in scikit-learn's SGD, and not half of it. The name is "squared_epsilon_insensitive".
+    Any real targets, no link; slope ``2 sign(z - y) max(0, |z - y| - epsilon)``, curvature at most 2. The
+    whole square, as in scikit-learn's SGD, and not half of it. The name is "squared_epsilon_insensitive".
 
     Parameters
     ----------
@@ -160,8 +160,9 @@ class SquaredEpsilonInsensitive(Loss):
 class Quantile(Loss):
     """Pinball loss, for a quantile of the targets.
 
-    ``quantile (y - z)`` where z is below y and ``(1 - quantile) (z - y)`` where it is above. Any real targets, no
-    link; slope ``-quantile`` below, ``1 - quantile`` above and 0 where z = y, not smooth. The name is "quantile".
+    ``quantile (y - z)`` where z is below y and ``(1 - quantile) (z - y)`` where it is above. Any real
+    targets, no link; slope ``-quantile`` below, ``1 - quantile`` above and 0 where z = y, not smooth. The
+    name is "quantile".
 
     Parameters
     ----------
@@ -191,8 +192,8 @@ class Quantile(Loss):
 class LogCosh(Loss):
     """The logarithm of the hyperbolic cosine, ``log(cosh(z - y))``: a Huber loss without a corner.
 
-    About ``(z - y)**2 / 2`` near the target and ``|z - y| - log(2)`` far from it. Any real targets, no link; slope
-    ``tanh(z - y)``, curvature at most 1. The name is "log_cosh".
+    About ``(z - y)**2 / 2`` near the target and ``|z - y| - log(2)`` far from it. Any real targets, no link;
+    slope ``tanh(z - y)``, curvature at most 1. The name is "log_cosh".
 
     References
     ----------
@@ -216,8 +217,8 @@ class Poisson(Loss):
     """Half the Poisson deviance, ``exp(z) - y z``: counts.
 
     Targets y >= 0; log link, so that ``predict`` gives the mean ``exp(z)``; slope ``exp(z) - y``, curvature
-    ``exp(z)``, without a bound. What does not depend on z is left out, as in scikit-learn's half losses, so the
-    value may be negative. The name is "poisson".
+    ``exp(z)``, without a bound. What does not depend on z is left out, as in scikit-learn's half losses, so
+    the value may be negative. The name is "poisson".
 
     References
     ----------
@@ -242,8 +243,8 @@ class Gamma(Loss):
     """Half the gamma deviance, ``z + y exp(-z)``: positive targets whose spread grows with their size.
 
     Targets y > 0; log link, so that ``predict`` gives the mean ``exp(z)``; slope ``1 - y exp(-z)``, curvature
-    ``y exp(-z)``, without a bound. What does not depend on z is left out, as in scikit-learn's half losses. The
-    name is "gamma".
+    ``y exp(-z)``, without a bound. What does not depend on z is left out, as in scikit-learn's half losses.
+    The name is "gamma".
 
     References
     ----------
@@ -274,9 +275,9 @@ class Tweedie(Loss):
     Parameters
     ----------
     power : float, default=1.5
-        0 for the normal distribution, with any real targets; 1 for Poisson and in (1, 2) for compound Poisson,
-        with y >= 0; 2 for gamma, in (2, 3] for positive stable distributions and 3 for the inverse Gaussian,
-        with y > 0. No distribution has a power in (0, 1).
+        0 for the normal distribution, with any real targets; 1 for Poisson and in (1, 2) for compound
+        Poisson, with y >= 0; 2 for gamma, in (2, 3] for positive stable distributions and 3 for the inverse
+        Gaussian, with y > 0. No distribution has a power in (0, 1).
 
     References
     ----------

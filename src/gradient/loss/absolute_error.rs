@@ -6,8 +6,8 @@ use crate::kernel::Lanes;
 use crate::options::Options;
 use crate::scalar::Scalar;
 
-/// `|z - y|`, slope `sign(z - y)` and 0 where z = y, not smooth; any real target, identity link. The best score
-/// is the median of the targets.
+/// `|z - y|`, slope `sign(z - y)` and 0 where z = y, not smooth; any real target, identity link. The best
+/// score is the median of the targets.
 ///
 /// Source: P. Bloomfield, W. L. Steiger, Least absolute deviations (1983).
 ///

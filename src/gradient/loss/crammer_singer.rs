@@ -6,14 +6,14 @@ use crate::kernel::{Kernel, Lanes};
 use crate::options::Options;
 use crate::scalar::Scalar;
 
-/// `max_c ([c != y] + z_c) - z_y`, slopes `e_c - e_y` of the c that is largest, zero if that is y; not smooth.
-/// Of several largest it is y, or else the first.
+/// `max_c ([c != y] + z_c) - z_y`, slopes `e_c - e_y` of the c that is largest, zero if that is y; not
+/// smooth. Of several largest it is y, or else the first.
 ///
 /// With two classes and one score, the difference of the two: `max(0, 1 - y z)`, the [`Hinge`]. So it is for
 /// each label of several.
 ///
-/// Source: K. Crammer, Y. Singer, On the algorithmic implementation of multiclass kernel-based vector machines,
-/// JMLR 2 (2001).
+/// Source: K. Crammer, Y. Singer, On the algorithmic implementation of multiclass kernel-based vector
+/// machines, JMLR 2 (2001).
 ///
 /// ```
 /// use mbgd_rs::gradient::loss::{CrammerSinger, Pointwise};

@@ -1,13 +1,13 @@
 //! The loss of support vector regression.
 
-use super::{Pointwise, unless_nan, constant};
+use super::{Pointwise, constant, unless_nan};
 use crate::error::{Result, checked};
 use crate::kernel::Lanes;
 use crate::options::Options;
 use crate::scalar::Scalar;
 
-/// `max(0, |z - y| - epsilon)`, slope `sign(z - y)` where `|z - y| > epsilon` and 0 elsewhere, not smooth; any
-/// real target, identity link.
+/// `max(0, |z - y| - epsilon)`, slope `sign(z - y)` where `|z - y| > epsilon` and 0 elsewhere, not smooth;
+/// any real target, identity link.
 ///
 /// Source: V. Vapnik, The nature of statistical learning theory (1995).
 ///

@@ -6,11 +6,11 @@ use crate::kernel::{Lanes, math};
 use crate::options::Options;
 
 /// With `p = 1 / (1 + exp(-y z))` for y in {-1, +1}, what the model gives to the right class, and q = 1 - p:
-/// `-q^gamma log p`, slope `-y q^gamma (q - gamma p log p)`; smooth, but not convex for gamma > 0. `gamma` = 0 is
-/// the log loss.
+/// `-q^gamma log p`, slope `-y q^gamma (q - gamma p log p)`; smooth, but not convex for gamma > 0. `gamma` =
+/// 0 is the log loss.
 ///
-/// It is no proper score: what it makes p is not the probability of the class, but at its minimum the odds are
-/// those of the slopes, `P(+1) / P(-1) = slope(-z) / slope(z)`, which is how probabilities are predicted.
+/// It is no proper score: what it makes p is not the probability of the class, but at its minimum the odds
+/// are those of the slopes, `P(+1) / P(-1) = slope(-z) / slope(z)`, which is how probabilities are predicted.
 ///
 /// Source: T.-Y. Lin et al., Focal loss for dense object detection, ICCV (2017); N. Charoenphakdee et al., On
 /// focal loss for class-posterior probability estimation, CVPR (2021).
@@ -57,8 +57,8 @@ impl Pointwise for Focal {
         Self::new(options.number("gamma")?)
     }
 
-    /// The largest of q^g p (g l (g p - q) + (1 + 2g) q), l = -log p, over margins a hundredth apart, a thousandth
-    /// more for what is between them.
+    /// The largest of q^g p (g l (g p - q) + (1 + 2g) q), l = -log p, over margins a hundredth apart, a
+    /// thousandth more for what is between them.
     fn curvature(self) -> Option<f64> {
         let g = self.gamma;
         let at = |margin: f64| {

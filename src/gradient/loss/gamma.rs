@@ -7,8 +7,8 @@ use crate::kernel::{Lanes, math};
 use crate::options::Options;
 use crate::scalar::Scalar;
 
-/// `z + y exp(-z)`, slope `1 - y exp(-z)`, curvature `y exp(-z)` without a bound; y > 0, log link: the mean is
-/// `exp(z)`.
+/// `z + y exp(-z)`, slope `1 - y exp(-z)`, curvature `y exp(-z)` without a bound; y > 0, log link: the mean
+/// is `exp(z)`.
 ///
 /// Half the gamma deviance without the terms that do not depend on z, `-log y - 1`, as scikit-learn's half
 /// losses have it.

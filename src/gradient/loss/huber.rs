@@ -5,8 +5,8 @@ use crate::error::{Result, checked};
 use crate::kernel::Lanes;
 use crate::options::Options;
 
-/// With r = z - y: `r^2 / 2` where `|r| <= epsilon` and `epsilon |r| - epsilon^2 / 2` beyond; slope r, limited to
-/// `[-epsilon, epsilon]`; curvature at most 1; any real target, identity link.
+/// With r = z - y: `r^2 / 2` where `|r| <= epsilon` and `epsilon |r| - epsilon^2 / 2` beyond; slope r,
+/// limited to `[-epsilon, epsilon]`; curvature at most 1; any real target, identity link.
 ///
 /// Source: P. J. Huber, Robust estimation of a location parameter, Ann. Math. Statist. 35 (1964).
 ///

@@ -1,4 +1,5 @@
-//! The logarithm of the hyperbolic cosine: least squares near the target, least absolute deviations far from it.
+//! The logarithm of the hyperbolic cosine: least squares near the target, least absolute deviations far from
+//! it.
 
 use super::Pointwise;
 use crate::error::Result;

@@ -72,8 +72,8 @@ pub trait Pointwise: Copy {
     /// Its derivative with respect to the score.
     fn slope<L: Lanes>(self, z: L, y: L) -> L;
 
-    /// The largest second derivative with respect to the score, over all scores and targets; none if it has no
-    /// bound or the loss is not smooth.
+    /// The largest second derivative with respect to the score, over all scores and targets; none if it has
+    /// no bound or the loss is not smooth.
     fn curvature(self) -> Option<f64> {
         None
     }
@@ -155,8 +155,9 @@ macro_rules! losses {
                 }
             }
 
-            /// The largest second derivative with respect to the scores of a row, that is the largest eigenvalue of
-            /// the Hessian, for targets of that kind; none if it has no bound or the loss is not smooth.
+            /// The largest second derivative with respect to the scores of a row, that is the largest
+            /// eigenvalue of the Hessian, for targets of that kind; none if it has no bound or the loss is
+            /// not smooth.
             pub fn curvature(self, kind: TargetKind) -> Option<f64> {
                 match self {
                     _ if self.is_softmax(kind) => Some(Softmax::<f64>::CURVATURE),
@@ -185,8 +186,8 @@ macro_rules! losses {
                 }
             }
 
-            /// Turns scores, one padded row of `stride` for each output, into probabilities; those of two classes
-            /// have a second row for what the first has no room for.
+            /// Turns scores, one padded row of `stride` for each output, into probabilities; those of two
+            /// classes have a second row for what the first has no room for.
             pub(crate) fn probabilities<T: Scalar>(
                 self,
                 tier: Tier,
@@ -256,8 +257,7 @@ losses! {
 impl Loss {
     /// Whether the classes are told apart all at once, by the softmax of the scores.
     fn is_softmax(self, kind: TargetKind) -> bool {
-        let is_multinomial =
-            matches!(self, Loss::LogLoss(LogLoss { multi_class: MultiClass::Multinomial }));
+        let is_multinomial = matches!(self, Loss::LogLoss(LogLoss { multi_class: MultiClass::Multinomial }));
         is_multinomial && matches!(kind, TargetKind::Class { .. })
     }
 }
@@ -335,8 +335,8 @@ impl<T: Scalar, F: Pointwise> Kernel<T> for OneVsRest<'_, T, F> {
     }
 }
 
-/// Replaces one vector of scores by weighted slopes and adds the weighted losses to `total`. What has no weight,
-/// as the padding, adds nothing, even if its loss is too large for a number.
+/// Replaces one vector of scores by weighted slopes and adds the weighted losses to `total`. What has no
+/// weight, as the padding, adds nothing, even if its loss is too large for a number.
 #[inline(always)]
 fn one<L: Lanes, F: Pointwise>(loss: F, z: &mut [L::Elem], y: L, s: L, total: L) -> L {
     let (score, zero) = (L::load(z), L::splat(L::Elem::ZERO));

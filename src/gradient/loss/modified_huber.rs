@@ -1,14 +1,14 @@
 //! Modified Huber loss: a squared hinge that outliers cannot pull far, with probabilities.
 
-use super::{Pointwise, constant};
 use super::squared_hinge::missing;
+use super::{Pointwise, constant};
 use crate::error::Result;
 use crate::kernel::Lanes;
 use crate::options::Options;
 use crate::scalar::Scalar;
 
-/// `max(0, 1 - y z)^2` where `y z >= -1` and `-4 y z` below, for y in {-1, +1}; slope `-2 y max(0, 1 - y z)` and
-/// `-4 y`; curvature at most 2. The probability of +1 is `(z + 1) / 2`, z limited to [-1, 1].
+/// `max(0, 1 - y z)^2` where `y z >= -1` and `-4 y z` below, for y in {-1, +1}; slope `-2 y max(0, 1 - y z)`
+/// and `-4 y`; curvature at most 2. The probability of +1 is `(z + 1) / 2`, z limited to [-1, 1].
 ///
 /// Source: T. Zhang, Statistical behavior and consistency of classification methods based on convex risk
 /// minimization, Ann. Statist. 32 (2004).

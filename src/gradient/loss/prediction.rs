@@ -10,8 +10,8 @@ pub(super) fn means<T: Scalar, F: Pointwise>(tier: Tier, loss: F, scores: &mut [
     tier.run(Means { loss, scores });
 }
 
-/// Scores, one padded row of `stride` for each output, become probabilities. Of two classes there are scores in
-/// the first row and room for more in the second.
+/// Scores, one padded row of `stride` for each output, become probabilities. Of two classes there are scores
+/// in the first row and room for more in the second.
 pub(super) fn probabilities<T: Scalar, F: Pointwise>(
     tier: Tier,
     loss: F,
@@ -80,8 +80,8 @@ impl<T: Scalar, F: Pointwise> Kernel<T> for Labels<'_, T, F> {
     }
 }
 
-/// Probabilities of each class against the rest, scaled so that those of a row add up to 1. Where all are zero,
-/// the classes are equally probable.
+/// Probabilities of each class against the rest, scaled so that those of a row add up to 1. Where all are
+/// zero, the classes are equally probable.
 struct OneOfRest<'a, T, F> {
     loss: F,
     scores: &'a mut [T],

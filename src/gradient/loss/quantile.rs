@@ -1,14 +1,14 @@
 //! Pinball loss: regression of a quantile.
 
-use super::{Pointwise, unless_nan, constant};
+use super::{Pointwise, constant, unless_nan};
 use crate::error::{Result, checked};
 use crate::kernel::Lanes;
 use crate::options::Options;
 use crate::scalar::Scalar;
 
-/// `quantile (y - z)` where z is below y and `(1 - quantile) (z - y)` where it is above; slope `-quantile` below,
-/// `1 - quantile` above and 0 where z = y, not smooth; any real target, identity link. The best score is the
-/// quantile of the targets; 1/2 gives half the absolute error, the median.
+/// `quantile (y - z)` where z is below y and `(1 - quantile) (z - y)` where it is above; slope `-quantile`
+/// below, `1 - quantile` above and 0 where z = y, not smooth; any real target, identity link. The best score
+/// is the quantile of the targets; 1/2 gives half the absolute error, the median.
 ///
 /// Source: R. Koenker, G. Bassett, Regression quantiles, Econometrica 46 (1978).
 ///

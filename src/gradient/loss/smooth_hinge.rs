@@ -1,7 +1,7 @@
 //! Hinge loss with a rounded corner.
 
-use super::{Pointwise, constant};
 use super::squared_hinge::missing;
+use super::{Pointwise, constant};
 use crate::error::{Result, checked};
 use crate::kernel::Lanes;
 use crate::options::Options;

@@ -49,8 +49,8 @@ impl<T: Scalar> Kernel<T> for Softmax<'_, T> {
     }
 }
 
-/// Replaces one vector of scores per class, `stride` apart, by `exp(z_c - largest)`. Returns the largest scores
-/// and the sums of the exponentials.
+/// Replaces one vector of scores per class, `stride` apart, by `exp(z_c - largest)`. Returns the largest
+/// scores and the sums of the exponentials.
 #[inline(always)]
 pub(super) fn exponentials<L: Lanes>(scores: &mut [L::Elem], n_classes: usize, stride: usize) -> (L, L) {
     let mut largest = L::load(scores);

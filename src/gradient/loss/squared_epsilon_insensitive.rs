@@ -1,14 +1,14 @@
 //! The loss of support vector regression, squared.
 
-use super::{Pointwise, constant};
 use super::epsilon_insensitive::checked_epsilon;
+use super::{Pointwise, constant};
 use crate::error::Result;
 use crate::kernel::Lanes;
 use crate::options::Options;
 use crate::scalar::Scalar;
 
-/// `max(0, |z - y| - epsilon)^2`, slope `2 sign(z - y) max(0, |z - y| - epsilon)`, curvature at most 2; any real
-/// target, identity link.
+/// `max(0, |z - y| - epsilon)^2`, slope `2 sign(z - y) max(0, |z - y| - epsilon)`, curvature at most 2; any
+/// real target, identity link.
 ///
 /// The whole square, as scikit-learn's SGD defines it, and not half of it.
 ///

@@ -17,8 +17,8 @@ use crate::options::Options;
 /// | 2 | y > 0 | `z + y exp(-z)` | [`Gamma`] |
 /// | in (2, 3] | y > 0 | as in (1, 2) | 3: inverse Gaussian |
 ///
-/// The slope is `exp((2-p)z) - y exp((1-p)z)`; the curvature has no bound, and outside of [1, 2] the loss is not
-/// convex in z. The terms that do not depend on z are left out, as in scikit-learn's half losses. No
+/// The slope is `exp((2-p)z) - y exp((1-p)z)`; the curvature has no bound, and outside of [1, 2] the loss is
+/// not convex in z. The terms that do not depend on z are left out, as in scikit-learn's half losses. No
 /// distribution has a power in (0, 1).
 ///
 /// Source: B. Jørgensen, Exponential dispersion models, J. R. Stat. Soc. B 49 (1987).
@@ -78,7 +78,8 @@ impl Pointwise for Tweedie {
             math::exp(z.mul(constant::<L>(2.0 - p))).mul_add(constant::<L>(1.0 / (2.0 - p)), of_target)
         } else {
             let root = math::exp(z.mul(constant::<L>((2.0 - p) / 2.0)));
-            let relative = times_exp(y, z.neg()).mul_add(constant::<L>(1.0 / (p - 1.0)), constant::<L>(1.0 / (2.0 - p)));
+            let relative = times_exp(y, z.neg()).mul(constant::<L>(1.0 / (p - 1.0)));
+            let relative = relative.sub(constant::<L>(1.0 / (p - 2.0)));
             root.mul(relative).mul(root)
         }
     }
