@@ -75,6 +75,18 @@ pub enum Error {
         /// What it was.
         value: String,
     },
+    /// A target for which a loss is not defined.
+    #[error("y must be {condition} for loss '{loss}', got {value} at row {row}")]
+    OutsideDomain {
+        /// What every target has to satisfy.
+        condition: &'static str,
+        /// Name of the loss.
+        loss: &'static str,
+        /// First offending row.
+        row: usize,
+        /// What it was.
+        value: String,
+    },
     /// Two arguments that exclude each other.
     #[error("{0}")]
     Incompatible(String),

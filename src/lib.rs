@@ -32,7 +32,8 @@
 //! let tier = Tier::current()?;
 //! let rows = Rows::Dense(Dense::new(tier, &x, 100, 1)?);
 //! let targets = Targets::new(&y, 100, 1, TargetKind::Binary)?;
-//! let problem = Problem::new(rows, targets, Weights::equal(), Loss::LogLoss(LogLoss), Penalty::none(), true)?;
+//! let loss = Loss::LogLoss(LogLoss::default());
+//! let problem = Problem::new(rows, targets, Weights::equal(), loss, Penalty::none(), true)?;
 //!
 //! let config = Config {
 //!     batches: Batches::new(BatchesConfig::new(100, 10))?,
@@ -53,7 +54,8 @@
 //! let fit = fit(&problem, &config, state, &|| false, &mut |_| ControlFlow::Continue(()))?;
 //! assert_eq!(fit.state.optimizer.n_steps, 20 * 10);
 //!
-//! let p = predict(rows, problem.layout(), &fit.state.params, Link::Logistic, tier, 2)?;
+//! let link = Link::Probability(loss, TargetKind::Binary);
+//! let p = predict(rows, problem.layout(), &fit.state.params, link, tier, 2)?;
 //! let n_right = p.chunks(2).zip(&y).filter(|(p, y)| (p[1] > 0.5) == (**y > 0.0)).count();
 //! assert!(n_right > 95);
 //! # Ok::<(), mbgd_rs::error::Error>(())

@@ -25,9 +25,15 @@ fn epoch(criterion: &mut Criterion) {
     let tier = *Tier::available().last().expect("plain Rust is always available");
     let rows = Rows::Dense(Dense::new(tier, &x, N_ROWS, N_COLUMNS).expect("finite"));
     let targets = Targets::new(&y, N_ROWS, 1, TargetKind::Binary).expect("signs");
-    let problem =
-        Problem::new(rows, targets, Weights::equal(), Loss::LogLoss(LogLoss), Penalty::none(), true)
-            .expect("loss and targets fit");
+    let problem = Problem::new(
+        rows,
+        targets,
+        Weights::equal(),
+        Loss::LogLoss(LogLoss::default()),
+        Penalty::none(),
+        true,
+    )
+    .expect("loss and targets fit");
     let n_params = problem.layout().len();
 
     let mut group = criterion.benchmark_group(format!("epoch of {N_ROWS} x {N_COLUMNS}"));

@@ -15,8 +15,23 @@ LOSSES: dict[str, type[Loss]] = {
     loss.name: loss
     for loss in (
         losses.SquaredError,
+        losses.AbsoluteError,
+        losses.Huber,
+        losses.EpsilonInsensitive,
+        losses.SquaredEpsilonInsensitive,
+        losses.Quantile,
+        losses.LogCosh,
+        losses.Poisson,
+        losses.Gamma,
+        losses.Tweedie,
         losses.LogLoss,
         losses.Hinge,
+        losses.SquaredHinge,
+        losses.ModifiedHuber,
+        losses.Perceptron,
+        losses.SmoothHinge,
+        losses.Focal,
+        losses.CrammerSinger,
     )
 }
 PENALTIES: dict[str, type[Penalty]] = {

@@ -13,6 +13,7 @@ __all__ = [
     "as_flag",
     "as_float",
     "as_integer",
+    "as_labels",
     "as_matrix",
     "as_params",
     "as_real_targets",
@@ -108,7 +109,7 @@ def as_classes(values: Any, X: Array, known: Array | None = None) -> tuple[Array
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if y.ndim != 1 or len(y) != len(X):
-        raise ValueError(f"y must have shape ({len(X)},), got {y.shape}")
+        raise ValueError(f"y must have shape ({len(X)},) or ({len(X)}, k), got {y.shape}")
     if y.dtype == object:
         missing = np.flatnonzero([is_missing(label) for label in y])
         if missing.size:
@@ -128,6 +129,26 @@ def as_classes(values: Any, X: Array, known: Array | None = None) -> tuple[Array
     one = X.dtype.type(1)
     targets = np.where(index, one, -one) if len(classes) == 2 else index.astype(X.dtype)
     return classes, targets[:, None]
+
+
+def as_labels(values: Any, X: Array) -> Array | None:
+    """0 and 1, or bools, for each of several labels as -1 and 1, shape (n, k); None if it is of another."""
+    if hasattr(values, "toarray"):
+        raise TypeError("sparse y is not supported yet, pass y.toarray()")
+    y = np.asarray(values)
+    if y.ndim != 2 or y.shape[1] < 2 or len(y) != len(X):
+        return None
+    is_there = np.asarray(y == 1)
+    is_wrong = ~(is_there | np.asarray(y == 0))
+    if is_wrong.any():
+        row, column = np.argwhere(is_wrong)[0].tolist()
+        value = y[row : row + 1, column].tolist()[0]
+        raise ValueError(
+            f"y must be 0 or 1 where it has several labels a row, got {value!r} at row {row}, column {column}"
+        )
+    one = X.dtype.type(1)
+    labels: Array = np.where(is_there, one, -one)
+    return labels
 
 
 def distinct(y: Array) -> tuple[Array, Array]:

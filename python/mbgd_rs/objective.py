@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _core
 from .choices import Loss, Penalty, resolve_loss, resolve_penalty
-from .inputs import as_classes, as_flag, as_matrix, as_params, as_real_targets, as_weights
+from .class_weights import ClassWeight, with_class_weight
+from .inputs import as_classes, as_flag, as_labels, as_matrix, as_params, as_real_targets, as_weights
 from .result import FitResult
 from .threads import resolve_n_threads
 
@@ -55,6 +56,7 @@ def make_problem(
     penalty: str | Penalty | None,
     fit_intercept: bool,
     model: Any = None,
+    class_weight: ClassWeight = None,
 ) -> Problem:
     """Check and convert what is to be minimised. A classifier given as `model`, or the problem of
     one, says what the classes are."""
@@ -64,13 +66,16 @@ def make_problem(
     if not chosen.is_classification:
         targets, is_vector = as_real_targets(y, matrix)
         n_classes = 0
+    elif (labels := as_labels(y, matrix)) is not None:
+        classes, targets, n_classes, is_vector = np.array([0, 1]), labels, 2, False
     else:
         known = model.classes if isinstance(model, FitResult | Problem) else None
         classes, targets = as_classes(y, matrix, known)
         n_classes = len(classes)
         is_vector = n_classes == 2
+    weights = with_class_weight(class_weight, classes, targets, as_weights(sample_weight, matrix))
     return Problem(
-        matrix, targets, as_weights(sample_weight, matrix), n_classes, chosen, chosen.name,
+        matrix, targets, weights, n_classes, chosen, chosen.name,
         resolve_penalty(penalty),
         as_flag("fit_intercept", fit_intercept), classes, is_vector,
     )  # fmt: skip

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _core
 from .inputs import as_matrix, in_place
+from .losses import Loss
 from .threads import resolve_n_threads
 
 __all__ = ["FitResult", "History", "StopReason"]
@@ -131,10 +132,11 @@ class FitResult:
     Attributes
     ----------
     coef : ndarray of shape (d,) or (k, d)
-        Coefficients, one row for each output or, with more than two classes, each class; of X's dtype.
+        Coefficients, one row for each output or label or, with more than two classes, each class; of X's
+        dtype.
     intercept : scalar or ndarray of shape (k,)
     classes : ndarray of shape (n_classes,) or None
-        Distinct labels, sorted; None for a regression.
+        Distinct labels, sorted; 0 and 1 if y had several labels a row; None for a regression.
     history : History
     n_steps, n_epochs : int
         Updates made and epochs completed, in the whole run.
@@ -146,6 +148,8 @@ class FitResult:
         Name of the loss.
     batch_size : int
         Rows of a batch, in the last epoch.
+    loss_object : Loss
+        The loss with its parameters.
     best_epoch : int or None
         Epochs completed when the parameters were those reported here, if a rule with `restore_best` has
         chosen them: ``history.validation_loss[best_epoch - 1]``, say, is the best.
@@ -163,6 +167,7 @@ class FitResult:
     state: dict[str, Any]
     loss: str
     batch_size: int
+    loss_object: Loss
     best_epoch: int | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
 
@@ -185,11 +190,14 @@ class FitResult:
         ndarray of shape (n,) or (n, k)
             For two classes, above 0 means the second.
         """
-        scores = self._predict(X, "identity")
+        scores = self._predict(X, "scores")
         return scores[:, 0] if self.coef.ndim == 1 else scores
 
     def predict(self, X: ArrayLike) -> Array:
         """The value predicted for each row, or its class.
+
+        For a loss with a link, as "poisson", the value is the mean, ``exp`` of the score. Where y had several
+        labels a row it is 0 or 1 for each of them.
 
         Parameters
         ----------
@@ -199,15 +207,17 @@ class FitResult:
         -------
         ndarray of shape (n,) or (n, k)
         """
-        scores = self.decision_function(X)
         if self.classes is None:
-            return scores
-        index = scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0).astype(np.intp)
+            means = self._predict(X, "means")
+            return means[:, 0] if self.coef.ndim == 1 else means
+        scores = self.decision_function(X)
+        is_one_of_many = len(self.classes) > 2
+        index = scores.argmax(axis=1) if is_one_of_many else (scores > 0).astype(np.intp)
         labels: Array = self.classes[index]
         return labels
 
     def predict_proba(self, X: ArrayLike) -> Array:
-        """The probability of each class for each row.
+        """The probability of each class for each row, or of each label where y had several a row.
 
         Parameters
         ----------
@@ -215,19 +225,17 @@ class FitResult:
 
         Returns
         -------
-        ndarray of shape (n, n_classes)
-            In the order of `classes`; rows sum to 1.
+        ndarray of shape (n, n_classes) or (n, k)
+            In the order of `classes`, and rows sum to 1; of labels the probability of 1, each on its own.
 
         Raises
         ------
         ValueError
-            If the loss has no probabilities: only "log_loss" has.
+            If the loss has no probabilities: only "log_loss", "modified_huber" and "focal" have.
         """
-        if self.loss != "log_loss":
-            raise ValueError(f"predict_proba needs loss 'log_loss', got a model of loss {self.loss!r}")
-        return self._predict(X, "logistic" if self.coef.ndim == 1 else "softmax")
+        return self._predict(X, "probabilities")
 
-    def _predict(self, X: ArrayLike, link: str) -> Array:
+    def _predict(self, X: ArrayLike, wanted: str) -> Array:
         matrix = in_place(as_matrix(X), self.coef.dtype)
         if matrix.shape[1] != self.coef.shape[-1]:
             raise ValueError(
@@ -235,4 +243,6 @@ class FitResult:
             )
         params = np.append(self.coef.ravel(), self.intercept)
         n_outputs = int(np.size(self.intercept))
+        n_classes = 0 if self.classes is None else len(self.classes)
+        link = (wanted, self.loss_object, n_classes)
         return _core.predict(matrix, params, n_outputs, link, resolve_n_threads(None))

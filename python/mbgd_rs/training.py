@@ -15,6 +15,7 @@ from . import _core
 from .averages import Average
 from .batch_sizes import BatchSizes
 from .choices import Loss, Penalty, resolve_average, resolve_optimizer
+from .class_weights import ClassWeight
 from .errors import DivergenceError
 from .inputs import as_flag, as_float, as_integer, as_params
 from .objective import Problem, make_problem
@@ -116,6 +117,7 @@ def fit(
     y: ArrayLike,
     *,
     sample_weight: ArrayLike | None = None,
+    class_weight: ClassWeight = None,
     loss: str | Loss = "squared_error",
     penalty: str | Penalty | None = None,
     fit_intercept: bool = True,
@@ -153,10 +155,18 @@ def fit(
         Rows. float32 and float64 arrays in C order are used in place, anything else is converted once. Do not
         change it during the fit.
     y : array-like of shape (n,) or (n, k)
-        Targets: numbers for a regression, labels of any dtype for a classification.
+        Targets: numbers for a regression, labels of any dtype for a classification; with shape (n, k), k > 1,
+        and a loss of classes, 0 or 1 or bools for each of k labels.
     sample_weight : array-like of shape (n,), optional
         How much each row counts, >= 0; scaled to mean 1.
-    loss : {"squared_error", "log_loss", "hinge"} or object of mbgd_rs.losses
+    class_weight : dict, "balanced" or None, optional
+        How much the rows of each label count, multiplied with `sample_weight`; labels that a dict does not
+        have count 1. "balanced" gives all classes the same weight, as in scikit-learn.
+    loss : str or object of mbgd_rs.losses, default="squared_error"
+        Of numbers "squared_error", "absolute_error", "huber", "epsilon_insensitive",
+        "squared_epsilon_insensitive", "quantile", "log_cosh", "poisson", "gamma", "tweedie"; of classes
+        "log_loss", "hinge", "squared_hinge", "modified_huber", "perceptron", "smooth_hinge", "focal",
+        "crammer_singer".
     penalty : {"l2", "l1", "elasticnet", "group_l1", "group_elasticnet"}, object of mbgd_rs.penalties or None
     fit_intercept : bool, default=True
         Without, the intercept stays where it begins, at 0.
@@ -242,7 +252,7 @@ def fit(
     >>> result.n_steps  # 20 epochs of ceil(1000 / 32) steps
     640
     """
-    problem = make_problem(X, y, sample_weight, loss, penalty, fit_intercept, resume)
+    problem = make_problem(X, y, sample_weight, loss, penalty, fit_intercept, resume, class_weight)
     n_rows = len(problem.X)
     if init is not None and resume is not None:
         raise ValueError("init and resume exclude each other: a resumed run begins where the other ended")
@@ -250,7 +260,8 @@ def fit(
     key = as_integer("seed", seed, 0, 2**64 - 1)
     named = resolve_metrics(metrics)
     judged = make_validation(validation, problem, y, key, needs_data=bool(named))
-    labels = None if problem.classes is None else problem.y[:, 0]
+    has_labels = problem.classes is not None and problem.y.shape[1] == 1
+    labels = problem.y[:, 0] if has_labels else None
     if judged.split is not None:
         n_rows = len(judged.split[0])
         shuffle, labels = among(shuffle, judged.split[0]), None if labels is None else labels[judged.split[0]]
@@ -333,6 +344,7 @@ def make_result(
         state=run["state"],
         loss=problem.loss_name,
         batch_size=0 if batches is None else batches.batch_size(max(last_epoch, 0)),
+        loss_object=problem.loss,
         best_epoch=run["best_epoch"],
         arguments=arguments,
     )
@@ -346,6 +358,8 @@ def check_resume(resume: Any, problem: Problem, optimizer: Optimizer, batches: _
         raise ValueError("resume must be a run that did not diverge; its parameters can be given as init")
     if resume.loss != problem.loss_name:
         raise ValueError(f"resume must be a run of loss {problem.loss_name!r}, got {resume.loss!r}")
+    if resume.loss_object != problem.loss:
+        raise ValueError(f"resume must be a run of loss {problem.loss}, got {resume.loss_object}")
     if resume.coef.dtype != problem.X.dtype:
         raise ValueError(f"resume must be a run on {problem.X.dtype}, got {resume.coef.dtype}")
     if resume.coef.shape[-1] != problem.X.shape[1] or np.size(resume.intercept) != problem.n_outputs:

@@ -10,7 +10,7 @@ mod weights;
 
 pub use dense::Dense;
 pub use order::Order;
-pub use targets::{TargetKind, Targets};
+pub use targets::{Domain, TargetKind, Targets};
 pub use weights::Weights;
 
 use crate::kernel::Tier;

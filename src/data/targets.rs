@@ -10,6 +10,8 @@ pub enum TargetKind {
     Real,
     /// -1 or +1: classification with two classes.
     Binary,
+    /// -1 or +1 for each of several labels: what a row has of them.
+    Labels,
     /// An index 0..k, held exactly as a floating-point number: classification with k > 2 classes.
     Class {
         /// The number of classes, k.
@@ -17,8 +19,19 @@ pub enum TargetKind {
     },
 }
 
-/// Borrowed targets, row-major of shape (n, m); m = 1 unless the kind is `Real`. All entries are valid for
-/// their kind.
+/// Which real targets a loss is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Domain {
+    /// All.
+    Real,
+    /// y >= 0.
+    NonNegative,
+    /// y > 0.
+    Positive,
+}
+
+/// Borrowed targets, row-major of shape (n, m); m = 1 unless the kind is `Real` or `Labels`. All entries are
+/// valid for their kind.
 #[derive(Debug, Clone, Copy)]
 pub struct Targets<'a, T> {
     values: &'a [T],
@@ -47,16 +60,33 @@ impl<'a, T: Scalar> Targets<'a, T> {
                 }
                 return Ok(Self { values, per_row, kind });
             }
-            TargetKind::Binary => ("-1 or 1", &|y| y.abs() == T::ONE),
+            TargetKind::Binary | TargetKind::Labels => ("-1 or 1", &|y| y.abs() == T::ONE),
             TargetKind::Class { n_classes } => ("the index of a class", &move |y: T| {
                 (0.0..n_classes as f64).contains(&y.to_f64()) && y.to_f64().fract() == 0.0
             }),
         };
         match values.iter().position(|&y| !is_valid(y)) {
-            Some(row) => {
-                Err(Error::InvalidEntry { argument: "y", condition, row, value: values[row].to_string() })
+            Some(i) => {
+                let (row, value) = (i / per_row, values[i].to_string());
+                Err(Error::InvalidEntry { argument: "y", condition, row, value })
             }
             None => Ok(Self { values, per_row, kind }),
+        }
+    }
+
+    /// Refuses the first target outside of the domain of a loss.
+    pub(crate) fn check_domain(&self, domain: Domain, loss: &'static str) -> Result<()> {
+        let (condition, is_inside): (_, fn(T) -> bool) = match domain {
+            Domain::Real => return Ok(()),
+            Domain::NonNegative => (">= 0", |y| y >= T::ZERO),
+            Domain::Positive => ("> 0", |y| y > T::ZERO),
+        };
+        match self.values.iter().position(|&y| !is_inside(y)) {
+            None => Ok(()),
+            Some(i) => {
+                let (row, value) = (i / self.per_row, format!("{:?}", self.values[i]));
+                Err(Error::OutsideDomain { condition, loss, row, value })
+            }
         }
     }
 
@@ -73,7 +103,7 @@ impl<'a, T: Scalar> Targets<'a, T> {
     /// Scores a model needs to say something about these targets, k.
     pub fn n_outputs(&self) -> usize {
         match self.kind {
-            TargetKind::Real => self.per_row,
+            TargetKind::Real | TargetKind::Labels => self.per_row,
             TargetKind::Binary => 1,
             TargetKind::Class { n_classes } => n_classes,
         }

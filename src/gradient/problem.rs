@@ -24,7 +24,8 @@ impl<'a, T: Scalar> Problem<'a, T> {
     /// Puts the parts together.
     ///
     /// # Errors
-    /// If the loss is not for this kind of targets, the penalty has another number of strengths, or the parameters would not fit the address space.
+    /// If the loss is not for this kind of targets, at the first target that has no loss, if the penalty has
+    /// another number of strengths, or if the parameters would not fit the address space.
     pub fn new(
         rows: Rows<'a, T>,
         targets: Targets<'a, T>,
@@ -41,6 +42,7 @@ impl<'a, T: Scalar> Problem<'a, T> {
                 if loss.is_classification() { "real numbers" } else { "classes" },
             )));
         }
+        targets.check_domain(loss.domain(), loss.name())?;
         let layout = Layout::new::<T>(rows.n_columns(), targets.n_outputs())?;
         penalty.check(layout)?;
         Ok(Self { rows, targets, weights, loss, penalty, fit_intercept, layout, chosen: None })

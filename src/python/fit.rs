@@ -30,7 +30,8 @@ pub(super) struct Objective<'py> {
     x: Bound<'py, PyAny>,
     y: Bound<'py, PyAny>,
     sample_weight: Option<Bound<'py, PyAny>>,
-    /// 0: real targets, 1: two classes, more: so many classes.
+    /// 0: real targets; 2: two classes or, in each column of y, a label that is there or not; more: so many
+    /// classes.
     n_classes: usize,
     loss: Bound<'py, PyAny>,
     loss_name: String,
@@ -100,16 +101,24 @@ pub(super) fn gradient<'py>(
     by_dtype!(objective.x, gradient_typed(py, &objective, &params, rows, n_threads))
 }
 
-/// Scores ("identity") or probabilities ("logistic", "softmax") of all rows, shape (n, k).
+/// What a model says about all rows, shape (n, k). The link is what is wanted, "scores", "means" or
+/// "probabilities", the loss and, as in an objective, the number of classes.
 #[pyfunction]
 pub(super) fn predict<'py>(
     py: Python<'py>,
     x: Bound<'py, PyAny>,
     params: Bound<'py, PyAny>,
     n_outputs: usize,
-    link: &str,
+    link: (String, Bound<'py, PyAny>, usize),
     n_threads: usize,
 ) -> PyResult<Bound<'py, PyAny>> {
+    let (wanted, loss, n_classes) = link;
+    let loss = choice::loss(&loss.getattr("name")?.extract::<String>()?, &loss)?;
+    let link = match wanted.as_str() {
+        "probabilities" => Link::Probability(loss, kind_of(n_classes, n_outputs)),
+        "means" => Link::Mean(loss),
+        _ => Link::Identity,
+    };
     by_dtype!(x, predict_typed(py, &x, &params, n_outputs, link, n_threads))
 }
 
@@ -193,7 +202,7 @@ fn predict_typed<'py, T: Scalar + Element>(
     x: &Bound<'py, PyAny>,
     params: &Bound<'py, PyAny>,
     n_outputs: usize,
-    link: &str,
+    link: Link,
     n_threads: usize,
 ) -> PyResult<Bound<'py, PyAny>> {
     let x: PyReadonlyArray2<'_, T> = x.extract()?;
@@ -201,19 +210,12 @@ fn predict_typed<'py, T: Scalar + Element>(
     let (n_rows, n_columns) = (x.shape()[0], x.shape()[1]);
     let layout = Layout::new::<T>(n_columns, n_outputs).map_err(to_python)?;
     let params: Vec<T> = packed(layout, "params", params)?;
-    let link = match link {
-        "logistic" => Link::Logistic,
-        "softmax" => Link::Softmax,
-        _ => Link::Identity,
-    };
     let values = entries("X", &x)?;
     let out = detached(py, || {
         let rows = Rows::Dense(Dense::new(tier, values, n_rows, n_columns)?);
         predictions(rows, layout, &params, link, tier, n_threads)
     })?;
-    Ok(PyArray1::from_vec(py, out)
-        .reshape([n_rows, if link == Link::Logistic { 2 } else { n_outputs }])?
-        .into_any())
+    Ok(PyArray1::from_vec(py, out).reshape([n_rows, link.n_columns(n_outputs)])?.into_any())
 }
 
 /// The arrays of an objective, borrowed from NumPy.
@@ -237,11 +239,7 @@ impl<'py, T: Scalar + Element> Arrays<'py, T> {
         let (x, y) = (entries("X", &self.x)?, entries("y", &self.y)?);
         let weights = self.sample_weight.as_ref().map(|s| entries("sample_weight", s)).transpose()?;
         let (n_rows, n_columns, per_row) = (self.x.shape()[0], self.x.shape()[1], self.y.shape()[1]);
-        let kind = match objective.n_classes {
-            0 => TargetKind::Real,
-            1 | 2 => TargetKind::Binary,
-            n_classes => TargetKind::Class { n_classes },
-        };
+        let kind = kind_of(objective.n_classes, per_row);
         let loss = choice::loss(&objective.loss_name, &objective.loss)?;
         let penalty = choice::penalty(&objective.penalty)?;
         let tier = Tier::current().map_err(to_python)?;
@@ -253,6 +251,16 @@ impl<'py, T: Scalar + Element> Arrays<'py, T> {
             Problem::new(rows, targets, weights, loss, penalty, fit_intercept)
         })?;
         Ok((problem, tier))
+    }
+}
+
+/// What targets mean, by the number of classes and that of scores or targets per row.
+fn kind_of(n_classes: usize, n_columns: usize) -> TargetKind {
+    match n_classes {
+        0 => TargetKind::Real,
+        1 | 2 if n_columns > 1 => TargetKind::Labels,
+        1 | 2 => TargetKind::Binary,
+        n_classes => TargetKind::Class { n_classes },
     }
 }
 

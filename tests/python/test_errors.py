@@ -79,8 +79,13 @@ BAD_FITS = [
     ({"y": LABELS}, TypeError, r"y must be an array of real numbers, got dtype <U3"),
     ({"y": Y + 0j}, TypeError, r"y must be an array of real numbers, got dtype complex128"),
     # y of a classification
-    (labels(y=LABELS[:-1]), ValueError, r"y must have shape \(6,\), got \(5,\)"),
-    (labels(y=np.eye(N)), ValueError, r"y must have shape \(6,\), got \(6, 6\)"),
+    (labels(y=LABELS[:-1]), ValueError, r"y must have shape \(6,\) or \(6, k\), got \(5,\)"),
+    (labels(y=np.eye(N)[:5]), ValueError, r"y must have shape \(6,\) or \(6, k\), got \(5, 6\)"),
+    (
+        labels(y=2 * np.eye(N)),
+        ValueError,
+        r"y must be 0 or 1 where it has several labels a row, got 2.0 at row 0, column 0",
+    ),
     (labels(y=["a"] * N), ValueError, r"y must have at least 2 classes, got only \['a'\]"),
     (labels(y=np.zeros(N), loss="hinge"), ValueError, r"y must have at least 2 classes, got only \[0\.0\]"),
     (labels(y=changed(Y > 0, 0, 1) * np.nan), ValueError, r"y must be finite, got nan at row \d"),
@@ -153,17 +158,17 @@ BAD_FITS = [
     (
         {"loss": "mse"},
         ValueError,
-        r"loss must be one of 'squared_error', 'log_loss', 'hinge', got 'mse'",
+        r"loss must be one of 'squared_error', 'absolute_error', .*, 'crammer_singer', got 'mse'",
     ),
     (
         {"loss": 1},
         TypeError,
-        r"loss must be one of 'squared_error', .* or SquaredError, LogLoss, Hinge, got 1",
+        r"loss must be one of 'squared_error', .* or SquaredError, .*, CrammerSinger, got 1",
     ),
     (
         {"loss": losses.LogLoss},
         TypeError,
-        r"loss must be one of .*, Hinge, an instance, got <class .*LogLoss'>",
+        r"loss must be one of .*, CrammerSinger, an instance, got <class .*LogLoss'>",
     ),
     (
         {"penalty": "ridge"},
@@ -426,12 +431,12 @@ BAD_CALLS = {  # everything but fit
     "predict_proba of hinge": (
         lambda: hinge().predict_proba(X),
         ValueError,
-        r"predict_proba needs loss 'log_loss', got a model of loss 'hinge'",
+        r"predict_proba needs loss 'log_loss', .* or 'focal', got a model of loss 'hinge'",
     ),
     "predict_proba of a regression": (
         lambda: FITTED.predict_proba(X),
         ValueError,
-        r"predict_proba needs loss 'log_loss', got a model of loss 'squared_error'",
+        r"predict_proba needs loss 'log_loss', .* or 'focal', got a model of loss 'squared_error'",
     ),
     "gradient, params": (
         lambda: mb.gradient(X, Y, (W[:2], 0)),

@@ -5,7 +5,10 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-KINDS = {"squared_error": 1, "three outputs": 3, "log_loss": 2, "softmax": 4, "hinge": 2, "hinge of four": 4}
+KINDS = {
+    "squared_error": 1, "three outputs": 3, "log_loss": 2, "softmax": 4, "hinge": 2, "hinge of four": 4,
+    "poisson": 1, "crammer_singer of four": 4,
+}  # fmt: skip
 PENALTIES = [None, "l2", mb.penalties.L1(0.2), mb.penalties.ElasticNet(0.5, 0.4)]
 
 
@@ -17,6 +20,8 @@ def data(kind, n=60, d=5, seed=0):
     if loss_of(kind) == "squared_error":
         y = rng.normal(size=(n, k)).squeeze()
         outputs = y.shape[1:]
+    elif kind == "poisson":
+        y, outputs = rng.poisson(2, n), ()
     else:
         y = np.resize(np.arange(k), n)
         rng.shuffle(y)
@@ -25,7 +30,7 @@ def data(kind, n=60, d=5, seed=0):
 
 
 def loss_of(kind):
-    return {"three outputs": "squared_error", "softmax": "log_loss", "hinge of four": "hinge"}.get(kind, kind)
+    return {"three outputs": "squared_error", "softmax": "log_loss"}.get(kind, kind.removesuffix(" of four"))
 
 
 def flat(params):

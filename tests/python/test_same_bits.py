@@ -37,6 +37,11 @@ def cases():
         "strengths": (z[:, 0], {"penalty": strengths, "optimizer": mb.optimizers.Adam(one_cycle)}),
         "groups": (z, {"penalty": groups, "optimizer": mb.optimizers.SGD(plateau, momentum=0.9)}),
         "hinge of three": (z.argmax(axis=1), {"loss": "hinge", "optimizer": adam, "penalty": net}),
+        "huber": (z[:, 0], {"loss": mb.losses.Huber(0.5), "optimizer": adam}),
+        "log_cosh of three": (z, {"loss": "log_cosh", "optimizer": sgd}),
+        "tweedie": (np.abs(z[:, 0]), {"loss": "tweedie", "optimizer": adam, "sample_weight": s}),
+        "three labels": (z > 0, {"loss": mb.losses.Focal(1.5), "optimizer": sgd}),
+        "crammer_singer": (z.argmax(axis=1), {"loss": "crammer_singer", "optimizer": adam, "penalty": net}),
     }
     for dtype in (np.float32, np.float64):
         for name, (y, options) in tables.items():
@@ -62,7 +67,7 @@ def fingerprints(n_threads):
     for label, data, options in cases():
         r = mb.fit(*data, **options, n_threads=n_threads, record=("step", "full_loss"))
         value, gradient = mb.gradient(*data, r, loss=options.get("loss", "squared_error"))
-        score = r.decision_function(data[0]) if "loss" in options else r.predict(data[0])
+        score = r.predict(data[0]) if r.classes is None else r.decision_function(data[0])
         h = r.history
         arrays = [r.coef, r.intercept, h.step_loss, h.gradient_norm, h.epoch_loss, h.full_loss]
         digest = hashlib.sha256()

@@ -282,7 +282,7 @@ BAD = [
     ({"validation": (X[:, 1:], LABELS)}, ValueError,
      r"validation: X must have 7 columns, as in fit, got shape \(230, 6\)"),
     ({"validation": (X[0], LABELS)}, ValueError, r"validation: X must have 2 dimensions, got shape .*"),
-    ({"validation": (X, LABELS[1:])}, ValueError, r"validation: y must have shape \(230,\), got \(229,\)"),
+    ({"validation": (X, LABELS[1:])}, ValueError, r"validation: y must have shape \(230,\) or \(230, k\), got \(229,\)"),
     ({"validation": (X[:2], ["no", "maybe"])}, ValueError,
      r"validation: y must have labels among 'no', 'yes', got 'maybe' at row 1"),
     ({"validation": (X * np.nan, LABELS)}, ValueError,

@@ -1,8 +1,9 @@
 //! Passes over whole arrays give the same numbers on every number of threads.
 
-use mbgd_rs::data::{Dense, Rows};
+use mbgd_rs::data::{Dense, Rows, TargetKind};
 use mbgd_rs::gather::gather_rows;
-use mbgd_rs::gradient::Layout;
+use mbgd_rs::gradient::loss::{Focal, Gamma, LogLoss, ModifiedHuber, MultiClass};
+use mbgd_rs::gradient::{Layout, Loss};
 use mbgd_rs::kernel::Tier;
 use mbgd_rs::predict::{Link, predict};
 
@@ -11,7 +12,27 @@ const N_ROWS: usize = 5000;
 #[test]
 fn predictions_are_the_same_on_every_number_of_threads() {
     let x: Vec<f64> = (0..3 * N_ROWS).map(|i| (i as f64).sin()).collect();
-    for (link, k) in [(Link::Identity, 2), (Link::Logistic, 1), (Link::Softmax, 4)] {
+    let log_loss = Loss::LogLoss(LogLoss::default());
+    let one_vs_rest = Loss::LogLoss(LogLoss { multi_class: MultiClass::OneVsRest });
+    let huber = Loss::ModifiedHuber(ModifiedHuber);
+    let four = TargetKind::Class { n_classes: 4 };
+    let sigmoid = |z: f64| 1.0 / (1.0 + (-z).exp());
+    let clipped = |z: f64| (z.clamp(-1.0, 1.0) + 1.0) / 2.0;
+    let scaled = |p: Vec<f64>| -> Vec<f64> { p.iter().map(|x| x / p.iter().sum::<f64>()).collect() };
+    type Expected<'a> = &'a dyn Fn(&[f64]) -> Vec<f64>;
+    let cases: [(Link, usize, Expected<'_>); 8] = [
+        (Link::Identity, 2, &|z| z.to_vec()),
+        (Link::Mean(Loss::Gamma(Gamma)), 2, &|z| z.iter().map(|z| z.exp()).collect()),
+        (Link::Probability(log_loss, TargetKind::Binary), 1, &|z| vec![sigmoid(-z[0]), sigmoid(z[0])]),
+        (Link::Probability(log_loss, TargetKind::Labels), 3, &|z| z.iter().map(|&z| sigmoid(z)).collect()),
+        (Link::Probability(log_loss, four), 4, &|z| scaled(z.iter().map(|z| z.exp()).collect())),
+        (Link::Probability(one_vs_rest, four), 4, &|z| scaled(z.iter().map(|&z| sigmoid(z)).collect())),
+        (Link::Probability(huber, four), 4, &|z| scaled(z.iter().map(|&z| clipped(z)).collect())),
+        (Link::Probability(Loss::Focal(Focal::new(0.0).unwrap()), TargetKind::Binary), 1, &|z| {
+            vec![sigmoid(-z[0]), sigmoid(z[0])]
+        }),
+    ];
+    for (link, k, expected_of) in cases {
         for tier in Tier::available() {
             let rows = Rows::Dense(Dense::new(tier, &x, N_ROWS, 3).unwrap());
             let layout = Layout::new::<f64>(3, k).unwrap();
@@ -21,14 +42,7 @@ fn predictions_are_the_same_on_every_number_of_threads() {
             let expected = on(1);
             let row = N_ROWS - 1;
             let z = |c: usize| (0..3).map(|j| x[3 * row + j] * coef[3 * c + j]).sum::<f64>() + 0.5;
-            let last = match link {
-                Link::Identity => vec![z(0), z(1)],
-                Link::Logistic => vec![1.0 / (1.0 + z(0).exp()), 1.0 / (1.0 + (-z(0)).exp())],
-                Link::Softmax => {
-                    let sum: f64 = (0..k).map(|c| z(c).exp()).sum();
-                    (0..k).map(|c| z(c).exp() / sum).collect()
-                }
-            };
+            let last = expected_of(&(0..k).map(z).collect::<Vec<_>>());
             for (p, q) in expected[expected.len() - last.len()..].iter().zip(last) {
                 assert!((p - q).abs() < 1e-14, "{link:?}: {p} is not {q}");
             }

@@ -53,7 +53,7 @@ impl<T: Scalar> Data<T> {
         let targets = Targets::new(&self.y, n_rows, 1, TargetKind::Binary).unwrap();
         let weights = Weights::new(&self.s, n_rows).unwrap();
         let penalty = Penalty::elastic_net(1e-3, 0.5).unwrap();
-        Problem::new(rows, targets, weights, Loss::LogLoss(LogLoss), penalty, true).unwrap()
+        Problem::new(rows, targets, weights, Loss::LogLoss(LogLoss::default()), penalty, true).unwrap()
     }
 
     fn among<'a>(&'a self, rows: &[usize], whole: &Problem<'a, T>) -> Problem<'a, T> {
@@ -118,7 +118,7 @@ fn rows_where_they_lie_are_as_good_as_copies<T: Scalar>() {
             Rows::Dense(Dense::new(tier, &copies.1.x, validation.len(), N_COLUMNS).unwrap()),
             Targets::new(&copies.1.y, validation.len(), 1, TargetKind::Binary).unwrap(),
             Weights::new(&copies.1.s, validation.len()).unwrap(),
-            Loss::LogLoss(LogLoss),
+            Loss::LogLoss(LogLoss::default()),
             Penalty::none(),
             true,
         );
@@ -239,7 +239,14 @@ fn validation_rows_of_other_columns_are_refused() {
     let rows = Rows::Dense(Dense::new(Tier::SCALAR, &data.x, N_ROWS * N_COLUMNS, 1).unwrap());
     let y = vec![1.0; N_ROWS * N_COLUMNS];
     let targets = Targets::new(&y, y.len(), 1, TargetKind::Binary).unwrap();
-    let judged = Problem::new(rows, targets, Weights::equal(), Loss::LogLoss(LogLoss), Penalty::none(), true);
+    let judged = Problem::new(
+        rows,
+        targets,
+        Weights::equal(),
+        Loss::LogLoss(LogLoss::default()),
+        Penalty::none(),
+        true,
+    );
     let judged = judged.unwrap();
     let selection = Selection::new(Some(&judged), Vec::new(), Vec::new()).unwrap();
     let config = config(N_ROWS, Tier::SCALAR, 1);

@@ -3,8 +3,8 @@
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
-use mbgd_rs::data::{Dense, Rows, TargetKind, Targets, Weights};
-use mbgd_rs::gradient::loss::{Hinge, LogLoss, SquaredError};
+use mbgd_rs::data::{Dense, Domain, Rows, TargetKind, Targets, Weights};
+use mbgd_rs::gradient::loss::*;
 use mbgd_rs::gradient::{Loss, Penalty, Problem};
 use mbgd_rs::kernel::Tier;
 use mbgd_rs::rng;
@@ -20,6 +20,7 @@ struct Data<T> {
     x: Vec<T>,
     y: Vec<T>,
     kind: TargetKind,
+    per_row: usize,
 }
 
 /// Uniform columns in [-1, 1) and targets of a fixed linear rule.
@@ -31,12 +32,15 @@ fn data<T: Scalar>(n_rows: usize, n_columns: usize, kind: TargetKind) -> Data<T>
         let z: f64 = x.iter().enumerate().map(|(j, x)| x * (1.0 + j as f64).sin()).sum();
         match kind {
             TargetKind::Real => z + 0.5,
-            TargetKind::Binary => (z + 0.3).signum(),
+            TargetKind::Binary | TargetKind::Labels => (z + 0.3).signum(),
             TargetKind::Class { n_classes } => ((z + 1.0).abs() * 2.0).floor().min(n_classes as f64 - 1.0),
         }
     });
-    let y = y.map(T::from_f64).collect();
-    Data { n_rows, n_columns, x: x.into_iter().map(T::from_f64).collect(), y, kind }
+    // Each label is the same rule for the columns of the row after the next, and so on.
+    let per_row = if kind == TargetKind::Labels { 3 } else { 1 };
+    let rule: Vec<T> = y.map(T::from_f64).collect();
+    let y = (0..n_rows * per_row).map(|i| rule[(i / per_row + 2 * (i % per_row)) % n_rows]).collect();
+    Data { n_rows, n_columns, x: x.into_iter().map(T::from_f64).collect(), y, kind, per_row }
 }
 
 fn config(n_rows: usize, batch_size: usize, rule: Rule, learning_rate: f64) -> Config {
@@ -63,7 +67,7 @@ fn trained<T: Scalar>(
     config: &Config,
 ) -> (Vec<T>, Vec<T>, Fit<T>) {
     let rows = Rows::Dense(Dense::new(config.tier, &data.x, data.n_rows, data.n_columns).unwrap());
-    let targets = Targets::new(&data.y, data.n_rows, 1, data.kind).unwrap();
+    let targets = Targets::new(&data.y, data.n_rows, data.per_row, data.kind).unwrap();
     let problem = Problem::new(rows, targets, Weights::equal(), loss, penalty, true).unwrap();
     let layout = problem.layout();
     let state = State::new(vec![T::ZERO; layout.len()], config.optimizer.init(layout.len()).unwrap());
@@ -84,22 +88,49 @@ fn least_squares_finds_the_rule_the_targets_were_made_by() {
     assert!((intercept[0] - 0.5).abs() < 1e-12);
 }
 
+/// Every loss that there is, on every kind of targets that its loops tell apart.
 fn bits_are_equal_for_threads_and_tiers<T: Scalar>() {
     let rules = [
         (Rule::Sgd(Sgd::new(0.9, false).unwrap()), 700),
         (Rule::Adam(Adam::default()), 3001),
         (Rule::DoG(DoG::default()), 700),
     ];
+    let binary = TargetKind::Binary;
+    let five = TargetKind::Class { n_classes: 5 };
+    let one_vs_rest = Loss::LogLoss(LogLoss { multi_class: MultiClass::OneVsRest });
     let cases = [
-        (Loss::SquaredError(SquaredError), TargetKind::Real),
-        (Loss::LogLoss(LogLoss), TargetKind::Binary),
-        (Loss::Hinge(Hinge), TargetKind::Binary),
-        (Loss::LogLoss(LogLoss), TargetKind::Class { n_classes: 5 }),
-        (Loss::Hinge(Hinge), TargetKind::Class { n_classes: 5 }),
+        (Loss::SquaredError(SquaredError), vec![TargetKind::Real]),
+        (Loss::AbsoluteError(AbsoluteError), vec![TargetKind::Real]),
+        (Loss::Huber(Huber::new(0.5).unwrap()), vec![TargetKind::Real]),
+        (Loss::EpsilonInsensitive(EpsilonInsensitive::new(0.1).unwrap()), vec![TargetKind::Real]),
+        (
+            Loss::SquaredEpsilonInsensitive(SquaredEpsilonInsensitive::new(0.1).unwrap()),
+            vec![TargetKind::Real],
+        ),
+        (Loss::Quantile(Quantile::new(0.8).unwrap()), vec![TargetKind::Real]),
+        (Loss::LogCosh(LogCosh), vec![TargetKind::Real]),
+        (Loss::Poisson(Poisson), vec![TargetKind::Real]),
+        (Loss::Gamma(Gamma), vec![TargetKind::Real]),
+        (Loss::Tweedie(Tweedie::new(0.0).unwrap()), vec![TargetKind::Real]),
+        (Loss::Tweedie(Tweedie::new(1.5).unwrap()), vec![TargetKind::Real]),
+        (Loss::Tweedie(Tweedie::new(3.0).unwrap()), vec![TargetKind::Real]),
+        (Loss::LogLoss(LogLoss::default()), vec![binary, five, TargetKind::Labels]),
+        (one_vs_rest, vec![five]),
+        (Loss::Hinge(Hinge), vec![binary, five]),
+        (Loss::SquaredHinge(SquaredHinge), vec![binary, five]),
+        (Loss::ModifiedHuber(ModifiedHuber), vec![binary, TargetKind::Labels]),
+        (Loss::Perceptron(Perceptron), vec![binary]),
+        (Loss::SmoothHinge(SmoothHinge::new(0.5).unwrap()), vec![binary]),
+        (Loss::Focal(Focal::new(2.0).unwrap()), vec![binary, five]),
+        (Loss::CrammerSinger(CrammerSinger), vec![binary, five]),
     ];
+    let cases = cases.into_iter().flat_map(|(loss, kinds)| kinds.into_iter().map(move |kind| (loss, kind)));
     for (loss, kind) in cases {
         for (rule, batch_size) in rules {
-            let data = data::<T>(3001, 37, kind);
+            let mut data = data::<T>(3001, 37, kind);
+            if loss.domain() != Domain::Real {
+                data.y.iter_mut().for_each(|y| *y = y.abs() + T::from_f64(0.1));
+            }
             let penalty = Penalty::elastic_net(1e-3, 0.5).unwrap();
             let mut config = config(3001, batch_size, rule, 0.01);
             config.average = Some(Average::ema(0.9, 3).unwrap());

@@ -7,7 +7,7 @@ Symbols: x row, y target, w parameters, z score, r slope, g gradient, s weight, 
 b batch size, t step.
 """
 
-from .losses import Hinge, LogLoss, Softmax, SquaredError
+from .losses import LOSSES, Hinge, LogLoss, Softmax, SquaredError
 from .objective import Objective, gradient
 from .random import permutation, philox, random_blocks, random_words
 from .rules import make_optimizer
@@ -18,6 +18,7 @@ from .stopping import split
 from .training import Fit, fit
 
 __all__ = [
+    "LOSSES",
     "Fit",
     "Hinge",
     "LogLoss",

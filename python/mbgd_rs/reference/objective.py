@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .losses import Softmax, loss_and_targets
+from .losses import CrammerSingerOfClasses, Softmax, class_weights, loss_and_targets
 from .penalties import Penalty
 from .shuffle import Rows
 
@@ -32,16 +32,25 @@ class Objective:
     """
 
     def __init__(
-        self, X: Any, y: Any, sample_weight: Any, loss: Any, penalty: Any, fit_intercept: bool
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        loss: Any,
+        penalty: Any,
+        fit_intercept: bool,
+        class_weight: Any = None,
     ) -> None:
         X = np.asarray(X)
         self.X = X if X.dtype == np.float32 else X.astype(np.float64, copy=False)
         self.loss, self.y, self.classes, self.outputs = loss_and_targets(loss, np.asarray(y))
-        if self.loss is not Softmax:
+        if not isinstance(self.loss, Softmax | CrammerSingerOfClasses):  # which index by it
             self.y = self.y.astype(self.X.dtype)
         self.s: Array | None = None
-        if sample_weight is not None:
-            s = np.asarray(sample_weight, np.float64)
+        if sample_weight is not None or class_weight is not None:
+            s = np.ones(len(self.X)) if sample_weight is None else np.asarray(sample_weight, np.float64)
+            if class_weight is not None and self.classes is not None:
+                s = s * class_weights(class_weight, self.classes, np.asarray(y), s)
             self.s = (s / s.mean()).astype(self.X.dtype).reshape(-1, *(1 for _ in self.outputs))
         self.row_factors: Array | None = None
         """What each row counts for having been drawn, where a gradient is wanted."""

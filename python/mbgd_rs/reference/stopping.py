@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .losses import class_weights
 from .naming import name_of
 from .objective import Objective, Parameters
 from .penalties import Penalty
@@ -53,12 +54,23 @@ def part(whole: Objective, rows: Array, sample_weight: Any) -> Objective:
 
 
 def with_validation(
-    validation: Any, seed: int, X: Any, y: Any, sample_weight: Any, *options: Any
+    validation: Any,
+    seed: int,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    loss: Any,
+    penalty: Any,
+    fit_intercept: bool,
+    class_weight: Any,
 ) -> tuple[Objective, Objective | None]:
     """The objective to be minimised, and that without penalty on the rows to judge by, if there are any."""
     if validation is None:
-        return Objective(X, y, sample_weight, *options), None
-    X, y = np.asarray(X), np.asarray(y)
+        return Objective(X, y, sample_weight, loss, penalty, fit_intercept, class_weight), None
+    X, y, options = np.asarray(X), np.asarray(y), (loss, penalty, fit_intercept)
+    if class_weight is not None:
+        s = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, np.float64)
+        sample_weight = s * class_weights(class_weight, np.unique(y), y, s)
     weights = [None if sample_weight is None else np.asarray(sample_weight)] * 2
     if isinstance(validation, tuple | list):
         training, rows = np.arange(len(X)), np.arange(len(validation[0])) + len(X)

@@ -82,6 +82,7 @@ def fit(
     y: ArrayLike,
     *,
     sample_weight: ArrayLike | None = None,
+    class_weight: Any = None,
     loss: Any = "squared_error",
     penalty: Any = None,
     fit_intercept: bool = True,
@@ -115,7 +116,8 @@ def fit(
     >>> model.coef.round(2), model.intercept.round(2), model.n_steps
     (array([ 1., -2.]), np.float64(3.0), 1000)
     """
-    objective, judged = with_validation(validation, seed, X, y, sample_weight, loss, penalty, fit_intercept)
+    options = loss, penalty, fit_intercept, class_weight
+    objective, judged = with_validation(validation, seed, X, y, sample_weight, *options)
     n = len(objective.X)
     objective.row_factors = row_factors(shuffle)
     w, g = objective.start(init), objective.zeros()

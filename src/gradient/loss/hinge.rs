@@ -1,6 +1,6 @@
 //! Hinge loss: the linear support vector machine.
 
-use super::Pointwise;
+use super::{Pointwise, unless_nan};
 use crate::error::Result;
 use crate::kernel::Lanes;
 use crate::options::Options;
@@ -9,6 +9,12 @@ use crate::scalar::Scalar;
 /// `max(0, 1 - y z)` for y in {-1, +1}, slope `-y` where `y z < 1` and 0 elsewhere; not smooth.
 ///
 /// Source: C. Cortes, V. Vapnik, Support-vector networks, Machine Learning 20 (1995).
+///
+/// ```
+/// use mbgd_rs::gradient::loss::{Hinge, Pointwise};
+///
+/// assert_eq!(Hinge.at(0.25, 1.0), (0.75, -1.0));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Hinge;
 
@@ -29,6 +35,6 @@ impl Pointwise for Hinge {
     #[inline(always)]
     fn slope<L: Lanes>(self, z: L, y: L) -> L {
         let is_inside = y.mul(z).lt(L::splat(L::Elem::ONE));
-        L::select(is_inside, y.neg(), L::splat(L::Elem::ZERO))
+        unless_nan(z, L::select(is_inside, y.neg(), L::splat(L::Elem::ZERO)))
     }
 }

@@ -1,24 +1,64 @@
 //! Log loss of two classes: logistic regression.
 
 use super::Pointwise;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernel::{Lanes, math};
 use crate::options::Options;
 
 /// `log(1 + exp(-y z))` for y in {-1, +1}, slope `-y / (1 + exp(y z))`, curvature at most 1/4; logit link:
 /// the probability of +1 is `1 / (1 + exp(-z))`.
 ///
+/// With more than two classes [`MultiClass`] says what they have to do with each other.
+///
 /// Source: D. R. Cox, The regression analysis of binary sequences, J. R. Stat. Soc. B 20 (1958).
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct LogLoss;
+///
+/// ```
+/// use mbgd_rs::gradient::loss::{LogLoss, Pointwise};
+///
+/// assert_eq!(LogLoss::default().at(0.0, 1.0), (std::f64::consts::LN_2, -0.5));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct LogLoss {
+    /// What is done with more than two classes.
+    pub multi_class: MultiClass,
+}
+
+/// How more than two classes are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MultiClass {
+    /// All at once: [`Softmax`](super::Softmax).
+    #[default]
+    Multinomial,
+    /// Each from the rest; the losses add up.
+    OneVsRest,
+}
+
+impl MultiClass {
+    /// All names, as scikit-learn had them.
+    const NAMES: &'static [&'static str] = &["multinomial", "ovr"];
+
+    fn from_name(name: String) -> Result<Self> {
+        match name.as_str() {
+            "multinomial" => Ok(Self::Multinomial),
+            "ovr" => Ok(Self::OneVsRest),
+            _ => Err(Error::UnknownName { argument: "multi_class", value: name, known: Self::NAMES }),
+        }
+    }
+}
 
 impl Pointwise for LogLoss {
     const NAME: &'static str = "log_loss";
     const IS_CLASSIFICATION: bool = true;
+    const HAS_PROBABILITY: bool = true;
 
-    fn from_options(_: &dyn Options) -> Result<Self> {
-        Ok(Self)
+    fn from_options(options: &dyn Options) -> Result<Self> {
+        Ok(Self { multi_class: MultiClass::from_name(options.text("multi_class")?)? })
     }
+
+    fn curvature(self) -> Option<f64> {
+        Some(0.25)
+    }
+
     #[inline(always)]
     fn value<L: Lanes>(self, z: L, y: L) -> L {
         math::softplus(y.mul(z).neg())
@@ -27,5 +67,10 @@ impl Pointwise for LogLoss {
     #[inline(always)]
     fn slope<L: Lanes>(self, z: L, y: L) -> L {
         y.mul(math::sigmoid(y.mul(z).neg())).neg()
+    }
+
+    #[inline(always)]
+    fn probability<L: Lanes>(self, z: L) -> L {
+        math::sigmoid(z)
     }
 }

@@ -3,22 +3,55 @@
 //! A loss is a pure function of a score z and a target y. It is written once over [`Lanes`]; the loops over
 //! rows and outputs, shared by all losses, are here.
 
+mod absolute_error;
+mod crammer_singer;
+mod epsilon_insensitive;
+mod focal;
+mod gamma;
 mod hinge;
+mod huber;
+mod log_cosh;
 mod log_loss;
+mod modified_huber;
+mod perceptron;
+mod poisson;
+mod prediction;
+mod quantile;
+mod smooth_hinge;
 mod softmax;
+mod squared_epsilon_insensitive;
 mod squared_error;
+mod squared_hinge;
+mod tweedie;
 
+pub use absolute_error::AbsoluteError;
+pub use crammer_singer::CrammerSinger;
+pub use epsilon_insensitive::EpsilonInsensitive;
+pub use focal::Focal;
+pub use gamma::Gamma;
 pub use hinge::Hinge;
-pub use log_loss::LogLoss;
+pub use huber::Huber;
+pub use log_cosh::LogCosh;
+pub use log_loss::{LogLoss, MultiClass};
+pub use modified_huber::ModifiedHuber;
+pub use perceptron::Perceptron;
+pub use poisson::Poisson;
+pub use quantile::Quantile;
+pub use smooth_hinge::SmoothHinge;
 pub use softmax::Softmax;
-pub(crate) use softmax::exponentials;
+use softmax::exponentials;
+pub use squared_epsilon_insensitive::SquaredEpsilonInsensitive;
 pub use squared_error::SquaredError;
+pub use squared_hinge::SquaredHinge;
+pub use tweedie::Tweedie;
 
-use crate::data::TargetKind;
+use crate::data::{Domain, TargetKind};
 use crate::error::{Error, Result};
 use crate::kernel::{Kernel, Lanes, Tier};
 use crate::options::Options;
 use crate::scalar::Scalar;
+use crammer_singer::CrammerSingerOfClasses;
+use prediction::SoftmaxOfClasses;
 
 /// A loss of one score and one target.
 pub trait Pointwise: Copy {
@@ -26,6 +59,8 @@ pub trait Pointwise: Copy {
     const NAME: &'static str;
     /// Whether targets are classes, -1 and +1 here.
     const IS_CLASSIFICATION: bool;
+    /// Whether [`Pointwise::probability`] means something.
+    const HAS_PROBABILITY: bool = false;
 
     /// The loss with the parameters it has, if any.
     ///
@@ -36,6 +71,50 @@ pub trait Pointwise: Copy {
     fn value<L: Lanes>(self, z: L, y: L) -> L;
     /// Its derivative with respect to the score.
     fn slope<L: Lanes>(self, z: L, y: L) -> L;
+
+    /// The largest second derivative with respect to the score, over all scores and targets; none if it has
+    /// no bound or the loss is not smooth.
+    fn curvature(self) -> Option<f64> {
+        None
+    }
+    /// Which targets of a regression have a loss.
+    fn domain(self) -> Domain {
+        Domain::Real
+    }
+    /// What is predicted for a score: the mean of the targets, for a loss that has a link.
+    #[inline(always)]
+    fn inverse_link<L: Lanes>(self, z: L) -> L {
+        z
+    }
+    /// The probability of +1 at score `z`; that of -1 is the one at `-z`.
+    #[inline(always)]
+    fn probability<L: Lanes>(self, z: L) -> L {
+        z
+    }
+
+    /// The loss and its slope at one score `z` for one target `y`.
+    fn at(self, z: f64, y: f64) -> (f64, f64) {
+        Tier::SCALAR.run(At { loss: self, z, y })
+    }
+}
+
+struct At<F> {
+    loss: F,
+    z: f64,
+    y: f64,
+}
+
+impl<F: Pointwise> Kernel<f64> for At<F> {
+    type Output = (f64, f64);
+
+    #[inline(always)]
+    fn run<L: Lanes<Elem = f64>>(self) -> (f64, f64) {
+        let (z, y) = (L::splat(self.z), L::splat(self.y));
+        let mut results = [[0.0; f64::LANES]; 2];
+        self.loss.value(z, y).store(&mut results[0]);
+        self.loss.slope(z, y).store(&mut results[1]);
+        (results[0][0], results[1][0])
+    }
 }
 
 /// Makes the enum of all losses: a new one is a line of the list below.
@@ -76,10 +155,59 @@ macro_rules! losses {
                 }
             }
 
+            /// The largest second derivative with respect to the scores of a row, that is the largest
+            /// eigenvalue of the Hessian, for targets of that kind; none if it has no bound or the loss is
+            /// not smooth.
+            pub fn curvature(self, kind: TargetKind) -> Option<f64> {
+                match self {
+                    _ if self.is_softmax(kind) => Some(Softmax::<f64>::CURVATURE),
+                    $(Loss::$loss(loss) => loss.curvature(),)*
+                }
+            }
+
+            /// Which targets of a regression have a loss.
+            pub fn domain(self) -> Domain {
+                match self {
+                    $(Loss::$loss(loss) => loss.domain(),)*
+                }
+            }
+
+            /// Whether probabilities of the classes follow from the scores.
+            pub fn has_probabilities(self) -> bool {
+                match self {
+                    $(Loss::$loss(_) => $loss::HAS_PROBABILITY,)*
+                }
+            }
+
+            /// Turns scores, padded to whole vectors, into means of the targets.
+            pub(crate) fn means<T: Scalar>(self, tier: Tier, scores: &mut [T]) {
+                match self {
+                    $(Loss::$loss(loss) => prediction::means(tier, loss, scores),)*
+                }
+            }
+
+            /// Turns scores, one padded row of `stride` for each output, into probabilities; those of two
+            /// classes have a second row for what the first has no room for.
+            pub(crate) fn probabilities<T: Scalar>(
+                self,
+                tier: Tier,
+                kind: TargetKind,
+                scores: &mut [T],
+                stride: usize,
+            ) {
+                match self {
+                    _ if self.is_softmax(kind) => tier.run(SoftmaxOfClasses { scores, stride }),
+                    $(Loss::$loss(loss) => prediction::probabilities(tier, loss, kind, scores, stride),)*
+                }
+            }
+
             /// Turns the scores of a tile into weighted slopes and returns the sum of the weighted losses.
             pub(crate) fn slopes<T: Scalar>(self, tier: Tier, kind: TargetKind, tile: TileOf<'_, T>) -> f64 {
                 match (self, kind) {
-                    (Loss::LogLoss(_), TargetKind::Class { .. }) => tier.run(Softmax { tile }).to_f64(),
+                    _ if self.is_softmax(kind) => tier.run(Softmax { tile }).to_f64(),
+                    (Loss::CrammerSinger(_), TargetKind::Class { .. }) => {
+                        tier.run(CrammerSingerOfClasses { tile }).to_f64()
+                    }
                     $((Loss::$loss(loss), _) => pointwise(tier, loss, kind, tile),)*
                 }
             }
@@ -88,12 +216,50 @@ macro_rules! losses {
 }
 
 losses! {
-    /// For regression.
+    /// For regression: the mean.
     SquaredError,
+    /// For regression: the median.
+    AbsoluteError,
+    /// For regression with outliers.
+    Huber,
+    /// For regression within a tolerance.
+    EpsilonInsensitive,
+    /// For regression within a tolerance, smooth.
+    SquaredEpsilonInsensitive,
+    /// For a quantile of the targets.
+    Quantile,
+    /// For regression with outliers, smooth everywhere.
+    LogCosh,
+    /// For counts.
+    Poisson,
+    /// For positive targets.
+    Gamma,
+    /// For targets whose variance is a power of their mean.
+    Tweedie,
     /// For two classes; [`Softmax`] for more.
     LogLoss,
-    /// With more than two classes, one against the rest for each.
+    /// The support vector machine. With more than two classes, here and below, one against the rest for each.
     Hinge,
+    /// The smooth support vector machine.
+    SquaredHinge,
+    /// The squared hinge, linear far out.
+    ModifiedHuber,
+    /// The hinge without a margin.
+    Perceptron,
+    /// The hinge with a rounded corner.
+    SmoothHinge,
+    /// For classes of which most rows are easy.
+    Focal,
+    /// The hinge of all classes at once.
+    CrammerSinger,
+}
+
+impl Loss {
+    /// Whether the classes are told apart all at once, by the softmax of the scores.
+    fn is_softmax(self, kind: TargetKind) -> bool {
+        let is_multinomial = matches!(self, Loss::LogLoss(LogLoss { multi_class: MultiClass::Multinomial }));
+        is_multinomial && matches!(kind, TargetKind::Class { .. })
+    }
 }
 
 /// Scores, targets and weights of the rows of a tile. All rows of these little matrices are padded to the
@@ -112,7 +278,7 @@ pub(crate) struct TileOf<'a, T> {
 
 fn pointwise<T: Scalar, F: Pointwise>(tier: Tier, loss: F, kind: TargetKind, tile: TileOf<'_, T>) -> f64 {
     match kind {
-        TargetKind::Real | TargetKind::Binary => tier.run(EachOutput { loss, tile }),
+        TargetKind::Real | TargetKind::Binary | TargetKind::Labels => tier.run(EachOutput { loss, tile }),
         TargetKind::Class { .. } => tier.run(OneVsRest { loss, tile }),
     }
     .to_f64()
@@ -169,10 +335,24 @@ impl<T: Scalar, F: Pointwise> Kernel<T> for OneVsRest<'_, T, F> {
     }
 }
 
-/// Replaces one vector of scores by weighted slopes and adds the weighted losses to `total`.
+/// Replaces one vector of scores by weighted slopes and adds the weighted losses to `total`. What has no
+/// weight, as the padding, adds nothing, even if its loss is too large for a number.
 #[inline(always)]
 fn one<L: Lanes, F: Pointwise>(loss: F, z: &mut [L::Elem], y: L, s: L, total: L) -> L {
-    let score = L::load(z);
-    loss.slope(score, y).mul(s).store(z);
-    loss.value(score, y).mul_add(s, total)
+    let (score, zero) = (L::load(z), L::splat(L::Elem::ZERO));
+    let counts = zero.lt(s);
+    L::select(counts, loss.slope(score, y).mul(s), zero).store(z);
+    L::select(counts, loss.value(score, y).mul_add(s, total), total)
+}
+
+/// `slope`, or NaN where `z` is: of comparisons alone a NaN would not come out.
+#[inline(always)]
+fn unless_nan<L: Lanes>(z: L, slope: L) -> L {
+    L::select(z.eq(z), slope, z)
+}
+
+/// A vector of one number.
+#[inline(always)]
+fn constant<L: Lanes>(x: f64) -> L {
+    L::splat(L::Elem::from_f64(x))
 }

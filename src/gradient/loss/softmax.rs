@@ -15,6 +15,11 @@ pub struct Softmax<'a, T> {
     pub(crate) tile: TileOf<'a, T>,
 }
 
+impl<T> Softmax<'_, T> {
+    /// The largest eigenvalue of the Hessian, `diag(p) - p p'`: with two classes of probability 1/2.
+    pub const CURVATURE: f64 = 0.5;
+}
+
 impl<T: Scalar> Kernel<T> for Softmax<'_, T> {
     type Output = T;
 
@@ -38,16 +43,16 @@ impl<T: Scalar> Kernel<T> for Softmax<'_, T> {
                 p.sub(is_class).mul(s).store(&mut scores[at(c)]);
             }
             let loss = math::ln(sum).add(largest.sub(of_target));
-            total = loss.mul_add(s, total);
+            total = L::select(L::splat(T::ZERO).lt(s), loss.mul_add(s, total), total);
         }
         total.sum()
     }
 }
 
-/// Replaces one vector of scores per class, `stride` apart, by `exp(z_c - largest)`. Returns the largest scores
-/// and the sums of the exponentials.
+/// Replaces one vector of scores per class, `stride` apart, by `exp(z_c - largest)`. Returns the largest
+/// scores and the sums of the exponentials.
 #[inline(always)]
-pub(crate) fn exponentials<L: Lanes>(scores: &mut [L::Elem], n_classes: usize, stride: usize) -> (L, L) {
+pub(super) fn exponentials<L: Lanes>(scores: &mut [L::Elem], n_classes: usize, stride: usize) -> (L, L) {
     let mut largest = L::load(scores);
     for c in 1..n_classes {
         largest = largest.max(L::load(&scores[c * stride..]));

@@ -9,6 +9,14 @@ use crate::scalar::Scalar;
 /// `(z - y)^2 / 2`, slope `z - y`, curvature 1; any real target, identity link.
 ///
 /// Half the square, as scikit-learn's SGD defines it, so that the slope is the residual.
+///
+/// Source: A. M. Legendre, Nouvelles méthodes pour la détermination des orbites des comètes (1805).
+///
+/// ```
+/// use mbgd_rs::gradient::loss::{Pointwise, SquaredError};
+///
+/// assert_eq!(SquaredError.at(3.0, 5.0), (2.0, -2.0));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SquaredError;
 
@@ -19,6 +27,11 @@ impl Pointwise for SquaredError {
     fn from_options(_: &dyn Options) -> Result<Self> {
         Ok(Self)
     }
+
+    fn curvature(self) -> Option<f64> {
+        Some(1.0)
+    }
+
     #[inline(always)]
     fn value<L: Lanes>(self, z: L, y: L) -> L {
         let residual = z.sub(y);
