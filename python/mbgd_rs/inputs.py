@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .sparse import SparseRows, as_sparse_rows, is_sparse
+
 __all__ = [
     "as_classes",
     "as_flag",
@@ -16,6 +18,7 @@ __all__ = [
     "as_matrix",
     "as_params",
     "as_real_targets",
+    "as_rows",
     "as_weights",
 ]
 
@@ -57,8 +60,8 @@ def as_float(name: str, value: Any) -> float:
 
 def as_array(name: str, values: Any) -> Array:
     """Whatever NumPy understands, of real numbers."""
-    if hasattr(values, "toarray") and hasattr(values, "nnz"):
-        raise TypeError(f"sparse {name} is not supported yet, pass {name}.toarray()")
+    if is_sparse(values):
+        raise TypeError(f"{name} must be an array, got a sparse matrix; pass {name}.toarray()")
     if isinstance(values, np.ma.MaskedArray):
         raise TypeError(f"{name} must not be a masked array: choose values for what is masked with filled()")
     try:
@@ -91,7 +94,12 @@ def as_matrix(values: Any) -> Array:
     return in_place(X, np.float32 if X.dtype.kind == "f" and X.dtype.itemsize <= 4 else np.float64)
 
 
-def as_real_targets(values: Any, X: Array) -> tuple[Array, bool]:
+def as_rows(values: Any) -> Array | SparseRows:
+    """X, dense or sparse."""
+    return as_sparse_rows(values) if is_sparse(values) else as_matrix(values)
+
+
+def as_real_targets(values: Any, X: Array | SparseRows) -> tuple[Array, bool]:
     """Regression targets of shape (n, k), and whether they were given as (n,)."""
     y = as_array("y", values)
     if y.ndim not in (1, 2) or len(y) != len(X) or not y.size:
@@ -99,7 +107,9 @@ def as_real_targets(values: Any, X: Array) -> tuple[Array, bool]:
     return in_place(y if y.ndim == 2 else y[:, None], X.dtype), y.ndim == 1
 
 
-def as_classes(values: Any, X: Array, known: Array | None = None) -> tuple[Array, Array]:
+def as_classes(
+    values: Any, X: Array | SparseRows, known: Array | None = None
+) -> tuple[Array, Array]:
     """Labels of any kind as the classes, sorted, and targets (n, 1): -1 and 1 for two, else indices.
 
     The classes are the distinct labels, or `known` ones.
@@ -169,7 +179,7 @@ def is_missing(label: Any) -> bool:
         return True
 
 
-def as_weights(values: Any, X: Array) -> Array | None:
+def as_weights(values: Any, X: Array | SparseRows) -> Array | None:
     """Sample weights of shape (n,)."""
     if values is None:
         return None
@@ -179,7 +189,7 @@ def as_weights(values: Any, X: Array) -> Array | None:
     return in_place(weights, X.dtype)
 
 
-def as_params(name: str, params: Any, n_outputs: int, X: Array) -> Array:
+def as_params(name: str, params: Any, n_outputs: int, X: Array | SparseRows) -> Array:
     """A pair (coef, intercept), or something with these attributes, as one flat array."""
     if hasattr(params, "coef") and hasattr(params, "intercept"):
         params = params.coef, params.intercept

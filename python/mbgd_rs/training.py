@@ -90,7 +90,7 @@ def resolve_record(record: Any) -> tuple[bool, bool, bool]:
 
 
 def fit(
-    X: ArrayLike,
+    X: Any,
     y: ArrayLike,
     *,
     sample_weight: ArrayLike | None = None,
@@ -120,9 +120,10 @@ def fit(
 
     Parameters
     ----------
-    X : array-like of shape (n, d)
-        Rows. float32 and float64 arrays in C order are used in place, anything else is converted once. Do not
-        change it during the fit.
+    X : array-like or sparse matrix of shape (n, d)
+        Rows. float32 and float64 arrays in C order are used in place, and so are CSR matrices and arrays of
+        scipy.sparse with such values and indices of 32 or 64 bits; anything else is converted once. Do not
+        change it during the fit. See Notes for sparse rows.
     y : array-like of shape (n,) or (n, k)
         Targets: numbers for a regression, labels of any dtype for a classification.
     sample_weight : array-like of shape (n,), optional
@@ -171,6 +172,17 @@ def fit(
         For arguments that make no sense, with the name, the condition and the value.
     DivergenceError
         If the run leaves the finite numbers; its `result` has the last finite parameters.
+
+    Notes
+    -----
+    A step on sparse rows costs what the batch has entries, however many columns there are. With SGD the result
+    is that of a dense copy, to rounding, also with l1, l2, momentum and both: what a step does to coefficients
+    without a gradient is done to all that a coefficient has missed at once, when it is next wanted, and for
+    all at the end of an epoch. Any other optimizer lets the coefficients of columns that the batch does not
+    have rest, with all it remembers of them, and so does the penalty (as PyTorch's SparseAdam does): another
+    method than on dense rows. `clip_norm` and ``history.gradient_norm`` are about the gradient by the columns
+    of the batch and the intercepts. Entries of the same row and column add up. What `record` adds to the losses
+    of the epochs costs a look at all columns for every step or epoch recorded.
 
     Examples
     --------

@@ -5,10 +5,10 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::Problem;
 use super::loss::TileOf;
 use super::sum::{LEAF_ROWS, Partial, TreeSum, n_leaves_of_part};
-use crate::data::{Order, Tile};
+use super::{Layout, Problem};
+use crate::data::{Active, Order, Rows, Tile};
 use crate::error::{Error, Result, try_filled};
 use crate::kernel::{ScaleAdd, Tier};
 use crate::parallel::{Job, LEADER, Team};
@@ -21,6 +21,8 @@ const WORK_WORTH_SHARING: usize = 1 << 14;
 /// waiting for memory, of which two threads do twice as much at a time.
 const WORK_OF_ROW: usize = 16;
 const WORK_OF_RANDOM_ROW: usize = 96;
+/// Entries of a partial gradient that may be cleared and added, in vectors, for every stored entry of sparse rows.
+const SUMMED_FOR_ENTRY: usize = 4;
 /// Multiply-adds between two looks at whether the caller wants the work to end: about a millisecond.
 const WORK_BETWEEN_LOOKS: usize = 1 << 22;
 
@@ -32,7 +34,7 @@ pub fn n_seats_worth<T: Scalar>(
     n_threads: usize,
 ) -> usize {
     let work_of_row = if is_random { WORK_OF_RANDOM_ROW } else { WORK_OF_ROW };
-    let work = batch_size.saturating_mul(problem.layout.len().saturating_add(work_of_row));
+    let work = batch_size.saturating_mul(problem.work_of_row().saturating_add(work_of_row));
     n_threads.min(work / WORK_WORTH_SHARING).min(batch_size.div_ceil(LEAF_ROWS)).max(1)
 }
 
@@ -59,10 +61,14 @@ impl<'a, T: Scalar> Work<'a, T> {
             tier,
             rows_of_tile: problem.rows.rows_of_tile(),
             n_ahead: problem.rows.n_ahead(),
+            work_of_row: problem.work_of_row(),
             params,
+            layout: problem.layout,
+            active: None,
             order: Order::Sequential,
             positions: 0..0,
             wants_gradient: true,
+            rows_of_leaf: LEAF_ROWS,
             rows_of_part: LEAF_ROWS,
             interrupted,
             is_cancelled: AtomicBool::new(false),
@@ -71,9 +77,30 @@ impl<'a, T: Scalar> Work<'a, T> {
         Ok(Self { step, parts: Vec::new(), seats })
     }
 
-    /// Where the model is, in the layout of the problem.
+    /// Where the model is, in the [layout](Self::layout) of the step.
     pub fn params(&mut self) -> &mut Vec<T> {
         &mut self.step.params
+    }
+
+    /// The layout of the parameters: that of the problem, or of the columns of a batch.
+    pub fn layout(&self) -> Layout {
+        self.step.layout
+    }
+
+    /// From now on steps are over `active`, the rows at their positions on the columns they have entries in, and
+    /// the parameters are those of these columns; or again over the data themselves.
+    pub fn set_active(&mut self, active: Option<Active<T>>) -> Result<Option<Active<T>>> {
+        let problem = self.step.problem;
+        self.step.layout = match &active {
+            Some(active) => Layout::new::<T>(active.columns().len(), problem.layout.n_outputs())?,
+            None => problem.layout,
+        };
+        Ok(std::mem::replace(&mut self.step.active, active))
+    }
+
+    /// The rows of the steps, if they are not those of the data themselves.
+    pub fn active(&self) -> Option<&Active<T>> {
+        self.step.active.as_ref()
     }
 
     /// In which order rows come.
@@ -85,7 +112,9 @@ impl<'a, T: Scalar> Work<'a, T> {
     fn begin(&mut self, positions: Range<usize>, wants_gradient: bool, n_seats: usize) -> Result<usize> {
         let problem = self.step.problem;
         let is_random = matches!(self.step.order, Order::Listed(_));
-        let n_leaves = positions.len().div_ceil(LEAF_ROWS);
+        let n_params = self.step.n_summed(wants_gradient);
+        let rows_of_leaf = self.step.rows_of_leaf(positions.len());
+        let n_leaves = positions.len().div_ceil(rows_of_leaf);
         let n_leaves_of_part = match n_seats_worth(problem, positions.len(), is_random, n_seats) {
             1 => n_leaves.next_power_of_two(),
             n_seats => n_leaves_of_part(n_leaves, n_seats),
@@ -95,11 +124,12 @@ impl<'a, T: Scalar> Work<'a, T> {
             self.parts.push(Mutex::new(TreeSum::new(self.step.tier)));
         }
         for part in &mut self.parts[..n_parts] {
-            exclusive(part).reserve(problem.layout.len(), n_leaves_of_part)?;
+            exclusive(part).reserve(n_params, n_leaves_of_part)?;
         }
         self.step.positions = positions;
         self.step.wants_gradient = wants_gradient;
-        self.step.rows_of_part = n_leaves_of_part * LEAF_ROWS;
+        self.step.rows_of_leaf = rows_of_leaf;
+        self.step.rows_of_part = n_leaves_of_part * rows_of_leaf;
         Ok(n_parts)
     }
 }
@@ -124,10 +154,15 @@ struct Step<'a, T> {
     tier: Tier,
     rows_of_tile: usize,
     n_ahead: usize,
+    work_of_row: usize,
     params: Vec<T>,
+    layout: Layout,
+    /// The rows at `positions` as a matrix of their own, which `params` and `layout` are for then.
+    active: Option<Active<T>>,
     order: Order,
     positions: Range<usize>,
     wants_gradient: bool,
+    rows_of_leaf: usize,
     rows_of_part: usize,
     interrupted: &'a (dyn Fn() -> bool + Sync),
     is_cancelled: AtomicBool,
@@ -140,6 +175,23 @@ impl<T> fmt::Debug for Step<'_, T> {
 }
 
 impl<T: Scalar> Step<'_, T> {
+    /// Rows of a leaf for a step over `n_rows`. Of sparse rows more may be wanted: a leaf has a gradient of its
+    /// own to be cleared and added, which must not cost more than its entries do. It follows from the rows alone.
+    fn rows_of_leaf(&self, n_rows: usize) -> usize {
+        let n_entries = match (&self.active, &self.problem.rows) {
+            (Some(active), _) => active.n_entries(),
+            (None, Rows::Csr(csr)) => csr.n_entries() / csr.n_rows() * n_rows,
+            (None, Rows::Dense(_)) => return LEAF_ROWS,
+        };
+        let most_leaves = SUMMED_FOR_ENTRY * n_entries / self.layout.n_columns().max(1);
+        n_rows.div_ceil(most_leaves.max(1)).next_power_of_two().max(LEAF_ROWS)
+    }
+
+    /// Entries of a gradient that is summed up: none if it is not wanted.
+    fn n_summed(&self, wants_gradient: bool) -> usize {
+        if wants_gradient { self.layout.len() } else { 0 }
+    }
+
     /// Adds up the leaves of a part.
     fn part(&self, part: usize, is_leader: bool, sum: &mut TreeSum<T>, scratch: &mut Scratch<T>) {
         sum.reset();
@@ -149,10 +201,10 @@ impl<T: Scalar> Step<'_, T> {
             self.prefetch(position, end, scratch); // whoever did the rows before is another
         }
         while position < end && !self.is_cancelled.load(Ordering::Relaxed) {
-            let n = LEAF_ROWS.min(end - position);
+            let n = self.rows_of_leaf.min(end - position);
             sum.push(|partial| self.leaf(position, n, scratch, partial));
             position += n;
-            scratch.n_worked += n * self.problem.layout.len();
+            scratch.n_worked += n * self.work_of_row;
             if is_leader && scratch.n_worked > WORK_BETWEEN_LOOKS {
                 scratch.n_worked = 0;
                 self.is_cancelled.fetch_or((self.interrupted)(), Ordering::Relaxed);
@@ -173,7 +225,8 @@ impl<T: Scalar> Step<'_, T> {
 
     /// What the rows at positions `from..from + n` add to the gradient and the loss.
     fn leaf(&self, from: usize, n: usize, scratch: &mut Scratch<T>, partial: &mut Partial<T>) {
-        let Problem { rows: data, targets, weights, loss, layout, .. } = self.problem;
+        let Problem { rows: data, targets, weights, loss, .. } = self.problem;
+        let layout = &self.layout;
         let w = layout.linear(&self.params);
         let (n_positions, n_ahead) = match &self.order {
             Order::Sequential => (data.n_rows(), 0), // the hardware sees what comes next by itself
@@ -200,11 +253,19 @@ impl<T: Scalar> Step<'_, T> {
             for c in 0..layout.n_outputs() {
                 scores[c * stride + n_tile..(c + 1) * stride].fill(T::ZERO);
             }
-            data.scores(self.tier, Tile { rows, ahead }, w, scores);
+            let local = position - self.positions.start;
+            match &self.active {
+                None => data.scores(self.tier, Tile { rows, ahead }, w, scores),
+                Some(batch) => batch.scores(self.tier, local..local + n_tile, w, scores),
+            }
             let tile = TileOf { n_outputs: layout.n_outputs(), scores, targets: y, weights: s };
             partial.loss += loss.slopes(self.tier, targets.kind(), tile);
             if self.wants_gradient {
-                data.accumulate(self.tier, rows, scores, layout.linear_mut(&mut partial.gradient));
+                let gradient = layout.linear_mut(&mut partial.gradient);
+                match &self.active {
+                    None => data.accumulate(self.tier, rows, scores, gradient),
+                    Some(batch) => batch.accumulate(self.tier, local..local + n_tile, scores, gradient),
+                }
             }
             position += n_tile;
         }
@@ -232,9 +293,9 @@ impl<T: Scalar> BatchGradient<T> {
     /// [`Error::Interrupted`] if the caller wants the work to end.
     pub fn of(&mut self, positions: Range<usize>, team: &mut Team<'_, Work<'_, T>>) -> Result<f64> {
         let n_rows = positions.len();
-        let Step { problem, tier, params, .. } = self.sum(positions, true, team)?;
+        let Step { problem, tier, params, layout, .. } = self.sum(positions, true, team)?;
         let sum = self.total.finish();
-        let (coef, intercept) = sum.gradient.split_at_mut(problem.layout.n_coef());
+        let (coef, intercept) = sum.gradient.split_at_mut(layout.n_coef());
         let w = &params[..coef.len()];
         let scale = T::from_f64(1.0 / n_rows.max(1) as f64);
         tier.run(ScaleAdd { y: coef, scale, x: w, factor: T::from_f64(problem.penalty.l2()) });
@@ -253,8 +314,8 @@ impl<T: Scalar> BatchGradient<T> {
     /// [`Error::Interrupted`] if the caller wants the work to end.
     pub fn value(&mut self, positions: Range<usize>, team: &mut Team<'_, Work<'_, T>>) -> Result<f64> {
         let n_rows = positions.len();
-        let Step { problem, params, .. } = self.sum(positions, false, team)?;
-        let w = &params[..problem.layout.n_coef()];
+        let Step { problem, params, layout, .. } = self.sum(positions, false, team)?;
+        let w = &params[..layout.n_coef()];
         Ok(self.total.finish().loss / n_rows.max(1) as f64 + problem.penalty.value(w))
     }
 
@@ -272,7 +333,7 @@ impl<T: Scalar> BatchGradient<T> {
         if *step.is_cancelled.get_mut() {
             return Err(Error::Interrupted);
         }
-        self.total.reserve(step.problem.layout.len(), n_parts)?;
+        self.total.reserve(step.n_summed(wants_gradient), n_parts)?;
         self.total.reset();
         for part in &mut parts[..n_parts] {
             self.total.push_sum(exclusive(part));

@@ -51,6 +51,11 @@ impl Layout {
         self.n_outputs
     }
 
+    /// Distance of the coefficients of two outputs.
+    pub fn stride(&self) -> usize {
+        self.stride
+    }
+
     /// Entries of the padded coefficients: where the intercepts begin.
     pub fn n_coef(&self) -> usize {
         self.n_coef

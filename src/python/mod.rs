@@ -7,6 +7,7 @@ mod choice;
 mod error;
 mod fit;
 mod optimizer;
+mod rows;
 mod signal;
 
 use pyo3::prelude::*;

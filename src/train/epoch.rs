@@ -1,12 +1,14 @@
 //! The textbook algorithm.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::time::Instant;
 
+use super::columns::Columns;
 use super::history::seconds_since;
 use super::orders::Orders;
 use super::{Config, History, State, StopReason};
-use crate::error::{Result, try_filled};
+use crate::data::Rows;
+use crate::error::{Error, Result, try_filled};
 use crate::gradient::{BatchGradient, Problem, Work, n_seats_worth};
 use crate::kernel::{first_not_finite, norm};
 use crate::parallel::{Team, with_team};
@@ -57,29 +59,61 @@ pub fn fit<T: Scalar>(
     let most_rows = if config.record.full_loss { problem.n_rows() } else { config.batches.batch_size() };
     let is_random = config.batches.shuffle() != Shuffle::Sequential;
     let n_seats = n_seats_worth(problem, most_rows, is_random, config.n_threads);
-    let params = std::mem::take(&mut state.params);
+    let (params, columns) = taken_apart(problem, config, &mut state)?;
     let work = Work::new(problem, config.tier, params, n_seats, interrupted)?;
     with_team(n_seats, work, |team| {
         let mut run = Run {
             problem,
             config,
             state,
+            columns,
+            elsewhere: 0.0,
             gradient: BatchGradient::new(problem, config.tier)?,
             last_finite: try_filled("parameters", problem.layout().len(), T::ZERO)?,
             history: History::default(),
             start: Instant::now(),
         };
         let stop_reason = run.epochs(team, interrupted, after_epoch)?;
-        let params = run.model(team).to_vec();
-        run.state.params = std::mem::take(team.job().params());
+        let params = run.model(team)?.to_vec();
+        run.put_together(team);
         Ok(Fit { params, state: run.state, history: run.history, stop_reason })
     })
+}
+
+/// The parameters that training moves in place, or of sparse rows what it takes them from.
+fn taken_apart<'a, T: Scalar>(
+    problem: &'a Problem<'_, T>,
+    config: &'a Config,
+    state: &mut State<T>,
+) -> Result<(Vec<T>, Option<Columns<'a, T>>)> {
+    let params = std::mem::take(&mut state.params);
+    let Rows::Csr(csr) = problem.rows else {
+        if !state.touched.is_empty() {
+            let condition = "on sparse rows, for it ended within an epoch over such";
+            return Err(Error::OutOfRange { argument: "X", condition, value: "dense ones".into() });
+        }
+        return Ok((params, None));
+    };
+    let optimizer = &config.optimizer;
+    optimizer.check(&state.optimizer, params.len())?;
+    let n_vectors = state.optimizer.memory.len();
+    let memory = std::mem::replace(&mut state.optimizer.memory, vec![Vec::new(); n_vectors]);
+    let strengths = (problem.penalty.l1(), problem.penalty.l2());
+    let mut columns = Columns::new(csr, problem.layout(), optimizer, strengths, params, memory)?;
+    if state.step > 0 {
+        columns.resume(config.batches, state.step, state.optimizer.n_steps, &state.touched);
+    }
+    Ok((Vec::new(), Some(columns)))
 }
 
 struct Run<'a, T> {
     problem: &'a Problem<'a, T>,
     config: &'a Config,
     state: State<T>,
+    /// Of sparse rows, what steps take and give back.
+    columns: Option<Columns<'a, T>>,
+    /// The penalty of the columns that a batch does not have, if it is to be recorded.
+    elsewhere: f64,
     gradient: BatchGradient<T>,
     last_finite: Vec<T>,
     history: History<T>,
@@ -110,7 +144,7 @@ impl<'a, T: Scalar> Run<'a, T> {
                 return Ok(reason);
             }
             let progress = Progress {
-                params: self.model(team),
+                params: model_of(&mut self.columns, team)?,
                 epoch: self.state.epoch,
                 n_steps: self.state.optimizer.n_steps,
                 history: &self.history,
@@ -123,8 +157,56 @@ impl<'a, T: Scalar> Run<'a, T> {
     }
 
     /// The parameters to predict with, as they stand.
-    fn model<'t>(&self, team: &'t mut Team<'_, Work<'a, T>>) -> &'t [T] {
-        team.job().params()
+    fn model<'t>(&'t mut self, team: &'t mut Team<'_, Work<'a, T>>) -> Result<&'t [T]> {
+        model_of(&mut self.columns, team)
+    }
+
+    /// Of sparse rows, brings what belongs to the columns of a batch up to date and gathers it. Returns whether
+    /// it is finite.
+    fn gather(&mut self, batch: &Range<usize>, team: &mut Team<'_, Work<'a, T>>) -> Result<bool> {
+        let Some(columns) = &mut self.columns else { return Ok(true) };
+        let penalty = self.problem.penalty;
+        if self.config.record.steps {
+            self.elsewhere = penalty.value(&columns.model()?[..self.problem.layout.n_coef()]);
+        }
+        let caught = columns.gather(batch.clone(), team.job(), &mut self.state.optimizer.memory)?;
+        if self.config.record.steps {
+            let n_coef = team.job().layout().n_coef();
+            self.elsewhere -= penalty.value(&team.job().params()[..n_coef]);
+        }
+        self.state.loss_sum += caught.penalty;
+        Ok(caught.is_finite)
+    }
+
+    /// Of sparse rows, puts back what [`Self::gather`] took. Returns whether all that was brought up to date
+    /// meanwhile is finite.
+    fn scatter(&mut self, is_last: bool, team: &mut Team<'_, Work<'a, T>>) -> Result<bool> {
+        let Some(columns) = &mut self.columns else { return Ok(true) };
+        let t = self.state.optimizer.n_steps.saturating_sub(1);
+        columns.scatter(t, team.job(), &self.state.optimizer.memory)?;
+        if !is_last && !columns.is_stretch_over() {
+            return Ok(true);
+        }
+        let caught = columns.end_stretch();
+        self.state.loss_sum += caught.penalty;
+        Ok(caught.is_finite)
+    }
+
+    /// Gives the state its vectors back.
+    fn put_together(&mut self, team: &mut Team<'_, Work<'a, T>>) {
+        match self.columns.take() {
+            None => self.state.params = std::mem::take(team.job().params()),
+            Some(columns) => {
+                self.state.touched = columns.touched();
+                self.state.params = columns.params;
+                self.state.optimizer.memory = columns.memory;
+            }
+        }
+    }
+
+    fn diverged(&self, quantity: &'static str) -> StopReason {
+        let (epoch, step) = (self.state.epoch, self.state.optimizer.n_steps.saturating_sub(1));
+        StopReason::Diverged { epoch, step, quantity }
     }
 
     /// One pass over the data.
@@ -134,16 +216,19 @@ impl<'a, T: Scalar> Run<'a, T> {
         while self.state.step < batches.n_steps() {
             let batch = batches.positions(self.state.step); // which rows
             let n_rows = batch.len();
+            let is_finite = self.gather(&batch, team)?;
             let loss = self.gradient.of(batch, team)?; // how wrong the model is on them
             let norm = self.clip();
-            if let Some(quantity) = self.update(loss, team)? {
-                let (epoch, step) = (self.state.epoch, self.state.optimizer.n_steps - 1);
-                return Ok(ControlFlow::Break(StopReason::Diverged { epoch, step, quantity }));
+            let not_finite = self.update(loss, team)?;
+            let is_last = self.state.step + 1 == batches.n_steps();
+            let is_finite = self.scatter(is_last, team)? && is_finite;
+            if let Some(quantity) = not_finite.or((!is_finite).then_some("a parameter")) {
+                return Ok(ControlFlow::Break(self.diverged(quantity)));
             }
             self.state.step += 1;
             self.state.n_seen += n_rows as u64;
             self.state.loss_sum += loss * n_rows as f64;
-            self.record_step(loss, norm, team)?;
+            self.record_step(loss + self.elsewhere, norm, team)?;
         }
         self.end_epoch(team)?;
         Ok(ControlFlow::Continue(()))
@@ -165,9 +250,11 @@ impl<'a, T: Scalar> Run<'a, T> {
     /// Moves the parameters, unless they or the loss would leave the finite numbers: then says which.
     fn update(&mut self, loss: f64, team: &mut Team<'_, Work<'a, T>>) -> Result<Option<&'static str>> {
         let Config { tier, ref optimizer, .. } = *self.config;
-        let Problem { penalty, layout, .. } = *self.problem;
+        let penalty = self.problem.penalty;
+        let layout = team.job().layout();
         let params = team.job().params();
-        self.last_finite.copy_from_slice(params);
+        self.last_finite.clear();
+        self.last_finite.extend_from_slice(params);
         let wants_rates = penalty.l1() > 0.0;
         let rate =
             optimizer.step(tier, &mut self.state.optimizer, params, self.gradient.last(), wants_rates)?;
@@ -209,7 +296,8 @@ impl<'a, T: Scalar> Run<'a, T> {
             }
         }
         if record.path {
-            self.history.push_path(self.problem.layout(), team.job().params());
+            let params = model_of(&mut self.columns, team)?;
+            self.history.push_path(self.problem.layout(), params);
         }
         Ok(())
     }
@@ -230,10 +318,27 @@ impl<'a, T: Scalar> Run<'a, T> {
     fn record_full_loss(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<()> {
         let order = std::mem::replace(team.job().order(), Order::Sequential);
         let looked_since = Instant::now();
+        if let Some(columns) = &mut self.columns {
+            std::mem::swap(columns.model()?, team.job().params());
+        }
         let loss = self.gradient.value(0..self.problem.n_rows(), team)?;
+        if let Some(columns) = &mut self.columns {
+            columns.take_back(team.job().params());
+        }
         self.start += looked_since.elapsed(); // looking is not training
         *team.job().order() = order;
         self.history.full_loss.push(loss);
         Ok(())
+    }
+}
+
+/// The parameters to predict with, as they stand.
+fn model_of<'t, T: Scalar>(
+    columns: &'t mut Option<Columns<'_, T>>,
+    team: &'t mut Team<'_, Work<'_, T>>,
+) -> Result<&'t [T]> {
+    match columns {
+        None => Ok(team.job().params()),
+        Some(columns) => columns.model().map(|model| &**model),
     }
 }

@@ -1,5 +1,6 @@
 //! The loop around shuffle, gradient and update.
 
+mod columns;
 mod config;
 mod epoch;
 mod history;

@@ -20,12 +20,15 @@ pub struct State<T> {
     pub n_seen: u64,
     /// Sum of the objective over those rows.
     pub loss_sum: f64,
+    /// Within an epoch over sparse rows, how many steps of the stretch each column has seen, see
+    /// [`Update::idle`](crate::update::Update::idle); empty if all are up to date.
+    pub touched: Vec<u32>,
 }
 
 impl<T: Scalar> State<T> {
     /// The beginning of a run from `params`, with an optimizer that has made no step.
     pub fn new(params: Vec<T>, optimizer: update::State<T>) -> Self {
-        Self { params, optimizer, epoch: 0, step: 0, n_seen: 0, loss_sum: 0.0 }
+        Self { params, optimizer, epoch: 0, step: 0, n_seen: 0, loss_sum: 0.0, touched: Vec::new() }
     }
 
     /// That this is a state of a model of this layout, in an epoch of so many steps.
@@ -42,6 +45,13 @@ impl<T: Scalar> State<T> {
                 argument: "resume",
                 condition: "at a step within an epoch",
                 value: format!("step {} of {n_steps}", self.step),
+            });
+        }
+        if !self.touched.is_empty() && self.touched.len() != layout.n_columns() {
+            return Err(Error::Shape {
+                argument: "resume",
+                expected: format!("{} columns", layout.n_columns()),
+                got: self.touched.len().to_string(),
             });
         }
         Ok(())

@@ -5,6 +5,7 @@
 
 mod adam;
 mod clip;
+pub mod idle;
 mod optimizer;
 pub mod schedule;
 mod sgd;

@@ -1,5 +1,6 @@
 //! What all optimizers have in common: a rule, a learning rate, and a state to be stepped.
 
+use super::idle::IdleStep;
 use super::{Adam, Rate, Schedule, Sgd};
 use crate::error::{Error, Result, try_filled};
 use crate::kernel::Tier;
@@ -32,6 +33,14 @@ pub trait Update: Sized {
     /// How many numbers are remembered beside them.
     fn n_scalars(&self) -> usize {
         0
+    }
+
+    /// What step `t` does to a parameter that has no gradient but `l2 w`, if that is the same linear map for all
+    /// of them: then sparse rows give what dense ones would. None, where it is not: then parameters of columns
+    /// that a batch does not have rest meanwhile, with all that is remembered of them. Always one or always the
+    /// other.
+    fn idle(&self, _t: u64, _learning_rate: f64, _l2: f64) -> Option<IdleStep> {
+        None
     }
 
     /// Moves the parameters of `step`. With `wants_rates` the returned rate is valid, else it may be anything.
@@ -89,6 +98,12 @@ macro_rules! rules {
                 }
             }
 
+            fn idle(&self, t: u64, learning_rate: f64, l2: f64) -> Option<IdleStep> {
+                match self {
+                    $(Rule::$rule(rule) => rule.idle(t, learning_rate, l2),)*
+                }
+            }
+
             /// The rule these options are of; None if they are of something else.
             fn from_options(options: &dyn Options) -> Result<Option<Self>> {
                 match options.name().as_str() {
@@ -143,6 +158,11 @@ impl Optimizer {
         Ok(State::new(0, memory.collect::<Result<_>>()?, vec![0.0; self.rule.n_scalars()]))
     }
 
+    /// See [`Update::idle`].
+    pub fn idle(&self, t: u64, l2: f64) -> Option<IdleStep> {
+        self.rule.idle(t, self.learning_rate.at(t), l2)
+    }
+
     /// Moves `params` against `grad`, in place. With `wants_rates` the returned rate is valid, else it may
     /// be anything.
     ///
@@ -156,9 +176,14 @@ impl Optimizer {
         grad: &[T],
         wants_rates: bool,
     ) -> Result<Rate<'s, T>> {
-        self.check(state, params, grad)?;
+        self.check_lengths(params, grad)?;
+        self.check(state, params.len())?;
         if wants_rates && state.rates.len() != params.len() {
-            state.rates = try_filled("rates", params.len(), T::ZERO)?;
+            let n_more = params.len().saturating_sub(state.rates.len());
+            let bytes = n_more.saturating_mul(size_of::<T>());
+            let reserved = state.rates.try_reserve(n_more);
+            reserved.map_err(|_| Error::OutOfMemory { what: "rates", bytes })?;
+            state.rates.resize(params.len(), T::ZERO);
         }
         let t = state.n_steps;
         state.n_steps += 1;
@@ -167,7 +192,7 @@ impl Optimizer {
         Ok(self.rule.step(Step { tier, t, learning_rate, memory, scalars, params, grad, wants_rates, rates }))
     }
 
-    fn check<T: Scalar>(&self, state: &State<T>, params: &[T], grad: &[T]) -> Result<()> {
+    fn check_lengths<T: Scalar>(&self, params: &[T], grad: &[T]) -> Result<()> {
         if params.len() != grad.len() {
             return Err(Error::Shape {
                 argument: "grad",
@@ -175,13 +200,21 @@ impl Optimizer {
                 got: format!("{}", grad.len()),
             });
         }
+        Ok(())
+    }
+
+    /// That a state is of this optimizer, for so many parameters.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub fn check<T: Scalar>(&self, state: &State<T>, n_params: usize) -> Result<()> {
         let (n_vectors, n_scalars) = (self.rule.n_vectors(), self.rule.n_scalars());
         let is_ours = state.memory.len() == n_vectors && state.scalars.len() == n_scalars;
-        if !is_ours || state.memory.iter().any(|v| v.len() != params.len()) {
+        if !is_ours || state.memory.iter().any(|v| v.len() != n_params) {
             let (n, len) = (state.memory.len(), state.memory.first().map_or(0, Vec::len));
             return Err(Error::Shape {
                 argument: "state",
-                expected: format!("{n_vectors} vectors of {} entries and {n_scalars} numbers", params.len()),
+                expected: format!("{n_vectors} vectors of {} entries and {n_scalars} numbers", n_params),
                 got: format!("{n} of {len} and {}", state.scalars.len()),
             });
         }

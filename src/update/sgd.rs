@@ -1,5 +1,6 @@
 //! Gradient descent, with momentum if wanted.
 
+use super::idle::IdleStep;
 use super::{Rate, Step, Update};
 use crate::error::{Error, Result};
 use crate::kernel::{Kernel, Lanes};
@@ -56,6 +57,23 @@ impl Update for Sgd {
 
     fn n_vectors(&self) -> usize {
         usize::from(self.momentum > 0.0)
+    }
+
+    fn idle(&self, t: u64, learning_rate: f64, l2: f64) -> Option<IdleStep> {
+        let m = self.momentum;
+        if m == 0.0 {
+            let ww = 1.0 - learning_rate * l2;
+            return Some(IdleStep { ww, wv: 0.0, vw: 0.0, vv: 0.0, rate: learning_rate });
+        }
+        // v' = m v + l2 w and w' = w - learning_rate v', or w - learning_rate (l2 w + m v').
+        let (of_gradient, of_velocity) = if self.nesterov { (1.0, m) } else { (0.0, 1.0) };
+        Some(IdleStep {
+            ww: 1.0 - learning_rate * l2 * (of_gradient + of_velocity),
+            wv: -learning_rate * of_velocity * m,
+            vw: l2,
+            vv: m,
+            rate: learning_rate * self.gain(t),
+        })
     }
 
     fn step<'r, T: Scalar>(&self, step: Step<'_, 'r, T>) -> Rate<'r, T> {

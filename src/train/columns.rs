@@ -1,0 +1,249 @@
+//! Steps on sparse rows: each on the columns of its batch alone.
+//!
+//! The parameters of these columns are brought up to date, gathered, moved by the same code that moves those of
+//! dense rows, and put back. All others are left as they were after the last step that knew them; what they have
+//! missed is made up for when they are next wanted, and for all at the end of a stretch.
+
+use std::ops::Range;
+
+use crate::data::{Active, Csr};
+use crate::error::{Result, try_filled};
+use crate::gradient::{Layout, Work};
+use crate::scalar::Scalar;
+use crate::shuffle::Batches;
+use crate::update::Optimizer;
+use crate::update::idle::Idle;
+
+/// Steps after which all columns are brought up to date, counted from the beginning of the epoch, whose end is
+/// one of a stretch too. It bounds the memory for missed steps, and is part of what the last bits depend on.
+const STRETCH: usize = 1 << 16;
+
+/// All parameters and memory of a run on sparse rows, of which a step borrows some.
+#[derive(Debug)]
+pub(super) struct Columns<'a, T> {
+    csr: Csr<'a, T>,
+    layout: Layout,
+    optimizer: &'a Optimizer,
+    l2: f64,
+    pub(super) params: Vec<T>,
+    pub(super) memory: Vec<Vec<T>>,
+    /// None while a step has it.
+    active: Option<Active<T>>,
+    /// The steps of the stretch.
+    idle: Idle,
+    /// The ticks of the batches of the stretch are above it.
+    last_tick: u32,
+    /// Scratch for a model that is up to date.
+    model: Vec<T>,
+}
+
+/// What bringing columns up to date has found.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Caught {
+    /// Sum over the missed steps of the rows times the penalty.
+    pub(super) penalty: f64,
+    /// Whether all parameters are; one that is not is left as it was.
+    pub(super) is_finite: bool,
+}
+
+impl<'a, T: Scalar> Columns<'a, T> {
+    /// A run at the beginning of a stretch. The state gives away its vectors.
+    pub(super) fn new(
+        csr: Csr<'a, T>,
+        layout: Layout,
+        optimizer: &'a Optimizer,
+        (l1, l2): (f64, f64),
+        params: Vec<T>,
+        memory: Vec<Vec<T>>,
+    ) -> Result<Self> {
+        let idle = Idle::new(optimizer.idle(0, l2), !memory.is_empty(), l1, l2);
+        let active = Some(Active::new(layout.n_columns())?);
+        let model = Vec::new();
+        Ok(Self { csr, layout, optimizer, l2, params, memory, active, idle, last_tick: 0, model })
+    }
+
+    /// Goes on within an epoch, after so many steps of it and `n_steps` in all, from what [`Self::touched`] said.
+    pub(super) fn resume(&mut self, batches: Batches, step: usize, n_steps: u64, touched: &[u32]) {
+        let n_missed = step % STRETCH;
+        for s in step - n_missed..step {
+            let t = n_steps - (step - s) as u64;
+            self.idle.push(self.optimizer.idle(t, self.l2), batches.positions(s).len());
+        }
+        let all = std::iter::repeat_n(n_missed as u32, self.layout.n_columns());
+        if let Some(active) = &mut self.active {
+            match touched {
+                [] => active.set_last_ticks(all),
+                touched => active.set_last_ticks(touched.iter().copied()),
+            }
+        }
+    }
+
+    /// By column, how many steps of the stretch it has seen or caught up with; empty if all are up to date.
+    pub(super) fn touched(&self) -> Vec<u32> {
+        let Some(active) = self.active.as_ref().filter(|_| !self.is_up_to_date()) else { return Vec::new() };
+        (0..self.layout.n_columns()).map(|column| self.seen(active.last_tick(column)) as u32).collect()
+    }
+
+    fn is_up_to_date(&self) -> bool {
+        self.idle.is_nothing() || self.idle.n_steps() == 0
+    }
+
+    /// Steps of the stretch known to a column last seen at a tick.
+    fn seen(&self, tick: u32) -> usize {
+        tick.saturating_sub(self.last_tick) as usize
+    }
+
+    /// Gives the rows at `positions`, and what belongs to their columns, to a step.
+    pub(super) fn gather(
+        &mut self,
+        positions: Range<usize>,
+        work: &mut Work<'_, T>,
+        memory: &mut [Vec<T>],
+    ) -> Result<Caught> {
+        let mut active = match self.active.take() {
+            Some(active) => active,
+            None => Active::new(self.layout.n_columns())?, // the step before was given up
+        };
+        let tick = self.last_tick + self.idle.n_steps() as u32 + 1;
+        let order = &*work.order();
+        active.collect(&self.csr, positions.map(|position| order.row(position)), tick)?;
+        let few = Layout::new::<T>(active.columns().len(), self.layout.n_outputs())?;
+        let params = work.params();
+        resize(params, few.len())?;
+        for vector in memory.iter_mut() {
+            resize(vector, few.len())?;
+        }
+        let mut caught = Caught { penalty: 0.0, is_finite: true };
+        for c in 0..few.n_outputs() {
+            let (from, to) = (c * self.layout.stride(), c * few.stride());
+            for (i, (&column, &tick)) in active.columns().iter().zip(active.last_ticks()).enumerate() {
+                let (at, i) = (from + column, to + i);
+                params[i] = self.params[at];
+                for (to, from) in memory.iter_mut().zip(&self.memory) {
+                    to[i] = from[at];
+                }
+                if !self.idle.is_nothing() {
+                    caught.add(catch_up(&self.idle, self.seen(tick), &mut params[i], memory, i));
+                }
+            }
+        }
+        let (from, to) = (self.layout.n_coef(), few.n_coef());
+        params[to..].copy_from_slice(&self.params[from..]);
+        for (to_vector, from_vector) in memory.iter_mut().zip(&self.memory) {
+            to_vector[to..].copy_from_slice(&from_vector[from..]);
+        }
+        work.set_active(Some(active))?;
+        Ok(caught)
+    }
+
+    /// Takes back what a step has moved, and counts step `t`, unless it was given up.
+    pub(super) fn scatter(&mut self, t: u64, work: &mut Work<'_, T>, memory: &[Vec<T>]) -> Result<()> {
+        let few = work.layout();
+        let Some(active) = work.set_active(None)? else { return Ok(()) };
+        let vectors = std::iter::once((&mut self.params, &*work.params()));
+        for (to, from) in vectors.chain(self.memory.iter_mut().zip(memory)) {
+            for c in 0..few.n_outputs() {
+                let to = &mut to[c * self.layout.stride()..];
+                let from = &from[c * few.stride()..];
+                for (&column, &moved) in active.columns().iter().zip(from) {
+                    to[column] = moved;
+                }
+            }
+            to[self.layout.n_coef()..].copy_from_slice(&from[few.n_coef()..]);
+        }
+        self.idle.push(self.optimizer.idle(t, self.l2), active.n_rows());
+        self.active = Some(active);
+        Ok(())
+    }
+
+    /// Whether the step just made was the last of a stretch by its number.
+    pub(super) fn is_stretch_over(&self) -> bool {
+        self.idle.n_steps() == STRETCH
+    }
+
+    /// Brings all columns up to date.
+    pub(super) fn end_stretch(&mut self) -> Caught {
+        let mut caught = Caught { penalty: 0.0, is_finite: true };
+        let Some(active) = &mut self.active else { return caught };
+        if !self.idle.is_nothing() {
+            for c in 0..self.layout.n_outputs() {
+                for column in 0..self.layout.n_columns() {
+                    let at = c * self.layout.stride() + column;
+                    let seen = active.last_tick(column).saturating_sub(self.last_tick) as usize;
+                    caught.add(catch_up(&self.idle, seen, &mut self.params[at], &mut self.memory, at));
+                }
+            }
+        }
+        self.last_tick += self.idle.n_steps() as u32;
+        if self.last_tick > u32::MAX - 2 * STRETCH as u32 {
+            active.set_last_ticks(std::iter::repeat_n(0, self.layout.n_columns()));
+            self.last_tick = 0;
+        }
+        self.idle.clear();
+        caught
+    }
+
+    /// All parameters, up to date; those that are kept are not changed.
+    pub(super) fn model(&mut self) -> Result<&mut Vec<T>> {
+        if self.model.is_empty() {
+            self.model = try_filled("parameters", self.params.len(), T::ZERO)?;
+        }
+        self.model.copy_from_slice(&self.params);
+        if let Some(active) = self.active.as_ref().filter(|_| !self.is_up_to_date()) {
+            for c in 0..self.layout.n_outputs() {
+                for column in 0..self.layout.n_columns() {
+                    let at = c * self.layout.stride() + column;
+                    let v = self.memory.first().map_or(0.0, |v| v[at].to_f64());
+                    let seen = self.seen(active.last_tick(column));
+                    let w = T::from_f64(self.idle.passed(self.params[at].to_f64(), v, seen).w);
+                    if w.is_finite() {
+                        self.model[at] = w;
+                    }
+                }
+            }
+        }
+        Ok(&mut self.model)
+    }
+
+    /// Takes back what [`Self::model`] gave, and gives what it was exchanged for.
+    pub(super) fn take_back(&mut self, model: &mut Vec<T>) {
+        std::mem::swap(&mut self.model, model);
+    }
+}
+
+impl Caught {
+    fn add(&mut self, other: Caught) {
+        self.penalty += other.penalty;
+        self.is_finite &= other.is_finite;
+    }
+}
+
+/// Makes up for the steps from `seen` on, for a parameter and what is remembered of it at `at`.
+#[inline(always)]
+fn catch_up<T: Scalar>(idle: &Idle, seen: usize, param: &mut T, memory: &mut [Vec<T>], at: usize) -> Caught {
+    if seen >= idle.n_steps() {
+        return Caught { penalty: 0.0, is_finite: true };
+    }
+    let v = memory.first().map_or(0.0, |v| v[at].to_f64());
+    let passed = idle.passed(param.to_f64(), v, seen);
+    let (w, v) = (T::from_f64(passed.w), T::from_f64(passed.v));
+    let is_finite = w.is_finite() && v.is_finite();
+    if is_finite {
+        *param = w;
+        if let Some(velocity) = memory.first_mut() {
+            velocity[at] = v;
+        }
+    }
+    Caught { penalty: passed.penalty, is_finite }
+}
+
+/// So many zeros; only the largest batch so far has to make room.
+fn resize<T: Scalar>(vector: &mut Vec<T>, len: usize) -> Result<()> {
+    vector.clear();
+    if vector.capacity() < len {
+        *vector = try_filled("the parameters of a batch", len.next_power_of_two(), T::ZERO)?;
+        vector.clear();
+    }
+    vector.resize(len, T::ZERO);
+    Ok(())
+}
