@@ -5,12 +5,17 @@ use std::ops::Range;
 use super::csr::{Csr, Indices};
 use super::{Linear, LinearMut};
 use crate::error::{Error, Result, try_filled};
-use crate::kernel::Tier;
+use crate::kernel::{Tier, prefetch};
 use crate::kernel::sparse::{Index, SparseAccumulate, SparseScores};
 use crate::scalar::Scalar;
 
-/// Rows whose entries are asked of the memory ahead of their copy.
-const ROWS_AHEAD: usize = 8;
+/// Rows whose place is asked of the memory ahead of its use.
+const POINTERS_AHEAD: usize = 32;
+/// Rows whose entries are.
+const ROWS_AHEAD: usize = 16;
+/// Rows the marks of whose columns are asked of the memory, if there are more marks than a cache holds.
+const MARKS_AHEAD: usize = 2;
+const CACHE_BYTES: usize = 256 << 10;
 
 /// What is known of a column of the data.
 #[derive(Debug, Clone, Copy, Default)]
@@ -64,6 +69,7 @@ impl<T: Scalar> Active<T> {
         }
     }
 
+    #[inline(never)]
     fn collect_by<I: Index>(
         &mut self,
         indices: &[I],
@@ -71,41 +77,56 @@ impl<T: Scalar> Active<T> {
         rows: impl ExactSizeIterator<Item = usize> + Clone,
         tick: u32,
     ) -> Result<()> {
-        self.values.clear();
-        self.indices.clear();
         self.rows.clear();
-        self.columns.clear();
-        self.last_ticks.clear();
         reserve(&mut self.rows, rows.len())?;
-        let mut ahead = rows.clone().skip(ROWS_AHEAD);
-        for row in rows {
-            if let Some(row) = ahead.next() {
+        let mut n_entries = 0;
+        let mut ahead = rows.clone();
+        ahead.by_ref().take(POINTERS_AHEAD).for_each(|row| csr.prefetch_pointer(row));
+        for (i, row) in rows.clone().enumerate() {
+            ahead.by_ref().take(1).for_each(|row| csr.prefetch_pointer(row));
+            if i < ROWS_AHEAD {
                 csr.prefetch(row);
             }
-            let entries = csr.entries(row);
-            let start = self.values.len();
-            for buffer in [&mut self.indices, &mut self.last_ticks] {
-                reserve(buffer, entries.len())?;
-            }
-            reserve(&mut self.values, entries.len())?;
-            reserve(&mut self.columns, entries.len())?;
-            self.values.extend_from_slice(&csr.values[entries.clone()]);
-            for column in &indices[entries] {
-                let column = column.at();
-                let mark = &mut self.marks[column];
-                if mark.tick != tick {
-                    self.last_ticks.push(mark.tick);
-                    *mark = Mark { tick, local: self.columns.len() as u32 };
-                    self.columns.push(column);
-                }
-                self.indices.push(mark.local);
-            }
-            self.rows.push(start..self.values.len());
+            let n = csr.entries(row).len();
+            self.rows.push(n_entries..n_entries + n);
+            n_entries += n;
         }
-        if self.values.len() > u32::MAX as usize {
-            let size = format!("{} entries", self.values.len());
+        if n_entries > u32::MAX as usize {
+            let size = format!("{n_entries} entries");
             return Err(Error::TooLarge { what: "a batch", size });
         }
+        resize(&mut self.values, n_entries)?;
+        resize(&mut self.indices, n_entries)?;
+        // One more than needed: what is not new is written behind the end, and written over.
+        resize(&mut self.columns, n_entries + 1)?;
+        resize(&mut self.last_ticks, n_entries + 1)?;
+        let is_large = size_of_val(&*self.marks) > CACHE_BYTES;
+        let mut ahead = rows.clone().skip(ROWS_AHEAD);
+        let mut marks_ahead = rows.clone().skip(MARKS_AHEAD);
+        let mut n_columns = 0;
+        for (row, to) in rows.zip(&self.rows) {
+            ahead.by_ref().take(1).for_each(|row| csr.prefetch(row));
+            if is_large && let Some(row) = marks_ahead.next() {
+                for column in &indices[csr.entries(row)] {
+                    prefetch(&self.marks[column.at()..][..1]);
+                }
+            }
+            let from = csr.entries(row);
+            self.values[to.clone()].copy_from_slice(&csr.values[from.clone()]);
+            for (index, column) in self.indices[to.clone()].iter_mut().zip(&indices[from]) {
+                let column = column.at();
+                let mark = &mut self.marks[column];
+                self.columns[n_columns] = column;
+                self.last_ticks[n_columns] = mark.tick;
+                let is_new = mark.tick != tick;
+                let local = if is_new { n_columns as u32 } else { mark.local };
+                *mark = Mark { tick, local };
+                *index = local;
+                n_columns += usize::from(is_new);
+            }
+        }
+        self.columns.truncate(n_columns);
+        self.last_ticks.truncate(n_columns);
         Ok(())
     }
 
@@ -162,4 +183,10 @@ impl<T: Scalar> Active<T> {
 fn reserve<V>(buffer: &mut Vec<V>, n: usize) -> Result<()> {
     let bytes = n.saturating_mul(size_of::<V>());
     buffer.try_reserve(n).map_err(|_| Error::OutOfMemory { what: "the rows of a batch", bytes })
+}
+
+fn resize<V: Copy + Default>(buffer: &mut Vec<V>, len: usize) -> Result<()> {
+    reserve(buffer, len.saturating_sub(buffer.len()))?;
+    buffer.resize(len, V::default());
+    Ok(())
 }

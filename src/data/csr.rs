@@ -183,6 +183,14 @@ impl<'a, T: Scalar> Csr<'a, T> {
         ROWS_AHEAD
     }
 
+    /// Asks the memory for the place of a row.
+    pub(super) fn prefetch_pointer(&self, row: usize) {
+        match self.indptr {
+            Indices::Narrow(indptr) => prefetch(&indptr[row..row + 2]),
+            Indices::Wide(indptr) => prefetch(&indptr[row..row + 2]),
+        }
+    }
+
     /// Asks the memory for a row.
     pub(super) fn prefetch(&self, row: usize) {
         let entries = self.entries(row);

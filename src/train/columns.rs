@@ -9,6 +9,7 @@ use std::ops::Range;
 use crate::data::{Active, Csr};
 use crate::error::{Result, try_filled};
 use crate::gradient::{Layout, Work};
+use crate::kernel::prefetch;
 use crate::scalar::Scalar;
 use crate::shuffle::Batches;
 use crate::update::Optimizer;
@@ -17,6 +18,9 @@ use crate::update::idle::Idle;
 /// Steps after which all columns are brought up to date, counted from the beginning of the epoch, whose end is
 /// one of a stretch too. It bounds the memory for missed steps, and is part of what the last bits depend on.
 const STRETCH: usize = 1 << 16;
+
+/// Columns whose parameters are asked of the memory ahead of their use.
+const COLUMNS_AHEAD: usize = 16;
 
 /// All parameters and memory of a run on sparse rows, of which a step borrows some.
 #[derive(Debug)]
@@ -117,6 +121,10 @@ impl<'a, T: Scalar> Columns<'a, T> {
         for c in 0..few.n_outputs() {
             let (from, to) = (c * self.layout.stride(), c * few.stride());
             for (i, (&column, &tick)) in active.columns().iter().zip(active.last_ticks()).enumerate() {
+                if let Some(&ahead) = active.columns().get(i + COLUMNS_AHEAD) {
+                    prefetch(&self.params[from + ahead..][..1]);
+                    self.memory.iter().for_each(|vector| prefetch(&vector[from + ahead..][..1]));
+                }
                 let (at, i) = (from + column, to + i);
                 params[i] = self.params[at];
                 for (to, from) in memory.iter_mut().zip(&self.memory) {

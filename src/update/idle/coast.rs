@@ -43,6 +43,9 @@ impl Compose for Coast {
 
 /// What becomes of (w, v) from step `from` up to `to`, and the sum of the rows times w^2 before each step.
 pub(super) fn passed(steps: &Dyadic<Coast>, w: f64, v: f64, from: usize, to: usize) -> (f64, f64, f64) {
+    if w == 0.0 && v == 0.0 {
+        return (w, v, 0.0);
+    }
     let (mut w, mut v, mut sum) = (w, v, 0.0);
     for run in steps.runs(from, to) {
         let Coast { ww, wv, vw, vv, squares: [p, q, r] } = steps.get(run);

@@ -55,6 +55,9 @@ impl Compose for Shrink {
 
 /// What becomes of w from step `from` up to `to`, and the sum of the rows times the penalty before each step.
 pub(super) fn passed(steps: &Dyadic<Shrink>, w: f64, from: usize, to: usize, l1: f64, l2: f64) -> (f64, f64) {
+    if w == 0.0 {
+        return (0.0, 0.0);
+    }
     let (mut sign, mut size, mut penalty) = (w.signum(), w.abs(), 0.0);
     for run in steps.runs(from, to) {
         let map = steps.get(run);
