@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Linear, LinearMut};
+use super::{Linear, LinearMut, Tile};
 use crate::error::{Error, Result};
 use crate::kernel::sparse::{Index, SparseAccumulate, SparseScores};
 use crate::kernel::{Tier, first_not_finite, prefetch};
@@ -54,8 +54,8 @@ pub struct Csr<'a, T> {
 
 /// Bytes of a tile of rows, which are computed with twice.
 const TILE_BYTES: usize = 16 << 10;
-/// Rows whose targets are asked of the memory ahead of their use.
-const ROWS_AHEAD: usize = 16;
+/// Rows asked of the memory ahead of their use: a tile.
+const ROWS_AHEAD: usize = 64;
 /// What an entry costs, in multiply-adds of dense rows, of which a vector makes many at a time.
 const WORK_OF_ENTRY: usize = 8;
 
@@ -201,7 +201,9 @@ impl<'a, T: Scalar> Csr<'a, T> {
         }
     }
 
-    pub(super) fn scores(&self, tier: Tier, rows: &[usize], w: Linear<'_, T>, scores: &mut [T]) {
+    pub(super) fn scores(&self, tier: Tier, tile: Tile<'_>, w: Linear<'_, T>, scores: &mut [T]) {
+        let Tile { rows, ahead } = tile;
+        ahead.iter().for_each(|&row| self.prefetch(row));
         match self.indices {
             Indices::Narrow(indices) => self.scores_by(indices, tier, rows, w, scores),
             Indices::Wide(indices) => self.scores_by(indices, tier, rows, w, scores),

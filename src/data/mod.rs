@@ -82,7 +82,7 @@ impl<'a, T: Scalar> Rows<'a, T> {
     pub fn scores(&self, tier: Tier, tile: Tile<'_>, w: Linear<'_, T>, scores: &mut [T]) {
         match self {
             Rows::Dense(x) => x.scores(tier, tile, w, scores),
-            Rows::Csr(x) => x.scores(tier, tile.rows, w, scores),
+            Rows::Csr(x) => x.scores(tier, tile, w, scores),
         }
     }
 

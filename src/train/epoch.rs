@@ -7,13 +7,16 @@ use super::columns::Columns;
 use super::history::seconds_since;
 use super::orders::Orders;
 use super::{Config, History, State, StopReason};
-use crate::data::Rows;
+use crate::data::{Csr, Rows};
 use crate::error::{Error, Result, try_filled};
 use crate::gradient::{BatchGradient, Problem, Work, n_seats_worth};
 use crate::kernel::{first_not_finite, norm};
 use crate::parallel::{Team, with_team};
 use crate::scalar::Scalar;
 use crate::shuffle::{Order, Shuffle};
+
+/// Columns that may be moved without a gradient, in vectors, for every stored entry of a batch.
+const COLUMNS_FOR_ENTRY: usize = 2;
 
 /// A finished run.
 #[derive(Debug, Clone)]
@@ -87,7 +90,7 @@ fn taken_apart<'a, T: Scalar>(
     state: &mut State<T>,
 ) -> Result<(Vec<T>, Option<Columns<'a, T>>)> {
     let params = std::mem::take(&mut state.params);
-    let Rows::Csr(csr) = problem.rows else {
+    let Some(csr) = columns_apart(problem, config) else {
         if !state.touched.is_empty() {
             let condition = "on sparse rows, for it ended within an epoch over such";
             return Err(Error::OutOfRange { argument: "X", condition, value: "dense ones".into() });
@@ -104,6 +107,17 @@ fn taken_apart<'a, T: Scalar>(
         columns.resume(config.batches, state.step, state.optimizer.n_steps, &state.touched);
     }
     Ok((Vec::new(), Some(columns)))
+}
+
+/// Sparse rows, if steps are to be on the columns of a batch alone. With few columns that does not pay. A step
+/// on all of them is the same but for the norm of the gradient, if the rule knows what it does to a parameter
+/// without a gradient.
+fn columns_apart<'a, T: Scalar>(problem: &Problem<'a, T>, config: &Config) -> Option<Csr<'a, T>> {
+    let Rows::Csr(csr) = problem.rows else { return None };
+    let l2 = problem.penalty.l2();
+    let n_entries = csr.n_entries() / csr.n_rows() * config.batches.batch_size();
+    let is_same = config.optimizer.idle(0, l2).is_some() && (l2 == 0.0 || config.clip.is_none());
+    (!is_same || csr.n_columns() / COLUMNS_FOR_ENTRY > n_entries).then_some(csr)
 }
 
 struct Run<'a, T> {
