@@ -38,7 +38,7 @@ class SparseRows:
 
 def is_sparse(values: Any) -> bool:
     """Whether this is a matrix or an array of scipy.sparse, or behaves like one."""
-    return hasattr(values, "tocsr") and hasattr(values, "nnz")
+    return hasattr(values, "tocsr") and hasattr(values, "toarray")
 
 
 def as_sparse_rows(values: Any) -> SparseRows:

@@ -5,8 +5,8 @@ use std::ops::Range;
 use super::csr::{Csr, Indices};
 use super::{Linear, LinearMut};
 use crate::error::{Error, Result, try_filled};
-use crate::kernel::{Tier, prefetch};
 use crate::kernel::sparse::{Index, SparseAccumulate, SparseScores};
+use crate::kernel::{Tier, prefetch};
 use crate::scalar::Scalar;
 
 /// Rows whose place is asked of the memory ahead of its use.
