@@ -40,6 +40,8 @@
 //!         rule: Rule::Sgd(Sgd::new(0.9, false)?),
 //!         learning_rate: Schedule::Constant(Constant::new(0.5)?),
 //!     },
+//!     accumulate: std::num::NonZeroUsize::MIN,
+//!     average: None,
 //!     clip: None,
 //!     n_epochs: 20,
 //!     record: Record::default(),

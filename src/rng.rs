@@ -12,6 +12,8 @@ pub const ORDER: u32 = 0;
 pub const TIES: u32 = 1;
 /// The stream of the draws with replacement. Attempt `a` after rejections reads `REPLACEMENT + 256 * a`.
 pub const REPLACEMENT: u32 = 2;
+/// The stream of an optimizer's noise. Array `a` of several reads `NOISE + 256 * a`.
+pub const NOISE: u32 = 3;
 
 const ROUNDS: usize = 10;
 const MULTIPLIERS: [u64; 2] = [0xD251_1F53, 0xCD9E_8D57];
@@ -78,6 +80,19 @@ impl Stream {
     #[inline]
     pub fn word(&self, index: u64) -> u32 {
         self.block(index / 4)[(index % 4) as usize]
+    }
+
+    /// Two independent standard normal numbers from block `index`, by Box and Muller's transform of two
+    /// uniform numbers of 53 bits.
+    ///
+    /// Source: G. E. P. Box, M. E. Muller, A note on the generation of random normal deviates, 1958.
+    pub fn normals(&self, index: u64) -> [f64; 2] {
+        let [a, b, c, d] = self.block(index);
+        let bits = |high: u32, low: u32| ((u64::from(high) << 32 | u64::from(low)) >> 11) as f64;
+        let unit = (1.0_f64 / 2.0).powi(53);
+        let radius = (-2.0 * ((bits(a, b) + 1.0) * unit).ln()).sqrt(); // of a number in (0, 1]
+        let (sin, cos) = (std::f64::consts::TAU * (bits(c, d) * unit)).sin_cos();
+        [radius * cos, radius * sin]
     }
 
     /// Words `first..first + out.len()`, several times faster than one by one.

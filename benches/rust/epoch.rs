@@ -39,6 +39,8 @@ fn epoch(criterion: &mut Criterion) {
             let config = Config {
                 batches: Batches::new(batches).expect("valid"),
                 optimizer: Optimizer { rule: Rule::Sgd(Sgd::default()), learning_rate: rate },
+                accumulate: std::num::NonZeroUsize::MIN,
+                average: None,
                 clip: None,
                 n_epochs: 1,
                 record: Record::default(),

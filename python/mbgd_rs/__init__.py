@@ -9,7 +9,7 @@
 True
 """
 
-from . import losses, optimizers, penalties, plotting, reference, schedules
+from . import averages, losses, optimizers, penalties, plotting, reference, schedules
 from ._core import __version__
 from .batches import Batches, minibatches
 from .errors import DivergenceError
@@ -28,6 +28,7 @@ __all__ = [
     "Progress",
     "StopReason",
     "__version__",
+    "averages",
     "fit",
     "get_num_threads",
     "gradient",

@@ -60,4 +60,5 @@ def step_optimizer(
     scalars: list[float],
     params: NDArray[Any],
     grad: NDArray[Any],
+    array: int,
 ) -> list[float]: ...

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from . import losses, optimizers, penalties
+from . import averages, losses, optimizers, penalties
 
-__all__ = ["Loss", "Penalty", "resolve_loss", "resolve_optimizer", "resolve_penalty"]
+__all__ = ["Loss", "Penalty", "resolve_average", "resolve_loss", "resolve_optimizer", "resolve_penalty"]
 
 Loss = losses.Loss
 Penalty = penalties.L1 | penalties.L2 | penalties.ElasticNet
@@ -24,7 +24,24 @@ PENALTIES: dict[str, type[Penalty]] = {
     "l1": penalties.L1,
     "elasticnet": penalties.ElasticNet,
 }
-OPTIMIZERS: dict[str, type[optimizers.Optimizer]] = {"sgd": optimizers.SGD, "adam": optimizers.Adam}
+OPTIMIZERS: dict[str, type[optimizers.Optimizer]] = {
+    "sgd": optimizers.SGD,
+    "adam": optimizers.Adam,
+    "adagrad": optimizers.Adagrad,
+    "rmsprop": optimizers.RMSprop,
+    "adadelta": optimizers.Adadelta,
+    "adamw": optimizers.AdamW,
+    "nadam": optimizers.NAdam,
+    "radam": optimizers.RAdam,
+    "adamax": optimizers.Adamax,
+    "lion": optimizers.Lion,
+    "ftrl": optimizers.FTRL,
+    "sgld": optimizers.SGLD,
+    "schedule_free_sgd": optimizers.ScheduleFreeSGD,
+    "schedule_free_adamw": optimizers.ScheduleFreeAdamW,
+    "dog": optimizers.DoG,
+}
+AVERAGES: dict[str, type[averages.Average]] = {"polyak": averages.Polyak, "ema": averages.EMA}
 
 T = TypeVar("T")
 
@@ -57,3 +74,8 @@ def resolve_penalty(penalty: str | Penalty | None) -> Penalty | None:
 def resolve_optimizer(optimizer: str | optimizers.Optimizer) -> optimizers.Optimizer:
     """An optimizer."""
     return resolve("optimizer", optimizer, OPTIMIZERS)
+
+
+def resolve_average(average: str | averages.Average | None) -> averages.Average | None:
+    """An average, or None."""
+    return None if average is None else resolve("average", average, AVERAGES)

@@ -69,7 +69,8 @@ def minimize(
         Where to begin; float32 or float64. Not changed.
     X, y, batch_size, shuffle, replacement, drop_last, seed, epochs
         As in :func:`mbgd_rs.minibatches`.
-    optimizer : {"sgd", "adam"} or object of mbgd_rs.optimizers
+    optimizer : str or object of mbgd_rs.optimizers, default="sgd"
+        Names as in :func:`mbgd_rs.fit`.
     callback : callable, optional
         Called after every epoch with a :class:`mbgd_rs.Progress`, its `coef` being the parameters and its
         `intercept` None; a true return value ends the run.
@@ -113,25 +114,25 @@ def minimize(
     loss_sum, n_seen, epoch, stop_reason = 0.0, 0, 0, StopReason.EPOCHS
     start = time.perf_counter()
 
-    def result() -> MinimizeResult:
+    def result(model: Any) -> MinimizeResult:
         records = zip(("step_loss", "elapsed", "epoch_loss", "epoch_elapsed"),
                       (losses, elapsed, epoch_loss, epoch_elapsed), strict=True)  # fmt: skip
         history = History(**{name: np.array(values) for name, values in records})
-        return MinimizeResult(w, history, len(losses), epoch, stop_reason)
+        return MinimizeResult(model, history, len(losses), epoch, stop_reason)
 
     n_rows = len(np.asarray(X))
     for batch in minibatches(X, y, **batches, seed=seed, epochs=epochs):  # type: ignore[arg-type]
         batch = batch if isinstance(batch, tuple) else (batch,)
         value, grad = evaluate(fun, w, batch)
-        last = copy.deepcopy(w)
+        last = copy.deepcopy(rule.eval_params(state, w))
         what = not_finite(value, "the gradient of fun", pair_leaves(w, grad))
         if what is None:
             rule.step(state, w, grad)
             what = not_finite(value, "a parameter", pair_leaves(w, w))
         if what is not None:
-            w, stop_reason = last, StopReason.DIVERGED
+            stop_reason = StopReason.DIVERGED
             message = f"minimize diverged in epoch {epoch} at step {len(losses)}: {what} is not finite"
-            raise DivergenceError(message, epoch, len(losses), result())
+            raise DivergenceError(message, epoch, len(losses), result(last))
         losses.append(value)
         elapsed.append(time.perf_counter() - start)
         loss_sum += value * len(batch[0])
@@ -142,11 +143,18 @@ def minimize(
             epoch_loss.append(loss_sum / n_seen)
             epoch_elapsed.append(elapsed[-1])
             loss_sum, n_seen = 0.0, 0
-            done = Progress(epoch, len(losses), epoch_loss[-1], elapsed[-1], copy.deepcopy(w), None)
+            done = Progress(
+                epoch,
+                len(losses),
+                epoch_loss[-1],
+                elapsed[-1],
+                copy.deepcopy(rule.eval_params(state, w)),
+                None,
+            )
             if callback is not None and callback(done):
                 stop_reason = StopReason.CALLBACK
                 break
-    return result()
+    return result(rule.eval_params(state, w))
 
 
 def evaluate(fun: Callable[..., Any], params: Any, batch: tuple[Any, ...]) -> tuple[float, Any]:

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
-from .choices import Loss, Penalty, resolve_optimizer
+from .averages import Average
+from .choices import Loss, Penalty, resolve_average, resolve_optimizer
 from .errors import DivergenceError
 from .inputs import as_flag, as_float, as_integer, as_params
 from .objective import Problem, make_problem
@@ -59,7 +60,10 @@ class Training:
     optimizer: Optimizer
     batches: _core.Batches
     epochs: int
+    accumulate: int
+    average: Average | None
     clip_norm: float | None
+    clip_value: float | None
     record: tuple[bool, bool, bool]
     n_threads: int
     init: Array | None
@@ -105,7 +109,10 @@ def fit(
     epochs: int = 10,
     init: Any = None,
     resume: FitResult | None = None,
+    accumulate: int = 1,
+    average: str | Average | None = None,
     clip_norm: float | None = None,
+    clip_value: float | None = None,
     seed: int = 0,
     n_threads: int | None = None,
     record: str | Iterable[str] = "epoch",
@@ -132,8 +139,10 @@ def fit(
     penalty : {"l2", "l1", "elasticnet"}, object of mbgd_rs.penalties or None
     fit_intercept : bool, default=True
         Without, the intercept stays where it begins, at 0.
-    optimizer : {"sgd", "adam"} or object of mbgd_rs.optimizers
-        Also has the learning rate.
+    optimizer : str or object of mbgd_rs.optimizers, default="sgd"
+        Also has the learning rate. Names are "sgd", "adagrad", "rmsprop", "adadelta", "adam", "adamw",
+        "nadam", "radam", "adamax", "lion", "ftrl", "sgld", "schedule_free_sgd", "schedule_free_adamw" and
+        "dog".
     batch_size : int, "full" or "auto", default="auto"
         Rows of a step; more than n means all, as "full" does. "auto" is min(256, n).
     shuffle : {"full", "once", False}, default="full"
@@ -149,8 +158,17 @@ def fit(
     resume : FitResult, optional
         A run to go on with, given the same data and arguments: k epochs and then m more are, to the bit, what
         k + m epochs would have been.
+    accumulate : int, default=1
+        Batches of a step: one update along the gradient on so many batches together, a mean over their rows,
+        as one batch of all of them would give. What an epoch has left is a step of its own. Steps of
+        schedules, records and averages are updates.
+    average : {"polyak", "ema"}, object of mbgd_rs.averages or None
+        Predict with an average of the parameters after every step. Not with a schedule-free optimizer, whose
+        model is an average already. A resumed run may begin to average, or cease to.
     clip_norm : float, optional
-        Scale batch gradients with a larger 2-norm down to this.
+        Scale gradients with a larger 2-norm, over coefficients and intercepts, down to this.
+    clip_value : float, optional
+        Cut the entries of gradients off at plus and minus this; excludes `clip_norm`.
     seed : int, default=0
         Of all shuffles and draws, in [0, 2**64).
     n_threads : int, optional
@@ -219,7 +237,10 @@ def fit(
             rule,
             batches,
             n_epochs,
+            as_integer("accumulate", accumulate, 1, 2**62),
+            resolve_average(average),
             None if clip_norm is None else as_float("clip_norm", clip_norm),
+            None if clip_value is None else as_float("clip_value", clip_value),
             resolve_record(record),
             resolve_n_threads(n_threads),
             None if init is None else as_params("init", init, problem.n_outputs, problem.X),

@@ -52,7 +52,7 @@ mod x86;
 pub use lanes::Lanes;
 pub use prefetch::prefetch;
 pub use tier::{Tier, Tiers};
-pub use vector::{Add, ScaleAdd, first_not_finite, norm};
+pub use vector::{Add, ScaleAdd, distance, first_not_finite, norm};
 
 use crate::scalar::Scalar;
 

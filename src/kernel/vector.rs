@@ -109,3 +109,40 @@ pub fn norm<T: Scalar>(tier: Tier, x: &[T]) -> f64 {
     }
     tier.run(Squares { x, scale: 1.0 / largest }).sqrt() * largest
 }
+
+/// The 2-norm of `x - y`, summed in double in a fixed order; finite wherever the norm itself is.
+pub fn distance<T: Scalar>(tier: Tier, x: &[T], y: &[T]) -> f64 {
+    struct Squares<'a, T> {
+        x: &'a [T],
+        y: &'a [T],
+        scale: f64,
+    }
+
+    impl<T: Scalar> Kernel<T> for Squares<'_, T> {
+        type Output = f64;
+
+        #[inline(always)]
+        fn run<L: Lanes<Elem = T>>(self) -> f64 {
+            let mut sums = [0.0_f64; 8];
+            for (x, y) in self.x.chunks(8).zip(self.y.chunks(8)) {
+                for ((sum, x), y) in sums.iter_mut().zip(x).zip(y) {
+                    let difference = x.to_f64() * self.scale - y.to_f64() * self.scale;
+                    *sum += difference * difference;
+                }
+            }
+            sums.iter().sum()
+        }
+    }
+
+    let squares = tier.run(Squares { x, y, scale: 1.0 });
+    if squares.is_normal() {
+        return squares.sqrt();
+    }
+    // Too large or too small to be squared (or all zero, or not finite): relative to the largest entry.
+    let entries = x.iter().zip(y).flat_map(|(x, y)| [*x, *y]);
+    let largest = entries.fold(0.0, |m: f64, x| x.to_f64().abs().max(m));
+    if largest == 0.0 || !largest.is_finite() {
+        return squares.sqrt();
+    }
+    tier.run(Squares { x, y, scale: 1.0 / largest }).sqrt() * largest
+}

@@ -9,14 +9,15 @@ use super::error::to_python;
 use crate::error::{Error, Result};
 use crate::gradient::{Loss, Penalty};
 use crate::options::Options;
-use crate::update::{Clip, Optimizer, Schedule};
+use crate::update::{Average, Clip, Optimizer, Schedule};
 
-/// Checks a penalty, an optimizer or a schedule.
+/// Checks a penalty, an optimizer, an average or a schedule.
 #[pyfunction]
 pub(super) fn check(choice: &Bound<'_, PyAny>) -> PyResult<()> {
     let options = Attributes(choice.clone());
     if Penalty::from_options(&options).map_err(to_python)?.is_some()
         || Optimizer::from_options(&options).map_err(to_python)?.is_some()
+        || Average::from_options(&options).map_err(to_python)?.is_some()
     {
         return Ok(());
     }
@@ -52,8 +53,24 @@ pub(super) fn optimizer(choice: &Bound<'_, PyAny>) -> PyResult<Optimizer> {
     optimizer.ok_or_else(|| wrong_type("optimizer", "an optimizer", choice))
 }
 
-pub(super) fn clip(limit: Option<f64>) -> PyResult<Option<Clip>> {
-    limit.map(Clip::by_norm).transpose().map_err(to_python)
+/// At most one of two limits.
+pub(super) fn clip(norm: Option<f64>, value: Option<f64>) -> PyResult<Option<Clip>> {
+    let clip = match (norm, value) {
+        (Some(_), Some(_)) => Err(Error::Incompatible(
+            "clip_norm and clip_value exclude each other: a gradient has one limit".into(),
+        )),
+        (norm, None) => norm.map(Clip::by_norm).transpose(),
+        (None, value) => value.map(Clip::by_value).transpose(),
+    };
+    clip.map_err(to_python)
+}
+
+pub(super) fn average(choice: &Bound<'_, PyAny>) -> PyResult<Option<Average>> {
+    if choice.is_none() {
+        return Ok(None);
+    }
+    let average = Average::from_options(&Attributes(choice.clone())).map_err(to_python)?;
+    average.ok_or_else(|| wrong_type("average", "an average", choice)).map(Some)
 }
 
 /// A number or a schedule.

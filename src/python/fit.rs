@@ -1,5 +1,6 @@
 //! Training, the gradient on its own, and prediction.
 
+use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
 use numpy::{Element, PyArray1, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
@@ -18,7 +19,7 @@ use crate::kernel::Tier;
 use crate::predict::{Link, predict as predictions};
 use crate::scalar::Scalar;
 use crate::train::{self, Config, Fit, History, Progress, Record, State};
-use crate::update;
+use crate::update::{self, AverageState};
 
 /// What is to be minimised, as arrays and the package's objects.
 #[derive(FromPyObject)]
@@ -41,7 +42,10 @@ pub(super) struct Training<'py> {
     optimizer: Bound<'py, PyAny>,
     batches: PyRef<'py, super::batches::Batches>,
     epochs: u64,
+    accumulate: NonZeroUsize,
+    average: Bound<'py, PyAny>,
     clip_norm: Option<f64>,
+    clip_value: Option<f64>,
     record: (bool, bool, bool),
     n_threads: usize,
     /// Coefficients and intercepts to begin with, one after the other in C order.
@@ -105,7 +109,9 @@ fn fit_typed<'py, T: Scalar + Element>(
     let config = Config {
         batches: training.batches.batches,
         optimizer: choice::optimizer(&training.optimizer)?,
-        clip: choice::clip(training.clip_norm)?,
+        accumulate: training.accumulate,
+        average: choice::average(&training.average)?,
+        clip: choice::clip(training.clip_norm, training.clip_value)?,
         n_epochs: training.epochs,
         record: Record { steps, full_loss, path },
         n_threads: training.n_threads,
@@ -235,9 +241,17 @@ fn start<T: Scalar + Element>(
     let memory = memory.iter().map(|vector| packed(layout, "resume", vector)).collect::<PyResult<_>>()?;
     let scalars = entry("scalars")?.extract()?;
     let optimizer = update::State::new(entry("n_steps")?.extract()?, memory, scalars);
+    let average = entry("average")?;
+    let average = match average.is_none() {
+        true => AverageState::default(),
+        false => {
+            AverageState { params: packed(layout, "resume", &average)?, n: entry("n_averaged")?.extract()? }
+        }
+    };
     Ok(State {
         params: packed(layout, "resume", &entry("params")?)?,
         optimizer,
+        average,
         epoch: entry("epoch")?.extract()?,
         step: entry("step")?.extract()?,
         n_seen: entry("n_seen")?.extract()?,
@@ -286,6 +300,10 @@ fn to_dict<'py, T: Scalar + Element>(
     let memory = fit.state.optimizer.memory.iter().map(|vector| flat(layout, vector).to_pyarray(py));
     state.set_item("memory", memory.collect::<Vec<_>>())?;
     state.set_item("scalars", fit.state.optimizer.scalars.to_pyarray(py))?;
+    let AverageState { params: average, n } = &fit.state.average;
+    let average = (!average.is_empty()).then(|| flat(layout, average).to_pyarray(py));
+    state.set_item("average", average)?;
+    state.set_item("n_averaged", n)?;
     state.set_item("n_steps", fit.state.optimizer.n_steps)?;
     state.set_item("epoch", fit.state.epoch)?;
     state.set_item("step", fit.state.step)?;

@@ -20,7 +20,7 @@ pub(super) fn init_optimizer(optimizer: &Bound<'_, PyAny>) -> PyResult<(usize, u
 }
 
 /// Moves `params` against `grad` in place; `memory` are the vectors remembered, changed in place too.
-/// Returns the numbers remembered.
+/// Returns the numbers remembered. `array` is the number of these parameters among several arrays.
 #[pyfunction]
 pub(super) fn step_optimizer(
     optimizer: &Bound<'_, PyAny>,
@@ -29,11 +29,12 @@ pub(super) fn step_optimizer(
     scalars: Vec<f64>,
     params: &Bound<'_, PyAny>,
     grad: &Bound<'_, PyAny>,
+    array: u32,
 ) -> PyResult<Vec<f64>> {
     if params.cast::<PyArrayDyn<f32>>().is_ok() {
-        step::<f32>(optimizer, n_steps, memory, scalars, params, grad)
+        step::<f32>(optimizer, n_steps, memory, scalars, params, grad, array)
     } else if params.cast::<PyArrayDyn<f64>>().is_ok() {
-        step::<f64>(optimizer, n_steps, memory, scalars, params, grad)
+        step::<f64>(optimizer, n_steps, memory, scalars, params, grad, array)
     } else {
         Err(PyTypeError::new_err("params must be an array of float32 or float64"))
     }
@@ -46,6 +47,7 @@ fn step<T: Scalar + Element>(
     scalars: Vec<f64>,
     params: &Bound<'_, PyAny>,
     grad: &Bound<'_, PyAny>,
+    array: u32,
 ) -> PyResult<Vec<f64>> {
     let tier = Tier::current().map_err(to_python)?;
     let rule = choice::optimizer(optimizer)?;
@@ -64,7 +66,9 @@ fn step<T: Scalar + Element>(
     let owned = vectors.iter().map(|vector| Ok(vector.as_slice()?.to_vec())).collect::<PyResult<Vec<_>>>()?;
     let mut state = update::State::new(n_steps, owned, scalars);
     let params = params.as_slice_mut().map_err(refused)?;
-    rule.step(tier, &mut state, params, entries("grad", &grad)?, false).map_err(to_python)?;
+    let all = update::Entries::all(params.len(), array);
+    rule.step(tier, all, &mut state, params, entries("grad", &grad)?, false).map_err(to_python)?;
+    rule.settle(tier, &mut state, params);
     for (vector, new) in vectors.iter_mut().zip(&state.memory) {
         vector.as_slice_mut()?.copy_from_slice(new);
     }

@@ -11,7 +11,6 @@ use crate::error::{Result, try_filled};
 use crate::gradient::{Layout, Work};
 use crate::kernel::prefetch;
 use crate::scalar::Scalar;
-use crate::shuffle::Batches;
 use crate::update::Optimizer;
 use crate::update::idle::Idle;
 
@@ -39,6 +38,8 @@ pub(super) struct Columns<'a, T> {
     last_tick: u32,
     /// Scratch for a model that is up to date.
     model: Vec<T>,
+    /// Whether it is in the place of the parameters of a batch.
+    is_lent: bool,
 }
 
 /// What bringing columns up to date has found.
@@ -60,18 +61,24 @@ impl<'a, T: Scalar> Columns<'a, T> {
         params: Vec<T>,
         memory: Vec<Vec<T>>,
     ) -> Result<Self> {
-        let idle = Idle::new(optimizer.idle(0, l2), !memory.is_empty(), l1, l2);
+        let idle = Idle::new(optimizer.when_idle(0, l2), !memory.is_empty(), optimizer.decays(), l1, l2);
         let active = Some(Active::new(layout.n_columns())?);
-        let model = Vec::new();
-        Ok(Self { csr, layout, optimizer, l2, params, memory, active, idle, last_tick: 0, model })
+        let (last_tick, model, is_lent) = (0, Vec::new(), false);
+        Ok(Self { csr, layout, optimizer, l2, params, memory, active, idle, last_tick, model, is_lent })
     }
 
     /// Goes on within an epoch, after so many steps of it and `n_steps` in all, from what [`Self::touched`] said.
-    pub(super) fn resume(&mut self, batches: Batches, step: usize, n_steps: u64, touched: &[u32]) {
+    pub(super) fn resume(
+        &mut self,
+        step: usize,
+        n_steps: u64,
+        rows_of_step: impl Fn(usize) -> usize,
+        touched: &[u32],
+    ) {
         let n_missed = step % STRETCH;
         for s in step - n_missed..step {
             let t = n_steps - (step - s) as u64;
-            self.idle.push(self.optimizer.idle(t, self.l2), batches.positions(s).len());
+            self.idle.push(self.optimizer.when_idle(t, self.l2), rows_of_step(s));
         }
         let all = std::iter::repeat_n(n_missed as u32, self.layout.n_columns());
         if let Some(active) = &mut self.active {
@@ -159,7 +166,7 @@ impl<'a, T: Scalar> Columns<'a, T> {
             }
             to[self.layout.n_coef()..].copy_from_slice(&from[few.n_coef()..]);
         }
-        self.idle.push(self.optimizer.idle(t, self.l2), active.n_rows());
+        self.idle.push(self.optimizer.when_idle(t, self.l2), active.n_rows());
         self.active = Some(active);
         Ok(())
     }
@@ -213,9 +220,14 @@ impl<'a, T: Scalar> Columns<'a, T> {
         Ok(&mut self.model)
     }
 
-    /// Takes back what [`Self::model`] gave, and gives what it was exchanged for.
-    pub(super) fn take_back(&mut self, model: &mut Vec<T>) {
-        std::mem::swap(&mut self.model, model);
+    /// Puts the model in the place of the parameters of a batch, or back.
+    pub(super) fn exchange_model(&mut self, params: &mut Vec<T>) -> Result<()> {
+        if !self.is_lent {
+            self.model()?;
+        }
+        self.is_lent = !self.is_lent;
+        std::mem::swap(&mut self.model, params);
+        Ok(())
     }
 }
 

@@ -1,8 +1,11 @@
 //! How to train: everything but the data, checked before it can run.
 
+use std::num::NonZeroUsize;
+
+use crate::error::{Error, Result};
 use crate::kernel::Tier;
 use crate::shuffle::Batches;
-use crate::update::{Clip, Optimizer};
+use crate::update::{Average, Clip, Optimizer};
 
 /// The arguments of a fit. Every part has checked itself when it was made.
 #[derive(Debug, Clone)]
@@ -11,6 +14,10 @@ pub struct Config {
     pub batches: Batches,
     /// How the parameters move.
     pub optimizer: Optimizer,
+    /// Batches whose gradients make one step together.
+    pub accumulate: NonZeroUsize,
+    /// What of the parameters is averaged to be the model, if anything.
+    pub average: Option<Average>,
     /// The longest gradient allowed, if any.
     pub clip: Option<Clip>,
     /// Passes over the data.
@@ -21,6 +28,18 @@ pub struct Config {
     pub n_threads: usize,
     /// Instructions to use; the result does not depend on it.
     pub tier: Tier,
+}
+
+impl Config {
+    /// That the parts fit together.
+    pub(super) fn check(&self) -> Result<()> {
+        if self.average.is_some() && self.optimizer.averages() {
+            let message =
+                "average must be None with a schedule-free optimizer: its model is an average already";
+            return Err(Error::Incompatible(message.into()));
+        }
+        Ok(())
+    }
 }
 
 /// What is written down besides the loss of every epoch.

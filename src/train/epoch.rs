@@ -14,6 +14,8 @@ use crate::kernel::{first_not_finite, norm};
 use crate::parallel::{Team, with_team};
 use crate::scalar::Scalar;
 use crate::shuffle::{Order, Shuffle};
+use crate::update::idle::WhenIdle;
+use crate::update::{AverageState, Entries};
 
 /// Columns that may be moved without a gradient, in vectors, for every stored entry of a batch.
 const COLUMNS_FOR_ENTRY: usize = 2;
@@ -59,7 +61,12 @@ pub fn fit<T: Scalar>(
     after_epoch: &mut dyn FnMut(Progress<'_, T>) -> ControlFlow<()>,
 ) -> Result<Fit<T>> {
     state.check(problem.layout(), config.batches.n_steps())?;
-    let most_rows = if config.record.full_loss { problem.n_rows() } else { config.batches.batch_size() };
+    config.check()?;
+    if config.average.is_none() {
+        state.average = AverageState::default(); // of a run that did average
+    }
+    let rows_of_step = config.batches.batch_size().saturating_mul(config.accumulate.get());
+    let most_rows = if config.record.full_loss { problem.n_rows() } else { rows_of_step };
     let is_random = config.batches.shuffle() != Shuffle::Sequential;
     let n_seats = n_seats_worth(problem, most_rows, is_random, config.n_threads);
     let (params, columns) = taken_apart(problem, config, &mut state)?;
@@ -77,7 +84,7 @@ pub fn fit<T: Scalar>(
             start: Instant::now(),
         };
         let stop_reason = run.epochs(team, interrupted, after_epoch)?;
-        let params = run.model(team)?.to_vec();
+        let params = model_of(&mut run.columns, config, &mut run.state, team)?.clone();
         run.put_together(team);
         Ok(Fit { params, state: run.state, history: run.history, stop_reason })
     })
@@ -104,20 +111,35 @@ fn taken_apart<'a, T: Scalar>(
     let strengths = (problem.penalty.l1(), problem.penalty.l2());
     let mut columns = Columns::new(csr, problem.layout(), optimizer, strengths, params, memory)?;
     if state.step > 0 {
-        columns.resume(config.batches, state.step, state.optimizer.n_steps, &state.touched);
+        let (batches, n) = (config.batches, config.accumulate.get());
+        let rows_of_step = |s: usize| {
+            let last = batches.n_steps().min((s + 1).saturating_mul(n)) - 1;
+            batches.positions(s * n).start..batches.positions(last).end
+        };
+        let n_steps = state.optimizer.n_steps;
+        columns.resume(state.step / n, n_steps, |s| rows_of_step(s).len(), &state.touched);
     }
     Ok((Vec::new(), Some(columns)))
 }
 
-/// Sparse rows, if steps are to be on the columns of a batch alone. With few columns that does not pay. A step
-/// on all of them is the same but for the norm of the gradient, if the rule knows what it does to a parameter
-/// without a gradient.
+/// Sparse rows, if steps are to be on the columns of a batch alone. That is not possible with rules and averages
+/// that move all parameters in a way of their own; and with few columns it does not pay, if a step on all of
+/// them is the same but for the norm of the gradient.
 fn columns_apart<'a, T: Scalar>(problem: &Problem<'a, T>, config: &Config) -> Option<Csr<'a, T>> {
     let Rows::Csr(csr) = problem.rows else { return None };
     let l2 = problem.penalty.l2();
-    let n_entries = csr.n_entries() / csr.n_rows() * config.batches.batch_size();
-    let is_same = config.optimizer.idle(0, l2).is_some() && (l2 == 0.0 || config.clip.is_none());
-    (!is_same || csr.n_columns() / COLUMNS_FOR_ENTRY > n_entries).then_some(csr)
+    let n_rows = config.batches.batch_size().saturating_mul(config.accumulate.get()).min(csr.n_rows());
+    let n_entries = csr.n_entries() / csr.n_rows() * n_rows;
+    let is_possible = match config.optimizer.when_idle(0, l2) {
+        WhenIdle::Unknown => false,
+        WhenIdle::Rests => true,
+        WhenIdle::Moves(_) => {
+            let is_same = l2 == 0.0 || config.clip.is_none();
+            let pays = csr.n_columns() / COLUMNS_FOR_ENTRY > n_entries;
+            config.average.is_none() && (pays || !is_same)
+        }
+    };
+    is_possible.then_some(csr)
 }
 
 struct Run<'a, T> {
@@ -158,9 +180,9 @@ impl<'a, T: Scalar> Run<'a, T> {
                 return Ok(reason);
             }
             let progress = Progress {
-                params: model_of(&mut self.columns, team)?,
                 epoch: self.state.epoch,
                 n_steps: self.state.optimizer.n_steps,
+                params: model_of(&mut self.columns, self.config, &mut self.state, team)?,
                 history: &self.history,
             };
             if after_epoch(progress).is_break() {
@@ -170,9 +192,14 @@ impl<'a, T: Scalar> Run<'a, T> {
         Ok(StopReason::Epochs)
     }
 
-    /// The parameters to predict with, as they stand.
-    fn model<'t>(&'t mut self, team: &'t mut Team<'_, Work<'a, T>>) -> Result<&'t [T]> {
-        model_of(&mut self.columns, team)
+    /// Puts the model in the place of the parameters, or back.
+    fn exchange_model(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<()> {
+        if let Some(average) = average_of(self.config, &mut self.state) {
+            std::mem::swap(average, team.job().params());
+        } else if let Some(columns) = &mut self.columns {
+            columns.exchange_model(team.job().params())?;
+        }
+        Ok(())
     }
 
     /// Of sparse rows, brings what belongs to the columns of a batch up to date and gathers it. Returns whether
@@ -198,6 +225,9 @@ impl<'a, T: Scalar> Run<'a, T> {
         let Some(columns) = &mut self.columns else { return Ok(true) };
         let t = self.state.optimizer.n_steps.saturating_sub(1);
         columns.scatter(t, team.job(), &self.state.optimizer.memory)?;
+        if let Some(average) = self.config.average {
+            average.step(self.config.tier, t, &mut self.state.average, columns.model()?)?;
+        }
         if !is_last && !columns.is_stretch_over() {
             return Ok(true);
         }
@@ -228,18 +258,20 @@ impl<'a, T: Scalar> Run<'a, T> {
         let batches = self.config.batches;
         self.reserve_records(batches.n_steps().saturating_sub(self.state.step))?;
         while self.state.step < batches.n_steps() {
-            let batch = batches.positions(self.state.step); // which rows
+            let first = self.state.step;
+            let last = batches.n_steps().min(first.saturating_add(self.config.accumulate.get())) - 1;
+            let batch = batches.positions(first).start..batches.positions(last).end; // which rows
             let n_rows = batch.len();
             let is_finite = self.gather(&batch, team)?;
             let loss = self.gradient.of(batch, team)?; // how wrong the model is on them
             let norm = self.clip();
             let not_finite = self.update(loss, team)?;
-            let is_last = self.state.step + 1 == batches.n_steps();
+            let is_last = last + 1 == batches.n_steps();
             let is_finite = self.scatter(is_last, team)? && is_finite;
             if let Some(quantity) = not_finite.or((!is_finite).then_some("a parameter")) {
                 return Ok(ControlFlow::Break(self.diverged(quantity)));
             }
-            self.state.step += 1;
+            self.state.step = last + 1;
             self.state.n_seen += n_rows as u64;
             self.state.loss_sum += loss * n_rows as f64;
             self.record_step(loss + self.elsewhere, norm, team)?;
@@ -263,15 +295,17 @@ impl<'a, T: Scalar> Run<'a, T> {
 
     /// Moves the parameters, unless they or the loss would leave the finite numbers: then says which.
     fn update(&mut self, loss: f64, team: &mut Team<'_, Work<'a, T>>) -> Result<Option<&'static str>> {
-        let Config { tier, ref optimizer, .. } = *self.config;
+        let Config { tier, ref optimizer, average, .. } = *self.config;
         let penalty = self.problem.penalty;
         let layout = team.job().layout();
+        let n_intercepts = if self.problem.fit_intercept { layout.n_outputs() } else { 0 };
+        let entries = Entries::padded(layout.n_columns(), layout.n_outputs(), layout.n_coef(), n_intercepts);
         let params = team.job().params();
         self.last_finite.clear();
         self.last_finite.extend_from_slice(params);
         let wants_rates = penalty.l1() > 0.0;
-        let rate =
-            optimizer.step(tier, &mut self.state.optimizer, params, self.gradient.last(), wants_rates)?;
+        let (state, gradient) = (&mut self.state.optimizer, self.gradient.last());
+        let rate = optimizer.step(tier, entries, state, params, gradient, wants_rates)?;
         if wants_rates {
             penalty.prox(&mut params[..layout.n_coef()], rate);
         }
@@ -280,6 +314,10 @@ impl<'a, T: Scalar> Run<'a, T> {
         } else if first_not_finite(tier, params).is_some() {
             "a parameter"
         } else {
+            optimizer.settle(tier, &mut self.state.optimizer, params);
+            if let Some(average) = average.filter(|_| self.columns.is_none()) {
+                average.step(tier, self.state.optimizer.n_steps - 1, &mut self.state.average, params)?;
+            }
             return Ok(None);
         };
         params.copy_from_slice(&self.last_finite);
@@ -310,8 +348,8 @@ impl<'a, T: Scalar> Run<'a, T> {
             }
         }
         if record.path {
-            let params = model_of(&mut self.columns, team)?;
-            self.history.push_path(self.problem.layout(), params);
+            let model = model_of(&mut self.columns, self.config, &mut self.state, team)?;
+            self.history.push_path(self.problem.layout(), model);
         }
         Ok(())
     }
@@ -332,13 +370,9 @@ impl<'a, T: Scalar> Run<'a, T> {
     fn record_full_loss(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<()> {
         let order = std::mem::replace(team.job().order(), Order::Sequential);
         let looked_since = Instant::now();
-        if let Some(columns) = &mut self.columns {
-            std::mem::swap(columns.model()?, team.job().params());
-        }
+        self.exchange_model(team)?;
         let loss = self.gradient.value(0..self.problem.n_rows(), team)?;
-        if let Some(columns) = &mut self.columns {
-            columns.take_back(team.job().params());
-        }
+        self.exchange_model(team)?;
         self.start += looked_since.elapsed(); // looking is not training
         *team.job().order() = order;
         self.history.full_loss.push(loss);
@@ -347,12 +381,25 @@ impl<'a, T: Scalar> Run<'a, T> {
 }
 
 /// The parameters to predict with, as they stand.
-fn model_of<'t, T: Scalar>(
-    columns: &'t mut Option<Columns<'_, T>>,
-    team: &'t mut Team<'_, Work<'_, T>>,
-) -> Result<&'t [T]> {
+fn model_of<'m, T: Scalar>(
+    columns: &'m mut Option<Columns<'_, T>>,
+    config: &Config,
+    state: &'m mut State<T>,
+    team: &'m mut Team<'_, Work<'_, T>>,
+) -> Result<&'m mut Vec<T>> {
+    if let Some(average) = average_of(config, state) {
+        return Ok(average);
+    }
     match columns {
+        Some(columns) => columns.model(),
         None => Ok(team.job().params()),
-        Some(columns) => columns.model().map(|model| &**model),
+    }
+}
+
+/// What is averaged to predict with, if anything is: by the optimizer or apart from it.
+fn average_of<'m, T: Scalar>(config: &Config, state: &'m mut State<T>) -> Option<&'m mut Vec<T>> {
+    match config.average {
+        Some(_) => Some(&mut state.average.params).filter(|average| !average.is_empty()),
+        None => config.optimizer.model(&mut state.optimizer),
     }
 }

@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::gradient::Layout;
 use crate::scalar::Scalar;
 use crate::update;
+use crate::update::AverageState;
 
 /// A run between two steps. Training k epochs and then m more from here is the same as k + m, bit for bit.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,9 +13,11 @@ pub struct State<T> {
     pub params: Vec<T>,
     /// What the optimizer remembers; its `n_steps` counts the steps of the whole run.
     pub optimizer: update::State<T>,
+    /// Their average, if they are averaged.
+    pub average: AverageState<T>,
     /// Epochs done.
     pub epoch: u64,
-    /// Steps done of the epoch begun.
+    /// Batches done of the epoch begun; as many as steps, unless several make a step.
     pub step: usize,
     /// Rows seen in the epoch begun.
     pub n_seen: u64,
@@ -28,7 +31,16 @@ pub struct State<T> {
 impl<T: Scalar> State<T> {
     /// The beginning of a run from `params`, with an optimizer that has made no step.
     pub fn new(params: Vec<T>, optimizer: update::State<T>) -> Self {
-        Self { params, optimizer, epoch: 0, step: 0, n_seen: 0, loss_sum: 0.0, touched: Vec::new() }
+        Self {
+            params,
+            optimizer,
+            average: AverageState::default(),
+            epoch: 0,
+            step: 0,
+            n_seen: 0,
+            loss_sum: 0.0,
+            touched: Vec::new(),
+        }
     }
 
     /// That this is a state of a model of this layout, in an epoch of so many steps.

@@ -1,42 +1,38 @@
 //! Adam: steps scaled by running moments of the gradient.
 
+use super::decay::Decay;
+use super::entrywise::{Formula, entrywise};
+use super::idle::WhenIdle;
+use super::moments::{Moments, MomentsAt, unbias};
 use super::{Rate, Step, Update};
-use crate::error::{Error, Result};
-use crate::kernel::{Kernel, Lanes};
+use crate::error::Result;
 use crate::options::Options;
 use crate::scalar::Scalar;
 
 /// `m = beta1 m + (1 - beta1) g`, `v = beta2 v + (1 - beta2) g^2`,
 /// `w -= learning_rate m^ / (sqrt(v^) + eps)` with `m^ = m / (1 - beta1^t)`, `v^ = v / (1 - beta2^t)`, t from 1.
+/// With `amsgrad` the largest v so far takes the place of v.
 ///
-/// Source: D. P. Kingma, J. Ba, Adam: a method for stochastic optimization, ICLR 2015.
+/// Sources: D. P. Kingma, J. Ba, Adam: a method for stochastic optimization, ICLR 2015; S. J. Reddi, S. Kale,
+/// S. Kumar, On the convergence of Adam and beyond, ICLR 2018.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Adam {
-    beta1: f64,
-    beta2: f64,
-    eps: f64,
+    moments: Moments,
+    is_amsgrad: bool,
+    weight_decay: f64,
 }
 
 impl Default for Adam {
     fn default() -> Self {
-        Self { beta1: 0.9, beta2: 0.999, eps: 1e-8 }
+        let moments = Moments { beta1: 0.9, beta2: 0.999, eps: 1e-8 };
+        Self { moments, is_amsgrad: false, weight_decay: 0.0 }
     }
 }
 
 impl Adam {
     /// Both betas in [0, 1), eps finite and > 0.
     pub fn new(beta1: f64, beta2: f64, eps: f64) -> Result<Self> {
-        for beta in [beta1, beta2] {
-            if !(0.0..1.0).contains(&beta) {
-                let value = format!("({beta1}, {beta2})");
-                return Err(Error::OutOfRange { argument: "betas", condition: "in [0, 1)", value });
-            }
-        }
-        if !(eps.is_finite() && eps > 0.0) {
-            let value = eps.to_string();
-            return Err(Error::OutOfRange { argument: "eps", condition: "finite and > 0", value });
-        }
-        Ok(Self { beta1, beta2, eps })
+        Ok(Self { moments: Moments::new(beta1, beta2, eps)?, ..Self::default() })
     }
 }
 
@@ -44,68 +40,70 @@ impl Update for Adam {
     const NAME: &'static str = "Adam";
 
     fn from_options(options: &dyn Options) -> Result<Self> {
-        let (beta1, beta2) = options.pair("betas")?;
-        Self::new(beta1, beta2, options.number("eps")?)
+        Ok(Self {
+            moments: Moments::from_options(options)?,
+            is_amsgrad: options.flag("amsgrad")?,
+            weight_decay: Decay::strength_of(options)?,
+        })
     }
 
-    /// The moments m and v.
+    /// The moments m and v, and with AMSGrad the largest v.
     fn n_vectors(&self) -> usize {
-        2
+        2 + usize::from(self.is_amsgrad)
+    }
+
+    fn decay(&self) -> Decay {
+        Decay::Coupled(self.weight_decay)
+    }
+
+    fn when_idle(&self, _t: u64, _learning_rate: f64, _l2: f64) -> WhenIdle {
+        WhenIdle::Rests
     }
 
     fn step<'r, T: Scalar>(&self, step: Step<'_, 'r, T>) -> Rate<'r, T> {
-        let Step { tier, t, learning_rate, memory, params, grad, wants_rates, rates, .. } = step;
-        let unbias = |beta: f64| 1.0 - beta.powf((t + 1) as f64);
-        let [m, v] = memory else { unreachable!("checked by Optimizer::step") };
-        tier.run(Moments {
-            beta1: T::from_f64(self.beta1),
-            rest1: T::from_f64(1.0 - self.beta1),
-            beta2: T::from_f64(self.beta2),
-            rest2: T::from_f64(1.0 - self.beta2),
-            eps: T::from_f64(self.eps),
-            rate: T::from_f64(learning_rate / unbias(self.beta1)),
-            root_unbias2: T::from_f64(unbias(self.beta2).sqrt()),
-            m,
-            v,
-            params,
-            grad,
-        });
-        if wants_rates {
-            // What a constant gradient would meet: its unbiased m is itself.
-            let (eps, root) = (T::from_f64(self.eps), T::from_f64(unbias(self.beta2).sqrt()));
-            let learning_rate = T::from_f64(learning_rate);
-            for (rate, v) in rates.iter_mut().zip(v) {
-                *rate = learning_rate / (v.sqrt() / root + eps);
-            }
+        let formula = Formulas {
+            moments: self.moments.at(step.t),
+            rate: T::from_f64(step.learning_rate / unbias(self.moments.beta1, step.t)),
+            learning_rate: T::from_f64(step.learning_rate),
+        };
+        if self.is_amsgrad {
+            entrywise::<T, _, 3>(formula, step)
+        } else {
+            entrywise::<T, _, 2>(formula, step)
         }
-        Rate::Each(rates)
     }
 }
 
-struct Moments<'a, T> {
-    beta1: T,
-    rest1: T,
-    beta2: T,
-    rest2: T,
-    eps: T,
+#[derive(Clone, Copy)]
+struct Formulas<T> {
+    moments: MomentsAt<T>,
+    /// The learning rate by what unbiases m.
     rate: T,
-    root_unbias2: T,
-    m: &'a mut [T],
-    v: &'a mut [T],
-    params: &'a mut [T],
-    grad: &'a [T],
+    learning_rate: T,
 }
 
-impl<T: Scalar> Kernel<T> for Moments<'_, T> {
-    type Output = ();
-
+impl<T: Scalar> Formulas<T> {
     #[inline(always)]
-    fn run<L: Lanes<Elem = T>>(self) {
-        let Self { beta1, rest1, beta2, rest2, eps, rate, root_unbias2, m, v, params, grad } = self;
-        for (((w, m), v), &g) in params.iter_mut().zip(m).zip(v).zip(grad) {
-            *m = beta1 * *m + rest1 * g;
-            *v = beta2 * *v + rest2 * g * g;
-            *w -= rate * *m / (v.sqrt() / root_unbias2 + eps);
-        }
+    fn move_by(&self, w: &mut T, m: T, v: T) -> T {
+        let divisor = self.moments.divisor(v);
+        *w -= self.rate * m / divisor;
+        self.learning_rate / divisor // the unbiased m of a constant gradient is itself
+    }
+}
+
+impl<T: Scalar> Formula<T, 2> for Formulas<T> {
+    #[inline(always)]
+    fn step(self, w: &mut T, g: T, [m, v]: [&mut T; 2]) -> T {
+        self.moments.update(m, v, g);
+        self.move_by(w, *m, *v)
+    }
+}
+
+impl<T: Scalar> Formula<T, 3> for Formulas<T> {
+    #[inline(always)]
+    fn step(self, w: &mut T, g: T, [m, v, largest]: [&mut T; 3]) -> T {
+        self.moments.update(m, v, g);
+        *largest = if *largest > *v { *largest } else { *v };
+        self.move_by(w, *m, *largest)
     }
 }

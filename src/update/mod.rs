@@ -3,17 +3,53 @@
 //! Hyperparameters are immutable, what changes from step to step is in a [`State`], and the learning rate is
 //! a pure function of the step.
 
+mod adadelta;
+mod adagrad;
 mod adam;
+mod adamax;
+mod adamw;
+mod average;
 mod clip;
+mod decay;
+mod dog;
+mod entries;
+mod entrywise;
+mod ftrl;
 pub mod idle;
+mod lion;
+mod moments;
+mod nadam;
 mod optimizer;
+mod radam;
+mod rmsprop;
 pub mod schedule;
+mod schedule_free;
+mod schedule_free_adamw;
+mod schedule_free_sgd;
 mod sgd;
+mod sgld;
 
+pub use adadelta::Adadelta;
+pub use adagrad::Adagrad;
 pub use adam::Adam;
+pub use adamax::Adamax;
+pub use adamw::AdamW;
+pub use average::{Average, AverageState};
 pub use clip::Clip;
+pub use decay::Decay;
+pub use dog::DoG;
+pub use entries::Entries;
+pub use ftrl::Ftrl;
+pub use lion::Lion;
+pub use moments::Moments;
+pub use nadam::NAdam;
 pub use optimizer::{Optimizer, Rule, State, Step, Update};
+pub use radam::RAdam;
+pub use rmsprop::RmsProp;
 pub use schedule::Schedule;
+pub use schedule_free_adamw::ScheduleFreeAdamW;
+pub use schedule_free_sgd::ScheduleFreeSgd;
 pub use sgd::Sgd;
+pub use sgld::Sgld;
 
 pub use crate::rate::Rate;

@@ -1,7 +1,9 @@
 //! What all optimizers have in common: a rule, a learning rate, and a state to be stepped.
 
-use super::idle::IdleStep;
-use super::{Adam, Rate, Schedule, Sgd};
+use super::decay::couple;
+use super::idle::WhenIdle;
+use super::{Adadelta, Adagrad, Adam, AdamW, Adamax, Decay, DoG, Entries, Ftrl, Lion, NAdam, RAdam, Rate};
+use super::{RmsProp, Schedule, ScheduleFreeAdamW, ScheduleFreeSgd, Sgd, Sgld};
 use crate::error::{Error, Result, try_filled};
 use crate::kernel::Tier;
 use crate::options::Options;
@@ -35,16 +37,27 @@ pub trait Update: Sized {
         0
     }
 
-    /// What step `t` does to a parameter that has no gradient but `l2 w`, if that is the same linear map for all
-    /// of them: then sparse rows give what dense ones would. None, where it is not: then parameters of columns
-    /// that a batch does not have rest meanwhile, with all that is remembered of them. Always one or always the
-    /// other.
-    fn idle(&self, _t: u64, _learning_rate: f64, _l2: f64) -> Option<IdleStep> {
+    /// What step `t` does to a parameter that has no gradient but `l2 w`, for steps on sparse rows. It is always of
+    /// the same variant.
+    fn when_idle(&self, _t: u64, _learning_rate: f64, _l2: f64) -> WhenIdle {
+        WhenIdle::Unknown
+    }
+
+    /// How weights decay. A step is done after it, and with a gradient that has it.
+    fn decay(&self) -> Decay {
+        Decay::NONE
+    }
+
+    /// Which of the vectors remembered is the model to predict with, if it is not the parameters.
+    fn model(&self) -> Option<usize> {
         None
     }
 
     /// Moves the parameters of `step`. With `wants_rates` the returned rate is valid, else it may be anything.
     fn step<'r, T: Scalar>(&self, step: Step<'_, 'r, T>) -> Rate<'r, T>;
+
+    /// What remains to be done when a proximal map has acted on the parameters.
+    fn settle<T: Scalar>(&self, _tier: Tier, _memory: &mut [Vec<T>], _scalars: &[f64], _params: &mut [T]) {}
 }
 
 /// One step of an optimizer: what it is told, what it remembers and what it moves.
@@ -56,6 +69,8 @@ pub struct Step<'a, 'r, T> {
     pub t: u64,
     /// The learning rate of the step.
     pub learning_rate: f64,
+    /// Which entries are parameters.
+    pub entries: Entries,
     /// Vectors remembered, zero before the first step.
     pub memory: &'a mut [Vec<T>],
     /// Numbers remembered, zero before the first step.
@@ -92,15 +107,33 @@ macro_rules! rules {
                 }
             }
 
+            fn decay(&self) -> Decay {
+                match self {
+                    $(Rule::$rule(rule) => rule.decay(),)*
+                }
+            }
+
+            fn model(&self) -> Option<usize> {
+                match self {
+                    $(Rule::$rule(rule) => rule.model(),)*
+                }
+            }
+
+            fn settle<T: Scalar>(&self, tier: Tier, memory: &mut [Vec<T>], scalars: &[f64], params: &mut [T]) {
+                match self {
+                    $(Rule::$rule(rule) => rule.settle(tier, memory, scalars, params),)*
+                }
+            }
+
             fn step<'r, T: Scalar>(&self, step: Step<'_, 'r, T>) -> Rate<'r, T> {
                 match self {
                     $(Rule::$rule(rule) => rule.step(step),)*
                 }
             }
 
-            fn idle(&self, t: u64, learning_rate: f64, l2: f64) -> Option<IdleStep> {
+            fn when_idle(&self, t: u64, learning_rate: f64, l2: f64) -> WhenIdle {
                 match self {
-                    $(Rule::$rule(rule) => rule.idle(t, learning_rate, l2),)*
+                    $(Rule::$rule(rule) => rule.when_idle(t, learning_rate, l2),)*
                 }
             }
 
@@ -120,6 +153,32 @@ rules! {
     Sgd,
     /// See [`Adam`].
     Adam,
+    /// See [`Adagrad`].
+    Adagrad,
+    /// See [`RmsProp`].
+    RmsProp,
+    /// See [`Adadelta`].
+    Adadelta,
+    /// See [`AdamW`].
+    AdamW,
+    /// See [`NAdam`].
+    NAdam,
+    /// See [`RAdam`].
+    RAdam,
+    /// See [`Adamax`].
+    Adamax,
+    /// See [`Lion`].
+    Lion,
+    /// See [`Ftrl`].
+    Ftrl,
+    /// See [`Sgld`].
+    Sgld,
+    /// See [`ScheduleFreeSgd`].
+    ScheduleFreeSgd,
+    /// See [`ScheduleFreeAdamW`].
+    ScheduleFreeAdamW,
+    /// See [`DoG`].
+    DoG,
 }
 
 /// What an optimizer remembers between steps.
@@ -133,12 +192,14 @@ pub struct State<T> {
     pub scalars: Vec<f64>,
     /// Rates of the last step, if they were wanted; a scratch.
     rates: Vec<T>,
+    /// The last gradient with what weight decay adds to it, if it does; a scratch.
+    decayed: Vec<T>,
 }
 
 impl<T> State<T> {
     /// The state of an optimizer that has made `n_steps` and remembers these vectors and numbers.
     pub fn new(n_steps: u64, memory: Vec<Vec<T>>, scalars: Vec<f64>) -> Self {
-        Self { n_steps, memory, scalars, rates: Vec::new() }
+        Self { n_steps, memory, scalars, rates: Vec::new(), decayed: Vec::new() }
     }
 }
 
@@ -158,19 +219,20 @@ impl Optimizer {
         Ok(State::new(0, memory.collect::<Result<_>>()?, vec![0.0; self.rule.n_scalars()]))
     }
 
-    /// See [`Update::idle`].
-    pub fn idle(&self, t: u64, l2: f64) -> Option<IdleStep> {
-        self.rule.idle(t, self.learning_rate.at(t), l2)
+    /// See [`Update::when_idle`].
+    pub fn when_idle(&self, t: u64, l2: f64) -> WhenIdle {
+        self.rule.when_idle(t, self.learning_rate.at(t), l2)
     }
 
     /// Moves `params` against `grad`, in place. With `wants_rates` the returned rate is valid, else it may
-    /// be anything.
+    /// be anything. A proximal map may follow, and then [`Optimizer::settle`] has to.
     ///
     /// # Errors
     /// If the lengths differ or the state is another optimizer's.
     pub fn step<'s, T: Scalar>(
         &self,
         tier: Tier,
+        entries: Entries,
         state: &'s mut State<T>,
         params: &mut [T],
         grad: &[T],
@@ -187,9 +249,50 @@ impl Optimizer {
         }
         let t = state.n_steps;
         state.n_steps += 1;
-        let State { memory, scalars, rates, .. } = state;
         let learning_rate = self.learning_rate.at(t);
-        Ok(self.rule.step(Step { tier, t, learning_rate, memory, scalars, params, grad, wants_rates, rates }))
+        let State { memory, scalars, rates, decayed, .. } = state;
+        let mut grad = grad;
+        match self.rule.decay() {
+            Decay::Coupled(strength) if strength > 0.0 => {
+                decayed.clear();
+                decayed.try_reserve_exact(grad.len()).map_err(|_| Error::OutOfMemory {
+                    what: "the decayed gradient",
+                    bytes: size_of_val(grad),
+                })?;
+                decayed.extend_from_slice(grad);
+                couple(tier, decayed, strength, &params[..entries.n_coef()]);
+                grad = decayed;
+            }
+            Decay::Coupled(_) => {}
+            Decay::Decoupled(strength) => {
+                let factor = T::from_f64(1.0 - learning_rate * strength);
+                params[..entries.n_coef()].iter_mut().for_each(|w| *w *= factor);
+            }
+        }
+        let step =
+            Step { tier, t, learning_rate, entries, memory, scalars, params, grad, wants_rates, rates };
+        Ok(self.rule.step(step))
+    }
+
+    /// Ends a step, after the proximal map if there is one.
+    pub fn settle<T: Scalar>(&self, tier: Tier, state: &mut State<T>, params: &mut [T]) {
+        self.rule.settle(tier, &mut state.memory, &state.scalars, params);
+    }
+
+    /// The model to predict with, where it is not the parameters.
+    pub fn model<'s, T>(&self, state: &'s mut State<T>) -> Option<&'s mut Vec<T>> {
+        let has_begun = state.n_steps > 0;
+        self.rule.model().filter(|_| has_begun).map(|i| &mut state.memory[i])
+    }
+
+    /// Whether the rule has a weight decay of its own.
+    pub fn decays(&self) -> bool {
+        self.rule.decay() != Decay::NONE
+    }
+
+    /// Whether the model is an average of points that training has been at.
+    pub fn averages(&self) -> bool {
+        self.rule.model().is_some()
     }
 
     fn check_lengths<T: Scalar>(&self, params: &[T], grad: &[T]) -> Result<()> {

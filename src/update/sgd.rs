@@ -1,13 +1,16 @@
 //! Gradient descent, with momentum if wanted.
 
-use super::idle::IdleStep;
+use super::decay::Decay;
+use super::idle::{IdleStep, WhenIdle};
+use super::moments::fraction;
 use super::{Rate, Step, Update};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, checked};
 use crate::kernel::{Kernel, Lanes};
 use crate::options::Options;
 use crate::scalar::Scalar;
 
-/// `v = momentum v + g`, `w -= learning_rate v`; with `nesterov`, `w -= learning_rate (g + momentum v)`.
+/// `v = momentum v + (1 - dampening) g`, `w -= learning_rate v`; with `nesterov`,
+/// `w -= learning_rate (g + momentum v)`.
 /// Without momentum `w -= learning_rate g` and nothing is remembered.
 ///
 /// As in PyTorch: the first v is g, and the learning rate is outside of the memory.
@@ -16,19 +19,15 @@ use crate::scalar::Scalar;
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Sgd {
     momentum: f64,
+    dampening: f64,
     nesterov: bool,
+    weight_decay: f64,
 }
 
 impl Sgd {
     /// Momentum in [0, 1); Nesterov's variant needs some.
     pub fn new(momentum: f64, nesterov: bool) -> Result<Self> {
-        if !(0.0..1.0).contains(&momentum) {
-            return Err(Error::OutOfRange {
-                argument: "momentum",
-                condition: "in [0, 1)",
-                value: momentum.to_string(),
-            });
-        }
+        fraction("momentum", momentum)?;
         if nesterov && momentum == 0.0 {
             return Err(Error::OutOfRange {
                 argument: "momentum",
@@ -36,41 +35,61 @@ impl Sgd {
                 value: "0".into(),
             });
         }
-        Ok(Self { momentum, nesterov })
+        Ok(Self { momentum, nesterov, ..Self::default() })
     }
 
-    /// What `v` (or Nesterov's direction) is after step t when all gradients have been 1: 1 + m + m^2 + ...
+    /// What `v` (or Nesterov's direction) is after step t when all gradients have been 1.
     fn gain(&self, t: u64) -> f64 {
-        let m = self.momentum;
-        // 1 - m^(t+1) for the velocity; Nesterov looks one step further.
+        // Nesterov looks one step further.
         let n_terms = (t + 1).saturating_add(u64::from(self.nesterov));
-        (1.0 - m.powi(n_terms.min(i32::MAX as u64) as i32)) / (1.0 - m)
+        powers(self.momentum, n_terms) - self.dampening * powers(self.momentum, t)
     }
+}
+
+/// `1 + m + m^2 + ...`, so many terms.
+pub(super) fn powers(m: f64, n_terms: u64) -> f64 {
+    (1.0 - m.powi(n_terms.min(i32::MAX as u64) as i32)) / (1.0 - m)
 }
 
 impl Update for Sgd {
     const NAME: &'static str = "SGD";
 
     fn from_options(options: &dyn Options) -> Result<Self> {
-        Self::new(options.number("momentum")?, options.flag("nesterov")?)
+        let plain = Self::new(options.number("momentum")?, options.flag("nesterov")?)?;
+        let dampening = checked("dampening", "in [0, 1]", options.number("dampening")?, |dampening| {
+            (0.0..=1.0).contains(&dampening)
+        })?;
+        if plain.nesterov && dampening > 0.0 {
+            return Err(Error::OutOfRange {
+                argument: "dampening",
+                condition: "0 when nesterov=True",
+                value: dampening.to_string(),
+            });
+        }
+        Ok(Self { dampening, weight_decay: Decay::strength_of(options)?, ..plain })
+    }
+
+    fn decay(&self) -> Decay {
+        Decay::Coupled(self.weight_decay)
     }
 
     fn n_vectors(&self) -> usize {
         usize::from(self.momentum > 0.0)
     }
 
-    fn idle(&self, t: u64, learning_rate: f64, l2: f64) -> Option<IdleStep> {
-        let m = self.momentum;
+    fn when_idle(&self, t: u64, learning_rate: f64, l2: f64) -> WhenIdle {
+        let (m, l2) = (self.momentum, l2 + self.weight_decay);
         if m == 0.0 {
             let ww = 1.0 - learning_rate * l2;
-            return Some(IdleStep { ww, wv: 0.0, vw: 0.0, vv: 0.0, rate: learning_rate });
+            return WhenIdle::Moves(IdleStep { ww, wv: 0.0, vw: 0.0, vv: 0.0, rate: learning_rate });
         }
-        // v' = m v + l2 w and w' = w - learning_rate v', or w - learning_rate (l2 w + m v').
+        // v' = m v + share l2 w and w' = w - learning_rate v', or w - learning_rate (l2 w + m v').
+        let share = if t == 0 { 1.0 } else { 1.0 - self.dampening };
         let (of_gradient, of_velocity) = if self.nesterov { (1.0, m) } else { (0.0, 1.0) };
-        Some(IdleStep {
-            ww: 1.0 - learning_rate * l2 * (of_gradient + of_velocity),
+        WhenIdle::Moves(IdleStep {
+            ww: 1.0 - learning_rate * l2 * (of_gradient + share * of_velocity),
             wv: -learning_rate * of_velocity * m,
-            vw: l2,
+            vw: share * l2,
             vv: m,
             rate: learning_rate * self.gain(t),
         })
@@ -84,7 +103,8 @@ impl Update for Sgd {
             return Rate::Same(rate);
         };
         let momentum = T::from_f64(self.momentum);
-        tier.run(Momentum { rate, momentum, nesterov: self.nesterov, velocity, params, grad });
+        let share = T::from_f64(if t == 0 { 1.0 } else { 1.0 - self.dampening });
+        tier.run(Momentum { rate, momentum, share, nesterov: self.nesterov, velocity, params, grad });
         Rate::Same(T::from_f64(learning_rate * self.gain(t)))
     }
 }
@@ -109,6 +129,8 @@ impl<T: Scalar> Kernel<T> for Plain<'_, T> {
 struct Momentum<'a, T> {
     rate: T,
     momentum: T,
+    /// What a gradient counts in the velocity.
+    share: T,
     nesterov: bool,
     velocity: &'a mut [T],
     params: &'a mut [T],
@@ -120,9 +142,9 @@ impl<T: Scalar> Kernel<T> for Momentum<'_, T> {
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self) {
-        let Self { rate, momentum, nesterov, velocity, params, grad } = self;
+        let Self { rate, momentum, share, nesterov, velocity, params, grad } = self;
         for ((w, v), &g) in params.iter_mut().zip(velocity).zip(grad) {
-            *v = momentum * *v + g;
+            *v = momentum * *v + share * g;
             let direction = if nesterov { g + momentum * *v } else { *v };
             *w -= rate * direction;
         }

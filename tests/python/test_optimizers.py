@@ -1,4 +1,4 @@
-"""Optimizers by themselves, on any array and in place, against PyTorch's numbers (see oracles/)."""
+"""Optimizers by themselves, on any array and in place, against those of PyTorch and optax (oracles/)."""
 
 import json
 from pathlib import Path
@@ -16,12 +16,12 @@ def made(options):
     name = options.pop("name")
     if "betas" in options:
         options["betas"] = tuple(options["betas"])
-    return getattr(mb.optimizers if name in ("SGD", "Adam") else mb.schedules, name)(**options)
+    return getattr(mb.optimizers if hasattr(mb.optimizers, name) else mb.schedules, name)(**options)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 2e-5)])
 @pytest.mark.parametrize("case", ORACLE["cases"])
-def test_steps_are_those_of_pytorch(case, dtype, tolerance):
+def test_steps_are_those_of_pytorch_and_optax(case, dtype, tolerance):
     case = ORACLE["cases"][case]
     optimizer = made(case["optimizer"])
     params = np.array(ORACLE["start"], dtype)
@@ -33,6 +33,9 @@ def test_steps_are_those_of_pytorch(case, dtype, tolerance):
     assert params.dtype == dtype
     for t, expected in case["params_after_step"].items():
         np.testing.assert_allclose(shown[t], expected, rtol=tolerance, atol=tolerance)
+    if "model_after_step" in case:
+        model = optimizer.eval_params(state, params)
+        np.testing.assert_allclose(model, case["model_after_step"]["100"], rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("case", ORACLE["cases"])

@@ -1,5 +1,6 @@
 //! The loop as a whole: optima that are known, and equal bits whoever computes them.
 
+use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
 use mbgd_rs::data::{Dense, Rows, TargetKind, Targets, Weights};
@@ -45,6 +46,8 @@ fn config(n_rows: usize, batch_size: usize, rule: Rule, learning_rate: f64) -> C
             rule,
             learning_rate: Schedule::Constant(Constant::new(learning_rate).unwrap()),
         },
+        accumulate: NonZeroUsize::MIN,
+        average: None,
         clip: None,
         n_epochs: 3,
         record: Record::default(),

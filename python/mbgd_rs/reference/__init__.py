@@ -9,7 +9,7 @@ b batch size, t step.
 
 from .losses import Hinge, LogLoss, Softmax, SquaredError
 from .objective import Objective, gradient
-from .optimizers import make_optimizer
+from .rules import make_optimizer
 from .schedules import learning_rate_at
 from .shuffle import batches, draws, order_of_epochs, permutation, philox, random_blocks, random_words
 from .training import Fit, fit

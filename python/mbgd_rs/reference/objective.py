@@ -1,6 +1,7 @@
 """How wrong the model is on a batch, and which way is down."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .losses import Softmax, loss_and_targets
 from .penalties import penalty_strengths
+from .resting import stored_entries
 from .shuffle import Rows
 
 Array = NDArray[Any]
@@ -33,7 +35,8 @@ class Objective:
     def __init__(
         self, X: Any, y: Any, sample_weight: Any, loss: Any, penalty: Any, fit_intercept: bool
     ) -> None:
-        X = np.asarray(X)
+        self.stored = stored_entries(X)
+        X = np.asarray(X if self.stored is None else X.toarray())
         self.X = X if X.dtype == np.float32 else X.astype(np.float64, copy=False)
         self.loss, self.y, self.classes, self.outputs = loss_and_targets(loss, np.asarray(y))
         if self.loss is not Softmax:
@@ -76,6 +79,25 @@ class Objective:
             if self.fit_intercept:
                 r.sum(axis=0, out=g.intercept)
         return value
+
+    def mean_gradient(
+        self, w: Parameters, batches: Sequence[Rows], g: Parameters, wants_value: bool = True
+    ) -> tuple[int, float]:
+        """The gradient on several batches, a mean over their rows; how many rows, and the objective there."""
+        if len(batches) == 1:
+            return n_rows_of(batches[0]), self.gradient(w, batches[0], g, wants_value)
+        n_rows, value, total = 0, 0.0, np.zeros_like(g.flat)
+        for rows in batches:
+            n = n_rows_of(rows)
+            value += n * self.gradient(w, rows, g, wants_value)
+            total += n * g.flat
+            n_rows += n
+        g.flat[...] = total / n_rows
+        return n_rows, value / n_rows
+
+
+def n_rows_of(rows: Rows) -> int:
+    return rows.stop - rows.start if isinstance(rows, slice) else len(rows)
 
 
 def taken(array: Array, rows: Rows) -> Array:

@@ -1,6 +1,7 @@
 """Which rows come next."""
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ Array = NDArray[Any]
 Rows = Any
 """An array of row numbers, or a slice."""
 
-ORDER, TIES, REPLACEMENT = 0, 1, 2
-"""Streams of random words: high and low halves of an epoch's sort keys, and draws with replacement."""
+ORDER, TIES, REPLACEMENT, NOISE = 0, 1, 2, 3
+"""Streams of random words: high and low halves of an epoch's sort keys, draws with replacement, and the noise
+of an optimizer."""
 
 LOW, HALF = np.uint64(0xFFFF_FFFF), np.uint64(32)
 
@@ -109,3 +111,12 @@ def batches(order: Array | None, n: int, batch_size: int, drop_last: bool = Fals
     for start in range(0, n - n % batch_size if drop_last else n, batch_size):
         positions = slice(start, min(start + batch_size, n))
         yield positions if order is None else order[positions]
+
+
+def groups(batches: Iterator[Rows], size: int) -> Iterator[list[Rows]]:
+    """Takes so many batches together; the last group of an epoch may have fewer.
+
+    >>> list(groups(iter("abcde"), 2))
+    [['a', 'b'], ['c', 'd'], ['e']]
+    """
+    return iter(lambda: list(islice(batches, size)), [])

@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .averages import Average
 from .objective import Objective, Parameters
-from .optimizers import make_optimizer
+from .optimizers import Rule
 from .penalties import shrink
+from .rules import make_optimizer
+from .resting import Kept, is_resting, untouched
 from .schedules import learning_rate_at
-from .shuffle import Rows, batches, order_of_epochs
+from .shuffle import batches, groups, order_of_epochs
 
 Array = NDArray[Any]
 
@@ -30,8 +33,7 @@ class Recorder:
         self.loss_sum, self.n_seen = 0.0, 0
         self.start = time.perf_counter()
 
-    def end_step(self, w: Parameters, rows: Rows, value: float, learning_rate: float, norm: float) -> None:
-        n_rows = rows.stop - rows.start if isinstance(rows, slice) else len(rows)
+    def end_step(self, w: Parameters, n_rows: int, value: float, learning_rate: float, norm: float) -> None:
         self.loss_sum += n_rows * value
         self.n_seen += n_rows
         if self.has_steps:
@@ -83,7 +85,10 @@ def fit(
     drop_last: bool = False,
     epochs: int = 10,
     init: Any = None,
+    accumulate: int = 1,
+    average: Any = None,
     clip_norm: float | None = None,
+    clip_value: float | None = None,
     seed: int = 0,
     record: str | tuple[str, ...] = "epoch",
     orders: Callable[[int], Array | None] | None = None,
@@ -106,24 +111,51 @@ def fit(
     b = min({"auto": 256, "full": n}[batch_size] if isinstance(batch_size, str) else batch_size, n)
     order_of = orders or order_of_epochs(shuffle, replacement, seed, n)
     w, g = objective.start(init), objective.zeros()
-    rule = make_optimizer(optimizer, w.flat)
+    rule = make_optimizer(optimizer, w.flat, w.flat_coef.size, fit_intercept)
+    mean = None if average is None else Average(average)
+    shown = objective.zeros()
     history = Recorder(objective, (record,) if isinstance(record, str) else record)
     t = 0
     with np.errstate(over="ignore", invalid="ignore"):
         for epoch in range(epochs):
-            for rows in batches(order_of(epoch), n, b, drop_last):  # which rows
-                value = objective.gradient(w, rows, g, history.has_losses)  # how wrong the model is on them
-                norm = float(np.linalg.norm(g.flat)) if clip_norm or history.has_steps else math.nan
+            for group in groups(batches(order_of(epoch), n, b, drop_last), accumulate):  # which rows
+                n_rows, value = objective.mean_gradient(
+                    w, group, g, history.has_losses
+                )  # how wrong w is there
+                known = slice(None)  # of sparse rows, what belongs to the columns of the batch
+                if objective.stored is not None:
+                    idle = untouched(objective.stored, group, math.prod(objective.outputs), g.flat.size)
+                    known = ~idle
+                norm = float(np.linalg.norm(g.flat[known])) if clip_norm or history.has_steps else math.nan
                 if clip_norm and norm > clip_norm:
-                    g.flat *= clip_norm / norm
+                    g.flat[known] *= clip_norm / norm
+                if clip_value:
+                    np.clip(g.flat, -clip_value, clip_value, out=g.flat)
                 learning_rate = learning_rate_at(rule.learning_rate, t)
+                kept = None if objective.stored is None or not is_resting(rule) else Kept(w.flat, rule, idle)
                 rate = rule.step(w.flat, g.flat, t, learning_rate)  # how the parameters move
                 if objective.l1:
                     shrink(w.flat_coef, objective.l1 * rate[: w.flat_coef.size])
+                rule.settle(w.flat)
+                if kept is not None:
+                    kept.put_back()
+                if mean is not None:
+                    mean.step(w.flat, t)
                 t += 1
-                history.end_step(w, rows, value, learning_rate, norm)
-            history.end_epoch(w)
+                model = model_of(rule, mean, w, shown)
+                history.end_step(model, n_rows, value, learning_rate, norm)
+            history.end_epoch(model_of(rule, mean, w, shown))
             if not np.isfinite(w.flat).all():
                 raise FloatingPointError(f"training diverged in epoch {epoch}: a parameter is not finite")
     arrays = {name: np.array(values) for name, values in history.values.items()}
-    return Fit(w.coef, w.intercept[()], objective.classes, arrays, t, epochs)
+    model = model_of(rule, mean, w, shown)
+    return Fit(model.coef, model.intercept[()], objective.classes, arrays, t, epochs)
+
+
+def model_of(rule: Rule, mean: Average | None, w: Parameters, shown: Parameters) -> Parameters:
+    """What to predict with: w, or an average, put into `shown`."""
+    flat = rule.model(w.flat) if mean is None else mean.model(w.flat)
+    if flat is w.flat:
+        return w
+    shown.flat[...] = flat
+    return shown

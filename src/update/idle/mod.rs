@@ -29,11 +29,24 @@ pub struct IdleStep {
     pub rate: f64,
 }
 
+/// What is known of steps on a parameter without a gradient.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum WhenIdle {
+    /// They are such maps, the same for all parameters: sparse rows give what dense ones would.
+    Moves(IdleStep),
+    /// Nothing, but the rule makes sense without them: the parameters of columns that a batch does not have rest
+    /// meanwhile, with all that is remembered of them.
+    Rests,
+    /// Nothing, and a step has to be on all parameters.
+    Unknown,
+}
+
 /// The steps of a stretch, as they pass, ready to be caught up with.
 #[derive(Debug)]
 pub struct Idle {
     l1: f64,
     l2: f64,
+    is_nothing: bool,
     n_steps: usize,
     kind: Kind,
 }
@@ -52,20 +65,28 @@ enum Kind {
 }
 
 impl Idle {
-    /// For a rule whose idle steps are like `first`, if they are known, and that remembers something or not.
-    pub fn new(first: Option<IdleStep>, has_memory: bool, l1: f64, l2: f64) -> Self {
+    /// For a rule whose idle steps are like `first`, and that remembers something or not. `decays` says whether it
+    /// has a weight decay of its own.
+    pub fn new(first: WhenIdle, has_memory: bool, decays: bool, l1: f64, l2: f64) -> Self {
         let kind = match first {
-            None => Kind::Rests { n_rows: vec![0.0] },
-            Some(_) if !has_memory => Kind::Shrinks(Dyadic::default()),
-            Some(_) if l1 == 0.0 => Kind::Coasts(Dyadic::default()),
-            Some(_) => Kind::Simulated(Simulated::default()),
+            WhenIdle::Rests | WhenIdle::Unknown => Kind::Rests { n_rows: vec![0.0] },
+            WhenIdle::Moves(_) if !has_memory => Kind::Shrinks(Dyadic::default()),
+            WhenIdle::Moves(_) if l1 == 0.0 => Kind::Coasts(Dyadic::default()),
+            WhenIdle::Moves(_) => Kind::Simulated(Simulated::default()),
         };
-        Self { l1, l2, n_steps: 0, kind }
+        let is_nothing = l1 == 0.0
+            && l2 == 0.0
+            && match kind {
+                Kind::Rests { .. } => true,
+                Kind::Shrinks(_) => !decays,
+                Kind::Coasts(_) | Kind::Simulated(_) => false,
+            };
+        Self { l1, l2, is_nothing, n_steps: 0, kind }
     }
 
     /// Whether steps change nothing and cost nothing, so that nobody need catch up.
     pub fn is_nothing(&self) -> bool {
-        self.l1 == 0.0 && self.l2 == 0.0 && matches!(self.kind, Kind::Rests { .. } | Kind::Shrinks(_))
+        self.is_nothing
     }
 
     /// Forgets all steps.
@@ -80,20 +101,20 @@ impl Idle {
     }
 
     /// Takes note of a step over `n_rows` rows.
-    pub fn push(&mut self, step: Option<IdleStep>, n_rows: usize) {
+    pub fn push(&mut self, step: WhenIdle, n_rows: usize) {
         self.n_steps += 1;
-        if self.is_nothing() {
+        if self.is_nothing {
             return;
         }
         let n_rows = n_rows as f64;
         match (&mut self.kind, step) {
             (Kind::Rests { n_rows: sums }, _) => sums.push(sums.last().unwrap_or(&0.0) + n_rows),
-            (Kind::Shrinks(steps), Some(step)) => {
+            (Kind::Shrinks(steps), WhenIdle::Moves(step)) => {
                 steps.push(Shrink::step(step.ww, self.l1 * step.rate, n_rows));
             }
-            (Kind::Coasts(steps), Some(step)) => steps.push(Coast::step(step, n_rows)),
-            (Kind::Simulated(steps), Some(step)) => steps.push(step, self.l1 * step.rate, n_rows),
-            (_, None) => {}
+            (Kind::Coasts(steps), WhenIdle::Moves(step)) => steps.push(Coast::step(step, n_rows)),
+            (Kind::Simulated(steps), WhenIdle::Moves(step)) => steps.push(step, self.l1 * step.rate, n_rows),
+            (_, WhenIdle::Rests | WhenIdle::Unknown) => {}
         }
     }
 

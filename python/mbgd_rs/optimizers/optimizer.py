@@ -1,11 +1,4 @@
-"""Optimizers: how a gradient moves the parameters. Names and semantics are PyTorch's.
-
-Given to :func:`mbgd_rs.fit`, or used on arrays of your own::
-
-    optimizer = mb.optimizers.Adam(learning_rate=1e-3)
-    state = optimizer.init(params)
-    optimizer.step(state, params, grad)  # in place
-"""
+"""What all optimizers have in common: `init` and `step` on arrays of the user's own."""
 
 from __future__ import annotations
 
@@ -16,11 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _core
-from .inputs import as_array, in_place
-from .schedules import Schedule
+from .. import _core
+from ..inputs import as_array, in_place
 
-__all__ = ["SGD", "Adam", "Optimizer", "State"]
+__all__ = ["Optimizer", "State", "leaves", "pair_leaves"]
 
 
 @dataclass
@@ -104,73 +96,30 @@ class Optimizer:
         grads = [g.copy() if any(np.may_share_memory(w, g) for w, _ in pairs) else g for _, g in pairs]
         for i, ((w, _), g, memory) in enumerate(zip(pairs, grads, state.memory, strict=True)):
             inner = np.require(w, requirements=["C", "A", "W"])
-            state.scalars[i] = _core.step_optimizer(self, state.n_steps, memory, state.scalars[i], inner, g)
+            state.scalars[i] = _core.step_optimizer(
+                self, state.n_steps, memory, state.scalars[i], inner, g, i
+            )
             if inner is not w:
                 w[...] = inner
         state.n_steps += 1
 
+    def eval_params(self, state: State, params: Any) -> Any:
+        """The parameters to predict with: `params` themselves, unless the optimizer averages.
 
-@dataclass(frozen=True)
-class SGD(Optimizer):
-    """Gradient descent: ``w -= learning_rate * g``, with momentum if wanted.
+        A schedule-free optimizer moves `params` to where it wants the next gradient, and its model is an
+        average that it keeps in its state.
 
-    With momentum ``v = momentum * v + g`` and ``w -= learning_rate * v``, the first v being g; with
-    Nesterov's variant ``w -= learning_rate * (g + momentum * v)`` (Sutskever et al. 2013). The name is "sgd".
+        Parameters
+        ----------
+        state : State
+        params : ndarray, or list, tuple or dict of them
 
-    Parameters
-    ----------
-    learning_rate : float or schedule, default=0.01
-        Finite and > 0.
-    momentum : float, default=0.0
-        In [0, 1).
-    nesterov : bool, default=False
-        Needs momentum > 0.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> w, optimizer = np.array([1.0, 2.0]), SGD(learning_rate=0.5)
-    >>> optimizer.step(optimizer.init(w), w, np.array([1.0, 0.0]))
-    >>> w
-    array([0.5, 2. ])
-    """
-
-    learning_rate: float | Schedule = 0.01
-    momentum: float = 0.0
-    nesterov: bool = False
-
-
-@dataclass(frozen=True)
-class Adam(Optimizer):
-    """Adam: steps scaled by running means of the gradient and of its square (Kingma and Ba 2015).
-
-    ``m = b1 m + (1 - b1) g``, ``v = b2 v + (1 - b2) g**2``,
-    ``w -= learning_rate * (m / (1 - b1**t)) / (sqrt(v / (1 - b2**t)) + eps)``, t from 1. The name is "adam".
-
-    At a constant rate it does not come to rest: steps are of the size of the rate however small the gradient.
-    Let the rate fall, for instance by :class:`mbgd_rs.schedules.Cosine`, to find an optimum exactly.
-
-    Parameters
-    ----------
-    learning_rate : float or schedule, default=1e-3
-        Finite and > 0.
-    betas : (float, float), default=(0.9, 0.999)
-        Both in [0, 1).
-    eps : float, default=1e-8
-        Finite and > 0.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> w, optimizer = {"a": np.zeros(2), "b": np.zeros(1)}, Adam(learning_rate=0.1)
-    >>> optimizer.step(optimizer.init(w), w, {"a": np.array([3.0, -4.0]), "b": np.array([0.0])})
-    >>> w["a"].round(6)
-    array([-0.1,  0.1])
-    """
-
-    learning_rate: float | Schedule = 1e-3
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = 1e-8
+        Returns
+        -------
+        of the structure of `params`
+            `params`, or new arrays.
+        """
+        return params
 
 
 def leaves(params: Any) -> Iterator[NDArray[Any]]:

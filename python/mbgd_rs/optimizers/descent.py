@@ -1,0 +1,160 @@
+"""Optimizers that treat all parameters alike: SGD, and what is made of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..schedules import Schedule
+from .optimizer import Optimizer
+
+__all__ = ["SGD", "SGLD", "DoG", "Lion"]
+
+
+@dataclass(frozen=True)
+class SGD(Optimizer):
+    """Gradient descent: ``w -= learning_rate * g``, with momentum if wanted.
+
+    With momentum ``v = momentum * v + (1 - dampening) * g`` and ``w -= learning_rate * v``, the first v being
+    g; with Nesterov's variant ``w -= learning_rate * (g + momentum * v)`` (Sutskever et al. 2013). The name
+    is "sgd".
+
+    Parameters
+    ----------
+    learning_rate : float or schedule, default=0.01
+        Finite and > 0.
+    momentum : float, default=0.0
+        In [0, 1).
+    nesterov : bool, default=False
+        Needs momentum > 0 and no dampening.
+    dampening : float, default=0.0
+        In [0, 1]; does nothing without momentum.
+    weight_decay : float, default=0.0
+        Times w, added to the gradient; finite and >= 0. In fit, of coefficients only.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> w, optimizer = np.array([1.0, 2.0]), SGD(learning_rate=0.5)
+    >>> optimizer.step(optimizer.init(w), w, np.array([1.0, 0.0]))
+    >>> w
+    array([0.5, 2. ])
+    """
+
+    learning_rate: float | Schedule = 0.01
+    momentum: float = 0.0
+    nesterov: bool = False
+    dampening: float = 0.0
+    weight_decay: float = 0.0
+
+
+@dataclass(frozen=True)
+class Lion(Optimizer):
+    """Lion: steps of one size along the sign of a mean of gradients (Chen et al. 2023).
+
+    ``w -= learning_rate * (sign(b1 m + (1 - b1) g) + weight_decay * w)``, then ``m = b2 m + (1 - b2) g``. The
+    name is "lion".
+
+    Every parameter moves by the learning rate however small its gradient is. At a constant rate it therefore
+    does not come to rest, and an l1 penalty, which shrinks by ``learning_rate * l1``, does not balance the
+    gradient: its zeros are not those of the optimum.
+
+    Parameters
+    ----------
+    learning_rate : float or schedule, default=1e-4
+        Finite and > 0.
+    betas : (float, float), default=(0.9, 0.99)
+        Both in [0, 1).
+    weight_decay : float, default=1e-3
+        Apart from the gradient, ``w -= learning_rate * weight_decay * w``; finite and >= 0. In fit, of
+        coefficients only.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> w, optimizer = np.array([1.0, 2.0]), Lion(learning_rate=0.1, weight_decay=0.0)
+    >>> optimizer.step(optimizer.init(w), w, np.array([1.0, 0.0]))
+    >>> w
+    array([0.9, 2. ])
+    """
+
+    learning_rate: float | Schedule = 1e-4
+    betas: tuple[float, float] = (0.9, 0.99)
+    weight_decay: float = 1e-3
+
+
+@dataclass(frozen=True)
+class SGLD(Optimizer):
+    """Stochastic gradient Langevin dynamics: noise that makes a sampler of descent (Welling and Teh 2011).
+
+    ``w -= learning_rate * g`` and then ``w += sqrt(2 * learning_rate * temperature) * xi``, xi standard
+    normal. With a small rate and full batches, the parameters are in the long run distributed as
+    ``exp(-f(w) / temperature)``, f being the objective. The name is "sgld".
+
+    The objective of :func:`mbgd_rs.fit` is a mean over n rows, so ``temperature=1 / n`` samples the posterior
+    of a model whose negative log-likelihood is the sum of the losses, under the prior that the penalty is n
+    times the negative logarithm of: l2 of strength alpha is a normal prior of variance ``1 / (n * alpha)``.
+    Batches add noise of their own, of a variance proportional to the square of the rate.
+
+    The noise is a function of the seed, the step and the number of the parameter; it is the same for any
+    number of threads, and goes on with `resume`.
+
+    Parameters
+    ----------
+    learning_rate : float or schedule, default=1e-3
+        Finite and > 0.
+    temperature : float, default=1.0
+        Finite and >= 0.
+    seed : int, default=0
+        Of the noise, in [0, 2**63).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> w, optimizer = np.zeros(100_000), SGLD(learning_rate=0.5, temperature=4.0)
+    >>> optimizer.step(optimizer.init(w), w, np.ones(100_000))
+    >>> print(f"{w.mean():.1f} {w.std():.1f}")
+    -0.5 2.0
+    """
+
+    learning_rate: float | Schedule = 1e-3
+    temperature: float = 1.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class DoG(Optimizer):
+    """Distance over gradients: gradient descent that needs no rate to be chosen (Ivgi et al. 2023).
+
+    ``w -= learning_rate * r_t / sqrt(G_t + eps) * g`` with r_t the largest distance so far from the start, at
+    least ``reps_rel * (1 + |start|)``, and G_t the sum of the squared norms of all gradients. Its authors
+    recommend to average: ``mb.fit(..., average="polyak")``. The name is "dog".
+
+    The first steps are tiny and grow geometrically, which takes some tens of steps. Of several arrays, each
+    has its own distance and gradients (the layer-wise variant of the paper).
+
+    Parameters
+    ----------
+    learning_rate : float or schedule, default=1.0
+        A factor to be left alone; finite and > 0.
+    reps_rel : float, default=1e-6
+        Finite and > 0.
+    eps : float, default=1e-8
+        Finite and > 0.
+    weight_decay : float, default=0.0
+        Times w, added to the gradient; finite and >= 0. In fit, of coefficients only.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> w, optimizer = np.array([1.0, -3.0]), DoG()
+    >>> state = optimizer.init(w)
+    >>> for _ in range(1000):
+    ...     optimizer.step(state, w, w - 5.0)  # the gradient of |w - 5|^2 / 2
+    >>> w.round(3)
+    array([5., 5.])
+    """
+
+    learning_rate: float | Schedule = 1.0
+    reps_rel: float = 1e-6
+    eps: float = 1e-8
+    weight_decay: float = 0.0

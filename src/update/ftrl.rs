@@ -1,0 +1,150 @@
+//! FTRL-Proximal: per coordinate, the best point for all gradients so far.
+
+use super::moments::{not_negative, positive};
+use super::{Rate, Step, Update};
+use crate::error::Result;
+use crate::kernel::{Kernel, Lanes};
+use crate::options::Options;
+use crate::scalar::Scalar;
+
+/// With `n += g^2`, `r = (beta + sqrt(n)) / learning_rate` and `z += g - (r - r_before) w`:
+/// `w = -sign(z) max(|z| - l1, 0) / (r + l2)`.
+///
+/// l1 and l2 are strengths over the whole run, as in the paper. A penalty of the objective counts anew with
+/// every step: its l1 part is told to the proximal map by the rate t / (r + l2), t counted from 1, which is the
+/// closed form for all steps together and comes to rest at the optimum of the objective.
+///
+/// The first z is such that w is the start, wherever that is.
+///
+/// Sources: H. B. McMahan et al., Ad click prediction: a view from the trenches, KDD 2013; H. B. McMahan,
+/// Follow-the-regularized-leader and mirror descent: equivalence theorems and L1 regularization, AISTATS 2011.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ftrl {
+    beta: f64,
+    l1: f64,
+    l2: f64,
+}
+
+impl Update for Ftrl {
+    const NAME: &'static str = "FTRL";
+
+    fn from_options(options: &dyn Options) -> Result<Self> {
+        Ok(Self {
+            beta: positive("beta", options.number("beta")?)?,
+            l1: not_negative("l1", options.number("l1")?)?,
+            l2: not_negative("l2", options.number("l2")?)?,
+        })
+    }
+
+    /// z and n.
+    fn n_vectors(&self) -> usize {
+        2
+    }
+
+    /// The learning rate before.
+    fn n_scalars(&self) -> usize {
+        1
+    }
+
+    fn step<'r, T: Scalar>(&self, step: Step<'_, 'r, T>) -> Rate<'r, T> {
+        let Step { tier, t, learning_rate, entries, memory, scalars, params, grad, wants_rates, rates } =
+            step;
+        let [z, n] = memory else { unreachable!("checked by Optimizer::step") };
+        // Strengths of its own are for the coefficients, as those of a penalty are.
+        let rate_before = if t == 0 { learning_rate } else { scalars[0] };
+        scalars[0] = learning_rate;
+        for (l1, l2, range) in
+            [(self.l1, self.l2, 0..entries.n_coef()), (0.0, 0.0, entries.n_coef()..params.len())]
+        {
+            let closed_form = ClosedForm {
+                beta: T::from_f64(self.beta),
+                l1: T::from_f64(l1),
+                l2: T::from_f64(l2),
+                rate_before: T::from_f64(rate_before),
+                rate: T::from_f64(learning_rate),
+                n_steps: T::from_f64(t as f64 + 1.0),
+            };
+            let z = &mut z[range.clone()];
+            let params = &mut params[range.clone()];
+            if t == 0 {
+                z.iter_mut().zip(&*params).for_each(|(z, &w)| *z = closed_form.start(w));
+            }
+            let rates = if wants_rates { &mut rates[range.clone()] } else { &mut [] };
+            let (n, grad) = (&mut n[range.clone()], &grad[range]);
+            tier.run(Coordinates { closed_form, z, n, params, grad, rates });
+        }
+        Rate::Each(rates)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct ClosedForm<T> {
+    beta: T,
+    l1: T,
+    l2: T,
+    rate_before: T,
+    rate: T,
+    n_steps: T,
+}
+
+impl<T: Scalar> ClosedForm<T> {
+    /// The z whose w is this start.
+    fn start(&self, w: T) -> T {
+        let of_l1 = if w > T::ZERO {
+            self.l1
+        } else if w < T::ZERO {
+            -self.l1
+        } else {
+            T::ZERO
+        };
+        -(w * (self.beta / self.rate_before + self.l2) + of_l1)
+    }
+
+    /// Takes a gradient in and moves w to the best point. Returns the rate for a penalty of every step.
+    #[inline(always)]
+    fn step(&self, w: &mut T, g: T, z: &mut T, n: &mut T) -> T {
+        let before = (self.beta + n.sqrt()) / self.rate_before;
+        *n += g * g;
+        let now = (self.beta + n.sqrt()) / self.rate;
+        *z += g - (now - before) * *w;
+        let divisor = now + self.l2;
+        // In this order a NaN stays one and is found, instead of becoming a zero.
+        *w = if z.abs() <= self.l1 {
+            T::ZERO
+        } else if *z > T::ZERO {
+            (self.l1 - *z) / divisor
+        } else {
+            -(*z + self.l1) / divisor
+        };
+        self.n_steps / divisor
+    }
+}
+
+struct Coordinates<'a, T> {
+    closed_form: ClosedForm<T>,
+    z: &'a mut [T],
+    n: &'a mut [T],
+    params: &'a mut [T],
+    grad: &'a [T],
+    /// Of the same length, or empty.
+    rates: &'a mut [T],
+}
+
+impl<T: Scalar> Kernel<T> for Coordinates<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes<Elem = T>>(self) {
+        let Self { closed_form, z, n, params, grad, rates } = self;
+        let entries = params.iter_mut().zip(z).zip(n).zip(grad);
+        if rates.is_empty() {
+            for (((w, z), n), &g) in entries {
+                closed_form.step(w, g, z, n);
+            }
+        } else {
+            for ((((w, z), n), &g), rate) in entries.zip(rates) {
+                *rate = closed_form.step(w, g, z, n);
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What the schedule-free rules have in common: an average in the place of a schedule.
+
+use super::moments::{fraction, not_negative};
+use crate::error::Result;
+use crate::kernel::{Kernel, Lanes, Tier};
+use crate::options::Options;
+use crate::scalar::Scalar;
+
+/// Where z lies in the memory: the point that is stepped.
+pub(super) const Z: usize = 0;
+/// Where x lies in the memory: the average, which is the model.
+pub(super) const X: usize = 1;
+
+/// Three points: z makes steps along gradients at y, x is the mean of all z weighted by
+/// `max_(s <= t) learning_rate_s ^ weight_lr_power`, and `y = momentum x + (1 - momentum) z`.
+///
+/// The parameters that are trained are y. A step leaves the new z there, for a proximal map to act on, and
+/// `settle` makes y of it.
+///
+/// Source: A. Defazio et al., The road less scheduled, NeurIPS 2024.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct ScheduleFree {
+    momentum: f64,
+    weight_lr_power: f64,
+}
+
+impl ScheduleFree {
+    /// Momentum in [0, 1), the power >= 0.
+    pub(super) fn new(momentum: f64, options: &dyn Options) -> Result<Self> {
+        Ok(Self {
+            momentum: fraction("momentum", momentum)?,
+            weight_lr_power: not_negative("weight_lr_power", options.number("weight_lr_power")?)?,
+        })
+    }
+
+    /// Begins at the parameters, and counts the step of this learning rate. The numbers remembered are the
+    /// largest rate and the sum of weights.
+    pub(super) fn begin<T: Scalar>(
+        &self,
+        t: u64,
+        learning_rate: f64,
+        memory: &mut [Vec<T>],
+        scalars: &mut [f64],
+        params: &[T],
+    ) {
+        if t == 0 {
+            memory[Z].copy_from_slice(params);
+            memory[X].copy_from_slice(params);
+        }
+        scalars[0] = scalars[0].max(learning_rate);
+        scalars[1] += self.weight(scalars);
+    }
+
+    fn weight(&self, scalars: &[f64]) -> f64 {
+        scalars[0].powf(self.weight_lr_power)
+    }
+
+    /// Takes the z that `params` has into x, and makes y of both.
+    pub(super) fn settle<T: Scalar>(
+        &self,
+        tier: Tier,
+        memory: &mut [Vec<T>],
+        scalars: &[f64],
+        params: &mut [T],
+    ) {
+        let [z, x, ..] = memory else { unreachable!("checked by Optimizer::step") };
+        let share = self.weight(scalars) / scalars[1];
+        z.copy_from_slice(params);
+        tier.run(Interpolate {
+            share: T::from_f64(share),
+            share_before: T::from_f64(1.0 - share),
+            momentum: T::from_f64(self.momentum),
+            rest: T::from_f64(1.0 - self.momentum),
+            z,
+            x,
+            y: params,
+        });
+    }
+}
+
+struct Interpolate<'a, T> {
+    share: T,
+    share_before: T,
+    momentum: T,
+    rest: T,
+    z: &'a [T],
+    x: &'a mut [T],
+    y: &'a mut [T],
+}
+
+impl<T: Scalar> Kernel<T> for Interpolate<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes<Elem = T>>(self) {
+        let Self { share, share_before, momentum, rest, z, x, y } = self;
+        for ((y, x), &z) in y.iter_mut().zip(x).zip(z) {
+            *x = share_before * *x + share * z;
+            *y = momentum * *x + rest * z;
+        }
+    }
+}

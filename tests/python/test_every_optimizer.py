@@ -1,0 +1,256 @@
+"""Every optimizer by one table: a row is a rule and how it is to be run to find an optimum."""
+
+import pickle
+
+import mbgd_rs as mb
+import numpy as np
+import pytest
+from mbgd_rs import averages, optimizers, reference
+from mbgd_rs.penalties import L1, L2
+from mbgd_rs.schedules import Cosine
+from scipy.optimize import minimize
+from sklearn import linear_model
+
+EPOCHS = 4000
+FALLING = Cosine(0.05, n_steps=EPOCHS)
+
+# A rule, and how near to the optimum of a smooth objective it comes in EPOCHS full batches.
+TABLE = {
+    "sgd": (optimizers.SGD(0.3), 1e-8),
+    "momentum": (optimizers.SGD(0.1, momentum=0.9), 1e-8),
+    "dampening": (optimizers.SGD(0.5, momentum=0.8, dampening=0.5), 1e-8),
+    "nesterov": (optimizers.SGD(0.1, momentum=0.9, nesterov=True), 1e-8),
+    "adagrad": (optimizers.Adagrad(0.5), 1e-8),
+    "rmsprop": (optimizers.RMSprop(FALLING), 1e-4),
+    "rmsprop with momentum": (optimizers.RMSprop(FALLING, momentum=0.5), 1e-4),
+    "rmsprop, centered": (optimizers.RMSprop(FALLING, centered=True, eps=0.1), 1e-4),
+    "adadelta": (optimizers.Adadelta(1.0), 1e-8),
+    "adam": (optimizers.Adam(FALLING), 1e-6),
+    "amsgrad": (optimizers.Adam(FALLING, amsgrad=True), 1e-6),
+    "adamw": (optimizers.AdamW(FALLING, weight_decay=0.0), 1e-6),
+    "nadam": (optimizers.NAdam(FALLING), 1e-6),
+    "radam": (optimizers.RAdam(FALLING), 1e-6),
+    "adamax": (optimizers.Adamax(FALLING), 1e-6),
+    "lion": (optimizers.Lion(FALLING, weight_decay=0.0), 1e-4),
+    "ftrl": (optimizers.FTRL(1.0), 1e-8),
+    "sgld": (optimizers.SGLD(0.3, temperature=1e-12), 1e-4),
+    "schedule_free_sgd": (optimizers.ScheduleFreeSGD(1.0), 1e-3),
+    "schedule_free_adamw": (optimizers.ScheduleFreeAdamW(0.05), 1e-2),
+    "dog": (optimizers.DoG(), 1e-6),
+}
+# Rules with options that are not the usual ones, for what has to hold of any.
+WITH_DECAY = {
+    "sgd with decay": optimizers.SGD(0.1, momentum=0.5, weight_decay=0.1),
+    "adamw with decay": optimizers.AdamW(0.1, weight_decay=0.1),
+    "nadam with decay": optimizers.NAdam(0.1, weight_decay=0.1, decoupled_weight_decay=True),
+    "ftrl with strengths": optimizers.FTRL(0.5, l1=0.3, l2=0.7),
+    "sgld, hot": optimizers.SGLD(0.01, temperature=0.1, seed=5),
+    "schedule_free_adamw with decay": optimizers.ScheduleFreeAdamW(0.1, weight_decay=0.1),
+}
+RULES = {name: rule for name, (rule, _) in TABLE.items()} | WITH_DECAY
+
+
+def data(n=203, d=7, dtype="float64", seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, d))
+    y = X @ np.linspace(-1, 2, d) + 1 + rng.normal(size=n)
+    return X.astype(dtype), y.astype(dtype)
+
+
+def test_the_table_has_every_optimizer():
+    classes = {type(rule) for rule in RULES.values()}
+    assert {getattr(optimizers, name) for name in optimizers.__all__ if name[0].isupper()} - classes == {
+        optimizers.Optimizer,
+        optimizers.State,
+    }
+    for name in (name for name in TABLE if name in mb.choices.OPTIMIZERS):
+        assert type(TABLE[name][0]) is mb.choices.OPTIMIZERS[name]
+    assert set(mb.choices.OPTIMIZERS) <= set(TABLE)
+
+
+# ---- optima
+
+
+def ridge_optimum(X, y, alpha):
+    X1 = np.column_stack([X, np.ones(len(X))])
+    A = X1.T @ X1 / len(X) + alpha * np.diag([1.0] * X.shape[1] + [0.0])
+    return np.linalg.solve(A, X1.T @ y / len(X))
+
+
+def logistic_optimum(X, sign, alpha):
+    def objective(w):
+        margin = sign * (X @ w[:-1] + w[-1])
+        slope = -sign / (1 + np.exp(margin)) / len(X)
+        value = np.logaddexp(0, -margin).mean() + alpha / 2 * w[:-1] @ w[:-1]
+        return value, np.append(slope @ X + alpha * w[:-1], slope.sum())
+
+    options = {"ftol": 0, "gtol": 1e-13, "maxcor": 50, "maxiter": 10_000}
+    return minimize(objective, np.zeros(X.shape[1] + 1), jac=True, method="L-BFGS-B", options=options).x
+
+
+@pytest.mark.parametrize("start", ["zero", "elsewhere"])
+@pytest.mark.parametrize("problem", ["ridge", "logistic"])
+@pytest.mark.parametrize("name", TABLE)
+def test_it_finds_the_optimum(name, problem, start):
+    rule, tolerance = TABLE[name]
+    (X, y), alpha = data(), 0.1
+    if problem == "ridge":
+        loss, expected = "squared_error", ridge_optimum(X, y, alpha)
+    else:
+        loss, y = "log_loss", np.where(y > 1, 1, -1)
+        expected = logistic_optimum(X, y, alpha)
+    init = None if start == "zero" else (np.linspace(1, -1, X.shape[1]), 0.5)
+    result = mb.fit(
+        X, y, loss=loss, penalty=L2(alpha), optimizer=rule, batch_size="full", epochs=EPOCHS, init=init
+    )
+    got = np.append(result.coef, result.intercept)
+    assert np.abs(got - expected).max() < tolerance
+
+
+# ---- l1
+
+SPARSE = {
+    "sgd": optimizers.SGD(0.2),
+    "momentum": optimizers.SGD(0.1, momentum=0.9),
+    "dampening": optimizers.SGD(0.3, momentum=0.8, dampening=0.5),
+    "nesterov": optimizers.SGD(0.1, momentum=0.9, nesterov=True),
+    "adagrad": optimizers.Adagrad(1.0),
+    "rmsprop": optimizers.RMSprop(Cosine(0.02, 5000)),
+    "rmsprop with momentum": optimizers.RMSprop(Cosine(0.02, 5000), momentum=0.5),
+    "adadelta": optimizers.Adadelta(1.0),
+    "adam": optimizers.Adam(Cosine(0.02, 5000)),
+    "amsgrad": optimizers.Adam(Cosine(0.1, 5000), amsgrad=True),
+    "adamw": optimizers.AdamW(Cosine(0.02, 5000), weight_decay=0.0),
+    "nadam": optimizers.NAdam(Cosine(0.02, 5000)),
+    "radam": optimizers.RAdam(Cosine(0.02, 5000)),
+    "adamax": optimizers.Adamax(Cosine(0.02, 5000)),
+    "ftrl": optimizers.FTRL(2.0),
+    "dog": optimizers.DoG(),
+}
+
+
+@pytest.mark.parametrize("start", ["zero", "elsewhere"])
+@pytest.mark.parametrize("name", SPARSE)
+def test_the_zeros_of_the_lasso(name, start):
+    """A support that is known: two of twelve columns matter, and scikit-learn finds the same ones."""
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(300, 12))
+    y = 3 * X[:, 2] - 2 * X[:, 7] + 1 + rng.normal(size=300)
+    lasso = linear_model.Lasso(alpha=0.3, tol=1e-14, max_iter=100_000).fit(X, y)
+    assert np.flatnonzero(lasso.coef_).tolist() == [2, 7]
+    init = None if start == "zero" else (rng.normal(size=12), -1.0)
+    result = mb.fit(X, y, penalty=L1(0.3), optimizer=SPARSE[name], batch_size="full", epochs=5000, init=init)
+    assert np.flatnonzero(result.coef).tolist() == [2, 7]
+    np.testing.assert_allclose(result.coef, lasso.coef_, rtol=1e-5)
+    assert result.intercept == pytest.approx(lasso.intercept_, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "batch_size"), [("sgd", 100), ("ftrl", 100), ("ftrl", 10), ("adagrad", 100)]
+)
+def test_batches_too_give_the_zeros_of_the_lasso(name, batch_size):
+    """Of small batches FTRL's are: it weighs all gradients, not the last one, against the penalty."""
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(300, 12))
+    y = 3 * X[:, 2] - 2 * X[:, 7] + 1 + rng.normal(size=300)
+    rule = {
+        "sgd": optimizers.SGD(Cosine(0.05, 300 * 3)),
+        "ftrl": optimizers.FTRL(0.5),
+        "adagrad": optimizers.Adagrad(0.5),
+    }[name]
+    result = mb.fit(X, y, penalty=L1(0.3), optimizer=rule, batch_size=batch_size, epochs=300)
+    assert np.flatnonzero(result.coef).tolist() == [2, 7]
+    lasso = linear_model.Lasso(alpha=0.3, tol=1e-14).fit(X, y)
+    np.testing.assert_allclose(result.coef, lasso.coef_, atol=0.03)
+
+
+# ---- what has to hold of all
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("average", [None, averages.Polyak(start=5), averages.EMA(0.9)])
+@pytest.mark.parametrize("name", RULES)
+def test_it_goes_on_bit_for_bit_and_keeps_the_type(name, average, dtype):
+    rule = RULES[name]
+    if average is not None and isinstance(rule, optimizers.ScheduleFreeSGD | optimizers.ScheduleFreeAdamW):
+        pytest.skip("averages by itself")
+    X, y = data(dtype=dtype)
+    options = {"penalty": L1(0.01), "optimizer": rule, "batch_size": 32, "accumulate": 2, "average": average}
+    whole = mb.fit(X, y, epochs=5, **options)
+    first = mb.fit(X, y, epochs=2, **options)
+    again = mb.fit(X, y, epochs=3, resume=pickle.loads(pickle.dumps(first)), **options)
+    assert whole.coef.dtype == dtype
+    assert all(vector.dtype == dtype for vector in whole.state["memory"])
+    assert again.coef.tobytes() == whole.coef.tobytes()
+    assert again.intercept == whole.intercept
+    assert again.n_steps == whole.n_steps == 5 * 4  # 7 batches an epoch, 2 a step
+    assert again.state["params"].tobytes() == whole.state["params"].tobytes()
+    for ours, expected in zip(again.state["memory"], whole.state["memory"], strict=True):
+        assert ours.tobytes() == expected.tobytes()
+    assert again.state["scalars"].tobytes() == whole.state["scalars"].tobytes()
+    if average is not None:
+        assert (whole.state["params"][:-1] != whole.coef).any()
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_threads_change_nothing(name):
+    X, y = data(n=3000, d=40)
+    y = np.digitize(y, [-3, 0, 3])
+    options = {"loss": "log_loss", "penalty": L1(0.001), "optimizer": RULES[name], "epochs": 2}
+    one, three = (mb.fit(X, y, batch_size=1000, n_threads=n, **options) for n in (1, 3))
+    assert one.coef.tobytes() == three.coef.tobytes()
+    assert one.intercept.tobytes() == three.intercept.tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("penalty", [None, L1(0.02)])
+@pytest.mark.parametrize("kind", ["one output", "three outputs", "no intercept"])
+@pytest.mark.parametrize("name", RULES)
+def test_every_step_is_that_of_the_reference(name, kind, penalty, dtype):
+    X, y = data(dtype=dtype)
+    if kind == "three outputs":
+        y = np.column_stack([y, -y, y * y])
+    options = {
+        "penalty": penalty, "optimizer": RULES[name], "batch_size": 50, "epochs": 4, "record": "path",
+        "fit_intercept": kind != "no intercept",
+    }  # fmt: skip
+    ours, expected = mb.fit(X, y, **options), reference.fit(X, y, **options)
+    scale = max(1, np.abs(expected.history["path"]).max())
+    # A mean of gradients divided by its own size, as of the first steps, has the error of the gradient.
+    tolerance = {"float64": 1e-10, "float32": 2e-3}[dtype]
+    np.testing.assert_allclose(ours.history.path, expected.history["path"], rtol=0, atol=tolerance * scale)
+    np.testing.assert_allclose(ours.coef, expected.coef, rtol=0, atol=tolerance * scale)
+    if kind == "no intercept":
+        assert ours.intercept == 0
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_state_goes_through_pickle(name):
+    rule, w = RULES[name], [np.linspace(-1, 1, 5), np.ones((2, 3), np.float32)]
+    state = rule.init(w)
+    for _ in range(3):
+        rule.step(state, w, [w[0] - 1, w[1] + 1])
+    other_rule, other_state, other_w = pickle.loads(pickle.dumps((rule, state, w)))
+    for _ in range(3):
+        rule.step(state, w, [w[0] - 1, w[1] + 1])
+        other_rule.step(other_state, other_w, [other_w[0] - 1, other_w[1] + 1])
+    models = rule.eval_params(state, w), other_rule.eval_params(other_state, other_w)
+    for ours, theirs in zip(*models, strict=True):
+        assert ours.tobytes() == theirs.tobytes()
+        assert ours.dtype == theirs.dtype
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_weight_decay_is_of_coefficients_in_a_fit(name):
+    """Intercepts of columns without a slope move as if there were no decay."""
+    rule = RULES[name]
+    if not getattr(rule, "weight_decay", 0.0):
+        pytest.skip("no decay")
+    n = 30
+    X, y = np.zeros((n, 2)), np.full(n, 3.0)
+    free = type(rule)(**{**vars(rule), "weight_decay": 0.0})
+    options = {"init": (np.ones(2), 1.0), "batch_size": "full", "epochs": 5}
+    decayed, expected = (mb.fit(X, y, optimizer=optimizer, **options) for optimizer in (rule, free))
+    assert decayed.intercept == expected.intercept
+    assert (decayed.coef < 1).all()
+    assert (expected.coef == 1).all()
