@@ -132,7 +132,7 @@ proptest! {
         from in 0_usize..400,
         w in prop_oneof![Just(0.0), -2.0..2.0_f64],
         v in prop_oneof![Just(0.0), -2.0..2.0_f64],
-        momentum in prop_oneof![Just(0.0), Just(0.5), Just(0.9)],
+        momentum in prop_oneof![Just(0.0_f64), Just(0.5), Just(0.9)],
         nesterov in any::<bool>(),
         l1 in prop_oneof![Just(0.0), 1e-4..0.1_f64],
         l2 in prop_oneof![Just(0.0), 1e-4..0.5_f64, Just(30.0)],

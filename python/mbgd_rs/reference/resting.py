@@ -41,9 +41,12 @@ class Kept:
     """Parameters, and what a rule remembers of them, as they are before a step."""
 
     def __init__(self, w: Array, rule: Rule, mask: Array) -> None:
-        vectors = [v for v in vars(rule).values() if isinstance(v, np.ndarray) and v.shape == w.shape]
-        self.mask, self.kept = mask, [(v, v[mask].copy()) for v in (w, *vectors)]
+        self.w, self.rule, self.mask = w, rule, mask
+        self.of_w = w[mask].copy()
+        memory = {name: v for name, v in vars(rule).items() if isinstance(v, np.ndarray) and v.shape == w.shape}
+        self.of_memory = {name: vector[mask].copy() for name, vector in memory.items()}
 
     def put_back(self) -> None:
-        for vector, values in self.kept:
-            vector[self.mask] = values
+        self.w[self.mask] = self.of_w
+        for name, values in self.of_memory.items():
+            getattr(self.rule, name)[self.mask] = values
