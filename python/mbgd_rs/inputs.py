@@ -107,9 +107,7 @@ def as_real_targets(values: Any, X: Array | SparseRows) -> tuple[Array, bool]:
     return in_place(y if y.ndim == 2 else y[:, None], X.dtype), y.ndim == 1
 
 
-def as_classes(
-    values: Any, X: Array | SparseRows, known: Array | None = None
-) -> tuple[Array, Array]:
+def as_classes(values: Any, X: Array | SparseRows, known: Array | None = None) -> tuple[Array, Array]:
     """Labels of any kind as the classes, sorted, and targets (n, 1): -1 and 1 for two, else indices.
 
     The classes are the distinct labels, or `known` ones.

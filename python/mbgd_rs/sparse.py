@@ -1,4 +1,4 @@
-"""Sparse matrices as the core takes them: three arrays of compressed sparse rows. Nothing is computed here."""
+"""Sparse matrices as the core takes them: the arrays of compressed sparse rows. Nothing is computed here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sparse rows: what a dense copy of them gives, at the cost of their entries, from arrays used where they lie."""
+"""Sparse rows: what a dense copy of them gives, at the cost of their entries, from arrays used in place."""
 
 import hashlib
 import json
@@ -70,7 +70,9 @@ LOSSES = {
 def assert_close(got, expected, tolerance):
     """Within `tolerance` of the largest entry, or of 1."""
     assert np.shape(got) == np.shape(expected)
-    np.testing.assert_allclose(got, expected, rtol=0, atol=tolerance * max(1, np.abs(expected).max(initial=0)))
+    np.testing.assert_allclose(
+        got, expected, rtol=0, atol=tolerance * max(1, np.abs(expected).max(initial=0))
+    )
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -467,13 +469,17 @@ def test_any_matrix_is_as_its_dense_copy(draw):
     lengths = draw.draw(st.lists(st.integers(0, 6), min_size=n, max_size=n))
     nnz = sum(lengths)
     columns = draw.draw(st.lists(st.integers(0, d - 1), min_size=nnz, max_size=nnz))
-    values = draw.draw(st.lists(st.sampled_from([-2.0, -0.5, 0.0, 0.25, 1.0, 3.0]), min_size=nnz, max_size=nnz))
+    values = draw.draw(
+        st.lists(st.sampled_from([-2.0, -0.5, 0.0, 0.25, 1.0, 3.0]), min_size=nnz, max_size=nnz)
+    )
     dtype = draw.draw(st.sampled_from(["i4", "i8"]))
     indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(dtype)
     X = sp.csr_matrix((np.array(values), np.array(columns, dtype), indptr), shape=(n, d))
     y = np.array(draw.draw(st.lists(st.sampled_from([-1.0, 0.5, 2.0]), min_size=n, max_size=n)))
     momentum = draw.draw(st.sampled_from([0.0, 0.5, 0.9]))
-    optimizer = SGD(draw.draw(st.sampled_from([1e-3, 0.01])), momentum, nesterov=momentum > 0 and draw.draw(st.booleans()))
+    optimizer = SGD(
+        draw.draw(st.sampled_from([1e-3, 0.01])), momentum, nesterov=momentum > 0 and draw.draw(st.booleans())
+    )
     options = {
         "optimizer": optimizer,
         "penalty": draw.draw(st.sampled_from(list(PENALTIES.values()))),

@@ -19,7 +19,8 @@ fn refused(values: &[f64], indices: &[i32], indptr: &[i64], shape: (usize, usize
 #[test]
 fn malformed_structures_are_refused() {
     let values = [1.0, 2.0, 3.0];
-    let cases: [(&[i32], &[i64], (usize, usize), &str); 10] = [
+    type Case<'a> = (&'a [i32], &'a [i64], (usize, usize), &'a str);
+    let cases: [Case<'_>; 10] = [
         (&[0, 1, 2], &[0, 1, 3], (0, 3), "at least one row"),
         (&[0, 1, 2], &[], (2, 3), "X.indptr must have 3 entries"),
         (&[0, 1, 2], &[0, 3], (2, 3), "X.indptr must have 3 entries"),

@@ -11,7 +11,7 @@ from .shuffle import Rows
 
 Array = NDArray[Any]
 RESTING = ("Adam", "AdamW", "NAdam", "RAdam", "Adamax", "RMSprop", "Adadelta", "Lion")
-"""Rules by which the parameters of columns that a batch does not have rest. Others move all, as on dense rows."""
+"""Rules by which parameters of columns that a batch does not have rest. Others move all, as on dense rows."""
 
 
 def stored_entries(X: Any) -> Array | None:
@@ -43,7 +43,9 @@ class Kept:
     def __init__(self, w: Array, rule: Rule, mask: Array) -> None:
         self.w, self.rule, self.mask = w, rule, mask
         self.of_w = w[mask].copy()
-        memory = {name: v for name, v in vars(rule).items() if isinstance(v, np.ndarray) and v.shape == w.shape}
+        memory = {
+            name: v for name, v in vars(rule).items() if isinstance(v, np.ndarray) and v.shape == w.shape
+        }
         self.of_memory = {name: vector[mask].copy() for name, vector in memory.items()}
 
     def put_back(self) -> None:

@@ -14,8 +14,8 @@ from .averages import Average
 from .objective import Objective, Parameters
 from .optimizers import Rule
 from .penalties import shrink
-from .rules import make_optimizer
 from .resting import Kept, is_resting, untouched
+from .rules import make_optimizer
 from .schedules import learning_rate_at
 from .shuffle import batches, groups, order_of_epochs
 
@@ -122,7 +122,7 @@ def fit(
                 n_rows, value = objective.mean_gradient(
                     w, group, g, history.has_losses
                 )  # how wrong w is there
-                known = slice(None)  # of sparse rows, what belongs to the columns of the batch
+                known: Any = slice(None)  # of sparse rows, what belongs to the columns of the batch
                 if objective.stored is not None:
                     idle = untouched(objective.stored, group, math.prod(objective.outputs), g.flat.size)
                     known = ~idle
