@@ -2,7 +2,7 @@
 
     python examples/sparse.py [picture.png]
 
-Every row is an event with 20 of 100,000 possible features, as in click logs and bags of words; 60 of the features
+Every row is an event with 20 of 100,000 possible features, as in click logs and bags of words; 60 of them
 decide. The picture shows the loss, how many coefficients are not zero, and which ones are found.
 """
 
@@ -49,8 +49,8 @@ for alpha in STRENGTHS:
     accuracy = (model.predict(X[test]) == y[test]).mean()
     n_right = np.count_nonzero(model.coef[:N_THAT_MATTER])
     print(
-        f"alpha={alpha:g}: {found[-1]} of {N_COLUMNS} coefficients, {n_right} of the {N_THAT_MATTER} that matter, "
-        f"test accuracy {accuracy:.3f}, {1e6 * seconds / model.n_steps:.0f} us a step"
+        f"alpha={alpha:g}: {found[-1]} of {N_COLUMNS} coefficients, {n_right} of the {N_THAT_MATTER} that "
+        f"matter, test accuracy {accuracy:.3f}, {1e6 * seconds / model.n_steps:.0f} us a step"
     )
     left.plot(model.history.epoch_loss, label=f"alpha = {alpha:g}")
     middle.plot(found, label=f"alpha = {alpha:g}")

@@ -197,14 +197,14 @@ def fit(
 
     - With SGD the result is that of a dense copy, to rounding, also with momentum, l1, l2 and weight decay.
       What the steps missed do to a coefficient is made up for when it is next wanted, all at once.
-    - With Adam, AdamW, NAdam, RAdam, Adamax, RMSprop, Adadelta and Lion the coefficients of columns that a batch
-      does not have rest, with all that is remembered of them, and no penalty acts on them (as with PyTorch's
-      SparseAdam). That is another method than on dense rows.
+    - With Adam, AdamW, NAdam, RAdam, Adamax, RMSprop, Adadelta and Lion the coefficients of columns that a
+      batch does not have rest, with all that is remembered of them, and no penalty acts on them (as with
+      PyTorch's SparseAdam). That is another method than on dense rows.
     - The other optimizers, and averages, move all coefficients in every step, as on dense rows.
 
     Entries of the same row and column add up. `clip_norm` and ``history.gradient_norm`` are about the gradient
-    of the step, which for a batch with fewer entries than half of the columns has no l2 part of columns that it
-    does not have. To record steps, full losses or the path costs a look at all columns each time.
+    of the step, which for a batch with fewer entries than half of the columns has no l2 part of columns that
+    it does not have. To record steps, full losses or the path costs a look at all columns each time.
 
     Examples
     --------
