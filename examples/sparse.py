@@ -40,7 +40,7 @@ for alpha in STRENGTHS:
         y[train],
         loss="log_loss",
         penalty=mb.penalties.L1(alpha),
-        optimizer=mb.optimizers.SGD(mb.schedules.Cosine(0.5, 15 * 469)),
+        optimizer=mb.optimizers.SGD(0.5),
         batch_size=64,
         epochs=15,
         callback=lambda progress, found=found: found.append(np.count_nonzero(progress.coef)),
