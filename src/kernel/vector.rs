@@ -124,11 +124,16 @@ pub fn distance<T: Scalar>(tier: Tier, x: &[T], y: &[T]) -> f64 {
         #[inline(always)]
         fn run<L: Lanes<Elem = T>>(self) -> f64 {
             let mut sums = [0.0_f64; 8];
-            for (x, y) in self.x.chunks(8).zip(self.y.chunks(8)) {
+            let ((xs, x_rest), (ys, y_rest)) = (self.x.as_chunks::<8>(), self.y.as_chunks::<8>());
+            for (x, y) in xs.iter().zip(ys) {
                 for ((sum, x), y) in sums.iter_mut().zip(x).zip(y) {
                     let difference = x.to_f64() * self.scale - y.to_f64() * self.scale;
                     *sum += difference * difference;
                 }
+            }
+            for ((sum, x), y) in sums.iter_mut().zip(x_rest).zip(y_rest) {
+                let difference = x.to_f64() * self.scale - y.to_f64() * self.scale;
+                *sum += difference * difference;
             }
             sums.iter().sum()
         }

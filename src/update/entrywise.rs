@@ -17,7 +17,10 @@ pub(super) trait Formula<T, const N: usize>: Copy {
 pub(super) fn entrywise<'r, T: Scalar, F: Formula<T, N>, const N: usize>(
     formula: F,
     step: Step<'_, 'r, T>,
-) -> Rate<'r, T> {
+) -> Rate<'r, T>
+where
+    for<'a> Entrywise<'a, T, F, N>: Kernel<T>,
+{
     let Step { tier, memory, params, grad, wants_rates, rates, .. } = step;
     let Some(memory) = memory.first_chunk_mut::<N>() else { unreachable!("checked by Optimizer::step") };
     let memory = memory.each_mut().map(Vec::as_mut_slice);
@@ -26,7 +29,8 @@ pub(super) fn entrywise<'r, T: Scalar, F: Formula<T, N>, const N: usize>(
     Rate::Each(rates)
 }
 
-struct Entrywise<'a, T, F, const N: usize> {
+/// The loop, as a kernel.
+pub(super) struct Entrywise<'a, T, F, const N: usize> {
     formula: F,
     params: &'a mut [T],
     grad: &'a [T],
@@ -35,25 +39,36 @@ struct Entrywise<'a, T, F, const N: usize> {
     rates: &'a mut [T],
 }
 
-impl<T: Scalar, F: Formula<T, N>, const N: usize> Kernel<T> for Entrywise<'_, T, F, N> {
-    type Output = ();
+/// For so many vectors by name: of an array of slices the compiler makes no vector instructions.
+macro_rules! impl_kernel {
+    ($n:literal: $($vector:ident)*) => {
+        impl<T: Scalar, F: Formula<T, $n>> Kernel<T> for Entrywise<'_, T, F, $n> {
+            type Output = ();
 
-    #[inline(always)]
-    fn run<L: Lanes<Elem = T>>(self) {
-        let Self { formula, params, grad, memory, rates } = self;
-        // Slices of one length known to the compiler, so that no index is checked in the loop.
-        let n = params.len();
-        let mut memory = memory.map(|vector| &mut vector[..n]);
-        let entries = params.iter_mut().zip(&grad[..n]).enumerate();
-        if rates.is_empty() {
-            for (i, (w, &g)) in entries {
-                formula.step(w, g, memory.each_mut().map(|vector| &mut vector[i]));
-            }
-        } else {
-            let rates = &mut rates[..n];
-            for (i, (w, &g)) in entries {
-                rates[i] = formula.step(w, g, memory.each_mut().map(|vector| &mut vector[i]));
+            #[inline(always)]
+            #[allow(clippy::needless_range_loop)] // a zip of so many is harder to read
+            fn run<L: Lanes<Elem = T>>(self) {
+                let Self { formula, params, grad, memory: [$($vector),*], rates } = self;
+                // Slices of one known length, so that no index is checked in the loop.
+                let n = params.len();
+                let grad = &grad[..n];
+                $(let $vector = &mut $vector[..n];)*
+                if rates.is_empty() {
+                    for i in 0..n {
+                        formula.step(&mut params[i], grad[i], [$(&mut $vector[i]),*]);
+                    }
+                } else {
+                    let rates = &mut rates[..n];
+                    for i in 0..n {
+                        rates[i] = formula.step(&mut params[i], grad[i], [$(&mut $vector[i]),*]);
+                    }
+                }
             }
         }
-    }
+    };
 }
+
+impl_kernel!(0:);
+impl_kernel!(1: a);
+impl_kernel!(2: a b);
+impl_kernel!(3: a b c);

@@ -34,7 +34,7 @@ impl ScheduleFree {
     }
 
     /// Begins at the parameters, and counts the step of this learning rate. The numbers remembered are the
-    /// largest rate and the sum of weights.
+    /// largest rate, and the sum of weights in units of the last one, which is the largest.
     pub(super) fn begin<T: Scalar>(
         &self,
         t: u64,
@@ -47,12 +47,9 @@ impl ScheduleFree {
             memory[Z].copy_from_slice(params);
             memory[X].copy_from_slice(params);
         }
-        scalars[0] = scalars[0].max(learning_rate);
-        scalars[1] += self.weight(scalars);
-    }
-
-    fn weight(&self, scalars: &[f64]) -> f64 {
-        scalars[0].powf(self.weight_lr_power)
+        let largest = scalars[0].max(learning_rate);
+        let before = scalars[1] * (scalars[0] / largest).powf(self.weight_lr_power);
+        (scalars[0], scalars[1]) = (largest, before + 1.0);
     }
 
     /// Takes the z that `params` has into x, and makes y of both.
@@ -64,7 +61,7 @@ impl ScheduleFree {
         params: &mut [T],
     ) {
         let [z, x, ..] = memory else { unreachable!("checked by Optimizer::step") };
-        let share = self.weight(scalars) / scalars[1];
+        let share = 1.0 / scalars[1];
         z.copy_from_slice(params);
         tier.run(Interpolate {
             share: T::from_f64(share),

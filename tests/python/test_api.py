@@ -63,7 +63,7 @@ def test_signatures_are_those_promised():
 
     promised = (
         "X y sample_weight loss penalty fit_intercept optimizer batch_size shuffle replacement drop_last "
-        "epochs init resume clip_norm seed n_threads record callback progress"
+        "epochs init resume accumulate average clip_norm clip_value seed n_threads record callback progress"
     )
     assert " ".join(names(mb.fit)) == promised
     assert " ".join(names(mb.gradient)) == "X y params rows loss penalty sample_weight"

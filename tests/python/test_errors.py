@@ -175,8 +175,8 @@ BAD_FITS = [
     ),
     ({"penalty": 0.1}, TypeError, r"penalty must be one of .* or L2, L1, ElasticNet, got 0\.1"),
     ({"penalty": penalties.L2}, TypeError, r"penalty must be one of .*, an instance, got <class .*L2'>"),
-    ({"optimizer": "adamw"}, ValueError, r"optimizer must be one of 'sgd', 'adam', got 'adamw'"),
-    ({"optimizer": None}, TypeError, r"optimizer must be one of 'sgd', 'adam' or SGD, Adam, got None"),
+    ({"optimizer": "adm"}, ValueError, r"optimizer must be one of 'sgd', .*, 'dog', got 'adm'"),
+    ({"optimizer": None}, TypeError, r"optimizer must be one of 'sgd', .* or SGD, .*, got None"),
     (
         {"optimizer": optimizers.SGD},
         TypeError,

@@ -12,7 +12,7 @@ use mbgd_rs::scalar::Scalar;
 use mbgd_rs::shuffle::{Batches, BatchesConfig};
 use mbgd_rs::train::{Config, Fit, Record, State, StopReason, fit};
 use mbgd_rs::update::schedule::Constant;
-use mbgd_rs::update::{Adam, Optimizer, Rule, Schedule, Sgd};
+use mbgd_rs::update::{Adam, Average, DoG, Optimizer, Rule, Schedule, Sgd};
 
 struct Data<T> {
     n_rows: usize,
@@ -85,7 +85,11 @@ fn least_squares_finds_the_rule_the_targets_were_made_by() {
 }
 
 fn bits_are_equal_for_threads_and_tiers<T: Scalar>() {
-    let rules = [Rule::Sgd(Sgd::new(0.9, false).unwrap()), Rule::Adam(Adam::default())];
+    let rules = [
+        (Rule::Sgd(Sgd::new(0.9, false).unwrap()), 700),
+        (Rule::Adam(Adam::default()), 3001),
+        (Rule::DoG(DoG::default()), 700),
+    ];
     let cases = [
         (Loss::SquaredError(SquaredError), TargetKind::Real),
         (Loss::LogLoss(LogLoss), TargetKind::Binary),
@@ -94,10 +98,12 @@ fn bits_are_equal_for_threads_and_tiers<T: Scalar>() {
         (Loss::Hinge(Hinge), TargetKind::Class { n_classes: 5 }),
     ];
     for (loss, kind) in cases {
-        for (rule, batch_size) in rules.into_iter().zip([700, 3001]) {
+        for (rule, batch_size) in rules {
             let data = data::<T>(3001, 37, kind);
             let penalty = Penalty::elastic_net(1e-3, 0.5).unwrap();
             let mut config = config(3001, batch_size, rule, 0.01);
+            config.average = Some(Average::ema(0.9, 3).unwrap());
+            config.accumulate = NonZeroUsize::new(2).unwrap();
             let (expected, _, first) = trained(&data, loss, penalty, &config);
             assert_eq!(first.stop_reason, StopReason::Epochs);
             for tier in Tier::available() {

@@ -43,7 +43,8 @@ def rebuilt(params: Any, flat: Iterator[NDArray[Any]]) -> Any:
     if isinstance(params, dict):
         values = {key: rebuilt(params[key], flat) for key in sorted(params, key=str)}
         return {key: values[key] for key in params}
-    return type(params)(rebuilt(part, flat) for part in params)
+    parts = [rebuilt(part, flat) for part in params]
+    return parts if isinstance(params, list) else tuple(parts)
 
 
 @dataclass(frozen=True)
