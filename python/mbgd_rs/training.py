@@ -204,7 +204,8 @@ def fit(
 
     Entries of the same row and column add up. `clip_norm` and ``history.gradient_norm`` are about the
     gradient of the step, which for a batch with fewer entries than half of the columns has no l2 part of
-    columns that it does not have. To record steps, full losses or the path costs a look at all columns each time.
+    columns that it does not have. To record steps, full losses or the path costs a look at all columns each
+    time.
 
     Examples
     --------

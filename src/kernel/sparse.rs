@@ -1,7 +1,7 @@
 //! Products with sparse rows: the dot products of the scores and the scattered sums of the gradient.
 //!
 //! Plain Rust: gathering by single loads is as fast as the processors' gather instructions, and every tier
-//! rounds alike. A score has [`CHAINS`] accumulators, added by halves; an entry of the gradient is a chain of
+//! rounds alike. A score has 8 accumulators, added by halves; an entry of the gradient is a chain of
 //! fused multiply-adds in the order of the rows, as for dense rows.
 
 use std::ops::Range;

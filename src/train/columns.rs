@@ -181,6 +181,7 @@ impl<'a, T: Scalar> Columns<'a, T> {
         let mut caught = Caught { penalty: 0.0, is_finite: true };
         let Some(active) = &mut self.active else { return caught };
         if !self.idle.is_nothing() {
+            self.idle.prepare_for_all();
             for c in 0..self.layout.n_outputs() {
                 for column in 0..self.layout.n_columns() {
                     let at = c * self.layout.stride() + column;

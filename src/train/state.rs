@@ -24,7 +24,7 @@ pub struct State<T> {
     /// Sum of the objective over those rows.
     pub loss_sum: f64,
     /// Within an epoch over sparse rows, how many steps of the stretch each column has seen, see
-    /// [`Update::idle`](crate::update::Update::idle); empty if all are up to date.
+    /// [`Update::when_idle`](crate::update::Update::when_idle); empty if all are up to date.
     pub touched: Vec<u32>,
 }
 

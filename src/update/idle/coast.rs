@@ -47,10 +47,14 @@ pub(super) fn passed(steps: &Dyadic<Coast>, w: f64, v: f64, from: usize, to: usi
         return (w, v, 0.0);
     }
     let (mut w, mut v, mut sum) = (w, v, 0.0);
-    for run in steps.runs(from, to) {
-        let Coast { ww, wv, vw, vv, squares: [p, q, r] } = steps.get(run);
+    let mut step = |map: Coast| {
+        let Coast { ww, wv, vw, vv, squares: [p, q, r] } = map;
         sum += p * w * w + q * w * v + r * v * v;
         (w, v) = (ww * w + wv * v, vw * w + vv * v);
+    };
+    match steps.tail(from, to) {
+        Some(map) => step(map),
+        None => steps.runs(from, to).for_each(|run| step(steps.get(run))),
     }
     (w, v, sum)
 }

@@ -12,11 +12,13 @@ pub trait Compose: Copy {
 pub struct Dyadic<M> {
     /// `levels[l][i]` is the composition of the maps from `i 2^l` up to `(i + 1) 2^l`.
     levels: Vec<Vec<M>>,
+    /// `tails[i]` is the composition of all maps from i on, if it is up to date; else it is empty.
+    tails: Vec<M>,
 }
 
 impl<M> Default for Dyadic<M> {
     fn default() -> Self {
-        Self { levels: vec![Vec::new()] }
+        Self { levels: vec![Vec::new()], tails: Vec::new() }
     }
 }
 
@@ -24,10 +26,12 @@ impl<M: Compose> Dyadic<M> {
     /// Forgets all maps and keeps the room.
     pub fn clear(&mut self) {
         self.levels.iter_mut().for_each(Vec::clear);
+        self.tails.clear();
     }
 
     /// One map more.
     pub fn push(&mut self, map: M) {
+        self.tails.clear();
         self.levels[0].push(map);
         let mut l = 0;
         while let [.., first, second] = &self.levels[l][..]
@@ -40,6 +44,24 @@ impl<M: Compose> Dyadic<M> {
             }
             self.levels[l].push(both);
         }
+    }
+
+    /// Makes the compositions of all maps from each on: worth it for whoever wants many of them.
+    pub fn make_tails(&mut self) {
+        let mut maps = self.levels[0].iter().rev();
+        self.tails.clear();
+        self.tails.extend(maps.next());
+        for map in maps {
+            let last = self.tails[self.tails.len() - 1];
+            self.tails.push(map.then(last));
+        }
+        self.tails.reverse();
+    }
+
+    /// The composition of the maps from `from` up to `to`, if it was made.
+    #[inline(always)]
+    pub fn tail(&self, from: usize, to: usize) -> Option<M> {
+        if to == self.tails.len() { self.tails.get(from).copied() } else { None }
     }
 
     /// The aligned runs, as level and place, that make up the maps from `from` up to `to`, in their order.

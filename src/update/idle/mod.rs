@@ -118,6 +118,19 @@ impl Idle {
         }
     }
 
+    /// Makes ready for all parameters to catch up.
+    pub fn prepare_for_all(&mut self) {
+        match &mut self.kind {
+            Kind::Rests { .. } => {}
+            Kind::Shrinks(steps) => steps.make_tails(),
+            Kind::Coasts(steps) => steps.make_tails(),
+            Kind::Simulated(steps) => {
+                steps.shrinks.make_tails();
+                steps.decays.make_tails();
+            }
+        }
+    }
+
     /// Steps taken note of.
     pub fn n_steps(&self) -> usize {
         self.n_steps

@@ -59,6 +59,11 @@ pub(super) fn passed(steps: &Dyadic<Shrink>, w: f64, from: usize, to: usize, l1:
         return (0.0, 0.0);
     }
     let (mut sign, mut size, mut penalty) = (w.signum(), w.abs(), 0.0);
+    if let Some(map) = steps.tail(from, to)
+        && map.of(size) > 0.0
+    {
+        return (sign * map.a.signum() * map.of(size), map.penalty(size, l1, l2));
+    }
     for run in steps.runs(from, to) {
         let map = steps.get(run);
         let after = map.of(size);
