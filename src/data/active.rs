@@ -14,7 +14,7 @@ const POINTERS_AHEAD: usize = 32;
 /// Rows whose entries are.
 const ROWS_AHEAD: usize = 16;
 /// Rows the marks of whose columns are asked of the memory, if there are more marks than a cache holds.
-const MARKS_AHEAD: usize = 2;
+const MARKS_AHEAD: usize = 4;
 const CACHE_BYTES: usize = 256 << 10;
 
 /// What is known of a column of the data.

@@ -19,7 +19,7 @@ use crate::update::idle::Idle;
 const STRETCH: usize = 1 << 16;
 
 /// Columns whose parameters are asked of the memory ahead of their use.
-const COLUMNS_AHEAD: usize = 16;
+const COLUMNS_AHEAD: usize = 32;
 
 /// All parameters and memory of a run on sparse rows, of which a step borrows some.
 #[derive(Debug)]
