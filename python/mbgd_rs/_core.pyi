@@ -62,7 +62,7 @@ def gradient(
 def init_optimizer(optimizer: Any) -> tuple[int, int]: ...
 def learning_rate_at(learning_rate: Any, t: int) -> float: ...
 def predict(
-    x: NDArray[Any],
+    x: Any,
     params: NDArray[Any],
     n_outputs: int,
     link: tuple[str, Any, int],

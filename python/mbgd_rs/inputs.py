@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .sparse import SparseRows, as_sparse_rows, is_sparse
+
 __all__ = [
     "as_classes",
     "as_flag",
@@ -17,6 +19,7 @@ __all__ = [
     "as_matrix",
     "as_params",
     "as_real_targets",
+    "as_rows",
     "as_weights",
 ]
 
@@ -58,8 +61,8 @@ def as_float(name: str, value: Any) -> float:
 
 def as_array(name: str, values: Any) -> Array:
     """Whatever NumPy understands, of real numbers."""
-    if hasattr(values, "toarray") and hasattr(values, "nnz"):
-        raise TypeError(f"sparse {name} is not supported yet, pass {name}.toarray()")
+    if is_sparse(values):
+        raise TypeError(f"{name} must be an array, got a sparse matrix; pass {name}.toarray()")
     if isinstance(values, np.ma.MaskedArray):
         raise TypeError(f"{name} must not be a masked array: choose values for what is masked with filled()")
     try:
@@ -92,7 +95,14 @@ def as_matrix(values: Any) -> Array:
     return in_place(X, np.float32 if X.dtype.kind == "f" and X.dtype.itemsize <= 4 else np.float64)
 
 
-def as_real_targets(values: Any, X: Array) -> tuple[Array, bool]:
+def as_rows(values: Any) -> Array | SparseRows:
+    """X, dense or sparse."""
+    if isinstance(values, SparseRows):
+        return values
+    return as_sparse_rows(values) if is_sparse(values) else as_matrix(values)
+
+
+def as_real_targets(values: Any, X: Array | SparseRows) -> tuple[Array, bool]:
     """Regression targets of shape (n, k), and whether they were given as (n,)."""
     y = as_array("y", values)
     if y.ndim not in (1, 2) or len(y) != len(X) or not y.size:
@@ -100,7 +110,7 @@ def as_real_targets(values: Any, X: Array) -> tuple[Array, bool]:
     return in_place(y if y.ndim == 2 else y[:, None], X.dtype), y.ndim == 1
 
 
-def as_classes(values: Any, X: Array, known: Array | None = None) -> tuple[Array, Array]:
+def as_classes(values: Any, X: Array | SparseRows, known: Array | None = None) -> tuple[Array, Array]:
     """Labels of any kind as the classes, sorted, and targets (n, 1): -1 and 1 for two, else indices.
 
     The classes are the distinct labels, or `known` ones.
@@ -131,7 +141,7 @@ def as_classes(values: Any, X: Array, known: Array | None = None) -> tuple[Array
     return classes, targets[:, None]
 
 
-def as_labels(values: Any, X: Array) -> Array | None:
+def as_labels(values: Any, X: Array | SparseRows) -> Array | None:
     """0 and 1, or bools, for each of several labels as -1 and 1, shape (n, k); None if it is of another."""
     if hasattr(values, "toarray"):
         raise TypeError("sparse y is not supported yet, pass y.toarray()")
@@ -190,7 +200,7 @@ def is_missing(label: Any) -> bool:
         return True
 
 
-def as_weights(values: Any, X: Array) -> Array | None:
+def as_weights(values: Any, X: Array | SparseRows) -> Array | None:
     """Sample weights of shape (n,)."""
     if values is None:
         return None
@@ -200,7 +210,7 @@ def as_weights(values: Any, X: Array) -> Array | None:
     return in_place(weights, X.dtype)
 
 
-def as_params(name: str, params: Any, n_outputs: int, X: Array) -> Array:
+def as_params(name: str, params: Any, n_outputs: int, X: Array | SparseRows) -> Array:
     """A pair (coef, intercept), or something with these attributes, as one flat array."""
     if hasattr(params, "coef") and hasattr(params, "intercept"):
         params = params.coef, params.intercept

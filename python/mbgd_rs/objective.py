@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from . import _core
 from .choices import Loss, Penalty, resolve_loss, resolve_penalty
 from .class_weights import ClassWeight, with_class_weight
-from .inputs import as_classes, as_flag, as_labels, as_matrix, as_params, as_real_targets, as_weights
+from .inputs import as_classes, as_flag, as_labels, as_params, as_real_targets, as_rows, as_weights
 from .result import FitResult
+from .sparse import SparseRows
 from .threads import resolve_n_threads
 
 __all__ = ["Problem", "gradient", "make_problem"]
@@ -24,7 +25,7 @@ Array = NDArray[Any]
 class Problem:
     """The arrays and choices of an objective, as the core reads them."""
 
-    X: Array
+    X: Array | SparseRows
     y: Array
     sample_weight: Array | None
     n_classes: int
@@ -61,7 +62,7 @@ def make_problem(
     """Check and convert what is to be minimised. A classifier given as `model`, or the problem of
     one, says what the classes are."""
     chosen = resolve_loss(loss)
-    matrix = as_matrix(X)
+    matrix = as_rows(X)
     classes: Array | None = None
     if not chosen.is_classification:
         targets, is_vector = as_real_targets(y, matrix)
@@ -82,7 +83,7 @@ def make_problem(
 
 
 def gradient(
-    X: ArrayLike,
+    X: Any,
     y: ArrayLike,
     params: Any,
     *,

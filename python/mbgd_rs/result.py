@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from . import _core
-from .inputs import as_matrix, in_place
+from .inputs import as_rows, in_place
 from .losses import Loss
+from .sparse import SparseRows
 from .threads import resolve_n_threads
 
 __all__ = ["FitResult", "History", "StopReason"]
@@ -178,12 +179,12 @@ class FitResult:
             f"n_epochs={self.n_epochs}, n_steps={self.n_steps}{loss}, stop_reason={self.stop_reason.value!r})"
         )
 
-    def decision_function(self, X: ArrayLike) -> Array:
+    def decision_function(self, X: Any) -> Array:
         """Scores ``X @ coef.T + intercept``.
 
         Parameters
         ----------
-        X : array-like of shape (n, d)
+        X : array-like or sparse matrix of shape (n, d)
 
         Returns
         -------
@@ -193,7 +194,7 @@ class FitResult:
         scores = self._predict(X, "scores")
         return scores[:, 0] if self.coef.ndim == 1 else scores
 
-    def predict(self, X: ArrayLike) -> Array:
+    def predict(self, X: Any) -> Array:
         """The value predicted for each row, or its class.
 
         For a loss with a link, as "poisson", the value is the mean, ``exp`` of the score. Where y had several
@@ -201,7 +202,7 @@ class FitResult:
 
         Parameters
         ----------
-        X : array-like of shape (n, d)
+        X : array-like or sparse matrix of shape (n, d)
 
         Returns
         -------
@@ -216,12 +217,12 @@ class FitResult:
         labels: Array = self.classes[index]
         return labels
 
-    def predict_proba(self, X: ArrayLike) -> Array:
+    def predict_proba(self, X: Any) -> Array:
         """The probability of each class for each row, or of each label where y had several a row.
 
         Parameters
         ----------
-        X : array-like of shape (n, d)
+        X : array-like or sparse matrix of shape (n, d)
 
         Returns
         -------
@@ -235,8 +236,12 @@ class FitResult:
         """
         return self._predict(X, "probabilities")
 
-    def _predict(self, X: ArrayLike, wanted: str) -> Array:
-        matrix = in_place(as_matrix(X), self.coef.dtype)
+    def _predict(self, X: Any, wanted: str) -> Array:
+        matrix = as_rows(X)
+        if isinstance(matrix, SparseRows):
+            matrix = matrix.astype(self.coef.dtype)
+        else:
+            matrix = in_place(matrix, self.coef.dtype)
         if matrix.shape[1] != self.coef.shape[-1]:
             raise ValueError(
                 f"X must have {self.coef.shape[-1]} columns, as in fit, got shape {matrix.shape}"

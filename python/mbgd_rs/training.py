@@ -113,7 +113,7 @@ def resolve_record(record: Any) -> tuple[bool, bool, bool]:
 
 
 def fit(
-    X: ArrayLike,
+    X: Any,
     y: ArrayLike,
     *,
     sample_weight: ArrayLike | None = None,
@@ -151,9 +151,10 @@ def fit(
 
     Parameters
     ----------
-    X : array-like of shape (n, d)
-        Rows. float32 and float64 arrays in C order are used in place, anything else is converted once. Do not
-        change it during the fit.
+    X : array-like or sparse matrix of shape (n, d)
+        Rows. float32 and float64 arrays in C order are used in place, and so are CSR matrices and arrays of
+        scipy.sparse with such values and indices of 32 or 64 bits; anything else is converted once. Do not
+        change it during the fit. See Notes for sparse rows.
     y : array-like of shape (n,) or (n, k)
         Targets: numbers for a regression, labels of any dtype for a classification; with shape (n, k), k > 1,
         and a loss of classes, 0 or 1 or bools for each of k labels.
@@ -238,6 +239,22 @@ def fit(
         For arguments that make no sense, with the name, the condition and the value.
     DivergenceError
         If the run leaves the finite numbers; its `result` has the last finite parameters.
+
+    Notes
+    -----
+    A step on sparse rows costs what the batch has entries, however many columns there are:
+
+    - With SGD the result is that of a dense copy, to rounding, also with momentum, l1, l2 and weight decay.
+      What the steps missed do to a coefficient is made up for when it is next wanted, all at once.
+    - With Adam, AdamW, NAdam, RAdam, Adamax, RMSprop, Adadelta and Lion the coefficients of columns that a
+      batch does not have rest, with all that is remembered of them, and no penalty acts on them (as with
+      PyTorch's SparseAdam). That is another method than on dense rows.
+    - The other optimizers, and averages, move all coefficients in every step, as on dense rows.
+
+    Entries of the same row and column add up. `clip_norm` and ``history.gradient_norm`` are about the
+    gradient of the step, which for a batch with fewer entries than half of the columns has no l2 part of
+    columns that it does not have. To record steps, full losses or the path costs a look at all columns each
+    time.
 
     Examples
     --------

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
-from .inputs import as_float, as_matrix
+from .inputs import as_float, as_rows
 from .objective import Problem, make_problem
 
 __all__ = ["Metrics", "Validation", "make_validation", "resolve_metrics"]
@@ -59,7 +59,7 @@ def of_data(data: Any, problem: Problem) -> Validation:
         raise ValueError(f"validation must be {KINDS}, got {len(data)} items")
     X, y, *rest = data
     with said_of_validation():
-        matrix = as_matrix(X)
+        matrix = as_rows(X)
         if matrix.shape[1] != problem.X.shape[1]:
             raise ValueError(f"X must have {problem.X.shape[1]} columns, as in fit, got shape {matrix.shape}")
         if matrix.dtype != problem.X.dtype:

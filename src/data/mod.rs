@@ -3,11 +3,15 @@
 //! A data view has two verbs: [`scores`](Rows::scores), Z = X W, and [`accumulate`](Rows::accumulate),
 //! G += X^T R, both over a tile of rows.
 
+mod active;
+mod csr;
 mod dense;
 mod order;
 mod targets;
 mod weights;
 
+pub use active::Active;
+pub use csr::{Csr, Indices};
 pub use dense::Dense;
 pub use order::Order;
 pub use targets::{Domain, TargetKind, Targets};
@@ -21,6 +25,8 @@ use crate::scalar::Scalar;
 pub enum Rows<'a, T> {
     /// Row-major values.
     Dense(Dense<'a, T>),
+    /// Compressed sparse rows.
+    Csr(Csr<'a, T>),
 }
 
 impl<'a, T: Scalar> Rows<'a, T> {
@@ -28,6 +34,7 @@ impl<'a, T: Scalar> Rows<'a, T> {
     pub fn n_rows(&self) -> usize {
         match self {
             Rows::Dense(x) => x.n_rows(),
+            Rows::Csr(x) => x.n_rows(),
         }
     }
 
@@ -35,6 +42,15 @@ impl<'a, T: Scalar> Rows<'a, T> {
     pub fn n_columns(&self) -> usize {
         match self {
             Rows::Dense(x) => x.n_columns(),
+            Rows::Csr(x) => x.n_columns(),
+        }
+    }
+
+    /// What a row costs, in multiply-adds of dense rows, where there are `n_params` parameters for them.
+    pub(crate) fn work_of_row(&self, n_outputs: usize, n_params: usize) -> usize {
+        match self {
+            Rows::Dense(_) => n_params,
+            Rows::Csr(x) => x.work_of_row().saturating_mul(n_outputs),
         }
     }
 
@@ -42,6 +58,7 @@ impl<'a, T: Scalar> Rows<'a, T> {
     pub fn rows_of_tile(&self) -> usize {
         match self {
             Rows::Dense(x) => x.rows_of_tile(),
+            Rows::Csr(x) => x.rows_of_tile(),
         }
     }
 
@@ -49,6 +66,7 @@ impl<'a, T: Scalar> Rows<'a, T> {
     pub fn n_ahead(&self) -> usize {
         match self {
             Rows::Dense(x) => x.n_ahead(),
+            Rows::Csr(x) => x.n_ahead(),
         }
     }
 
@@ -56,6 +74,7 @@ impl<'a, T: Scalar> Rows<'a, T> {
     pub(crate) fn prefetch(&self, rows: &[usize]) {
         match self {
             Rows::Dense(x) => x.prefetch(rows),
+            Rows::Csr(x) => rows.iter().for_each(|&row| x.prefetch(row)),
         }
     }
 
@@ -63,6 +82,7 @@ impl<'a, T: Scalar> Rows<'a, T> {
     pub fn scores(&self, tier: Tier, tile: Tile<'_>, w: Linear<'_, T>, scores: &mut [T]) {
         match self {
             Rows::Dense(x) => x.scores(tier, tile, w, scores),
+            Rows::Csr(x) => x.scores(tier, tile, w, scores),
         }
     }
 
@@ -71,6 +91,7 @@ impl<'a, T: Scalar> Rows<'a, T> {
     pub fn accumulate(&self, tier: Tier, rows: &[usize], slopes: &[T], gradient: LinearMut<'_, T>) {
         match self {
             Rows::Dense(x) => x.accumulate(tier, rows, slopes, gradient),
+            Rows::Csr(x) => x.accumulate(tier, rows, slopes, gradient),
         }
     }
 }

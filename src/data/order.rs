@@ -11,6 +11,18 @@ pub enum Order {
 }
 
 impl Order {
+    /// The row of a position.
+    ///
+    /// # Panics
+    /// If the epoch has no such position.
+    #[inline(always)]
+    pub fn row(&self, position: usize) -> usize {
+        match self {
+            Order::Sequential => position,
+            Order::Listed(rows) => rows[position],
+        }
+    }
+
     /// Copies the rows of positions `start..start + out.len()`.
     ///
     /// # Panics

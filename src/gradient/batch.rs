@@ -5,11 +5,11 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::Problem;
 use super::loss::TileOf;
 use super::sharing::Sharing;
 use super::sum::{LEAF_ROWS, Partial, TreeSum, n_leaves_of_part};
-use crate::data::{Order, Tile};
+use super::{Layout, Problem};
+use crate::data::{Active, Order, Rows, Tile};
 use crate::error::{Error, Result, try_filled};
 use crate::kernel::Tier;
 use crate::parallel::{Job, LEADER, Team};
@@ -22,13 +22,15 @@ const WORK_WORTH_TRYING: usize = 1 << 12;
 /// waiting for memory, of which two threads do twice as much at a time.
 const WORK_OF_ROW: usize = 16;
 const WORK_OF_RANDOM_ROW: usize = 96;
+/// Entries of a partial gradient that may be cleared and added, in vectors, for every stored entry of sparse rows.
+const SUMMED_FOR_ENTRY: usize = 4;
 /// Multiply-adds between two looks at whether the caller wants the work to end: about a millisecond.
 const WORK_BETWEEN_LOOKS: usize = 1 << 22;
 
 /// Multiply-adds, and what is worth as much, of a step of so many rows.
 fn work_of<T: Scalar>(problem: &Problem<'_, T>, n_rows: usize, is_random: bool) -> usize {
     let work_of_row = if is_random { WORK_OF_RANDOM_ROW } else { WORK_OF_ROW };
-    n_rows.saturating_mul(problem.layout.len().saturating_add(work_of_row))
+    n_rows.saturating_mul(problem.work_of_row().saturating_add(work_of_row))
 }
 
 /// The largest team that batches of `batch_size` rows may be worth.
@@ -65,11 +67,15 @@ impl<'a, T: Scalar> Work<'a, T> {
             tier,
             rows_of_tile: problem.rows.rows_of_tile(),
             n_ahead: problem.rows.n_ahead(),
+            work_of_row: problem.work_of_row(),
             params,
+            layout: problem.layout,
+            active: None,
             order: Order::Sequential,
             row_factors: None,
             positions: 0..0,
             wants_gradient: true,
+            rows_of_leaf: LEAF_ROWS,
             rows_of_part: LEAF_ROWS,
             interrupted,
             is_cancelled: AtomicBool::new(false),
@@ -78,7 +84,7 @@ impl<'a, T: Scalar> Work<'a, T> {
         Ok(Self { step, parts: Vec::new(), seats })
     }
 
-    /// Where the model is, in the layout of the problem.
+    /// Where the model is, in the [layout](Self::layout) of the step.
     pub fn params(&mut self) -> &mut Vec<T> {
         &mut self.step.params
     }
@@ -97,6 +103,27 @@ impl<'a, T: Scalar> Work<'a, T> {
         Ok(())
     }
 
+    /// The layout of the parameters: that of the problem, or of the columns of a batch.
+    pub fn layout(&self) -> Layout {
+        self.step.layout
+    }
+
+    /// From now on steps are over `active`, the rows at their positions on the columns they have entries in, and
+    /// the parameters are those of these columns; or again over the data themselves.
+    pub fn set_active(&mut self, active: Option<Active<T>>) -> Result<Option<Active<T>>> {
+        let problem = self.step.problem;
+        self.step.layout = match &active {
+            Some(active) => Layout::new::<T>(active.columns().len(), problem.layout.n_outputs())?,
+            None => problem.layout,
+        };
+        Ok(std::mem::replace(&mut self.step.active, active))
+    }
+
+    /// The rows of the steps, if they are not those of the data themselves.
+    pub fn active(&self) -> Option<&Active<T>> {
+        self.step.active.as_ref()
+    }
+
     /// In which order rows come.
     pub fn order(&mut self) -> &mut Order {
         &mut self.step.order
@@ -108,8 +135,16 @@ impl<'a, T: Scalar> Work<'a, T> {
         std::mem::swap(&mut self.step.params, model);
         self.step.rows_of_tile = problem.rows.rows_of_tile();
         self.step.n_ahead = problem.rows.n_ahead();
+        self.step.work_of_row = problem.work_of_row();
         self.seats.iter_mut().for_each(|seat| exclusive(seat).weights_are_for = 0);
         std::mem::replace(&mut self.step.problem, problem)
+    }
+
+    /// The row of the data at a position.
+    pub fn row_at(&self, position: usize) -> usize {
+        let mut row = [0];
+        self.step.rows_at(position, &mut row);
+        row[0]
     }
 
     /// Multiply-adds, and what is worth as much, of a step of so many rows.
@@ -119,8 +154,9 @@ impl<'a, T: Scalar> Work<'a, T> {
 
     /// Sets the next step and cuts it into parts for so many members. Returns how many.
     fn begin(&mut self, positions: Range<usize>, wants_gradient: bool, n_seats: usize) -> Result<usize> {
-        let problem = self.step.problem;
-        let n_leaves = positions.len().div_ceil(LEAF_ROWS);
+        let n_params = self.step.n_summed(wants_gradient);
+        let rows_of_leaf = self.step.rows_of_leaf(positions.len());
+        let n_leaves = positions.len().div_ceil(rows_of_leaf);
         let n_leaves_of_part = match n_seats {
             1 => n_leaves.next_power_of_two(),
             n_seats => n_leaves_of_part(n_leaves, n_seats),
@@ -130,11 +166,12 @@ impl<'a, T: Scalar> Work<'a, T> {
             self.parts.push(Mutex::new(TreeSum::new(self.step.tier)));
         }
         for part in &mut self.parts[..n_parts] {
-            exclusive(part).reserve(problem.layout.len(), n_leaves_of_part)?;
+            exclusive(part).reserve(n_params, n_leaves_of_part)?;
         }
         self.step.positions = positions;
         self.step.wants_gradient = wants_gradient;
-        self.step.rows_of_part = n_leaves_of_part * LEAF_ROWS;
+        self.step.rows_of_leaf = rows_of_leaf;
+        self.step.rows_of_part = n_leaves_of_part * rows_of_leaf;
         Ok(n_parts)
     }
 }
@@ -159,11 +196,16 @@ struct Step<'a, T> {
     tier: Tier,
     rows_of_tile: usize,
     n_ahead: usize,
+    work_of_row: usize,
     params: Vec<T>,
+    layout: Layout,
+    /// The rows at `positions` as a matrix of their own, which `params` and `layout` are for then.
+    active: Option<Active<T>>,
     order: Order,
     row_factors: Option<Vec<T>>,
     positions: Range<usize>,
     wants_gradient: bool,
+    rows_of_leaf: usize,
     rows_of_part: usize,
     interrupted: &'a (dyn Fn() -> bool + Sync),
     is_cancelled: AtomicBool,
@@ -176,6 +218,23 @@ impl<T> fmt::Debug for Step<'_, T> {
 }
 
 impl<T: Scalar> Step<'_, T> {
+    /// Rows of a leaf for a step over `n_rows`. Of sparse rows more may be wanted: a leaf has a gradient of its
+    /// own to be cleared and added, which must not cost more than its entries do. It follows from the rows alone.
+    fn rows_of_leaf(&self, n_rows: usize) -> usize {
+        let n_entries = match (&self.active, &self.problem.rows) {
+            (Some(active), _) => active.n_entries(),
+            (None, Rows::Csr(csr)) => csr.n_entries() / csr.n_rows() * n_rows,
+            (None, Rows::Dense(_)) => return LEAF_ROWS,
+        };
+        let most_leaves = SUMMED_FOR_ENTRY * n_entries / self.layout.n_columns().max(1);
+        n_rows.div_ceil(most_leaves.max(1)).next_power_of_two().max(LEAF_ROWS)
+    }
+
+    /// Entries of a gradient that is summed up: none if it is not wanted.
+    fn n_summed(&self, wants_gradient: bool) -> usize {
+        if wants_gradient { self.layout.len() } else { 0 }
+    }
+
     /// Adds up the leaves of a part.
     fn part(&self, part: usize, is_leader: bool, sum: &mut TreeSum<T>, scratch: &mut Scratch<T>) {
         sum.reset();
@@ -185,7 +244,7 @@ impl<T: Scalar> Step<'_, T> {
             self.prefetch(position, end, scratch); // whoever did the rows before is another
         }
         while position < end && !self.is_cancelled.load(Ordering::Relaxed) {
-            let leaf = position..end.min(position + LEAF_ROWS);
+            let leaf = position..end.min(position + self.rows_of_leaf);
             position = leaf.end;
             sum.push(|partial| self.leaf(leaf, scratch, partial));
             if is_leader && self.look(scratch) {
@@ -222,7 +281,7 @@ impl<T: Scalar> Step<'_, T> {
 
     /// What the rows at these positions add to the gradient and the loss, tile by tile.
     fn leaf(&self, positions: Range<usize>, scratch: &mut Scratch<T>, partial: &mut Partial<T>) {
-        scratch.n_worked += positions.len() * self.problem.layout.len();
+        scratch.n_worked += positions.len() * self.work_of_row;
         let mut position = positions.start;
         while position < positions.end {
             let n = self.rows_of_tile.min(positions.end - position);
@@ -240,14 +299,22 @@ impl<T: Scalar> Step<'_, T> {
                 }
                 _ => 0,
             };
-            self.tile(n, n_ahead, scratch, partial);
+            self.tile(position, n, n_ahead, scratch, partial);
             position += n;
         }
     }
 
-    /// Scores, slopes and sums of the first `n` rows of the scratch.
-    fn tile(&self, n: usize, n_ahead: usize, scratch: &mut Scratch<T>, partial: &mut Partial<T>) {
-        let Problem { rows: data, targets, weights, loss, layout, .. } = self.problem;
+    /// Scores, slopes and sums of the first `n` rows of the scratch, which are those from `position` on.
+    fn tile(
+        &self,
+        position: usize,
+        n: usize,
+        n_ahead: usize,
+        scratch: &mut Scratch<T>,
+        partial: &mut Partial<T>,
+    ) {
+        let Problem { rows: data, targets, weights, loss, .. } = self.problem;
+        let layout = self.layout;
         let n_outputs = layout.n_outputs();
         let stride = n.next_multiple_of(T::LANES);
         let (rows, ahead) = (&scratch.rows[..n], &scratch.ahead[..n_ahead]);
@@ -262,11 +329,20 @@ impl<T: Scalar> Step<'_, T> {
             s.iter_mut().zip(rows).for_each(|(s, &row)| *s *= factors[row]);
         }
         let scores = &mut scratch.scores[..n_outputs * stride];
-        data.scores(self.tier, Tile { rows, ahead }, layout.linear(&self.params), scores);
+        let w = layout.linear(&self.params);
+        let of_batch = position - self.positions.start..position - self.positions.start + n;
+        match &self.active {
+            None => data.scores(self.tier, Tile { rows, ahead }, w, scores),
+            Some(batch) => batch.scores(self.tier, of_batch.clone(), w, scores),
+        }
         let tile = TileOf { n_outputs, scores, targets: y, weights: s };
         partial.loss += loss.slopes(self.tier, targets.kind(), tile);
         if self.wants_gradient {
-            data.accumulate(self.tier, rows, scores, layout.linear_mut(&mut partial.gradient));
+            let gradient = layout.linear_mut(&mut partial.gradient);
+            match &self.active {
+                None => data.accumulate(self.tier, rows, scores, gradient),
+                Some(batch) => batch.accumulate(self.tier, of_batch, scores, gradient),
+            }
         }
     }
 }
@@ -293,14 +369,14 @@ impl<T: Scalar> BatchGradient<T> {
     /// [`Error::Interrupted`] if the caller wants the work to end.
     pub fn of(&mut self, positions: Range<usize>, team: &mut Team<'_, Work<'_, T>>) -> Result<f64> {
         let n_rows = positions.len();
-        let Step { problem, tier, params, .. } = self.sum(positions, true, team)?;
+        let Step { problem, tier, params, layout, .. } = self.sum(positions, true, team)?;
         let sum = self.total.finish();
-        let (coef, intercept) = sum.gradient.split_at_mut(problem.layout.n_coef());
+        let (coef, intercept) = sum.gradient.split_at_mut(layout.n_coef());
         let w = &params[..coef.len()];
         let scale = T::from_f64(1.0 / n_rows.max(1) as f64);
-        problem.penalty.add_to(*tier, problem.layout, coef, scale, w);
+        problem.penalty.add_to(*tier, *layout, coef, scale, w);
         intercept.iter_mut().for_each(|b| *b = if problem.fit_intercept { *b * scale } else { T::ZERO });
-        Ok(sum.loss / n_rows.max(1) as f64 + problem.penalty.value(problem.layout, w))
+        Ok(sum.loss / n_rows.max(1) as f64 + problem.penalty.value(*layout, w))
     }
 
     /// The gradient computed last, in the layout of the parameters.
@@ -319,9 +395,9 @@ impl<T: Scalar> BatchGradient<T> {
     /// [`Error::Interrupted`] if the caller wants the work to end.
     pub fn value(&mut self, positions: Range<usize>, team: &mut Team<'_, Work<'_, T>>) -> Result<f64> {
         let n_rows = positions.len();
-        let Step { problem, params, .. } = self.sum(positions, false, team)?;
-        let w = &params[..problem.layout.n_coef()];
-        Ok(self.total.finish().loss / n_rows.max(1) as f64 + problem.penalty.value(problem.layout, w))
+        let Step { problem, params, layout, .. } = self.sum(positions, false, team)?;
+        let w = &params[..layout.n_coef()];
+        Ok(self.total.finish().loss / n_rows.max(1) as f64 + problem.penalty.value(*layout, w))
     }
 
     /// The mean loss, without the penalty, of another model over all rows of another problem of the same
@@ -355,6 +431,8 @@ impl<T: Scalar> BatchGradient<T> {
             // A step of one leaf has no use for parts, nor for the bookkeeping of a team.
             let Work { step, seats, .. } = team.job();
             step.wants_gradient = wants_gradient;
+            step.positions = positions.clone();
+            self.total.reserve(step.n_summed(wants_gradient), 1)?;
             self.total.reset();
             self.total.push(|partial| step.leaf(positions, exclusive(&mut seats[LEADER]), partial));
             return if step.look(exclusive(&mut seats[LEADER])) { Err(Error::Interrupted) } else { Ok(step) };
@@ -367,7 +445,7 @@ impl<T: Scalar> BatchGradient<T> {
         if *step.is_cancelled.get_mut() {
             return Err(Error::Interrupted);
         }
-        self.total.reserve(step.problem.layout.len(), n_parts)?;
+        self.total.reserve(step.n_summed(wants_gradient), n_parts)?;
         self.total.reset();
         for part in &mut parts[..n_parts] {
             self.total.push_sum(exclusive(part));

@@ -71,6 +71,11 @@ impl<'a, T: Scalar> Problem<'a, T> {
         self.layout
     }
 
+    /// What a row costs, in multiply-adds of dense rows.
+    pub(crate) fn work_of_row(&self) -> usize {
+        self.rows.work_of_row(self.layout.n_outputs(), self.layout.len())
+    }
+
     /// What large coefficients cost.
     pub fn penalty(&self) -> &Penalty {
         &self.penalty

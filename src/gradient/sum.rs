@@ -5,7 +5,7 @@
 //! like carries in a binary counter. A subtree of 2^j leaves that begins at a multiple of 2^j is the same
 //! whoever computes it, so [parts](n_leaves_of_part) of a batch can be given to threads freely.
 
-use crate::error::{Result, try_filled};
+use crate::error::{Error, Result, try_filled};
 use crate::kernel::{Add, Tier};
 use crate::scalar::Scalar;
 
@@ -24,6 +24,15 @@ pub struct Partial<T> {
 impl<T: Scalar> Partial<T> {
     fn zeroed(n_params: usize) -> Result<Self> {
         Ok(Self { gradient: try_filled("partial gradients", n_params, T::ZERO)?, loss: 0.0 })
+    }
+
+    fn resize(&mut self, n_params: usize) -> Result<()> {
+        let n_more = n_params.saturating_sub(self.gradient.len());
+        let bytes = n_more.saturating_mul(size_of::<T>());
+        let reserved = self.gradient.try_reserve(n_more);
+        reserved.map_err(|_| Error::OutOfMemory { what: "partial gradients", bytes })?;
+        self.gradient.resize(n_params, T::ZERO);
+        Ok(())
     }
 
     fn clear(&mut self) {
@@ -53,9 +62,13 @@ impl<T: Scalar> TreeSum<T> {
         Self { tier, levels: Vec::new(), n_finished: 0, n_pushed: 0 }
     }
 
-    /// Makes room for a tree of `n_leaves`, unless it is there.
+    /// Makes room for a tree of `n_leaves` over gradients of `n_params`, unless it is there. What was added is
+    /// forgotten if the length is another.
     pub fn reserve(&mut self, n_params: usize, n_leaves: usize) -> Result<()> {
         let depth = n_leaves.max(1).ilog2() as usize + 2;
+        for level in &mut self.levels {
+            level.resize(n_params)?;
+        }
         while self.levels.len() < depth {
             self.levels.push(Partial::zeroed(n_params)?);
         }

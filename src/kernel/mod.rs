@@ -43,6 +43,7 @@ mod neon;
 mod prefetch;
 pub mod rows;
 mod scalar;
+pub mod sparse;
 mod tier;
 mod vector;
 #[cfg(target_arch = "x86_64")]

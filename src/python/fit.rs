@@ -3,18 +3,18 @@
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
-use numpy::{Element, PyArray1, PyArrayDyn, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
+use numpy::{Element, PyArray1, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use numpy::{PyUntypedArrayMethods, ToPyArray};
-use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::array::entries;
 use super::choice;
 use super::error::{detached, to_python};
+use super::rows::{ArraysOfX, is_single};
 use super::selection::{self, Split, of_validation};
 use super::signal::Signals;
-use crate::data::{Dense, Rows, TargetKind, Targets, Weights};
+use crate::data::{TargetKind, Targets, Weights};
 use crate::gradient::{Layout, Problem, objective};
 use crate::kernel::Tier;
 use crate::predict::{Link, predict as predictions};
@@ -68,13 +68,7 @@ pub(super) struct Training<'py> {
 /// Calls a function generic over the type of the data with that of an array.
 macro_rules! by_dtype {
     ($x:expr, $function:ident ( $($argument:expr),* )) => {
-        if $x.cast::<PyArrayDyn<f32>>().is_ok() {
-            $function::<f32>($($argument),*)
-        } else if $x.cast::<PyArrayDyn<f64>>().is_ok() {
-            $function::<f64>($($argument),*)
-        } else {
-            Err(PyTypeError::new_err("X must be an array of float32 or float64"))
-        }
+        if is_single(&$x)? { $function::<f32>($($argument),*) } else { $function::<f64>($($argument),*) }
     };
 }
 
@@ -205,22 +199,19 @@ fn predict_typed<'py, T: Scalar + Element>(
     link: Link,
     n_threads: usize,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let x: PyReadonlyArray2<'_, T> = x.extract()?;
+    let x = ArraysOfX::<T>::of(x)?;
     let tier = Tier::current().map_err(to_python)?;
-    let (n_rows, n_columns) = (x.shape()[0], x.shape()[1]);
+    let (n_rows, n_columns) = x.shape();
     let layout = Layout::new::<T>(n_columns, n_outputs).map_err(to_python)?;
     let params: Vec<T> = packed(layout, "params", params)?;
-    let values = entries("X", &x)?;
-    let out = detached(py, || {
-        let rows = Rows::Dense(Dense::new(tier, values, n_rows, n_columns)?);
-        predictions(rows, layout, &params, link, tier, n_threads)
-    })?;
+    let slices = x.slices()?;
+    let out = detached(py, || predictions(slices.rows(tier)?, layout, &params, link, tier, n_threads))?;
     Ok(PyArray1::from_vec(py, out).reshape([n_rows, link.n_columns(n_outputs)])?.into_any())
 }
 
 /// The arrays of an objective, borrowed from NumPy.
 struct Arrays<'py, T: Scalar + Element> {
-    x: PyReadonlyArray2<'py, T>,
+    x: ArraysOfX<'py, T>,
     y: PyReadonlyArray2<'py, T>,
     sample_weight: Option<PyReadonlyArray1<'py, T>>,
 }
@@ -229,23 +220,23 @@ impl<'py, T: Scalar + Element> Arrays<'py, T> {
     fn of(objective: &Objective<'py>) -> PyResult<Self> {
         let sample_weight = objective.sample_weight.as_ref();
         Ok(Self {
-            x: objective.x.extract()?,
+            x: ArraysOfX::of(&objective.x)?,
             y: objective.y.extract()?,
             sample_weight: sample_weight.map(|s| s.extract()).transpose()?,
         })
     }
 
     fn problem(&self, py: Python<'_>, objective: &Objective<'_>) -> PyResult<(Problem<'_, T>, Tier)> {
-        let (x, y) = (entries("X", &self.x)?, entries("y", &self.y)?);
+        let (x, y) = (self.x.slices()?, entries("y", &self.y)?);
         let weights = self.sample_weight.as_ref().map(|s| entries("sample_weight", s)).transpose()?;
-        let (n_rows, n_columns, per_row) = (self.x.shape()[0], self.x.shape()[1], self.y.shape()[1]);
+        let ((n_rows, _), per_row) = (self.x.shape(), self.y.shape()[1]);
         let kind = kind_of(objective.n_classes, per_row);
         let loss = choice::loss(&objective.loss_name, &objective.loss)?;
         let penalty = choice::penalty(&objective.penalty)?;
         let tier = Tier::current().map_err(to_python)?;
         let fit_intercept = objective.fit_intercept;
         let problem = detached(py, || {
-            let rows = Rows::Dense(Dense::new(tier, x, n_rows, n_columns)?);
+            let rows = x.rows(tier)?;
             let targets = Targets::new(y, n_rows, per_row, kind)?;
             let weights = weights.map_or(Ok(Weights::equal()), |s| Weights::new(s, n_rows))?;
             Problem::new(rows, targets, weights, loss, penalty, fit_intercept)
@@ -300,6 +291,7 @@ fn start<T: Scalar + Element>(
         n_seen: entry("n_seen")?.extract()?,
         loss_sum: entry("loss_sum")?.extract()?,
         stopping: selection::seen_from(layout, &entry("stopping")?)?,
+        touched: saved.get_item("touched")?.map_or(Ok(Vec::new()), |touched| touched.extract())?,
     })
 }
 
@@ -359,6 +351,9 @@ fn to_dict<'py, T: Scalar + Element>(
     state.set_item("n_seen", fit.state.n_seen)?;
     state.set_item("loss_sum", fit.state.loss_sum)?;
     state.set_item("stopping", selection::seen_to_list(py, layout, &fit.state.stopping)?)?;
+    if !fit.state.touched.is_empty() {
+        state.set_item("touched", fit.state.touched.to_pyarray(py))?;
+    }
 
     let history = PyDict::new(py);
     let History {

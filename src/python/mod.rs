@@ -9,6 +9,7 @@ mod fit;
 mod memory;
 mod minibatches;
 mod optimizer;
+mod rows;
 mod sampling;
 mod selection;
 mod signal;

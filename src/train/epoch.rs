@@ -1,8 +1,10 @@
 //! The textbook algorithm.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::time::Instant;
 
+use super::apart::Apart;
+use super::columns::Caught;
 use super::history::seconds_since;
 use super::orders::Orders;
 use super::selection::Values;
@@ -93,6 +95,7 @@ pub fn fit_with<'a, T: Scalar>(
     let is_random = *batches.shuffle() != Shuffle::Sequential;
     let n_seats = n_seats_worth(problem, most_rows, is_random, config.n_threads);
     state.stopping = selection.remember(std::mem::take(&mut state.stopping));
+    let apart = Apart::of(problem, config, &mut state)?;
     let params = std::mem::take(&mut state.params);
     let mut work = Work::new(problem, config.tier, params, n_seats, interrupted)?;
     if let Some(factors) = config.batches.row_factors() {
@@ -106,6 +109,7 @@ pub fn fit_with<'a, T: Scalar>(
             selection,
             first_step: state.optimizer.n_steps,
             state,
+            apart,
             gradient: BatchGradient::new(problem, config.tier)?,
             last_finite: try_filled("parameters", problem.layout().len(), T::ZERO)?,
             reported: try_filled("parameters", problem.layout().len(), T::ZERO)?,
@@ -121,9 +125,10 @@ pub fn fit_with<'a, T: Scalar>(
         let best_epoch = kept.map(|kept| kept.epoch);
         let params = match kept {
             Some(kept) => kept.params.clone(),
-            None => model_of(config, &mut run.state, team).clone(),
+            None => model_of(&mut run.apart, config, &mut run.state, team)?.clone(),
         };
         run.state.params = std::mem::take(team.job().params());
+        run.apart.put_together(&mut run.state);
         let seconds = seconds_since(run.start);
         Ok(Fit { params, best_epoch, state: run.state, history: run.history, stop_reason, seconds })
     })
@@ -136,6 +141,8 @@ struct Run<'a, T> {
     optimizer: Optimizer,
     selection: &'a Selection<'a, T>,
     state: State<T>,
+    /// Of sparse rows, the parameters of which a step borrows some.
+    apart: Apart<'a, T>,
     /// Steps of the runs before.
     first_step: u64,
     gradient: BatchGradient<T>,
@@ -204,10 +211,12 @@ impl<'a, T: Scalar> Run<'a, T> {
     }
 
     /// Puts the model in the place of the parameters, or back.
-    fn exchange_model(&mut self, team: &mut Team<'_, Work<'a, T>>) {
+    fn exchange_model(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<()> {
         if let Some(average) = average_of(self.config, &mut self.state) {
             std::mem::swap(average, team.job().params());
+            return Ok(());
         }
+        self.apart.exchange_model(team.job().params())
     }
 
     /// One pass over the data.
@@ -226,16 +235,19 @@ impl<'a, T: Scalar> Run<'a, T> {
             let last = batches.n_steps().min(first.saturating_add(self.config.accumulate.get())) - 1;
             let batch = batches.positions(first).start..batches.positions(last).end; // which rows
             let n_rows = batch.len();
-            let loss = self.gradient.of(batch, team)?; // how wrong the model is on them
+            let gathered = self.gather(&batch, team)?;
+            let loss = self.loss_on(batch, team)?; // how wrong the model is on them
             let norm = self.clip();
-            if let Some(quantity) = self.update(loss, team)? {
+            let not_finite = self.update(loss, team)?;
+            let caught = gathered.and(self.scatter(last + 1 == batches.n_steps(), team)?);
+            if let Some(quantity) = not_finite.or(caught.not_finite()) {
                 let (epoch, step) = (self.state.epoch, self.state.optimizer.n_steps - 1);
                 return Ok(ControlFlow::Break(StopReason::Diverged { epoch, step, quantity }));
             }
             self.state.step = last + 1;
             self.state.n_seen += n_rows as u64;
-            self.state.loss_sum += loss * n_rows as f64;
-            self.record_step(n_rows, loss, norm, team)?;
+            self.state.loss_sum += loss * n_rows as f64 + caught.penalty;
+            self.record_step(n_rows, loss + self.apart.elsewhere(), norm, team)?;
             if self.state.step < batches.n_steps()
                 && let Some(reason) = self.limit()
             {
@@ -244,6 +256,35 @@ impl<'a, T: Scalar> Run<'a, T> {
         }
         self.end_epoch(team)?;
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// The objective on a batch, and its gradient, which is kept. Of an interrupted step nothing is left.
+    fn loss_on(&mut self, batch: Range<usize>, team: &mut Team<'_, Work<'a, T>>) -> Result<f64> {
+        let loss = self.gradient.of(batch, team);
+        if loss.is_err() {
+            self.apart.give_up(team)?;
+        }
+        loss
+    }
+
+    /// Of sparse rows, lends the step what belongs to the columns of its batch.
+    fn gather(&mut self, batch: &Range<usize>, team: &mut Team<'_, Work<'a, T>>) -> Result<Caught> {
+        self.apart.gather(batch, self.config.record.steps, self.problem, &mut self.state, team)
+    }
+
+    /// Takes it back, moved.
+    fn scatter(&mut self, is_last: bool, team: &mut Team<'_, Work<'a, T>>) -> Result<Caught> {
+        if !self.apart.is_so() {
+            return Ok(Caught::nothing());
+        }
+        let t = self.state.optimizer.n_steps.saturating_sub(1);
+        let (_, l2) = self.problem.penalty.uniform().unwrap_or_default();
+        let step = self.optimizer.when_idle(t, &self.state.optimizer, l2);
+        let caught = self.apart.scatter(is_last, step, &self.state, team)?;
+        if let (Some(average), Some(model)) = (self.config.average, self.apart.model()?) {
+            average.step(self.config.tier, t, &mut self.state.average, model);
+        }
+        Ok(caught)
     }
 
     /// Shortens the gradient if it is to be. Returns its norm before, where somebody wants to know it.
@@ -262,11 +303,12 @@ impl<'a, T: Scalar> Run<'a, T> {
     /// Moves the parameters, unless they or the loss would leave the finite numbers: then says which.
     fn update(&mut self, loss: f64, team: &mut Team<'_, Work<'a, T>>) -> Result<Option<&'static str>> {
         let Config { tier, average, .. } = *self.config;
-        let Problem { ref penalty, layout, .. } = *self.problem;
+        let (penalty, layout) = (&self.problem.penalty, team.job().layout());
         let n_intercepts = if self.problem.fit_intercept { layout.n_outputs() } else { 0 };
         let entries = Entries::padded(layout.n_columns(), layout.n_outputs(), layout.n_coef(), n_intercepts);
         let params = team.job().params();
-        self.last_finite.copy_from_slice(params);
+        self.last_finite.clear();
+        self.last_finite.extend_from_slice(params);
         let wants_rates = penalty.has_prox();
         let (state, gradient) = (&mut self.state.optimizer, self.gradient.last());
         let rate = self.optimizer.step(tier, entries, state, params, gradient, wants_rates)?;
@@ -279,7 +321,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             "a parameter"
         } else {
             self.optimizer.settle(tier, &mut self.state.optimizer, params);
-            if let Some(average) = average {
+            if let Some(average) = average.filter(|_| !self.apart.is_so()) {
                 average.step(tier, self.state.optimizer.n_steps - 1, &mut self.state.average, params);
             }
             return Ok(None);
@@ -316,7 +358,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             self.history.elapsed.push(seconds_since(self.start));
         }
         if record.path {
-            let model = model_of(self.config, &mut self.state, team);
+            let model = model_of(&mut self.apart, self.config, &mut self.state, team)?;
             self.history.push_path(self.problem.layout(), model);
         }
         if record.steps && record.full_loss {
@@ -332,7 +374,7 @@ impl<'a, T: Scalar> Run<'a, T> {
         let record = self.config.record;
         let elapsed = seconds_since(self.start);
         let mut reported = std::mem::take(&mut self.reported);
-        reported.copy_from_slice(model_of(self.config, &mut self.state, team));
+        reported.copy_from_slice(model_of(&mut self.apart, self.config, &mut self.state, team)?);
         self.reported = reported;
         // First what can be interrupted: then the epoch is ended when the run is gone on with.
         let full_loss = (record.full_loss && !record.steps).then(|| self.full_loss(team)).transpose()?;
@@ -365,9 +407,9 @@ impl<'a, T: Scalar> Run<'a, T> {
     fn full_loss(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<f64> {
         let order = std::mem::replace(team.job().order(), Order::Sequential);
         let looked_since = Instant::now();
-        self.exchange_model(team);
+        self.exchange_model(team)?;
         let loss = self.gradient.value(0..self.problem.n_rows(), team);
-        self.exchange_model(team);
+        self.exchange_model(team)?;
         self.start += looked_since.elapsed(); // looking is not training
         *team.job().order() = order;
         loss
@@ -376,14 +418,18 @@ impl<'a, T: Scalar> Run<'a, T> {
 
 /// The parameters to predict with, as they stand.
 fn model_of<'m, T: Scalar>(
+    apart: &'m mut Apart<'_, T>,
     config: &Config,
     state: &'m mut State<T>,
     team: &'m mut Team<'_, Work<'_, T>>,
-) -> &'m mut Vec<T> {
-    match average_of(config, state) {
-        Some(average) => average,
-        None => team.job().params(),
+) -> Result<&'m mut Vec<T>> {
+    if let Some(average) = average_of(config, state) {
+        return Ok(average);
     }
+    Ok(match apart.model()? {
+        Some(model) => model,
+        None => team.job().params(),
+    })
 }
 
 /// What is averaged to predict with, if anything is: by the optimizer or apart from it.

@@ -1,5 +1,7 @@
 //! The loop around shuffle, gradient and update.
 
+mod apart;
+mod columns;
 mod config;
 mod epoch;
 mod history;

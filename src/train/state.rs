@@ -26,6 +26,9 @@ pub struct State<T> {
     pub loss_sum: f64,
     /// What the rules of stopping remember.
     pub stopping: Vec<Seen<T>>,
+    /// Within an epoch over sparse rows, how many steps of the stretch each column has seen, see
+    /// [`Update::when_idle`](crate::update::Update::when_idle); empty if all are up to date.
+    pub touched: Vec<u32>,
 }
 
 impl<T: Scalar> State<T> {
@@ -40,6 +43,7 @@ impl<T: Scalar> State<T> {
             n_seen: 0,
             loss_sum: 0.0,
             stopping: Vec::new(),
+            touched: Vec::new(),
         }
     }
 
@@ -59,6 +63,13 @@ impl<T: Scalar> State<T> {
                 argument: "resume",
                 condition: "at a step within an epoch",
                 value: format!("step {} of {n_steps}", self.step),
+            });
+        }
+        if !self.touched.is_empty() && self.touched.len() != layout.n_columns() {
+            return Err(Error::Shape {
+                argument: "resume",
+                expected: format!("{} columns", layout.n_columns()),
+                got: self.touched.len().to_string(),
             });
         }
         Ok(())

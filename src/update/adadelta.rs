@@ -2,6 +2,7 @@
 
 use super::decay::Decay;
 use super::entrywise::{Formula, entrywise};
+use super::idle::WhenIdle;
 use super::moments::{fraction, positive};
 use super::{Rate, Step, Update};
 use crate::error::Result;
@@ -37,6 +38,10 @@ impl Update for Adadelta {
 
     fn decay(&self) -> Decay {
         Decay::Coupled(self.weight_decay)
+    }
+
+    fn when_idle(&self, _t: u64, _learning_rate: f64, _l2: f64) -> WhenIdle {
+        WhenIdle::Rests
     }
 
     fn step<'r, T: Scalar>(&self, step: Step<'_, 'r, T>) -> Rate<'r, T> {

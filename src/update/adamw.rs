@@ -1,6 +1,7 @@
 //! AdamW: Adam with weight decay apart from the gradient.
 
 use super::decay::Decay;
+use super::idle::WhenIdle;
 use super::{Adam, Rate, Step, Update};
 use crate::error::Result;
 use crate::options::Options;
@@ -28,6 +29,10 @@ impl Update for AdamW {
 
     fn decay(&self) -> Decay {
         Decay::Decoupled(self.weight_decay)
+    }
+
+    fn when_idle(&self, _t: u64, _learning_rate: f64, _l2: f64) -> WhenIdle {
+        WhenIdle::Rests
     }
 
     fn step<'r, T: Scalar>(&self, step: Step<'_, 'r, T>) -> Rate<'r, T> {

@@ -15,6 +15,7 @@ mod dog;
 mod entries;
 mod entrywise;
 mod ftrl;
+pub mod idle;
 mod lion;
 mod moments;
 mod nadam;

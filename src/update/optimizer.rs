@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::decay::couple;
+use super::idle::WhenIdle;
 use super::schedule::PlateauState;
 use super::{Adadelta, Adagrad, Adam, AdamW, Adamax, Decay, DoG, Entries, Ftrl, Lion, NAdam, RAdam, Rate};
 use super::{RmsProp, Schedule, ScheduleFreeAdamW, ScheduleFreeSgd, Sgd, Sgld};
@@ -42,6 +43,12 @@ pub trait Update: Sized {
     /// Whether the rate that `step` returns is always [`Rate::Same`].
     fn has_same_rate(&self) -> bool {
         false
+    }
+
+    /// What step `t` does to a parameter that has no gradient but `l2 w`, for steps on sparse rows. It is always of
+    /// the same variant.
+    fn when_idle(&self, _t: u64, _learning_rate: f64, _l2: f64) -> WhenIdle {
+        WhenIdle::Unknown
     }
 
     /// How weights decay. A step is done after it, and with a gradient that has it.
@@ -143,6 +150,12 @@ macro_rules! rules {
             pub fn has_same_rate(&self) -> bool {
                 match self {
                     $(Rule::$rule(rule) => rule.has_same_rate(),)*
+                }
+            }
+
+            fn when_idle(&self, t: u64, learning_rate: f64, l2: f64) -> WhenIdle {
+                match self {
+                    $(Rule::$rule(rule) => rule.when_idle(t, learning_rate, l2),)*
                 }
             }
 
@@ -250,6 +263,11 @@ impl Optimizer {
         self.learning_rate.end_epoch(&mut state.plateau, loss);
     }
 
+    /// See [`Update::when_idle`].
+    pub fn when_idle<T>(&self, t: u64, state: &State<T>, l2: f64) -> WhenIdle {
+        self.rule.when_idle(t, self.learning_rate_at(t, state), l2)
+    }
+
     /// Moves `params` against `grad`, in place. A learning rate that is a function has to have been evaluated,
     /// see [`Optimizer::ahead`]. With `wants_rates` the returned rate is valid, else it may be anything. A
     /// proximal map may follow, and then [`Optimizer::settle`] has to.
@@ -265,9 +283,14 @@ impl Optimizer {
         grad: &[T],
         wants_rates: bool,
     ) -> Result<Rate<'s, T>> {
-        self.check(state, params, grad)?;
+        self.check_lengths(params, grad)?;
+        self.check(state, params.len())?;
         if wants_rates && state.rates.len() != params.len() {
-            state.rates = try_filled("rates", params.len(), T::ZERO)?;
+            let n_more = params.len().saturating_sub(state.rates.len());
+            let bytes = n_more.saturating_mul(size_of::<T>());
+            let reserved = state.rates.try_reserve(n_more);
+            reserved.map_err(|_| Error::OutOfMemory { what: "rates", bytes })?;
+            state.rates.resize(params.len(), T::ZERO);
         }
         let t = state.n_steps;
         state.n_steps += 1;
@@ -307,12 +330,17 @@ impl Optimizer {
         self.rule.model().filter(|_| has_begun).map(|i| &mut state.memory[i])
     }
 
+    /// Whether the rule has a weight decay of its own.
+    pub fn decays(&self) -> bool {
+        self.rule.decay() != Decay::NONE
+    }
+
     /// Whether the model is an average of points that training has been at.
     pub fn averages(&self) -> bool {
         self.rule.model().is_some()
     }
 
-    fn check<T: Scalar>(&self, state: &State<T>, params: &[T], grad: &[T]) -> Result<()> {
+    fn check_lengths<T: Scalar>(&self, params: &[T], grad: &[T]) -> Result<()> {
         if params.len() != grad.len() {
             return Err(Error::Shape {
                 argument: "grad",
@@ -320,13 +348,21 @@ impl Optimizer {
                 got: format!("{}", grad.len()),
             });
         }
+        Ok(())
+    }
+
+    /// That a state is of this optimizer, for so many parameters.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub fn check<T: Scalar>(&self, state: &State<T>, n_params: usize) -> Result<()> {
         let (n_vectors, n_scalars) = (self.rule.n_vectors(), self.rule.n_scalars());
         let is_ours = state.memory.len() == n_vectors && state.scalars.len() == n_scalars;
-        if !is_ours || state.memory.iter().any(|v| v.len() != params.len()) {
+        if !is_ours || state.memory.iter().any(|v| v.len() != n_params) {
             let (n, len) = (state.memory.len(), state.memory.first().map_or(0, Vec::len));
             return Err(Error::Shape {
                 argument: "state",
-                expected: format!("{n_vectors} vectors of {} entries and {n_scalars} numbers", params.len()),
+                expected: format!("{n_vectors} vectors of {} entries and {n_scalars} numbers", n_params),
                 got: format!("{n} of {len} and {}", state.scalars.len()),
             });
         }

@@ -1,6 +1,7 @@
 //! Gradient descent, with momentum if wanted.
 
 use super::decay::Decay;
+use super::idle::{IdleStep, WhenIdle};
 use super::moments::fraction;
 use super::{Rate, Step, Update};
 use crate::error::{Error, Result, checked};
@@ -78,6 +79,24 @@ impl Update for Sgd {
 
     fn has_same_rate(&self) -> bool {
         true
+    }
+
+    fn when_idle(&self, t: u64, learning_rate: f64, l2: f64) -> WhenIdle {
+        let (m, l2) = (self.momentum, l2 + self.weight_decay);
+        if m == 0.0 {
+            let ww = 1.0 - learning_rate * l2;
+            return WhenIdle::Moves(IdleStep { ww, wv: 0.0, vw: 0.0, vv: 0.0, rate: learning_rate });
+        }
+        // v' = m v + share l2 w and w' = w - learning_rate v', or w - learning_rate (l2 w + m v').
+        let share = if t == 0 { 1.0 } else { 1.0 - self.dampening };
+        let (of_gradient, of_velocity) = if self.nesterov { (1.0, m) } else { (0.0, 1.0) };
+        WhenIdle::Moves(IdleStep {
+            ww: 1.0 - learning_rate * l2 * (of_gradient + share * of_velocity),
+            wv: -learning_rate * of_velocity * m,
+            vw: share * l2,
+            vv: m,
+            rate: learning_rate * self.gain(t),
+        })
     }
 
     fn step<'r, T: Scalar>(&self, step: Step<'_, 'r, T>) -> Rate<'r, T> {

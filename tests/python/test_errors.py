@@ -50,8 +50,11 @@ BAD_FITS = [
         ValueError,
         r"X must be finite, got NaN at row 1, column 2",
     ),
-    ({"X": scipy.sparse.csr_matrix(X)}, TypeError, r"sparse X is not supported yet, pass X\.toarray\(\)"),
-    ({"X": scipy.sparse.coo_array(X)}, TypeError, r"sparse X is not supported yet, pass X\.toarray\(\)"),
+    (
+        {"y": scipy.sparse.coo_array(X)},
+        TypeError,
+        r"y must be an array, got a sparse matrix; pass y\.toarray\(\)",
+    ),
     ({"X": X.astype(str)}, TypeError, r"X must be an array of real numbers, got dtype <U32"),
     ({"X": X + 0j}, TypeError, r"X must be an array of real numbers, got dtype complex128"),
     ({"X": X.astype("M8[s]")}, TypeError, r"X must be an array of real numbers, got dtype datetime64\[s\]"),

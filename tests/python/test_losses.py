@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from mbgd_rs import losses, reference
 from mbgd_rs.optimizers import SGD
+from scipy.sparse import csr_array
 
 N, D, K = 70, 4, 3
 TOLERANCE = {"float64": 1e-11, "float32": 2e-5}
@@ -179,6 +180,16 @@ def test_threads_give_the_same_bits(name, kind, dtype):
 
 
 # ---- dense = sparse: a row of this table as CSR trains to the same parameters
+
+
+@pytest.mark.parametrize(("name", "kind"), ALL)
+def test_sparse_rows_give_what_dense_ones_do(name, kind):
+    X, y = data(name, kind)[:2]
+    X = np.hstack([np.where(np.abs(X) < 0.7, 0, X), np.zeros((len(X), 60))])  # columns enough to step on few
+    options = {"loss": CASES[name][0], "optimizer": SGD(0.02), "batch_size": 5, "epochs": 3, "penalty": "l2"}
+    dense, sparse = mb.fit(X, y, **options), mb.fit(csr_array(X), y, **options)
+    assert_close(sparse.coef, dense.coef, 1e-10)
+    assert_close(sparse.predict(csr_array(X)), dense.predict(X), 1e-10)
 
 
 # ---- several outputs at once

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .losses import CrammerSingerOfClasses, Softmax, class_weights, loss_and_targets
 from .penalties import Penalty
+from .resting import stored_entries
 from .shuffle import Rows
 
 Array = NDArray[Any]
@@ -41,7 +42,8 @@ class Objective:
         fit_intercept: bool,
         class_weight: Any = None,
     ) -> None:
-        X = np.asarray(X)
+        self.stored = stored_entries(X)
+        X = np.asarray(X if self.stored is None else X.toarray())
         self.X = X if X.dtype == np.float32 else X.astype(np.float64, copy=False)
         self.loss, self.y, self.classes, self.outputs = loss_and_targets(loss, np.asarray(y))
         if not isinstance(self.loss, Softmax | CrammerSingerOfClasses):  # which index by it

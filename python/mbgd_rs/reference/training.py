@@ -14,6 +14,7 @@ from .averages import Average
 from .batch_sizes import batch_size_at
 from .objective import Objective, Parameters
 from .optimizers import Rule
+from .resting import Kept, is_resting, untouched
 from .rules import make_optimizer
 from .schedules import Falls, learning_rate_at
 from .shuffle import batches, groups, order_of_epochs, row_factors
@@ -140,16 +141,23 @@ def fit(
                 n_rows, value = objective.mean_gradient(
                     w, group, g, history.has_losses
                 )  # how wrong w is there
-                norm = float(np.linalg.norm(g.flat)) if clip_norm or history.has_steps else math.nan
+                known: Any = slice(None)  # of sparse rows, what belongs to the columns of the batch
+                if objective.stored is not None:
+                    idle = untouched(objective.stored, group, math.prod(objective.outputs), g.flat.size)
+                    known = ~idle
+                norm = float(np.linalg.norm(g.flat[known])) if clip_norm or history.has_steps else math.nan
                 if clip_norm and norm > clip_norm:
-                    g.flat *= clip_norm / norm
+                    g.flat[known] *= clip_norm / norm
                 if clip_value:
                     np.clip(g.flat, -clip_value, clip_value, out=g.flat)
                 learning_rate = falls.lowered(learning_rate_at(rule.learning_rate, t))
+                kept = None if objective.stored is None or not is_resting(rule) else Kept(w.flat, rule, idle)
                 rate = rule.step(w.flat, g.flat, t, learning_rate)  # how the parameters move
                 if objective.penalty.has_l1:
                     objective.penalty.shrink(w.coef, rate[: w.coef.size].reshape(w.coef.shape))
                 rule.settle(w.flat)
+                if kept is not None:
+                    kept.put_back()
                 if mean is not None:
                     mean.step(w.flat, t)
                 t += 1

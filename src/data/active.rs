@@ -1,0 +1,199 @@
+//! The rows of one batch on the columns they have entries in: a small matrix of its own.
+
+use std::ops::Range;
+
+use super::csr::{Csr, Indices};
+use super::{Linear, LinearMut};
+use crate::error::{Error, Result, try_filled};
+use crate::kernel::sparse::{Index, SparseAccumulate, SparseScores};
+use crate::kernel::{Tier, prefetch};
+use crate::scalar::Scalar;
+
+/// Rows whose place is asked of the memory ahead of its use.
+const POINTERS_AHEAD: usize = 32;
+/// Rows whose entries are.
+const ROWS_AHEAD: usize = 16;
+/// Rows the marks of whose columns are asked of the memory, if there are more marks than a cache holds.
+const MARKS_AHEAD: usize = 4;
+const CACHE_BYTES: usize = 256 << 10;
+
+/// What is known of a column of the data.
+#[derive(Debug, Clone, Copy, Default)]
+struct Mark {
+    /// The tick of the last batch it was in.
+    tick: u32,
+    /// Its number in that batch.
+    local: u32,
+}
+
+/// A copy of the rows of a batch. Its columns are the distinct columns of these rows in the order in which
+/// they occur first, so that everything computed on it costs what the batch has entries, however many columns
+/// the data have.
+#[derive(Debug)]
+pub struct Active<T> {
+    values: Vec<T>,
+    indices: Vec<u32>,
+    rows: Vec<Range<usize>>,
+    columns: Vec<usize>,
+    last_ticks: Vec<u32>,
+    marks: Vec<Mark>,
+}
+
+impl<T: Scalar> Active<T> {
+    /// Nothing yet of data with `n_columns`.
+    pub fn new(n_columns: usize) -> Result<Self> {
+        let marks = try_filled("marks of columns", n_columns, Mark::default())?;
+        Ok(Self {
+            values: Vec::new(),
+            indices: Vec::new(),
+            rows: Vec::new(),
+            columns: Vec::new(),
+            last_ticks: Vec::new(),
+            marks,
+        })
+    }
+
+    /// Takes these rows. `tick` numbers the batch; it is larger than any before.
+    ///
+    /// # Errors
+    /// If a buffer cannot be had.
+    pub fn collect(
+        &mut self,
+        csr: &Csr<'_, T>,
+        rows: impl ExactSizeIterator<Item = usize> + Clone,
+        tick: u32,
+    ) -> Result<()> {
+        match csr.indices {
+            Indices::Narrow(indices) => self.collect_by(indices, csr, rows, tick),
+            Indices::Wide(indices) => self.collect_by(indices, csr, rows, tick),
+        }
+    }
+
+    #[inline(never)]
+    fn collect_by<I: Index>(
+        &mut self,
+        indices: &[I],
+        csr: &Csr<'_, T>,
+        rows: impl ExactSizeIterator<Item = usize> + Clone,
+        tick: u32,
+    ) -> Result<()> {
+        self.rows.clear();
+        reserve(&mut self.rows, rows.len())?;
+        let mut n_entries = 0;
+        let mut ahead = rows.clone();
+        ahead.by_ref().take(POINTERS_AHEAD).for_each(|row| csr.prefetch_pointer(row));
+        for (i, row) in rows.clone().enumerate() {
+            ahead.by_ref().take(1).for_each(|row| csr.prefetch_pointer(row));
+            if i < ROWS_AHEAD {
+                csr.prefetch(row);
+            }
+            let n = csr.entries(row).len();
+            self.rows.push(n_entries..n_entries + n);
+            n_entries += n;
+        }
+        if n_entries > u32::MAX as usize {
+            let size = format!("{n_entries} entries");
+            return Err(Error::TooLarge { what: "a batch", size });
+        }
+        resize(&mut self.values, n_entries)?;
+        resize(&mut self.indices, n_entries)?;
+        // One more than needed: what is not new is written behind the end, and written over.
+        resize(&mut self.columns, n_entries + 1)?;
+        resize(&mut self.last_ticks, n_entries + 1)?;
+        let is_large = size_of_val(&*self.marks) > CACHE_BYTES;
+        let mut ahead = rows.clone().skip(ROWS_AHEAD);
+        let mut marks_ahead = rows.clone().skip(MARKS_AHEAD);
+        let mut n_columns = 0;
+        for (row, to) in rows.zip(&self.rows) {
+            ahead.by_ref().take(1).for_each(|row| csr.prefetch(row));
+            if is_large && let Some(row) = marks_ahead.next() {
+                for column in &indices[csr.entries(row)] {
+                    prefetch(&self.marks[column.at()..][..1]);
+                }
+            }
+            let from = csr.entries(row);
+            self.values[to.clone()].copy_from_slice(&csr.values[from.clone()]);
+            for (index, column) in self.indices[to.clone()].iter_mut().zip(&indices[from]) {
+                let column = column.at();
+                let mark = &mut self.marks[column];
+                self.columns[n_columns] = column;
+                self.last_ticks[n_columns] = mark.tick;
+                let is_new = mark.tick != tick;
+                let local = if is_new { n_columns as u32 } else { mark.local };
+                *mark = Mark { tick, local };
+                *index = local;
+                n_columns += usize::from(is_new);
+            }
+        }
+        self.columns.truncate(n_columns);
+        self.last_ticks.truncate(n_columns);
+        Ok(())
+    }
+
+    /// Stored entries of the batch.
+    pub fn n_entries(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Rows of the batch.
+    pub fn n_rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The columns of the batch.
+    pub fn columns(&self) -> &[usize] {
+        &self.columns
+    }
+
+    /// The tick of the last batch each of them was in, 0 for none.
+    pub fn last_ticks(&self) -> &[u32] {
+        &self.last_ticks
+    }
+
+    /// Makes the batch as if it had never been: its columns were last in the batches before.
+    pub fn forget(&mut self) {
+        for (&column, &tick) in self.columns.iter().zip(&self.last_ticks) {
+            self.marks[column].tick = tick;
+        }
+    }
+
+    /// The tick of the last batch a column of the data was in, 0 for none.
+    pub fn last_tick(&self, column: usize) -> u32 {
+        self.marks[column].tick
+    }
+
+    /// Says of every column of the data in which batch it was last.
+    pub fn set_last_ticks(&mut self, ticks: impl Iterator<Item = u32>) {
+        for (mark, tick) in self.marks.iter_mut().zip(ticks) {
+            *mark = Mark { tick, local: 0 };
+        }
+    }
+
+    /// As [`Rows::scores`](super::Rows::scores) for rows of the batch.
+    pub fn scores(&self, tier: Tier, rows: Range<usize>, w: Linear<'_, T>, scores: &mut [T]) {
+        let Linear { coef, intercept } = w;
+        let (values, indices, rows) = (&*self.values, &*self.indices, &self.rows[rows]);
+        let stride = self.columns.len().next_multiple_of(T::LANES);
+        tier.run(SparseScores { values, indices, rows, coef, stride, intercept, scores });
+    }
+
+    /// As [`Rows::accumulate`](super::Rows::accumulate) for rows of the batch.
+    pub fn accumulate(&self, tier: Tier, rows: Range<usize>, slopes: &[T], gradient: LinearMut<'_, T>) {
+        let LinearMut { coef, intercept } = gradient;
+        let (values, indices, rows) = (&*self.values, &*self.indices, &self.rows[rows]);
+        let stride = self.columns.len().next_multiple_of(T::LANES);
+        tier.run(SparseAccumulate { values, indices, rows, slopes, coef, stride, intercept });
+    }
+}
+
+/// Room for `n` more, grown as vectors grow; the largest batch decides.
+fn reserve<V>(buffer: &mut Vec<V>, n: usize) -> Result<()> {
+    let bytes = n.saturating_mul(size_of::<V>());
+    buffer.try_reserve(n).map_err(|_| Error::OutOfMemory { what: "the rows of a batch", bytes })
+}
+
+fn resize<V: Copy + Default>(buffer: &mut Vec<V>, len: usize) -> Result<()> {
+    reserve(buffer, len.saturating_sub(buffer.len()))?;
+    buffer.resize(len, V::default());
+    Ok(())
+}

@@ -1,0 +1,127 @@
+//! Products with sparse rows: the dot products of the scores and the scattered sums of the gradient.
+//!
+//! Plain Rust: gathering by single loads is as fast as the processors' gather instructions, and every tier
+//! rounds alike. A score has 8 accumulators, added by halves; an entry of the gradient is a chain of
+//! fused multiply-adds in the order of the rows, as for dense rows.
+
+use std::ops::Range;
+
+use super::{Kernel, Lanes};
+use crate::scalar::Scalar;
+
+/// Accumulators of a score: enough to hide the latency of an addition. Part of what the bits depend on.
+const CHAINS: usize = 8;
+
+/// The number of a column, in whatever type the user's array has.
+pub trait Index: Copy + Send + Sync + std::fmt::Debug + 'static {
+    /// The number as an index; a negative one becomes one no array has.
+    fn at(self) -> usize;
+}
+
+macro_rules! impl_index {
+    ($($t:ty),*) => {
+        $(impl Index for $t {
+            #[inline(always)]
+            fn at(self) -> usize {
+                self as usize
+            }
+        })*
+    };
+}
+
+impl_index!(u32, i32, i64);
+
+/// `z_c[i] = x_i . w_c + b_c` for every row i of a tile and every output c.
+#[derive(Debug)]
+pub struct SparseScores<'a, T, I> {
+    /// Stored entries, row by row.
+    pub values: &'a [T],
+    /// Their columns.
+    pub indices: &'a [I],
+    /// Where the entries of the rows of the tile are.
+    pub rows: &'a [Range<usize>],
+    /// Coefficients, one row of `stride` per output.
+    pub coef: &'a [T],
+    /// Distance of the coefficients of two outputs.
+    pub stride: usize,
+    /// One intercept per output.
+    pub intercept: &'a [T],
+    /// Scores, one padded row per output. Entries behind the last row are left alone.
+    pub scores: &'a mut [T],
+}
+
+impl<T: Scalar, I: Index> Kernel<T> for SparseScores<'_, T, I> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes<Elem = T>>(self) {
+        let z_stride = self.rows.len().next_multiple_of(T::LANES);
+        for (c, &b) in self.intercept.iter().enumerate() {
+            let w = &self.coef[c * self.stride..][..self.stride];
+            let z = &mut self.scores[c * z_stride..][..z_stride];
+            for (row, z) in self.rows.iter().zip(z) {
+                *z = dot(&self.values[row.clone()], &self.indices[row.clone()], w) + b;
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn dot<T: Scalar, I: Index>(x: &[T], indices: &[I], w: &[T]) -> T {
+    let (x, last_x) = x.as_chunks::<CHAINS>();
+    let (indices, last_indices) = indices.as_chunks::<CHAINS>();
+    let mut acc = [T::ZERO; CHAINS];
+    for (x, indices) in x.iter().zip(indices) {
+        for i in 0..CHAINS {
+            acc[i] = x[i].mul_add(w[indices[i].at()], acc[i]);
+        }
+    }
+    for ((acc, x), index) in acc.iter_mut().zip(last_x).zip(last_indices) {
+        *acc = x.mul_add(w[index.at()], *acc);
+    }
+    let [a, b, c, d, e, f, g, h] = acc;
+    ((a + e) + (c + g)) + ((b + f) + (d + h))
+}
+
+/// `g_c += sum_i r_c[i] x_i` and `h_c += sum_i r_c[i]` over the rows i of a tile, for every output c.
+#[derive(Debug)]
+pub struct SparseAccumulate<'a, T, I> {
+    /// Stored entries, row by row.
+    pub values: &'a [T],
+    /// Their columns.
+    pub indices: &'a [I],
+    /// Where the entries of the rows of the tile are.
+    pub rows: &'a [Range<usize>],
+    /// What each row is multiplied by, one padded row per output, zero behind the last row.
+    pub slopes: &'a [T],
+    /// Sums of rows, one row of `stride` per output.
+    pub coef: &'a mut [T],
+    /// Distance of the coefficients of two outputs.
+    pub stride: usize,
+    /// Sums of slopes, one per output.
+    pub intercept: &'a mut [T],
+}
+
+impl<T: Scalar, I: Index> Kernel<T> for SparseAccumulate<'_, T, I> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes<Elem = T>>(self) {
+        let r_stride = self.rows.len().next_multiple_of(T::LANES);
+        for (c, h) in self.intercept.iter_mut().enumerate() {
+            let g = &mut self.coef[c * self.stride..][..self.stride];
+            let r = &self.slopes[c * r_stride..][..r_stride];
+            let mut total = L::splat(T::ZERO);
+            for r in r.chunks_exact(T::LANES) {
+                total = total.add(L::load(r));
+            }
+            *h += total.sum();
+            for (row, &slope) in self.rows.iter().zip(r) {
+                for (&x, index) in self.values[row.clone()].iter().zip(&self.indices[row.clone()]) {
+                    let g = &mut g[index.at()];
+                    *g = x.mul_add(slope, *g);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The rows of X, borrowed from NumPy: an array, or the three arrays of compressed sparse rows.
+
+use numpy::{Element, PyArrayDyn, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+
+use super::array::entries;
+use crate::data::{Csr, Dense, Indices, Rows};
+use crate::error;
+use crate::kernel::Tier;
+use crate::scalar::Scalar;
+
+/// X of the type `T`.
+pub(super) enum ArraysOfX<'py, T: Scalar + Element> {
+    Dense(PyReadonlyArray2<'py, T>),
+    Csr {
+        data: PyReadonlyArray1<'py, T>,
+        indices: ArrayOfIndices<'py>,
+        indptr: ArrayOfIndices<'py>,
+        shape: (usize, usize),
+    },
+}
+
+/// Row pointers or column numbers.
+#[derive(FromPyObject)]
+pub(super) enum ArrayOfIndices<'py> {
+    Narrow(PyReadonlyArray1<'py, i32>),
+    Wide(PyReadonlyArray1<'py, i64>),
+}
+
+/// The same as slices, which can do without the interpreter.
+#[derive(Clone, Copy)]
+pub(super) enum SlicesOfX<'a, T> {
+    Dense(&'a [T], usize, usize),
+    Csr { values: &'a [T], indices: Indices<'a>, indptr: Indices<'a>, n_rows: usize, n_columns: usize },
+}
+
+/// Whether the numbers of X are single (true) or double precision.
+pub(super) fn is_single(x: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let values = if is_array(x) { x.clone() } else { x.getattr("data")? };
+    if values.cast::<PyArrayDyn<f32>>().is_ok() {
+        return Ok(true);
+    }
+    if values.cast::<PyArrayDyn<f64>>().is_ok() {
+        return Ok(false);
+    }
+    Err(PyTypeError::new_err("X must be an array of float32 or float64"))
+}
+
+fn is_array(x: &Bound<'_, PyAny>) -> bool {
+    x.cast::<numpy::PyUntypedArray>().is_ok()
+}
+
+impl<'py, T: Scalar + Element> ArraysOfX<'py, T> {
+    pub(super) fn of(x: &Bound<'py, PyAny>) -> PyResult<Self> {
+        if is_array(x) {
+            return Ok(ArraysOfX::Dense(x.extract()?));
+        }
+        Ok(ArraysOfX::Csr {
+            data: x.getattr("data")?.extract()?,
+            indices: x.getattr("indices")?.extract()?,
+            indptr: x.getattr("indptr")?.extract()?,
+            shape: x.getattr("shape")?.extract()?,
+        })
+    }
+
+    pub(super) fn shape(&self) -> (usize, usize) {
+        match self {
+            ArraysOfX::Dense(x) => (x.shape()[0], x.shape()[1]),
+            ArraysOfX::Csr { shape, .. } => *shape,
+        }
+    }
+
+    pub(super) fn slices(&self) -> PyResult<SlicesOfX<'_, T>> {
+        let (n_rows, n_columns) = self.shape();
+        Ok(match self {
+            ArraysOfX::Dense(x) => SlicesOfX::Dense(entries("X", x)?, n_rows, n_columns),
+            ArraysOfX::Csr { data, indices, indptr, .. } => SlicesOfX::Csr {
+                values: entries("X.data", data)?,
+                indices: indices.slice("X.indices")?,
+                indptr: indptr.slice("X.indptr")?,
+                n_rows,
+                n_columns,
+            },
+        })
+    }
+}
+
+impl ArrayOfIndices<'_> {
+    fn slice(&self, name: &str) -> PyResult<Indices<'_>> {
+        Ok(match self {
+            ArrayOfIndices::Narrow(array) => Indices::Narrow(entries(name, array)?),
+            ArrayOfIndices::Wide(array) => Indices::Wide(entries(name, array)?),
+        })
+    }
+}
+
+impl<'a, T: Scalar> SlicesOfX<'a, T> {
+    /// The rows, checked.
+    pub(super) fn rows(self, tier: Tier) -> error::Result<Rows<'a, T>> {
+        Ok(match self {
+            SlicesOfX::Dense(values, n_rows, n_columns) => {
+                Rows::Dense(Dense::new(tier, values, n_rows, n_columns)?)
+            }
+            SlicesOfX::Csr { values, indices, indptr, n_rows, n_columns } => {
+                Rows::Csr(Csr::new(tier, values, indices, indptr, n_rows, n_columns)?)
+            }
+        })
+    }
+}

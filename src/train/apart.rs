@@ -1,0 +1,169 @@
+//! What a run on sparse rows does beside the textbook: takes its parameters apart, lends a step those of its
+//! columns, and puts them together again. On dense rows, and where a step is on all columns, nothing.
+
+use std::ops::Range;
+
+use super::columns::{Caught, Columns};
+use super::{Config, State};
+use crate::data::{Csr, Rows};
+use crate::error::{Error, Result};
+use crate::gradient::{Problem, Work};
+use crate::parallel::Team;
+use crate::scalar::Scalar;
+use crate::update::idle::WhenIdle;
+
+/// Columns that may be moved without a gradient, in vectors, for every stored entry of a batch.
+const COLUMNS_FOR_ENTRY: usize = 2;
+
+/// The parameters of a run, if they are apart.
+#[derive(Debug)]
+pub(super) struct Apart<'a, T> {
+    columns: Option<Columns<'a, T>>,
+    /// The penalty of the columns that the batch at hand does not have, where it is to be recorded.
+    elsewhere: f64,
+}
+
+impl<'a, T: Scalar> Apart<'a, T> {
+    /// Takes apart the parameters of `state` if steps are to be on the columns of their batches. What is left is
+    /// moved in place by the steps.
+    ///
+    /// # Errors
+    /// If the state is of a run on sparse rows and these are not, or of another optimizer.
+    pub(super) fn of(problem: &'a Problem<'_, T>, config: &Config, state: &mut State<T>) -> Result<Self> {
+        let none = Self { columns: None, elsewhere: 0.0 };
+        let is_behind = !state.touched.is_empty();
+        let Rows::Csr(csr) = problem.rows else {
+            let (argument, condition) =
+                ("X", "of sparse rows, for the run to go on with ended within an epoch");
+            let refused = Error::OutOfRange { argument, condition, value: "dense ones".into() };
+            return if is_behind { Err(refused) } else { Ok(none) };
+        };
+        let is_apart = is_worth_it(problem, config, csr, state);
+        if !is_apart && !is_behind {
+            return Ok(none);
+        }
+        config.optimizer.check(&state.optimizer, state.params.len())?;
+        let strengths = problem.penalty.uniform().unwrap_or_default();
+        let first = config.optimizer.when_idle(0, &state.optimizer, strengths.1);
+        let decays = config.optimizer.decays();
+        let params = std::mem::take(&mut state.params);
+        let n_vectors = state.optimizer.memory.len();
+        let memory = std::mem::replace(&mut state.optimizer.memory, vec![Vec::new(); n_vectors]);
+        let mut columns = Columns::new(csr, problem.layout(), (first, decays), strengths, params, memory)?;
+        let (batches, n) = (config.batches.of_epoch(state.epoch), config.accumulate.get());
+        if state.step > 0 && state.step < batches.n_steps() {
+            let n_steps = state.optimizer.n_steps;
+            let n_done = state.step / n;
+            let steps = n_steps - n_done as u64..n_steps;
+            let evaluated = config.optimizer.ahead(steps)?;
+            let optimizer = evaluated.as_ref().unwrap_or(&config.optimizer);
+            let step_of = |s: usize| {
+                let last = batches.n_steps().min((s + 1).saturating_mul(n)) - 1;
+                let rows = batches.positions(s * n).start..batches.positions(last).end;
+                let t = n_steps - (n_done - s) as u64;
+                (optimizer.when_idle(t, &state.optimizer, strengths.1), rows.len())
+            };
+            columns.resume(n_done, step_of, &state.touched);
+        }
+        let mut apart = Self { columns: Some(columns), elsewhere: 0.0 };
+        if !is_apart {
+            // The run went on the columns of batches, and goes on over all of them.
+            let caught = apart.columns.as_mut().map(Columns::end_stretch);
+            state.loss_sum += caught.map_or(0.0, |caught| caught.penalty);
+            apart.put_together(state);
+        }
+        Ok(apart)
+    }
+
+    /// The parameters as they would be if all columns were up to date.
+    pub(super) fn model(&mut self) -> Result<Option<&mut Vec<T>>> {
+        self.columns.as_mut().map(Columns::model).transpose()
+    }
+
+    /// Whether parameters are apart.
+    pub(super) fn is_so(&self) -> bool {
+        self.columns.is_some()
+    }
+
+    /// Puts the model in the place of the parameters, or back.
+    pub(super) fn exchange_model(&mut self, params: &mut Vec<T>) -> Result<()> {
+        self.columns.as_mut().map_or(Ok(()), |columns| columns.exchange_model(params))
+    }
+
+    /// The penalty of the columns that the last batch did not have, where it was to be recorded.
+    pub(super) fn elsewhere(&self) -> f64 {
+        self.elsewhere
+    }
+
+    /// Brings what belongs to the columns of a batch up to date and gathers it.
+    pub(super) fn gather(
+        &mut self,
+        batch: &Range<usize>,
+        is_recorded: bool,
+        problem: &Problem<'a, T>,
+        state: &mut State<T>,
+        team: &mut Team<'_, Work<'a, T>>,
+    ) -> Result<Caught> {
+        let Some(columns) = &mut self.columns else { return Ok(Caught::nothing()) };
+        let layout = problem.layout();
+        if is_recorded {
+            self.elsewhere = problem.penalty.value(layout, &columns.model()?[..layout.n_coef()]);
+        }
+        let caught = columns.gather(batch.clone(), team.job(), &mut state.optimizer.memory)?;
+        if is_recorded {
+            let few = team.job().layout();
+            self.elsewhere -= problem.penalty.value(few, &team.job().params()[..few.n_coef()]);
+        }
+        Ok(caught)
+    }
+
+    /// Forgets what was gathered for a step that is not made.
+    pub(super) fn give_up(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<()> {
+        self.columns.as_mut().map_or(Ok(()), |columns| columns.give_up(team.job()))
+    }
+
+    /// Puts back what [`Self::gather`] took; at the end of a stretch all columns are brought up to date.
+    pub(super) fn scatter(
+        &mut self,
+        is_last: bool,
+        step: WhenIdle,
+        state: &State<T>,
+        team: &mut Team<'_, Work<'a, T>>,
+    ) -> Result<Caught> {
+        let Some(columns) = &mut self.columns else { return Ok(Caught::nothing()) };
+        columns.scatter(step, team.job(), &state.optimizer.memory)?;
+        Ok(if is_last || columns.is_stretch_over() { columns.end_stretch() } else { Caught::nothing() })
+    }
+
+    /// Gives the state its vectors back, if they were taken.
+    pub(super) fn put_together(&mut self, state: &mut State<T>) {
+        if let Some(columns) = self.columns.take() {
+            state.touched = columns.touched();
+            state.params = columns.params;
+            state.optimizer.memory = columns.memory;
+        }
+    }
+}
+
+/// Whether steps are to be on the columns of a batch alone. That is not possible with rules, penalties and averages
+/// that move all parameters in a way of their own; and with few columns it does not pay, if a step on all of
+/// them is the same but for the norm of the gradient.
+fn is_worth_it<T: Scalar>(
+    problem: &Problem<'_, T>,
+    config: &Config,
+    csr: Csr<'_, T>,
+    state: &State<T>,
+) -> bool {
+    let Some((_, l2)) = problem.penalty.uniform() else { return false };
+    let n_rows = config.batches.batch_size().saturating_mul(config.accumulate.get()).min(csr.n_rows());
+    let n_entries = csr.n_entries() / csr.n_rows() * n_rows;
+    match config.optimizer.when_idle(0, &state.optimizer, l2) {
+        WhenIdle::Unknown => false,
+        WhenIdle::Rests => true,
+        WhenIdle::Moves(_) => {
+            let is_same = l2 == 0.0 || config.clip.is_none();
+            let pays = csr.n_columns() / COLUMNS_FOR_ENTRY > n_entries;
+            config.average.is_none() && (pays || !is_same)
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Compositions of the maps of many steps, found by their first and last.
+
+/// A map that can be put behind another.
+pub trait Compose: Copy {
+    /// This map and then `later`, as one.
+    fn then(self, later: Self) -> Self;
+}
+
+/// Maps in a row, and the compositions of all aligned runs of 2^l of them: two maps of memory a step, one
+/// composition a step on average, and any run is made of at most 2 log2 of its length.
+#[derive(Debug)]
+pub struct Dyadic<M> {
+    /// `levels[l][i]` is the composition of the maps from `i 2^l` up to `(i + 1) 2^l`.
+    levels: Vec<Vec<M>>,
+    /// `tails[i]` is the composition of all maps from i on, if it is up to date; else it is empty.
+    tails: Vec<M>,
+}
+
+impl<M> Default for Dyadic<M> {
+    fn default() -> Self {
+        Self { levels: vec![Vec::new()], tails: Vec::new() }
+    }
+}
+
+impl<M: Compose> Dyadic<M> {
+    /// Forgets all maps and keeps the room.
+    pub fn clear(&mut self) {
+        self.levels.iter_mut().for_each(Vec::clear);
+        self.tails.clear();
+    }
+
+    /// One map more.
+    pub fn push(&mut self, map: M) {
+        self.tails.clear();
+        self.levels[0].push(map);
+        let mut l = 0;
+        while let [.., first, second] = &self.levels[l][..]
+            && self.levels[l].len().is_multiple_of(2)
+        {
+            let both = first.then(*second);
+            l += 1;
+            if self.levels.len() == l {
+                self.levels.push(Vec::new());
+            }
+            self.levels[l].push(both);
+        }
+    }
+
+    /// Makes the compositions of all maps from each on: worth it for whoever wants many of them.
+    pub fn make_tails(&mut self) {
+        let mut maps = self.levels[0].iter().rev();
+        self.tails.clear();
+        self.tails.extend(maps.next());
+        for map in maps {
+            let last = self.tails[self.tails.len() - 1];
+            self.tails.push(map.then(last));
+        }
+        self.tails.reverse();
+    }
+
+    /// The composition of the maps from `from` up to `to`, if it was made.
+    #[inline(always)]
+    pub fn tail(&self, from: usize, to: usize) -> Option<M> {
+        if to == self.tails.len() { self.tails.get(from).copied() } else { None }
+    }
+
+    /// The aligned runs, as level and place, that make up the maps from `from` up to `to`, in their order.
+    pub fn runs(&self, from: usize, to: usize) -> impl Iterator<Item = (usize, usize)> {
+        let mut at = from;
+        std::iter::from_fn(move || {
+            let length = to.checked_sub(at).filter(|&length| length > 0)?;
+            let level = at.trailing_zeros().min(length.ilog2()) as usize;
+            let run = (level, at >> level);
+            at += 1 << level;
+            Some(run)
+        })
+    }
+
+    /// The composition of a run.
+    pub fn get(&self, (level, place): (usize, usize)) -> M {
+        self.levels[level][place]
+    }
+}
