@@ -52,9 +52,7 @@ def predict(
     x: NDArray[Any],
     params: NDArray[Any],
     n_outputs: int,
-    n_classes: int,
-    loss: Any,
-    wanted: str,
+    link: tuple[str, Any, int],
     n_threads: int,
 ) -> NDArray[Any]: ...
 def simd_tier() -> str: ...

@@ -205,6 +205,5 @@ class FitResult:
         params = np.append(self.coef.ravel(), self.intercept)
         n_outputs = int(np.size(self.intercept))
         n_classes = 0 if self.classes is None else len(self.classes)
-        return _core.predict(
-            matrix, params, n_outputs, n_classes, self.loss_object, wanted, resolve_n_threads(None)
-        )
+        link = (wanted, self.loss_object, n_classes)
+        return _core.predict(matrix, params, n_outputs, link, resolve_n_threads(None))

@@ -88,21 +88,20 @@ pub(super) fn gradient<'py>(
     by_dtype!(objective.x, gradient_typed(py, &objective, &params, rows, n_threads))
 }
 
-/// What a model of `loss` says about all rows: its "scores", "means" or "probabilities", shape (n, k). As in
-/// an objective, `n_classes` is 0 for a regression.
+/// What a model says about all rows, shape (n, k). The link is what is wanted, "scores", "means" or
+/// "probabilities", the loss and, as in an objective, the number of classes.
 #[pyfunction]
 pub(super) fn predict<'py>(
     py: Python<'py>,
     x: Bound<'py, PyAny>,
     params: Bound<'py, PyAny>,
     n_outputs: usize,
-    n_classes: usize,
-    loss: Bound<'py, PyAny>,
-    wanted: &str,
+    link: (String, Bound<'py, PyAny>, usize),
     n_threads: usize,
 ) -> PyResult<Bound<'py, PyAny>> {
+    let (wanted, loss, n_classes) = link;
     let loss = choice::loss(&loss.getattr("name")?.extract::<String>()?, &loss)?;
-    let link = match wanted {
+    let link = match wanted.as_str() {
         "probabilities" => Link::Probability(loss, kind_of(n_classes, n_outputs)),
         "means" => Link::Mean(loss),
         _ => Link::Identity,

@@ -241,8 +241,8 @@ def test_no_score_gives_nan(name, dtype):
             target = 2 * y - 1 if loss.is_classification else float(np.dtype(dtype).type(y))
             with np.errstate(all="ignore"):
                 expected = [
-                    float(spec.value(np.float64(z), target)),
-                    float(spec.slope(np.float64(z), target)),
+                    float(spec.value(np.float64(score), target)),
+                    float(spec.slope(np.float64(score), target)),
                 ]
             for got, exact in zip((value, slope), expected, strict=True):
                 if abs(exact) < largest:

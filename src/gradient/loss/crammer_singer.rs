@@ -81,7 +81,7 @@ impl<T: Scalar> Kernel<T> for CrammerSingerOfClasses<'_, T> {
                 let of_y = L::select(y.eq(constant::<L>(c as f64)), one, zero);
                 of_worst.sub(of_y).add(any_nan).mul(s).store(&mut scores[at(c)]);
             }
-            total = largest.add(any_nan).mul_add(s, total);
+            total = L::select(zero.lt(s), largest.add(any_nan).mul_add(s, total), total);
         }
         total.sum()
     }

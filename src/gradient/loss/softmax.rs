@@ -43,7 +43,7 @@ impl<T: Scalar> Kernel<T> for Softmax<'_, T> {
                 p.sub(is_class).mul(s).store(&mut scores[at(c)]);
             }
             let loss = math::ln(sum).add(largest.sub(of_target));
-            total = loss.mul_add(s, total);
+            total = L::select(L::splat(T::ZERO).lt(s), loss.mul_add(s, total), total);
         }
         total.sum()
     }
