@@ -69,6 +69,7 @@ impl<'a, J: Job> Team<'a, J> {
     }
 
     /// The job, to be changed between runs.
+    #[inline]
     pub fn job(&mut self) -> &mut J {
         let lock = &self.shared.job;
         self.job.get_or_insert_with(|| lock.write().unwrap_or_else(PoisonError::into_inner))

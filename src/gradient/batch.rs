@@ -280,6 +280,7 @@ impl<T: Scalar> Step<'_, T> {
     }
 
     /// What the rows at these positions add to the gradient and the loss, tile by tile.
+    #[inline]
     fn leaf(&self, positions: Range<usize>, scratch: &mut Scratch<T>, partial: &mut Partial<T>) {
         scratch.n_worked += positions.len() * self.work_of_row;
         let mut position = positions.start;
@@ -305,6 +306,7 @@ impl<T: Scalar> Step<'_, T> {
     }
 
     /// Scores, slopes and sums of the first `n` rows of the scratch, which are those from `position` on.
+    #[inline]
     fn tile(
         &self,
         position: usize,
@@ -367,6 +369,7 @@ impl<T: Scalar> BatchGradient<T> {
     ///
     /// # Errors
     /// [`Error::Interrupted`] if the caller wants the work to end.
+    #[inline]
     pub fn of(&mut self, positions: Range<usize>, team: &mut Team<'_, Work<'_, T>>) -> Result<f64> {
         let n_rows = positions.len();
         let Step { problem, tier, params, layout, .. } = self.sum(positions, true, team)?;
@@ -421,6 +424,7 @@ impl<T: Scalar> BatchGradient<T> {
     }
 
     /// Adds up the rows at `positions`. Returns the step they were added up in.
+    #[inline]
     fn sum<'t, 'a>(
         &mut self,
         positions: Range<usize>,

@@ -66,6 +66,10 @@ impl<T: Scalar> TreeSum<T> {
     /// forgotten if the length is another.
     pub fn reserve(&mut self, n_params: usize, n_leaves: usize) -> Result<()> {
         let depth = n_leaves.max(1).ilog2() as usize + 2;
+        let is_there = self.levels.len() >= depth && self.levels[0].gradient.len() == n_params;
+        if is_there {
+            return Ok(());
+        }
         for level in &mut self.levels {
             level.resize(n_params)?;
         }
@@ -76,12 +80,14 @@ impl<T: Scalar> TreeSum<T> {
     }
 
     /// Forgets everything added.
+    #[inline]
     pub fn reset(&mut self) {
         self.n_finished = 0;
         self.n_pushed = 0;
     }
 
     /// Adds one leaf, which `fill` computes into a zeroed partial.
+    #[inline]
     pub fn push(&mut self, fill: impl FnOnce(&mut Partial<T>)) {
         let leaf = &mut self.levels[self.n_finished];
         leaf.clear();
@@ -95,6 +101,7 @@ impl<T: Scalar> TreeSum<T> {
         self.carry();
     }
 
+    #[inline]
     fn carry(&mut self) {
         self.n_finished += 1;
         self.n_pushed += 1;
@@ -104,6 +111,7 @@ impl<T: Scalar> TreeSum<T> {
     }
 
     /// The sum of all that was pushed since the last reset; zero leaves give zero.
+    #[inline]
     pub fn finish(&mut self) -> &mut Partial<T> {
         if self.n_pushed == 0 {
             self.levels[0].clear();

@@ -138,7 +138,7 @@ macro_rules! impl_tiers {
             #[inline]
             fn run_on<K: Kernel<Self>>(tier: Tier, kernel: K) -> K::Output {
                 match tier.0 {
-                    InstructionSet::Scalar => kernel.run::<scalar::$vector>(),
+                    InstructionSet::Scalar => run_scalar::<Self, scalar::$vector, K>(kernel),
                     #[cfg(target_arch = "x86_64")]
                     // SAFETY: `Tier::available` made the tier, having found these features.
                     InstructionSet::Avx2 => unsafe { run_avx2::<Self, avx2::$vector, K>(kernel) },
@@ -156,6 +156,12 @@ macro_rules! impl_tiers {
 
 impl_tiers!(f32, F32x16);
 impl_tiers!(f64, F64x8);
+
+/// Not inlined: callers would have to make room on the stack for code that hardly ever runs.
+#[inline(never)]
+fn run_scalar<T: Scalar, L: Lanes<Elem = T>, K: Kernel<T>>(kernel: K) -> K::Output {
+    kernel.run::<L>()
+}
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]

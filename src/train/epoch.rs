@@ -305,7 +305,7 @@ impl<'a, T: Scalar> Run<'a, T> {
         let Config { tier, average, .. } = *self.config;
         let (penalty, layout) = (&self.problem.penalty, team.job().layout());
         let n_intercepts = if self.problem.fit_intercept { layout.n_outputs() } else { 0 };
-        let entries = Entries::padded(layout.n_columns(), layout.n_outputs(), layout.n_coef(), n_intercepts);
+        let entries = Entries::padded(layout.n_columns(), layout.stride(), layout.n_coef(), n_intercepts);
         let params = team.job().params();
         self.last_finite.clear();
         self.last_finite.extend_from_slice(params);

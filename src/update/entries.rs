@@ -19,10 +19,9 @@ impl Entries {
         Self { n_columns: n, stride: n, n_coef: n, n_intercepts: 0, array }
     }
 
-    /// Rows of `n_columns` coefficients, one for each output and padded alike to `n_coef` entries in all, and
-    /// then so many intercepts to be moved.
-    pub fn padded(n_columns: usize, n_outputs: usize, n_coef: usize, n_intercepts: usize) -> Self {
-        let stride = n_coef.checked_div(n_outputs).unwrap_or(0);
+    /// Rows of `n_columns` coefficients, `stride` apart and `n_coef` entries in all, and then so many intercepts
+    /// to be moved.
+    pub fn padded(n_columns: usize, stride: usize, n_coef: usize, n_intercepts: usize) -> Self {
         Self { n_columns, stride, n_coef, n_intercepts, array: 0 }
     }
 

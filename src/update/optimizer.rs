@@ -254,6 +254,7 @@ impl Optimizer {
     }
 
     /// The learning rate of step `t` in the epoch at hand.
+    #[inline]
     pub fn learning_rate_at<T>(&self, t: u64, state: &State<T>) -> f64 {
         self.learning_rate.at_plateau(t, &state.plateau)
     }
@@ -355,6 +356,7 @@ impl Optimizer {
     ///
     /// # Errors
     /// If it is not.
+    #[inline]
     pub fn check<T: Scalar>(&self, state: &State<T>, n_params: usize) -> Result<()> {
         let (n_vectors, n_scalars) = (self.rule.n_vectors(), self.rule.n_scalars());
         let is_ours = state.memory.len() == n_vectors && state.scalars.len() == n_scalars;

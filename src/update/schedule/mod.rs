@@ -64,6 +64,7 @@ macro_rules! schedules {
         impl Schedule {
             /// The learning rate of step `t`, counted from 0 over the whole run; of a [`Plateau`] before its
             /// first fall, of a [`Function`] if [`Schedule::ahead`] has looked at the step, else NaN.
+            #[inline]
             pub fn at(&self, t: u64) -> f64 {
                 match self {
                     $(Schedule::$schedule(s) => s.at(t),)*
@@ -153,6 +154,7 @@ impl Schedule {
     }
 
     /// The learning rate of step `t` in a run whose plateaus are these.
+    #[inline]
     pub fn at_plateau(&self, t: u64, state: &PlateauState) -> f64 {
         match self.plateau() {
             None => self.at(t),
@@ -168,6 +170,7 @@ impl Schedule {
     }
 
     /// The plateau in this schedule, if there is one.
+    #[inline]
     fn plateau(&self) -> Option<&Plateau> {
         match self {
             Schedule::Plateau(plateau) => Some(plateau),
