@@ -5,6 +5,8 @@
 prints a table and saves optimizers.png (needs scikit-learn and matplotlib).
 """
 
+import sys
+
 import matplotlib
 
 matplotlib.use("Agg")
@@ -66,4 +68,4 @@ for average in (None, mb.averages.Polyak(start=100), mb.averages.EMA(0.99)):
 
 axes.set(xlabel="epoch", ylabel="objective on the training rows", yscale="log", title="log loss with l1")
 axes.legend(ncols=2, fontsize="small")
-figure.savefig("optimizers.png", dpi=120, bbox_inches="tight")
+figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "optimizers.png", dpi=120, bbox_inches="tight")

@@ -4,6 +4,8 @@ pip install 'mbgd_rs[demo]'
 python examples/penalties.py  # prints tables and draws penalties.png
 """
 
+import sys
+
 import matplotlib.pyplot as plt
 import mbgd_rs as mb
 import numpy as np
@@ -65,5 +67,5 @@ if __name__ == "__main__":
     paths(flat[:4])
     pixels(flat[4:])
     figure.tight_layout()
-    figure.savefig("penalties.png", dpi=120)
+    figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "penalties.png", dpi=120)
     print("drawn in penalties.png")

@@ -3,6 +3,8 @@
 Run `python examples/sampling.py`; it needs matplotlib and writes sampling.png.
 """
 
+import sys
+
 import matplotlib
 import mbgd_rs as mb
 import numpy as np
@@ -65,4 +67,4 @@ left.set(xlabel=f"positives in a batch of {BATCH_SIZE}", ylabel="share of the ba
 right.set(xlabel="step / 10", ylabel="log loss over all rows", yscale="log")
 right.legend()
 figure.tight_layout()
-figure.savefig("sampling.png", dpi=120)
+figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "sampling.png", dpi=120)

@@ -4,6 +4,8 @@ pip install 'mbgd_rs[demo]'
 python examples/schedules.py  # prints a table and draws schedules.png
 """
 
+import sys
+
 import matplotlib.pyplot as plt
 import mbgd_rs as mb
 from mbgd_rs.batch_sizes import Growing
@@ -54,7 +56,7 @@ def main() -> None:
     sizes.set(ylabel="rows of a step", yscale="log")
     losses.set(ylabel="objective above its minimum", yscale="log", xlabel="epoch", ylim=(1e-6, 1))
     figure.tight_layout()
-    figure.savefig("schedules.png", dpi=120)
+    figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "schedules.png", dpi=120)
     print("drawn in schedules.png")
 
 

@@ -281,7 +281,9 @@ impl<'a, T: Scalar> Run<'a, T> {
         let (_, l2) = self.problem.penalty.uniform().unwrap_or_default();
         let step = self.optimizer.when_idle(t, &self.state.optimizer, l2);
         let caught = self.apart.scatter(is_last, step, &self.state, team)?;
-        if let (Some(average), Some(model)) = (self.config.average, self.apart.model()?) {
+        if let Some(average) = self.config.average
+            && let Some(model) = self.apart.model()?
+        {
             average.step(self.config.tier, t, &mut self.state.average, model);
         }
         Ok(caught)
