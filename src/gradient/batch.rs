@@ -11,7 +11,7 @@ use super::sum::{LEAF_ROWS, Partial, TreeSum, n_leaves_of_part};
 use super::{Layout, Problem};
 use crate::data::{Active, Order, Rows, Tile};
 use crate::error::{Error, Result, try_filled};
-use crate::kernel::Tier;
+use crate::kernel::{ScaleAdd, Tier};
 use crate::parallel::{Job, LEADER, Team};
 use crate::scalar::Scalar;
 
@@ -378,7 +378,10 @@ impl<T: Scalar> BatchGradient<T> {
         let w = &params[..coef.len()];
         let scale = T::from_f64(1.0 / n_rows.max(1) as f64);
         problem.penalty.add_to(*tier, *layout, coef, scale, w);
-        intercept.iter_mut().for_each(|b| *b = if problem.fit_intercept { *b * scale } else { T::ZERO });
+        match problem.fit_intercept {
+            true => tier.run(ScaleAdd { y: intercept, scale, x: &[], factor: T::ZERO }),
+            false => intercept.fill(T::ZERO),
+        }
         Ok(sum.loss / n_rows.max(1) as f64 + problem.penalty.value(*layout, w))
     }
 
