@@ -44,10 +44,15 @@ EXACT = {  # optimizers that give on sparse rows what they give on dense ones
     "weight decay": SGD(0.1, weight_decay=0.05),
     "momentum, weight decay": SGD(0.05, momentum=0.5, weight_decay=0.05),
     "momentum, a schedule": SGD(Warmup(Cosine(0.1, 50), 20), momentum=0.7),
+    "adagrad": Adagrad(0.1),
+    "adagrad, a start": Adagrad(InverseScaling(0.2), lr_decay=0.01, initial_accumulator_value=0.1),
+    "adagrad, weight decay": Adagrad(0.1, weight_decay=0.02),
+    "ftrl": FTRL(0.3),
+    "ftrl, strengths": FTRL(0.3, beta=0.5, l1=0.02, l2=0.3),
+    "ftrl, a schedule": FTRL(Warmup(Cosine(0.5, 50), 20), l1=0.02),
+    "ftrl, strengths, a schedule": FTRL(InverseScaling(0.5), l1=0.02, l2=0.3),
 }
 WHOLE = {  # those that move all columns in every step
-    "adagrad": Adagrad(0.1),
-    "ftrl": FTRL(0.3),
     "dog": DoG(),
     "schedule-free": ScheduleFreeSGD(0.1),
     "sgld": SGLD(0.01, temperature=1e-3),
