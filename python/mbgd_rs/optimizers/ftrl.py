@@ -26,7 +26,7 @@ class FTRL(Optimizer):
     `l2` leave the intercepts free.
 
     On sparse rows a step costs what the batch has entries, and the result is that of dense rows, also with an
-    l1 penalty and with `l1` and `l2`. With an l2 penalty, whose gradients add to n, it moves all coefficients.
+    l1 penalty and with `l1` and `l2`. With an l2 penalty, whose gradients add to n, all coefficients move.
 
     Parameters
     ----------
