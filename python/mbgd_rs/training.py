@@ -246,6 +246,8 @@ def fit(
 
     - With SGD the result is that of a dense copy, to rounding, also with momentum, l1, l2 and weight decay.
       What the steps missed do to a coefficient is made up for when it is next wanted, all at once.
+    - The same is true of Adagrad and FTRL, with l1 or without. With an l2 penalty or weight decay, which have
+      no closed form there, they move all coefficients in every step; FTRL's own `l2` is not one.
     - With Adam, AdamW, NAdam, RAdam, Adamax, RMSprop, Adadelta and Lion the coefficients of columns that a
       batch does not have rest, with all that is remembered of them, and no penalty acts on them (as with
       PyTorch's SparseAdam). That is another method than on dense rows.

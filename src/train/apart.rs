@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use super::columns::{Caught, Columns};
+use super::epoch::entries_of;
 use super::{Config, State};
 use crate::data::{Csr, Rows};
 use crate::error::{Error, Result};
@@ -45,6 +46,10 @@ impl<'a, T: Scalar> Apart<'a, T> {
         config.optimizer.check(&state.optimizer, state.params.len())?;
         let strengths = problem.penalty.uniform().unwrap_or_default();
         let first = config.optimizer.when_idle(0, &state.optimizer, strengths.1);
+        if state.optimizer.n_steps == 0 && matches!(first, WhenIdle::Scales(_)) {
+            let entries = entries_of(problem, problem.layout());
+            config.optimizer.begin(entries, &mut state.optimizer, &state.params)?;
+        }
         let decays = config.optimizer.decays();
         let params = std::mem::take(&mut state.params);
         let n_vectors = state.optimizer.memory.len();
@@ -160,7 +165,7 @@ fn is_worth_it<T: Scalar>(
     match config.optimizer.when_idle(0, &state.optimizer, l2) {
         WhenIdle::Unknown => false,
         WhenIdle::Rests => true,
-        WhenIdle::Moves(_) => {
+        WhenIdle::Moves(_) | WhenIdle::Scales(_) => {
             let is_same = l2 == 0.0 || config.clip.is_none();
             let pays = csr.n_columns() / COLUMNS_FOR_ENTRY > n_entries;
             config.average.is_none() && (pays || !is_same)

@@ -11,7 +11,7 @@ use crate::error::{Result, try_filled};
 use crate::gradient::{Layout, Work};
 use crate::kernel::prefetch;
 use crate::scalar::Scalar;
-use crate::update::idle::{Idle, WhenIdle};
+use crate::update::idle::{Idle, Remembered, WhenIdle};
 
 /// Steps after which all columns are brought up to date, counted from the beginning of the epoch, whose end is
 /// one of a stretch too. It bounds the memory for missed steps, and is part of what the last bits depend on.
@@ -221,9 +221,9 @@ impl<'a, T: Scalar> Columns<'a, T> {
             for c in 0..self.layout.n_outputs() {
                 for column in 0..self.layout.n_columns() {
                     let at = c * self.layout.stride() + column;
-                    let v = self.memory.first().map_or(0.0, |v| v[at].to_f64());
+                    let memory = remembered(&self.memory, at);
                     let seen = self.seen(active.last_tick(column));
-                    let w = T::from_f64(self.idle.passed(self.params[at].to_f64(), v, seen).w);
+                    let w = T::from_f64(self.idle.passed(self.params[at].to_f64(), memory, seen).w);
                     if w.is_finite() {
                         self.model[at] = w;
                     }
@@ -273,17 +273,22 @@ fn catch_up<T: Scalar>(idle: &Idle, seen: usize, param: &mut T, memory: &mut [Ve
     if seen >= idle.n_steps() {
         return Caught::nothing();
     }
-    let v = memory.first().map_or(0.0, |v| v[at].to_f64());
-    let passed = idle.passed(param.to_f64(), v, seen);
-    let (w, v) = (T::from_f64(passed.w), T::from_f64(passed.v));
-    let is_finite = w.is_finite() && v.is_finite();
+    let passed = idle.passed(param.to_f64(), remembered(memory, at), seen);
+    let (w, of_memory) = (T::from_f64(passed.w), passed.memory.map(T::from_f64));
+    let is_finite = w.is_finite() && of_memory.iter().all(|v| v.is_finite());
     if is_finite {
         *param = w;
-        if let Some(velocity) = memory.first_mut() {
-            velocity[at] = v;
-        }
+        memory.iter_mut().zip(of_memory).for_each(|(vector, v)| vector[at] = v);
     }
     Caught { penalty: passed.penalty, is_finite }
+}
+
+/// What is remembered of the parameter at `at`.
+#[inline(always)]
+fn remembered<T: Scalar>(memory: &[Vec<T>], at: usize) -> Remembered {
+    let mut remembered = Remembered::default();
+    remembered.iter_mut().zip(memory).for_each(|(v, vector)| *v = vector[at].to_f64());
+    remembered
 }
 
 /// So many zeros; only the largest batch so far has to make room.

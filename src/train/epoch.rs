@@ -10,7 +10,7 @@ use super::orders::Orders;
 use super::selection::Values;
 use super::{Config, History, Selection, State, StopReason};
 use crate::error::{Error, Result, try_filled};
-use crate::gradient::{BatchGradient, Problem, Work, n_seats_worth};
+use crate::gradient::{BatchGradient, Layout, Problem, Work, n_seats_worth};
 use crate::kernel::{first_not_finite, norm};
 use crate::parallel::{Team, with_team};
 use crate::scalar::Scalar;
@@ -306,8 +306,7 @@ impl<'a, T: Scalar> Run<'a, T> {
     fn update(&mut self, loss: f64, team: &mut Team<'_, Work<'a, T>>) -> Result<Option<&'static str>> {
         let Config { tier, average, .. } = *self.config;
         let (penalty, layout) = (&self.problem.penalty, team.job().layout());
-        let n_intercepts = if self.problem.fit_intercept { layout.n_outputs() } else { 0 };
-        let entries = Entries::padded(layout.n_columns(), layout.stride(), layout.n_coef(), n_intercepts);
+        let entries = entries_of(self.problem, layout);
         let params = team.job().params();
         self.last_finite.clear();
         self.last_finite.extend_from_slice(params);
@@ -416,6 +415,12 @@ impl<'a, T: Scalar> Run<'a, T> {
         *team.job().order() = order;
         loss
     }
+}
+
+/// Which entries of parameters in this layout are some.
+pub(super) fn entries_of<T: Scalar>(problem: &Problem<'_, T>, layout: Layout) -> Entries {
+    let n_intercepts = if problem.fit_intercept { layout.n_outputs() } else { 0 };
+    Entries::padded(layout.n_columns(), layout.stride(), layout.n_coef(), n_intercepts)
 }
 
 /// The parameters to predict with, as they stand.

@@ -2,8 +2,9 @@
 
 use super::decay::Decay;
 use super::entrywise::{Formula, entrywise};
+use super::idle::{Divisor, ScaledStep, WhenIdle};
 use super::moments::{not_negative, positive};
-use super::{Rate, Step, Update};
+use super::{Begin, Rate, Step, Update};
 use crate::error::Result;
 use crate::options::Options;
 use crate::scalar::Scalar;
@@ -18,6 +19,13 @@ pub struct Adagrad {
     initial_accumulator_value: f64,
     eps: f64,
     weight_decay: f64,
+}
+
+impl Adagrad {
+    /// What is divided by the root of s in step t.
+    fn rate_at(&self, t: u64, learning_rate: f64) -> f64 {
+        learning_rate / (1.0 + t as f64 * self.lr_decay)
+    }
 }
 
 impl Update for Adagrad {
@@ -42,11 +50,20 @@ impl Update for Adagrad {
         Decay::Coupled(self.weight_decay)
     }
 
-    fn step<'r, T: Scalar>(&self, step: Step<'_, 'r, T>) -> Rate<'r, T> {
-        if step.t == 0 {
-            step.memory[0].fill(T::from_f64(self.initial_accumulator_value));
+    fn begin<T: Scalar>(&self, begin: Begin<'_, T>) {
+        begin.memory[0].fill(T::from_f64(self.initial_accumulator_value));
+    }
+
+    fn when_idle(&self, t: u64, learning_rate: f64, l2: f64) -> WhenIdle {
+        if l2 + self.weight_decay > 0.0 {
+            return WhenIdle::Unknown; // a gradient, which changes s
         }
-        let rate = T::from_f64(step.learning_rate / (1.0 + step.t as f64 * self.lr_decay));
+        let rate = self.rate_at(t, learning_rate);
+        WhenIdle::Scales(ScaledStep { t, rate, by: Divisor::Root { eps: self.eps } })
+    }
+
+    fn step<'r, T: Scalar>(&self, step: Step<'_, 'r, T>) -> Rate<'r, T> {
+        let rate = T::from_f64(self.rate_at(step.t, step.learning_rate));
         entrywise(Scaled { rate, eps: T::from_f64(self.eps) }, step)
     }
 }

@@ -1,7 +1,10 @@
 //! FTRL-Proximal: per coordinate, the best point for all gradients so far.
 
+use std::ops::Range;
+
+use super::idle::{Divisor, ScaledStep, WhenIdle};
 use super::moments::{not_negative, positive};
-use super::{Rate, Step, Update};
+use super::{Begin, Entries, Rate, Step, Update};
 use crate::error::Result;
 use crate::kernel::{Kernel, Lanes};
 use crate::options::Options;
@@ -25,6 +28,24 @@ pub struct Ftrl {
     l2: f64,
 }
 
+impl Ftrl {
+    /// l1 and l2 by range of the entries: strengths of its own are for the coefficients, as those of a penalty are.
+    fn strengths(&self, entries: Entries, n_params: usize) -> [(f64, f64, Range<usize>); 2] {
+        [(self.l1, self.l2, 0..entries.n_coef()), (0.0, 0.0, entries.n_coef()..n_params)]
+    }
+
+    fn closed_form<T: Scalar>(&self, l1: f64, l2: f64, rate_before: f64, rate: f64, t: u64) -> ClosedForm<T> {
+        ClosedForm {
+            beta: T::from_f64(self.beta),
+            l1: T::from_f64(l1),
+            l2: T::from_f64(l2),
+            rate_before: T::from_f64(rate_before),
+            rate: T::from_f64(rate),
+            n_steps: T::from_f64(t as f64 + 1.0),
+        }
+    }
+}
+
 impl Update for Ftrl {
     const NAME: &'static str = "FTRL";
 
@@ -46,29 +67,33 @@ impl Update for Ftrl {
         1
     }
 
+    fn begin<T: Scalar>(&self, begin: Begin<'_, T>) {
+        let Begin { learning_rate, entries, memory, params } = begin;
+        for (l1, l2, range) in self.strengths(entries, params.len()) {
+            let closed_form = self.closed_form(l1, l2, learning_rate, learning_rate, 0);
+            let starts = memory[0][range.clone()].iter_mut().zip(&params[range]);
+            starts.for_each(|(z, &w)| *z = closed_form.start(w));
+        }
+    }
+
+    fn when_idle(&self, t: u64, learning_rate: f64, l2: f64) -> WhenIdle {
+        if l2 > 0.0 {
+            return WhenIdle::Unknown; // a gradient, which changes n
+        }
+        let by = Divisor::ClosedForm { beta: self.beta, l1: self.l1, l2: self.l2 };
+        WhenIdle::Scales(ScaledStep { t, rate: learning_rate, by })
+    }
+
     fn step<'r, T: Scalar>(&self, step: Step<'_, 'r, T>) -> Rate<'r, T> {
         let Step { tier, t, learning_rate, entries, memory, scalars, params, grad, wants_rates, rates } =
             step;
         let [z, n] = memory else { unreachable!("checked by Optimizer::step") };
-        // Strengths of its own are for the coefficients, as those of a penalty are.
         let rate_before = if t == 0 { learning_rate } else { scalars[0] };
         scalars[0] = learning_rate;
-        for (l1, l2, range) in
-            [(self.l1, self.l2, 0..entries.n_coef()), (0.0, 0.0, entries.n_coef()..params.len())]
-        {
-            let closed_form = ClosedForm {
-                beta: T::from_f64(self.beta),
-                l1: T::from_f64(l1),
-                l2: T::from_f64(l2),
-                rate_before: T::from_f64(rate_before),
-                rate: T::from_f64(learning_rate),
-                n_steps: T::from_f64(t as f64 + 1.0),
-            };
+        for (l1, l2, range) in self.strengths(entries, params.len()) {
+            let closed_form = self.closed_form(l1, l2, rate_before, learning_rate, t);
             let z = &mut z[range.clone()];
             let params = &mut params[range.clone()];
-            if t == 0 {
-                z.iter_mut().zip(&*params).for_each(|(z, &w)| *z = closed_form.start(w));
-            }
             let rates = if wants_rates { &mut rates[range.clone()] } else { &mut [] };
             let (n, grad) = (&mut n[range.clone()], &grad[range]);
             tier.run(Coordinates { closed_form, z, n, params, grad, rates });

@@ -43,7 +43,7 @@ pub use ftrl::Ftrl;
 pub use lion::Lion;
 pub use moments::Moments;
 pub use nadam::NAdam;
-pub use optimizer::{Optimizer, Rule, State, Step, Update};
+pub use optimizer::{Begin, Optimizer, Rule, State, Step, Update};
 pub use radam::RAdam;
 pub use rmsprop::RmsProp;
 pub use schedule::Schedule;

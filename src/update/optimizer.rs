@@ -45,6 +45,10 @@ pub trait Update: Sized {
         false
     }
 
+    /// Sets up what is remembered, which is zero, before the first step; to do it again for some of the parameters
+    /// changes nothing.
+    fn begin<T: Scalar>(&self, _begin: Begin<'_, T>) {}
+
     /// What step `t` does to a parameter that has no gradient but `l2 w`, for steps on sparse rows. It is always of
     /// the same variant.
     fn when_idle(&self, _t: u64, _learning_rate: f64, _l2: f64) -> WhenIdle {
@@ -66,6 +70,19 @@ pub trait Update: Sized {
 
     /// What remains to be done when a proximal map has acted on the parameters.
     fn settle<T: Scalar>(&self, _tier: Tier, _memory: &mut [Vec<T>], _scalars: &[f64], _params: &mut [T]) {}
+}
+
+/// The beginning of a run: what is to be remembered of what.
+#[derive(Debug)]
+pub struct Begin<'a, T> {
+    /// The learning rate of the first step.
+    pub learning_rate: f64,
+    /// Which entries are parameters.
+    pub entries: Entries,
+    /// See [`Step::memory`].
+    pub memory: &'a mut [Vec<T>],
+    /// Where the run starts.
+    pub params: &'a [T],
 }
 
 /// One step of an optimizer: what it is told, what it remembers and what it moves.
@@ -130,6 +147,12 @@ macro_rules! rules {
             fn settle<T: Scalar>(&self, tier: Tier, memory: &mut [Vec<T>], scalars: &[f64], params: &mut [T]) {
                 match self {
                     $(Rule::$rule(rule) => rule.settle(tier, memory, scalars, params),)*
+                }
+            }
+
+            fn begin<T: Scalar>(&self, begin: Begin<'_, T>) {
+                match self {
+                    $(Rule::$rule(rule) => rule.begin(begin),)*
                 }
             }
 
@@ -269,6 +292,18 @@ impl Optimizer {
         self.rule.when_idle(t, self.learning_rate_at(t, state), l2)
     }
 
+    /// Sets up the state of a run before its first step, which does so for the parameters that it moves: needed
+    /// where it does not move all.
+    ///
+    /// # Errors
+    /// As [`Schedule::ahead`].
+    pub fn begin<T: Scalar>(&self, entries: Entries, state: &mut State<T>, params: &[T]) -> Result<()> {
+        let evaluated = self.ahead(0..1)?;
+        let learning_rate = evaluated.as_ref().unwrap_or(self).learning_rate_at(0, state);
+        self.rule.begin(Begin { learning_rate, entries, memory: &mut state.memory, params });
+        Ok(())
+    }
+
     /// Moves `params` against `grad`, in place. A learning rate that is a function has to have been evaluated,
     /// see [`Optimizer::ahead`]. With `wants_rates` the returned rate is valid, else it may be anything. A
     /// proximal map may follow, and then [`Optimizer::settle`] has to.
@@ -297,6 +332,9 @@ impl Optimizer {
         state.n_steps += 1;
         let learning_rate = self.learning_rate_at(t, state);
         let State { memory, scalars, rates, decayed, .. } = state;
+        if t == 0 {
+            self.rule.begin(Begin { learning_rate, entries, memory, params });
+        }
         let mut grad = grad;
         match self.rule.decay() {
             Decay::Coupled(strength) if strength > 0.0 => {

@@ -44,10 +44,15 @@ EXACT = {  # optimizers that give on sparse rows what they give on dense ones
     "weight decay": SGD(0.1, weight_decay=0.05),
     "momentum, weight decay": SGD(0.05, momentum=0.5, weight_decay=0.05),
     "momentum, a schedule": SGD(Warmup(Cosine(0.1, 50), 20), momentum=0.7),
+    "adagrad": Adagrad(0.1),
+    "adagrad, a start": Adagrad(InverseScaling(0.2), lr_decay=0.01, initial_accumulator_value=0.1),
+    "adagrad, weight decay": Adagrad(0.1, weight_decay=0.02),
+    "ftrl": FTRL(0.3),
+    "ftrl, strengths": FTRL(0.3, beta=0.5, l1=0.02, l2=0.3),
+    "ftrl, a schedule": FTRL(Warmup(InverseScaling(0.5), 20), l1=0.02),
+    "ftrl, strengths, a schedule": FTRL(InverseScaling(0.5), l1=0.02, l2=0.3),
 }
 WHOLE = {  # those that move all columns in every step
-    "adagrad": Adagrad(0.1),
-    "ftrl": FTRL(0.3),
     "dog": DoG(),
     "schedule-free": ScheduleFreeSGD(0.1),
     "sgld": SGLD(0.01, temperature=1e-3),
@@ -341,8 +346,8 @@ def test_other_arguments_must_be_dense():
 ])  # fmt: skip
 def test_small_matrices(X):
     y = np.arange(5.0)
-    for optimizer in (SGD(0.1), SGD(0.1, momentum=0.5)):
-        for penalty in (None, ElasticNet(0.1)):
+    for optimizer in (SGD(0.1), SGD(0.1, momentum=0.5), Adagrad(0.1), FTRL(0.1, l1=0.1, l2=0.1)):
+        for penalty in (None, L1(0.1), ElasticNet(0.1)):
             for batch_size in (1, 2, 5):
                 options = {"optimizer": optimizer, "penalty": penalty, "batch_size": batch_size}
                 sparse, dense = mb.fit(X, y, **options), mb.fit(X.toarray(), y, **options)
@@ -407,7 +412,7 @@ def test_long_epochs_have_stretches():
     X = sp.csr_matrix((rng.normal(size=n), rng.integers(0, d, n), np.arange(n + 1)), shape=(n, d))
     y = rng.normal(size=n)
     for penalty in (L2(1e-3), L1(1e-4), ElasticNet(1e-3, 0.5)):
-        for optimizer in (SGD(0.01), SGD(0.01, momentum=0.5)):
+        for optimizer in (SGD(0.01), SGD(0.01, momentum=0.5), Adagrad(0.01), FTRL(0.01, l2=0.1)):
             options = {"penalty": penalty, "optimizer": optimizer, "batch_size": 1, "epochs": 1}
             sparse, dense = mb.fit(X, y, **options), mb.fit(X.toarray(), y, **options)
             assert_close(sparse.coef, dense.coef, 1e-10)
@@ -417,10 +422,11 @@ def test_long_epochs_have_stretches():
 def fingerprints(n_threads):
     """SHA-256 of everything computed, by case; batches large enough to be shared, and some that are not."""
     result = {}
+    rules = {**{name: EXACT[name] for name in ("momentum", "adagrad", "ftrl")}, "adam": RESTING["adam"]}
     for dtype in (np.float32, np.float64):
         for kind in ("one", "three classes"):
             X, y, s = data(kind, n=3000, d=5000, density=0.01, dtype=dtype)
-            for name, optimizer in {"momentum": EXACT["momentum"], "adam": RESTING["adam"]}.items():
+            for name, optimizer in rules.items():
                 for batch_size in (64, 1500, "full"):
                     options = {"loss": "squared_error" if kind == "one" else "log_loss"}
                     r = mb.fit(X, y, **options, optimizer=optimizer, penalty=ElasticNet(1e-3),
@@ -567,6 +573,13 @@ def test_penalties_that_differ_between_columns(kind, penalty):
         {"batch_size": 8, "optimizer": SGD(lambda t: 0.3 / (1 + t))},
         {"batch_size": 8, "optimizer": SGD(mb.schedules.Plateau(0.3, n_iter_no_change=1))},
         {"batch_size": 8, "accumulate": 3},
+        {"batch_size": 8, "optimizer": Adagrad(lambda t: 0.3 / (1 + t))},
+        {"batch_size": 8, "optimizer": FTRL(lambda t: 0.3 / (1 + t) ** 0.5, l1=0.01)},
+        {"batch_size": 8, "optimizer": FTRL(mb.schedules.Plateau(0.3, n_iter_no_change=1), l2=0.1)},
+        {"batch_size": mb.batch_sizes.Growing(4), "optimizer": FTRL(0.3)},
+        {"batch_size": 8, "accumulate": 3, "optimizer": Adagrad(0.3)},
+        {"batch_size": 8, "init": (np.linspace(-1, 1, D), 0.1), "optimizer": Adagrad(0.3)},
+        {"batch_size": 8, "init": (np.linspace(-1, 1, D), 0.1), "optimizer": FTRL(0.3, l1=0.1, l2=0.1)},
         {"batch_size": 8, "shuffle": mb.sampling.Weighted(np.arange(1.0, N + 1), correct_bias=True)},
         {"batch_size": 8, "shuffle": "stratified"},
         {"batch_size": 8, "class_weight": "balanced"},
@@ -581,5 +594,5 @@ def test_other_ways_of_training(how):
     assert_close(sparse.coef, dense.coef, 1e-10)
     assert_close(sparse.history.epoch_loss, dense.history.epoch_loss, 1e-10)
     first = mb.fit(X, y, **options, stop=mb.stopping.MaxSteps(5))
-    again = mb.fit(X, y, **{**options, "epochs": 4 - first.n_epochs}, resume=first)
+    again = mb.fit(X, y, **{**options, "init": None, "epochs": 4 - first.n_epochs}, resume=first)
     assert (again.coef == sparse.coef).all()

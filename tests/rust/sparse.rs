@@ -4,7 +4,7 @@
 use mbgd_rs::data::{Csr, Indices, Linear, LinearMut, Rows, Tile};
 use mbgd_rs::kernel::Tier;
 use mbgd_rs::rng;
-use mbgd_rs::update::idle::{Compose, Dyadic, Idle, IdleStep, WhenIdle};
+use mbgd_rs::update::idle::{Compose, Divisor, Dyadic, Idle, IdleStep, ScaledStep, WhenIdle};
 use proptest::prelude::*;
 
 fn tier() -> Tier {
@@ -163,10 +163,63 @@ proptest! {
         }
         let (expected_w, expected_v, penalty) = simulated(&steps[from..], (w, v), l1, l2);
         prop_assume!(expected_w.is_finite() && expected_w.abs() < 1e100);
-        let passed = idle.passed(w, v, from);
+        let passed = idle.passed(w, [v, 0.0], from);
         let scale = 1.0 + w.abs() + v.abs() + expected_w.abs() + expected_v.abs();
         prop_assert!((passed.w - expected_w).abs() <= 1e-12 * scale, "{passed:?}, w = {expected_w}");
-        prop_assert!((passed.v - expected_v).abs() <= 1e-12 * scale, "{passed:?}, v = {expected_v}");
+        prop_assert!((passed.memory[0] - expected_v).abs() <= 1e-12 * scale, "{passed:?}, v = {expected_v}");
         prop_assert!((passed.penalty - penalty).abs() <= 1e-10 * (1.0 + penalty), "{passed:?}, {penalty}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn missed_steps_with_rates_of_the_parameter_are_made_up_for(
+        n in 1_usize..400,
+        from in 0_usize..400,
+        w in prop_oneof![Just(0.0), -2.0..2.0_f64],
+        squares in prop_oneof![Just(0.0), 1e-3..10.0_f64],
+        l1 in prop_oneof![Just(0.0), 1e-5..0.1_f64],
+        own in prop_oneof![Just((0.0, 0.0)), Just((0.3, 0.0)), (0.0..0.5_f64, 0.0..0.5_f64)],
+        is_closed_form in any::<bool>(),
+        scheduled in prop_oneof![Just(1_usize), Just(50), Just(400)],
+    ) {
+        let from = from.min(n - 1);
+        let (own_l1, own_l2) = own;
+        let rate_at = |t: usize| 0.3 / (1.0 + (t / scheduled) as f64).sqrt();
+        let by = if is_closed_form {
+            Divisor::ClosedForm { beta: 1.0, l1: own_l1, l2: own_l2 }
+        } else {
+            Divisor::Root { eps: 1e-10 }
+        };
+        let step_at = |t: usize| WhenIdle::Scales(ScaledStep { t: t as u64, rate: rate_at(t), by });
+        let mut idle = Idle::new(step_at(0), true, false, l1, 0.0);
+        (0..n).for_each(|t| idle.push(step_at(t), 1 + t % 2));
+        prop_assume!(!idle.is_nothing());
+        // The z whose w this is after the steps before.
+        let before = rate_at(from.saturating_sub(1));
+        let strength_at = |t: usize| own_l1 + l1 * t as f64;
+        let divisor_at = |rate: f64| (1.0 + squares.sqrt()) / rate + own_l2;
+        let mut z = -(w * divisor_at(before) + if w == 0.0 { 0.0 } else { w.signum() * strength_at(from) });
+        let start = if is_closed_form { [z, squares] } else { [squares, 0.0] };
+        let (mut expected, mut penalty, mut rate_before) = (w, 0.0, before);
+        for t in from..n {
+            penalty += (1 + t % 2) as f64 * l1 * expected.abs();
+            let rate = rate_at(t);
+            if is_closed_form {
+                z -= (divisor_at(rate) - divisor_at(rate_before)) * expected;
+                expected = -z.signum() * (z.abs() - strength_at(t + 1)).max(0.0) / divisor_at(rate);
+            } else {
+                let size = expected.abs() - l1 * rate / (squares.sqrt() + 1e-10);
+                expected = expected.signum() * size.max(0.0);
+            }
+            rate_before = rate;
+        }
+        let passed = idle.passed(w, start, from);
+        let remembered = if is_closed_form { [z, squares] } else { start };
+        prop_assert!((passed.w - expected).abs() <= 1e-11, "{passed:?}, w = {expected}");
+        prop_assert!((passed.penalty - penalty).abs() <= 1e-10 * (1.0 + penalty), "{passed:?}, {penalty}");
+        for (got, expected) in passed.memory.iter().zip(remembered) {
+            prop_assert!((got - expected).abs() <= 1e-10 * (1.0 + expected.abs()), "{passed:?}, {expected}");
+        }
     }
 }

@@ -17,6 +17,9 @@ class Adagrad(Optimizer):
     ``s += g**2``, ``w -= learning_rate / (1 + t lr_decay) * g / (sqrt(s) + eps)``, t from 0. The name is
     "adagrad".
 
+    On sparse rows a step costs what the batch has entries, and the result is that of dense rows. With l2,
+    a penalty or weight decay, it moves all coefficients: what zero gradients then do to s has no closed form.
+
     Parameters
     ----------
     learning_rate : float, schedule or function of the step, default=0.01

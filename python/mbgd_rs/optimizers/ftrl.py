@@ -25,6 +25,9 @@ class FTRL(Optimizer):
     The first z is chosen so that w is the start, wherever that is; in the paper it is 0. In `fit`, `l1` and
     `l2` leave the intercepts free.
 
+    On sparse rows a step costs what the batch has entries, and the result is that of dense rows, also with an
+    l1 penalty and with `l1` and `l2`. With an l2 penalty, whose gradients add to n, all coefficients move.
+
     Parameters
     ----------
     learning_rate : float, schedule or function of the step, default=0.1

@@ -29,6 +29,11 @@ def is_resting(rule: Rule) -> bool:
     return type(rule).__name__.lower() in [name.lower() for name in RESTING]
 
 
+def is_on_columns(rule: Rule) -> bool:
+    """Whether the gradient of a step has no l2 part of columns that the batch does not have."""
+    return is_resting(rule) or type(rule).__name__.lower() == "sgd"
+
+
 def untouched(stored: Array, batches: Sequence[Rows], n_outputs: int, n_params: int) -> Array:
     """Which entries of a flat vector belong to columns that the batches do not have."""
     touched = np.logical_or.reduce([stored[rows].any(axis=0) for rows in batches])

@@ -14,7 +14,7 @@ from .averages import Average
 from .batch_sizes import batch_size_at
 from .objective import Objective, Parameters
 from .optimizers import Rule
-from .resting import Kept, is_resting, untouched
+from .resting import Kept, is_on_columns, is_resting, untouched
 from .rules import make_optimizer
 from .schedules import Falls, learning_rate_at
 from .shuffle import batches, groups, order_of_epochs, row_factors
@@ -144,7 +144,7 @@ def fit(
                 known: Any = slice(None)  # of sparse rows, what belongs to the columns of the batch
                 if objective.stored is not None:
                     idle = untouched(objective.stored, group, math.prod(objective.outputs), g.flat.size)
-                    known = ~idle
+                    known = ~idle if is_on_columns(rule) else known
                 norm = float(np.linalg.norm(g.flat[known])) if clip_norm or history.has_steps else math.nan
                 if clip_norm and norm > clip_norm:
                     g.flat[known] *= clip_norm / norm

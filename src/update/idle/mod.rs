@@ -7,10 +7,13 @@
 
 mod coast;
 mod dyadic;
+mod scaled;
 mod shrink;
 
 pub use coast::Coast;
 pub use dyadic::{Compose, Dyadic};
+use scaled::Scaled;
+pub use scaled::{Divisor, ScaledStep};
 pub use shrink::Shrink;
 
 /// What one step does to a parameter w without a gradient but `l2 w`, and to the first vector v that the
@@ -34,6 +37,8 @@ pub struct IdleStep {
 pub enum WhenIdle {
     /// They are such maps, the same for all parameters: sparse rows give what dense ones would.
     Moves(IdleStep),
+    /// They are the proximal map by a rate of the parameter's own: sparse rows give what dense ones would.
+    Scales(ScaledStep),
     /// Nothing, but the rule makes sense without them: the parameters of columns that a batch does not have rest
     /// meanwhile, with all that is remembered of them.
     Rests,
@@ -62,7 +67,12 @@ enum Kind {
     Coasts(Dyadic<Coast>),
     /// With a memory and l1: no closed form, until w is zero or v is done.
     Simulated(Simulated),
+    /// With a rate that depends on the memory, and no l2.
+    Scales(Scaled),
 }
+
+/// What is remembered of a parameter by the first vectors of the optimizer's memory; zeros where it has fewer.
+pub type Remembered = [f64; 2];
 
 impl Idle {
     /// For a rule whose idle steps are like `first`, and that remembers something or not. `decays` says whether it
@@ -73,6 +83,7 @@ impl Idle {
             WhenIdle::Moves(_) if !has_memory => Kind::Shrinks(Dyadic::default()),
             WhenIdle::Moves(_) if l1 == 0.0 => Kind::Coasts(Dyadic::default()),
             WhenIdle::Moves(_) => Kind::Simulated(Simulated::default()),
+            WhenIdle::Scales(_) => Kind::Scales(Scaled::default()),
         };
         let is_nothing = l1 == 0.0
             && l2 == 0.0
@@ -80,6 +91,9 @@ impl Idle {
                 Kind::Rests { .. } => true,
                 Kind::Shrinks(_) => !decays,
                 Kind::Coasts(_) | Kind::Simulated(_) => false,
+                Kind::Scales(_) => {
+                    matches!(first, WhenIdle::Scales(ScaledStep { by: Divisor::Root { .. }, .. }))
+                }
             };
         Self { l1, l2, is_nothing, n_steps: 0, kind }
     }
@@ -97,6 +111,7 @@ impl Idle {
             Kind::Shrinks(steps) => steps.clear(),
             Kind::Coasts(steps) => steps.clear(),
             Kind::Simulated(steps) => steps.clear(),
+            Kind::Scales(steps) => steps.clear(),
         }
     }
 
@@ -114,7 +129,9 @@ impl Idle {
             }
             (Kind::Coasts(steps), WhenIdle::Moves(step)) => steps.push(Coast::step(step, n_rows)),
             (Kind::Simulated(steps), WhenIdle::Moves(step)) => steps.push(step, self.l1 * step.rate, n_rows),
-            (_, WhenIdle::Rests | WhenIdle::Unknown) => {}
+            (Kind::Scales(steps), WhenIdle::Scales(step)) => steps.push(step, self.l1, n_rows),
+            // A rule is always of the same variant.
+            (_, WhenIdle::Moves(_) | WhenIdle::Scales(_) | WhenIdle::Rests | WhenIdle::Unknown) => {}
         }
     }
 
@@ -128,6 +145,7 @@ impl Idle {
                 steps.shrinks.make_tails();
                 steps.decays.make_tails();
             }
+            Kind::Scales(steps) => steps.prepare_for_all(),
         }
     }
 
@@ -136,27 +154,33 @@ impl Idle {
         self.n_steps
     }
 
-    /// What becomes of (w, v) in the steps from `from` up to all that have passed, and the sum over these
-    /// steps of the rows times the penalty of w before the step. Steps are counted from the last clearing.
-    pub fn passed(&self, w: f64, v: f64, from: usize) -> Passed {
+    /// What becomes of w and its memory in the steps from `from` up to all that have passed, and the sum over
+    /// these steps of the rows times the penalty of w before the step. Steps are counted from the last clearing.
+    pub fn passed(&self, w: f64, memory: Remembered, from: usize) -> Passed {
         let to = self.n_steps;
+        let start = Passed { w, memory, penalty: 0.0 };
         if from >= to {
-            return Passed { w, v, penalty: 0.0 };
+            return start;
         }
+        let [v, second] = memory;
         match &self.kind {
             Kind::Rests { n_rows } => {
                 let penalty = (n_rows[to] - n_rows[from]) * self.penalty(w.abs());
-                Passed { w, v, penalty }
+                Passed { penalty, ..start }
             }
             Kind::Shrinks(steps) => {
-                let (w, penalty) = shrink::passed(steps, w, from, to, self.l1, self.l2);
-                Passed { w, v, penalty }
+                let shrunk = shrink::passed(steps, w, from, to, self.l1, self.l2);
+                Passed { w: shrunk.w, penalty: shrunk.penalty, ..start }
             }
             Kind::Coasts(steps) => {
                 let (w, v, squares) = coast::passed(steps, w, v, from, to);
-                Passed { w, v, penalty: 0.5 * self.l2 * squares }
+                Passed { w, memory: [v, second], penalty: 0.5 * self.l2 * squares }
             }
-            Kind::Simulated(steps) => steps.passed(Passed { w, v, penalty: 0.0 }, from, self),
+            Kind::Simulated(steps) => {
+                let (w, v, penalty) = steps.passed(w, v, from, self);
+                Passed { w, memory: [v, second], penalty }
+            }
+            Kind::Scales(steps) => steps.passed(w, memory, from, self.l1),
         }
     }
 
@@ -172,7 +196,7 @@ pub struct Passed {
     /// The parameter.
     pub w: f64,
     /// What the optimizer remembers of it.
-    pub v: f64,
+    pub memory: Remembered,
     /// Sum over the steps of the rows times the penalty before the step.
     pub penalty: f64,
 }
@@ -211,23 +235,24 @@ impl Simulated {
         self.largest_wv = self.largest_wv.max(step.wv.abs());
     }
 
-    fn passed(&self, start: Passed, from: usize, of: &Idle) -> Passed {
-        let Passed { mut w, mut v, mut penalty } = start;
+    /// (w, v) after the steps, and what w has cost.
+    fn passed(&self, mut w: f64, mut v: f64, from: usize, of: &Idle) -> (f64, f64, f64) {
+        let mut penalty = 0.0;
         for (s, &(step, by, n_rows)) in self.steps.iter().enumerate().skip(from) {
-            let decayed = |v| shrink::passed(&self.decays, v, s, self.steps.len(), 0.0, 0.0).0;
+            let decayed = |v| shrink::passed(&self.decays, v, s, self.steps.len(), 0.0, 0.0).w;
             if w == 0.0 && (v == 0.0 || (by > 0.0 && (step.wv * v).abs() <= by)) {
-                return Passed { w, v: decayed(v), penalty };
+                return (w, decayed(v), penalty);
             }
             let reach = self.largest_wv * v.abs() / (1.0 - step.vv);
             if step.vw == 0.0 && reach <= NEGLIGIBLE * w.abs() {
-                let (w, rest) = shrink::passed(&self.shrinks, w, s, self.steps.len(), of.l1, of.l2);
-                return Passed { w, v: decayed(v), penalty: penalty + rest };
+                let rest = shrink::passed(&self.shrinks, w, s, self.steps.len(), of.l1, of.l2);
+                return (rest.w, decayed(v), penalty + rest.penalty);
             }
             penalty += n_rows * of.penalty(w.abs());
             let moved = step.ww * w + step.wv * v;
             v = step.vw * w + step.vv * v;
             w = if moved.abs() <= by { 0.0 } else { moved - by.copysign(moved) };
         }
-        Passed { w, v, penalty }
+        (w, v, penalty)
     }
 }

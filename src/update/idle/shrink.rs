@@ -53,33 +53,50 @@ impl Compose for Shrink {
     }
 }
 
-/// What becomes of w from step `from` up to `to`, and the sum of the rows times the penalty before each step.
-pub(super) fn passed(steps: &Dyadic<Shrink>, w: f64, from: usize, to: usize, l1: f64, l2: f64) -> (f64, f64) {
+/// A number after some steps.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shrunk {
+    pub(super) w: f64,
+    /// Sum over the steps of the rows times the penalty before the step.
+    pub(super) penalty: f64,
+    /// The step that made it zero, if one did, and what is missing for it to have stayed above.
+    pub(super) end: Option<(usize, f64)>,
+}
+
+/// What becomes of w from step `from` up to `to`.
+pub(super) fn passed(steps: &Dyadic<Shrink>, w: f64, from: usize, to: usize, l1: f64, l2: f64) -> Shrunk {
     if w == 0.0 {
-        return (0.0, 0.0);
+        return Shrunk { w: 0.0, penalty: 0.0, end: None };
     }
     let (mut sign, mut size, mut penalty) = (w.signum(), w.abs(), 0.0);
     if let Some(map) = steps.tail(from, to)
         && map.of(size) > 0.0
     {
-        return (sign * map.a.signum() * map.of(size), map.penalty(size, l1, l2));
+        let w = sign * map.a.signum() * map.of(size);
+        return Shrunk { w, penalty: map.penalty(size, l1, l2), end: None };
     }
     for run in steps.runs(from, to) {
         let map = steps.get(run);
         let after = map.of(size);
         if after <= 0.0 {
-            penalty += until_zero(steps, run, size, l1, l2);
-            return (0.0, penalty);
+            let (rest, end) = until_zero(steps, run, size, l1, l2);
+            return Shrunk { w: 0.0, penalty: penalty + rest, end: Some(end) };
         }
         penalty += map.penalty(size, l1, l2);
         sign *= map.a.signum();
         size = after;
     }
-    (sign * size, penalty)
+    Shrunk { w: sign * size, penalty, end: None }
 }
 
-/// The penalty up to where the number becomes zero, which is within the run.
-fn until_zero(steps: &Dyadic<Shrink>, run: (usize, usize), size: f64, l1: f64, l2: f64) -> f64 {
+/// The penalty up to where the number becomes zero, which is within the run; and see [`Shrunk::end`].
+fn until_zero(
+    steps: &Dyadic<Shrink>,
+    run: (usize, usize),
+    size: f64,
+    l1: f64,
+    l2: f64,
+) -> (f64, (usize, f64)) {
     let ((mut level, mut place), mut size, mut penalty) = (run, size, 0.0);
     while level > 0 {
         (level, place) = (level - 1, 2 * place);
@@ -90,5 +107,6 @@ fn until_zero(steps: &Dyadic<Shrink>, run: (usize, usize), size: f64, l1: f64, l
             (size, place) = (after, place + 1);
         }
     }
-    penalty + steps.get((level, place)).penalty(size, l1, l2)
+    let last = steps.get((level, place));
+    (penalty + last.penalty(size, l1, l2), (place, (-last.of(size)).max(0.0)))
 }

@@ -1,0 +1,142 @@
+//! Steps whose rate each parameter divides by what is remembered of it: what l1 does with Adagrad and FTRL.
+//!
+//! Without a gradient the divisor d does not change, so that the step takes `l1 rate / d` from |w|: the number
+//! `d |w|` is shrunk by what is the same for all parameters.
+
+use std::ops::Range;
+
+use super::dyadic::Dyadic;
+use super::shrink::{self, Shrink, Shrunk};
+use super::{Passed, Remembered};
+
+/// What one step without l2 does to a parameter w without a gradient: the proximal map of the l1 part, by a rate
+/// that depends on what the optimizer remembers of w.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ScaledStep {
+    /// The step, counted from 0.
+    pub t: u64,
+    /// The rate is this by the divisor.
+    pub rate: f64,
+    /// What it is divided by, and what else the step does.
+    pub by: Divisor,
+}
+
+/// What a rate is divided by.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Divisor {
+    /// `sqrt(s) + eps`, where s is remembered. Nothing else is done.
+    Root {
+        /// See there.
+        eps: f64,
+    },
+    /// `beta + sqrt(n) + l2 rate`, where z and n are remembered. Beside, z is kept such that w is
+    /// `-sign(z) max(|z| - l1, 0) rate / divisor`, where the l1 of all steps so far is added to this one.
+    ClosedForm {
+        /// See there.
+        beta: f64,
+        /// A strength over the whole run.
+        l1: f64,
+        /// A strength over the whole run.
+        l2: f64,
+    },
+}
+
+/// The steps of a stretch.
+#[derive(Debug, Default)]
+pub(super) struct Scaled {
+    shrinks: Dyadic<Shrink>,
+    rates: Vec<f64>,
+    /// The steps at which the rate is another than before, the first among them.
+    changes: Vec<usize>,
+    first: Option<ScaledStep>,
+}
+
+impl Scaled {
+    pub(super) fn clear(&mut self) {
+        self.shrinks.clear();
+        self.rates.clear();
+        self.changes.clear();
+        self.first = None;
+    }
+
+    pub(super) fn push(&mut self, step: ScaledStep, l1: f64, n_rows: f64) {
+        if self.rates.last() != Some(&step.rate) {
+            self.changes.push(self.rates.len());
+        }
+        self.first.get_or_insert(step);
+        self.rates.push(step.rate);
+        self.shrinks.push(Shrink::step(1.0, l1 * step.rate, n_rows));
+    }
+
+    pub(super) fn prepare_for_all(&mut self) {
+        self.shrinks.make_tails();
+    }
+
+    pub(super) fn passed(&self, w: f64, memory: Remembered, from: usize, l1: f64) -> Passed {
+        let unmoved = Passed { w, memory, penalty: 0.0 };
+        let Some(first) = self.first.filter(|_| w != 0.0) else { return unmoved };
+        let to = self.rates.len();
+        match first.by {
+            Divisor::Root { eps } => {
+                let shrunk = self.shrunk(w, memory[0].sqrt() + eps, from..to, l1);
+                Passed { w: shrunk.w, penalty: shrunk.penalty, ..unmoved }
+            }
+            Divisor::ClosedForm { beta, l1: own_l1, l2 } => {
+                let [z, n] = memory;
+                let divisor_at = |rate: f64| beta + n.sqrt() + l2 * rate;
+                let Shrunk { w: moved, penalty, end } = if l2 == 0.0 {
+                    self.shrunk(w, divisor_at(0.0), from..to, l1)
+                } else {
+                    self.shrunk_by_rate(w, divisor_at, from..to, l1)
+                };
+                // A z that no rate has changed stays as it is; else it is found from w. Where that has become
+                // zero, it stays as the step left it that did so.
+                let is_same = self.changes.last().is_some_and(|&change| change < from);
+                let z = if is_same {
+                    z
+                } else {
+                    let (step, above) = match end {
+                        Some((step, missing)) => (step, -missing),
+                        None => (to - 1, moved.abs() * divisor_at(self.rates[to - 1])),
+                    };
+                    let n_steps = (first.t + step as u64 + 1) as f64;
+                    -w.signum() * (own_l1 + l1 * n_steps + above / self.rates[step])
+                };
+                Passed { w: moved, memory: [z, n], penalty }
+            }
+        }
+    }
+
+    /// What becomes of a w that is not zero with the same divisor in these steps. What is missing at its end
+    /// is missing of the divisor times w.
+    fn shrunk(&self, w: f64, divisor: f64, steps: Range<usize>, l1: f64) -> Shrunk {
+        if l1 == 0.0 {
+            return Shrunk { w, penalty: 0.0, end: None };
+        }
+        let shrunk = shrink::passed(&self.shrinks, w * divisor, steps.start, steps.end, l1, 0.0);
+        Shrunk { w: shrunk.w / divisor, penalty: shrunk.penalty / divisor, end: shrunk.end }
+    }
+
+    /// The same, with a divisor for each rate: as many pieces as there are rates in a row.
+    fn shrunk_by_rate(
+        &self,
+        w: f64,
+        divisor_at: impl Fn(f64) -> f64,
+        steps: Range<usize>,
+        l1: f64,
+    ) -> Shrunk {
+        let mut all = Shrunk { w, penalty: 0.0, end: None };
+        if l1 == 0.0 {
+            return all;
+        }
+        let mut at = steps.start;
+        let mut next = self.changes.partition_point(|&change| change <= at);
+        while at < steps.end && all.end.is_none() {
+            let to = self.changes.get(next).map_or(steps.end, |&change| change.min(steps.end));
+            let piece = self.shrunk(all.w, divisor_at(self.rates[at]), at..to, l1);
+            all = Shrunk { penalty: all.penalty + piece.penalty, ..piece };
+            (at, next) = (to, next + 1);
+        }
+        all
+    }
+}
