@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,7 +135,7 @@ class SGD(Optimizer):
     array([0.5, 2. ])
     """
 
-    learning_rate: float | Schedule = 0.01
+    learning_rate: float | Schedule | Literal["auto"] = "auto"
     momentum: float = 0.0
     nesterov: bool = False
 

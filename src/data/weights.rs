@@ -50,6 +50,11 @@ impl<T: Scalar> Weights<T> {
         Ok(Self { scaled: Some(scaled) })
     }
 
+    /// The weight of a row.
+    pub fn of(&self, row: usize) -> f64 {
+        self.scaled.as_ref().map_or(1.0, |s| s[row].to_f64())
+    }
+
     /// Copies the weights of `rows`, then zeros up to the end of `to`.
     pub(crate) fn gather(&self, rows: &[usize], to: &mut [T]) {
         match &self.scaled {

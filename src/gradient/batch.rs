@@ -76,6 +76,11 @@ impl<'a, T: Scalar> Work<'a, T> {
         &mut self.step.params
     }
 
+    /// Rows of the problem.
+    pub fn n_rows(&self) -> usize {
+        self.step.problem.n_rows()
+    }
+
     /// In which order rows come.
     pub fn order(&mut self) -> &mut Order {
         &mut self.step.order

@@ -6,6 +6,7 @@ pub mod loss;
 mod objective;
 mod penalty;
 mod problem;
+mod smoothness;
 pub mod sum;
 
 pub use batch::{BatchGradient, Work, n_seats_worth};
@@ -14,3 +15,4 @@ pub use loss::Loss;
 pub use objective::objective;
 pub use penalty::Penalty;
 pub use problem::Problem;
+pub use smoothness::Smoothness;

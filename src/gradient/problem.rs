@@ -48,6 +48,11 @@ impl<'a, T: Scalar> Problem<'a, T> {
         self.layout
     }
 
+    /// A bound on the curvature of the loss, if there is one.
+    pub fn curvature(&self) -> Option<f64> {
+        self.loss.curvature(self.targets.kind())
+    }
+
     /// Number of rows, n.
     pub fn n_rows(&self) -> usize {
         self.rows.n_rows()

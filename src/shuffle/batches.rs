@@ -136,6 +136,11 @@ impl Batches {
         self.config.shuffle
     }
 
+    /// Whether rows are drawn with replacement.
+    pub fn replacement(&self) -> bool {
+        self.config.replacement
+    }
+
     /// Steps of an epoch.
     pub fn n_steps(&self) -> usize {
         self.n_steps

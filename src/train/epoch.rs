@@ -5,13 +5,14 @@ use std::time::Instant;
 
 use super::history::seconds_since;
 use super::orders::Orders;
-use super::{Config, History, State, StopReason};
+use super::{AutoRate, Config, History, State, StopReason};
 use crate::error::{Result, try_filled};
 use crate::gradient::{BatchGradient, Problem, Work, n_seats_worth};
 use crate::kernel::{first_not_finite, norm};
 use crate::parallel::{Team, with_team};
 use crate::scalar::Scalar;
 use crate::shuffle::{Order, Shuffle};
+use crate::update::{Optimizer, Schedule};
 
 /// A finished run.
 #[derive(Debug, Clone)]
@@ -54,7 +55,9 @@ pub fn fit<T: Scalar>(
     after_epoch: &mut dyn FnMut(Progress<'_, T>) -> ControlFlow<()>,
 ) -> Result<Fit<T>> {
     state.check(problem.layout(), config.batches.n_steps())?;
-    let most_rows = if config.record.full_loss { problem.n_rows() } else { config.batches.batch_size() };
+    let is_auto = matches!(config.optimizer.learning_rate, Schedule::Auto(_));
+    let most_rows =
+        if config.record.full_loss || is_auto { problem.n_rows() } else { config.batches.batch_size() };
     let is_random = config.batches.shuffle() != Shuffle::Sequential;
     let n_seats = n_seats_worth(problem, most_rows, is_random, config.n_threads);
     let params = std::mem::take(&mut state.params);
@@ -63,14 +66,16 @@ pub fn fit<T: Scalar>(
         let mut run = Run {
             problem,
             config,
+            optimizer: config.optimizer.clone(),
             state,
             gradient: BatchGradient::new(problem, config.tier)?,
             last_finite: try_filled("parameters", problem.layout().len(), T::ZERO)?,
             history: History::default(),
             start: Instant::now(),
         };
+        run.begin_rate(is_auto, team, interrupted)?;
         let stop_reason = run.epochs(team, interrupted, after_epoch)?;
-        let params = run.model(team).to_vec();
+        let params = run.best_model(team)?;
         run.state.params = std::mem::take(team.job().params());
         Ok(Fit { params, state: run.state, history: run.history, stop_reason })
     })
@@ -79,6 +84,8 @@ pub fn fit<T: Scalar>(
 struct Run<'a, T> {
     problem: &'a Problem<'a, T>,
     config: &'a Config,
+    /// The optimizer with the rate of the next step, where the rate chooses itself.
+    optimizer: Optimizer,
     state: State<T>,
     gradient: BatchGradient<T>,
     last_finite: Vec<T>,
@@ -110,9 +117,9 @@ impl<'a, T: Scalar> Run<'a, T> {
                 return Ok(reason);
             }
             let progress = Progress {
-                params: self.model(team),
                 epoch: self.state.epoch,
                 n_steps: self.state.optimizer.n_steps,
+                params: model_of(&mut self.state, team),
                 history: &self.history,
             };
             if after_epoch(progress).is_break() {
@@ -120,11 +127,6 @@ impl<'a, T: Scalar> Run<'a, T> {
             }
         }
         Ok(StopReason::Epochs)
-    }
-
-    /// The parameters to predict with, as they stand.
-    fn model<'t>(&self, team: &'t mut Team<'_, Work<'a, T>>) -> &'t [T] {
-        team.job().params()
     }
 
     /// One pass over the data.
@@ -135,15 +137,20 @@ impl<'a, T: Scalar> Run<'a, T> {
             let batch = batches.positions(self.state.step); // which rows
             let n_rows = batch.len();
             let loss = self.gradient.of(batch, team)?; // how wrong the model is on them
+            let mut loss = self.before_step(loss, team)?;
             let norm = self.clip();
             if let Some(quantity) = self.update(loss, team)? {
                 let (epoch, step) = (self.state.epoch, self.state.optimizer.n_steps - 1);
-                return Ok(ControlFlow::Break(StopReason::Diverged { epoch, step, quantity }));
+                match self.retreat(team) {
+                    Some(loss_before) => loss = loss_before,
+                    None => return Ok(ControlFlow::Break(StopReason::Diverged { epoch, step, quantity })),
+                }
             }
             self.state.step += 1;
             self.state.n_seen += n_rows as u64;
             self.state.loss_sum += loss * n_rows as f64;
             self.record_step(loss, norm, team)?;
+            self.after_step(team)?;
         }
         self.end_epoch(team)?;
         Ok(ControlFlow::Continue(()))
@@ -164,13 +171,18 @@ impl<'a, T: Scalar> Run<'a, T> {
 
     /// Moves the parameters, unless they or the loss would leave the finite numbers: then says which.
     fn update(&mut self, loss: f64, team: &mut Team<'_, Work<'a, T>>) -> Result<Option<&'static str>> {
-        let Config { tier, ref optimizer, .. } = *self.config;
+        let tier = self.config.tier;
         let Problem { penalty, layout, .. } = *self.problem;
         let params = team.job().params();
         self.last_finite.copy_from_slice(params);
         let wants_rates = penalty.l1() > 0.0;
-        let rate =
-            optimizer.step(tier, &mut self.state.optimizer, params, self.gradient.last(), wants_rates)?;
+        let rate = self.optimizer.step(
+            tier,
+            &mut self.state.optimizer,
+            params,
+            self.gradient.last(),
+            wants_rates,
+        )?;
         if wants_rates {
             penalty.prox(&mut params[..layout.n_coef()], rate);
         }
@@ -202,14 +214,15 @@ impl<'a, T: Scalar> Run<'a, T> {
             let t = self.state.optimizer.n_steps - 1;
             self.history.step_loss.push(loss);
             self.history.gradient_norm.push(norm);
-            self.history.learning_rate.push(self.config.optimizer.learning_rate.at(t));
+            self.history.learning_rate.push(self.optimizer.learning_rate.at(t));
             self.history.elapsed.push(seconds_since(self.start));
             if record.full_loss {
                 self.record_full_loss(team)?;
             }
         }
         if record.path {
-            self.history.push_path(self.problem.layout(), team.job().params());
+            let layout = self.problem.layout();
+            self.history.push_path(layout, model_of(&mut self.state, team));
         }
         Ok(())
     }
@@ -228,12 +241,101 @@ impl<'a, T: Scalar> Run<'a, T> {
     }
 
     fn record_full_loss(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<()> {
-        let order = std::mem::replace(team.job().order(), Order::Sequential);
         let looked_since = Instant::now();
-        let loss = self.gradient.value(0..self.problem.n_rows(), team)?;
+        let mut model = self.state.auto_rate.as_mut().and_then(|rate| rate.model());
+        let loss = full_loss(&mut self.gradient, model.as_deref_mut(), team)?;
         self.start += looked_since.elapsed(); // looking is not training
-        *team.job().order() = order;
         self.history.full_loss.push(loss);
         Ok(())
     }
+
+    /// Looks at the data for a rate, if one is to be chosen and none goes on.
+    fn begin_rate(
+        &mut self,
+        is_auto: bool,
+        team: &mut Team<'_, Work<'a, T>>,
+        interrupted: &(dyn Fn() -> bool + Sync),
+    ) -> Result<()> {
+        let (problem, config) = (self.problem, self.config);
+        self.state.auto_rate =
+            self.state.auto_rate.take().filter(|rate| is_auto && rate.fits(problem, config));
+        if is_auto && self.state.auto_rate.is_none() {
+            let rate = AutoRate::begin(problem, config, &mut self.gradient, team, interrupted)?;
+            self.state.auto_rate = Some(rate);
+        }
+        self.follow_rate()
+    }
+
+    fn follow_rate(&mut self) -> Result<()> {
+        if let Some(rate) = &self.state.auto_rate {
+            self.optimizer.learning_rate = rate.schedule(self.config)?;
+        }
+        Ok(())
+    }
+
+    /// Lets the rate see the gradient. Returns the objective where the step begins.
+    fn before_step(&mut self, loss: f64, team: &mut Team<'_, Work<'a, T>>) -> Result<f64> {
+        let Some(rate) = &mut self.state.auto_rate else { return Ok(loss) };
+        let loss = rate.before_step(loss, team.job().params(), self.gradient.last());
+        self.follow_rate()?;
+        Ok(loss)
+    }
+
+    /// Lets the rate see where the step has led.
+    fn after_step(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<()> {
+        let Some(rate) = &mut self.state.auto_rate else { return Ok(()) };
+        if rate.after_step(self.config.tier, team.job().params(), self.config.batches.n_steps()) {
+            let loss = full_loss(&mut self.gradient, rate.candidate(), team)?;
+            rate.judge(loss, team.job().params(), &mut self.state.optimizer.memory);
+        }
+        self.follow_rate()
+    }
+
+    /// Goes back after a step that left the finite numbers, if the rate can be blamed. Returns the objective there.
+    fn retreat(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Option<f64> {
+        let rate = self.state.auto_rate.as_mut()?;
+        rate.retreat(team.job().params(), &mut self.state.optimizer.memory)
+    }
+
+    /// The model in the end: where the rate was still being tried, that of before if it is better.
+    fn best_model(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<Vec<T>> {
+        let model = model_of(&mut self.state, team).clone();
+        let Some((before, known)) = self.state.auto_rate.as_ref().and_then(|rate| rate.alternative()) else {
+            return Ok(model);
+        };
+        let (mut now, mut before) = (model.clone(), before.clone());
+        let loss_before = match known {
+            Some(loss) => loss,
+            None => full_loss(&mut self.gradient, Some(&mut before), team)?,
+        };
+        let loss = full_loss(&mut self.gradient, Some(&mut now), team)?;
+        Ok(if loss <= loss_before { model } else { before })
+    }
+}
+
+/// The parameters to predict with, as they stand.
+fn model_of<'m, T: Scalar>(state: &'m mut State<T>, team: &'m mut Team<'_, Work<'_, T>>) -> &'m mut Vec<T> {
+    match state.auto_rate.as_mut().and_then(|rate| rate.model()) {
+        Some(model) => model,
+        None => team.job().params(),
+    }
+}
+
+/// The objective over all rows at `params`, or where the team stands. Both stay as they are.
+fn full_loss<T: Scalar>(
+    gradient: &mut BatchGradient<T>,
+    mut params: Option<&mut Vec<T>>,
+    team: &mut Team<'_, Work<'_, T>>,
+) -> Result<f64> {
+    let order = std::mem::replace(team.job().order(), Order::Sequential);
+    if let Some(params) = &mut params {
+        std::mem::swap(*params, team.job().params());
+    }
+    let n_rows = team.job().n_rows();
+    let loss = gradient.value(0..n_rows, team);
+    if let Some(params) = &mut params {
+        std::mem::swap(*params, team.job().params());
+    }
+    *team.job().order() = order;
+    loss
 }

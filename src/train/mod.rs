@@ -1,5 +1,6 @@
 //! The loop around shuffle, gradient and update.
 
+mod auto_rate;
 mod config;
 mod epoch;
 mod history;
@@ -7,6 +8,7 @@ mod orders;
 mod state;
 mod stopping;
 
+pub use auto_rate::{AutoRate, Method, Spectral, Trials};
 pub use config::{Config, Record};
 pub use epoch::{Fit, Progress, fit};
 pub use history::History;

@@ -1,5 +1,6 @@
 //! Everything needed to go on.
 
+use super::AutoRate;
 use crate::error::{Error, Result};
 use crate::gradient::Layout;
 use crate::scalar::Scalar;
@@ -20,12 +21,14 @@ pub struct State<T> {
     pub n_seen: u64,
     /// Sum of the objective over those rows.
     pub loss_sum: f64,
+    /// What a rate that chooses itself remembers.
+    pub auto_rate: Option<AutoRate<T>>,
 }
 
 impl<T: Scalar> State<T> {
     /// The beginning of a run from `params`, with an optimizer that has made no step.
     pub fn new(params: Vec<T>, optimizer: update::State<T>) -> Self {
-        Self { params, optimizer, epoch: 0, step: 0, n_seen: 0, loss_sum: 0.0 }
+        Self { params, optimizer, epoch: 0, step: 0, n_seen: 0, loss_sum: 0.0, auto_rate: None }
     }
 
     /// That this is a state of a model of this layout, in an epoch of so many steps.

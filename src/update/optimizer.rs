@@ -1,5 +1,6 @@
 //! What all optimizers have in common: a rule, a learning rate, and a state to be stepped.
 
+use super::schedule::Auto;
 use super::{Adam, Rate, Schedule, Sgd};
 use crate::error::{Error, Result, try_filled};
 use crate::kernel::Tier;
@@ -134,7 +135,11 @@ impl Optimizer {
     /// If they are not of one, or a hyperparameter is out of its range.
     pub fn from_options(options: &dyn Options) -> Result<Option<Self>> {
         let Some(rule) = Rule::from_options(options)? else { return Ok(None) };
-        Ok(Some(Self { rule, learning_rate: Schedule::from_options(&*options.child("learning_rate")?)? }))
+        let learning_rate = match options.text("learning_rate") {
+            Ok(word) => Schedule::Auto(Auto::named(&word, matches!(rule, Rule::Sgd(_)))?),
+            Err(_) => Schedule::from_options(&*options.child("learning_rate")?)?,
+        };
+        Ok(Some(Self { rule, learning_rate }))
     }
 
     /// A state for `n_params` parameters that has made no step.
@@ -157,6 +162,9 @@ impl Optimizer {
         wants_rates: bool,
     ) -> Result<Rate<'s, T>> {
         self.check(state, params, grad)?;
+        if let Schedule::Auto(auto) = self.learning_rate {
+            return auto.refuse();
+        }
         if wants_rates && state.rates.len() != params.len() {
             state.rates = try_filled("rates", params.len(), T::ZERO)?;
         }

@@ -38,6 +38,11 @@ impl Sgd {
         Ok(Self { momentum, nesterov })
     }
 
+    /// The momentum.
+    pub fn momentum(&self) -> f64 {
+        self.momentum
+    }
+
     /// What `v` (or Nesterov's direction) is after step t when all gradients have been 1: 1 + m + m^2 + ...
     fn gain(&self, t: u64) -> f64 {
         let m = self.momentum;

@@ -19,6 +19,9 @@ impl Pointwise for LogLoss {
     fn from_options(_: &dyn Options) -> Result<Self> {
         Ok(Self)
     }
+    fn curvature(self) -> Option<f64> {
+        Some(0.25)
+    }
     #[inline(always)]
     fn value<L: Lanes>(self, z: L, y: L) -> L {
         math::softplus(y.mul(z).neg())

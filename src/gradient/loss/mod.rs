@@ -36,6 +36,10 @@ pub trait Pointwise: Copy {
     fn value<L: Lanes>(self, z: L, y: L) -> L;
     /// Its derivative with respect to the score.
     fn slope<L: Lanes>(self, z: L, y: L) -> L;
+    /// A bound on its second derivative with respect to the score, if there is one.
+    fn curvature(self) -> Option<f64> {
+        None
+    }
 }
 
 /// Makes the enum of all losses: a new one is a line of the list below.
@@ -73,6 +77,14 @@ macro_rules! losses {
             pub fn is_classification(self) -> bool {
                 match self {
                     $(Loss::$loss(_) => $loss::IS_CLASSIFICATION,)*
+                }
+            }
+
+            /// A bound on the second derivative with respect to the scores of a row, if there is one.
+            pub fn curvature(self, kind: TargetKind) -> Option<f64> {
+                match (self, kind) {
+                    (Loss::LogLoss(_), TargetKind::Class { .. }) => Some(Softmax::<f64>::CURVATURE),
+                    $((Loss::$loss(loss), _) => loss.curvature(),)*
                 }
             }
 

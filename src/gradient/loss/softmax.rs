@@ -15,6 +15,11 @@ pub struct Softmax<'a, T> {
     pub(crate) tile: TileOf<'a, T>,
 }
 
+impl<T> Softmax<'_, T> {
+    /// The largest eigenvalue of `diag(p) - p p^T`, whatever the probabilities, is at most this.
+    pub(crate) const CURVATURE: f64 = 0.5;
+}
+
 impl<T: Scalar> Kernel<T> for Softmax<'_, T> {
     type Output = T;
 

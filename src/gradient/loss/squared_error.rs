@@ -19,6 +19,9 @@ impl Pointwise for SquaredError {
     fn from_options(_: &dyn Options) -> Result<Self> {
         Ok(Self)
     }
+    fn curvature(self) -> Option<f64> {
+        Some(1.0)
+    }
     #[inline(always)]
     fn value<L: Lanes>(self, z: L, y: L) -> L {
         let residual = z.sub(y);

@@ -1,10 +1,12 @@
 //! The learning rate as a pure function of the step: one schedule a file.
 
+mod auto;
 mod constant;
 mod cosine;
 mod inverse_scaling;
 mod warmup;
 
+pub use auto::Auto;
 pub use constant::Constant;
 pub use cosine::Cosine;
 pub use inverse_scaling::InverseScaling;
@@ -62,6 +64,8 @@ schedules! {
     Cosine,
     /// See [`Warmup`].
     Warmup,
+    /// See [`Auto`].
+    Auto,
 }
 
 impl Schedule {
