@@ -145,12 +145,13 @@ impl<'a, T: Scalar> Run<'a, T> {
                     Some(loss_before) => loss = loss_before,
                     None => return Ok(ControlFlow::Break(StopReason::Diverged { epoch, step, quantity })),
                 }
+            } else {
+                self.after_step(team)?;
             }
             self.state.step += 1;
             self.state.n_seen += n_rows as u64;
             self.state.loss_sum += loss * n_rows as f64;
             self.record_step(loss, norm, team)?;
-            self.after_step(team)?;
         }
         self.end_epoch(team)?;
         Ok(ControlFlow::Continue(()))
@@ -259,11 +260,11 @@ impl<'a, T: Scalar> Run<'a, T> {
         let (problem, config) = (self.problem, self.config);
         self.state.auto_rate =
             self.state.auto_rate.take().filter(|rate| is_auto && rate.fits(problem, config));
-        if is_auto && self.state.auto_rate.is_none() {
+        if is_auto && self.state.auto_rate.is_none() && config.n_epochs > 0 {
             let rate = AutoRate::begin(problem, config, &mut self.gradient, team, interrupted)?;
             self.state.auto_rate = Some(rate);
         }
-        self.follow_rate()
+        Ok(())
     }
 
     fn follow_rate(&mut self) -> Result<()> {
@@ -288,7 +289,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             let loss = full_loss(&mut self.gradient, rate.candidate(), team)?;
             rate.judge(loss, team.job().params(), &mut self.state.optimizer.memory);
         }
-        self.follow_rate()
+        Ok(()) // the optimizer follows before the next step: this one is still to be recorded
     }
 
     /// Goes back after a step that left the finite numbers, if the rate can be blamed. Returns the objective there.

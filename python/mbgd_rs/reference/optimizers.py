@@ -14,7 +14,7 @@ class Sgd:
     """v = momentum v + g and w -= learning_rate v; Nesterov's step is along g + momentum v instead."""
 
     def __init__(self, options: Any, w: Array) -> None:
-        self.learning_rate = getattr(options, "learning_rate", 1e-2)
+        self.learning_rate = getattr(options, "learning_rate", "auto")
         self.momentum = getattr(options, "momentum", 0.0)
         self.nesterov = getattr(options, "nesterov", False)
         self.v, self.rate = np.zeros_like(w), np.empty_like(w)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .auto_rate import best_model, make_auto_rate
 from .objective import Objective, Parameters
 from .optimizers import make_optimizer
 from .penalties import shrink
@@ -30,7 +31,7 @@ class Recorder:
         self.loss_sum, self.n_seen = 0.0, 0
         self.start = time.perf_counter()
 
-    def end_step(self, w: Parameters, rows: Rows, value: float, learning_rate: float, norm: float) -> None:
+    def end_step(self, model: Array, rows: Rows, value: float, learning_rate: float, norm: float) -> None:
         n_rows = rows.stop - rows.start if isinstance(rows, slice) else len(rows)
         self.loss_sum += n_rows * value
         self.n_seen += n_rows
@@ -39,21 +40,21 @@ class Recorder:
             self.values["learning_rate"].append(learning_rate)
             self.values["gradient_norm"].append(norm)
             self.values["elapsed"].append(time.perf_counter() - self.start)
-            self.record_full_loss(w)
+            self.record_full_loss(model)
         if self.has_path:
-            self.values["path"].append(w.flat.copy())
+            self.values["path"].append(model.copy())
 
-    def end_epoch(self, w: Parameters) -> None:
+    def end_epoch(self, model: Array) -> None:
         if self.has_losses:
             self.values["epoch_loss"].append(self.loss_sum / self.n_seen)
             self.values["epoch_elapsed"].append(time.perf_counter() - self.start)
         if not self.has_steps:
-            self.record_full_loss(w)
+            self.record_full_loss(model)
         self.loss_sum, self.n_seen = 0.0, 0
 
-    def record_full_loss(self, w: Parameters) -> None:
+    def record_full_loss(self, model: Array) -> None:
         if self.has_full_loss:
-            self.values["full_loss"].append(self.objective.gradient(w, slice(None), None))
+            self.values["full_loss"].append(self.objective.value_at(model))
 
 
 @dataclass(frozen=True)
@@ -108,22 +109,36 @@ def fit(
     w, g = objective.start(init), objective.zeros()
     rule = make_optimizer(optimizer, w.flat)
     history = Recorder(objective, (record,) if isinstance(record, str) else record)
-    t = 0
+    n_steps = n // b if drop_last else -(-n // b)
+    t, auto = 0, None
     with np.errstate(over="ignore", invalid="ignore"):
+        if rule.learning_rate == "auto" and epochs:
+            auto = make_auto_rate(objective, w, rule, n_steps, b, replacement, clip_norm is not None)
         for epoch in range(epochs):
             for rows in batches(order_of(epoch), n, b, drop_last):  # which rows
-                value = objective.gradient(w, rows, g, history.has_losses)  # how wrong the model is on them
+                wants_value = history.has_losses or auto is not None
+                value = objective.gradient(w, rows, g, wants_value)  # how wrong the model is on them
+                if auto:
+                    value = auto.before_step(value, w.flat, g.flat)
                 norm = float(np.linalg.norm(g.flat)) if clip_norm or history.has_steps else math.nan
                 if clip_norm and norm > clip_norm:
                     g.flat *= clip_norm / norm
-                learning_rate = learning_rate_at(rule.learning_rate, t)
+                if auto:
+                    learning_rate = auto.rate * (1 - rule.momentum)
+                else:
+                    learning_rate = learning_rate_at(rule.learning_rate, t)
                 rate = rule.step(w.flat, g.flat, t, learning_rate)  # how the parameters move
                 if objective.l1:
                     shrink(w.flat_coef, objective.l1 * rate[: w.flat_coef.size])
                 t += 1
-                history.end_step(w, rows, value, learning_rate, norm)
-            history.end_epoch(w)
+                model = w.flat
+                if auto:
+                    model = auto.after_step(w)
+                history.end_step(model, rows, value, learning_rate, norm)
+            history.end_epoch(model)
             if not np.isfinite(w.flat).all():
                 raise FloatingPointError(f"training diverged in epoch {epoch}: a parameter is not finite")
+        if auto:
+            w.flat[...] = best_model(auto, objective, model)
     arrays = {name: np.array(values) for name, values in history.values.items()}
     return Fit(w.coef, w.intercept[()], objective.classes, arrays, t, epochs)
