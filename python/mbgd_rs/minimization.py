@@ -50,7 +50,7 @@ def minimize(
     y: ArrayLike | None = None,
     *,
     batch_size: int | Literal["full"],
-    optimizer: str | Optimizer = "sgd",
+    optimizer: str | Optimizer = "adam",
     epochs: int = 10,
     shuffle: Literal["full", "once", False] = "full",
     replacement: bool = False,
@@ -69,7 +69,9 @@ def minimize(
         Where to begin; float32 or float64. Not changed.
     X, y, batch_size, shuffle, replacement, drop_last, seed, epochs
         As in :func:`mbgd_rs.minibatches`.
-    optimizer : {"sgd", "adam"} or object of mbgd_rs.optimizers
+    optimizer : {"adam"} or object of mbgd_rs.optimizers, default="adam"
+        :class:`mbgd_rs.optimizers.SGD` needs a learning rate here: "auto" is for :func:`mbgd_rs.fit`, which
+        knows the objective.
     callback : callable, optional
         Called after every epoch with a :class:`mbgd_rs.Progress`, its `coef` being the parameters and its
         `intercept` None; a true return value ends the run.

@@ -132,7 +132,7 @@ def fit(
     fit_intercept : bool, default=True
         Without, the intercept stays where it begins, at 0.
     optimizer : {"sgd", "adam"} or object of mbgd_rs.optimizers
-        Also has the learning rate.
+        Also has the learning rate. That of "sgd" chooses itself: :class:`mbgd_rs.optimizers.SGD` says how.
     batch_size : int, "full" or "auto", default="auto"
         Rows of a step; more than n means all, as "full" does. "auto" is min(256, n).
     shuffle : {"full", "once", False}, default="full"

@@ -298,7 +298,7 @@ impl<'a, T: Scalar> Run<'a, T> {
         rate.retreat(team.job().params(), &mut self.state.optimizer.memory)
     }
 
-    /// The model in the end: where the rate was still being tried, that of before if it is better.
+    /// The model in the end: or other parameters the rate has seen, if they are better.
     fn best_model(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<Vec<T>> {
         let model = model_of(&mut self.state, team).clone();
         let Some((before, known)) = self.state.auto_rate.as_ref().and_then(|rate| rate.alternative()) else {

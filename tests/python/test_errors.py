@@ -293,7 +293,8 @@ BAD_OBJECTS = [
         (
             lambda kind=kind, rate=rate: kind(learning_rate=rate),
             TypeError,
-            "learning_rate must be a number or a schedule, got " + re.escape(repr(rate)),
+            "learning_rate must be a number(, a schedule or 'auto'| or a schedule), got "
+            + re.escape(repr(rate)),
         )
         for kind in (optimizers.SGD, optimizers.Adam)
         for rate in ("x", None, True, [0.1], schedules.Constant)

@@ -69,7 +69,9 @@ class Spectral:
             self.rate *= 0.25
             return self.losses[-1]
         if self.losses:
-            self.rate = max(self.rate_after(w.astype(np.float64) - self.w, g.astype(np.float64) - self.g), self.floor)
+            self.rate = max(
+                self.rate_after(w.astype(np.float64) - self.w, g.astype(np.float64) - self.g), self.floor
+            )
         self.w, self.g = w.copy(), g.copy()
         self.losses = [*self.losses[-2:], loss]
         if loss < self.best_loss:
@@ -92,19 +94,19 @@ class Spectral:
 
 
 class Trials:
-    """For gradients on batches: the steps fall into trials, each of which ends with a look at the objective."""
+    """For gradients on batches: the steps fall into trials that end with a look at the objective."""
 
     def __init__(self, rate: float, objective: Objective, w: Parameters, n_steps: int, momentum: Any) -> None:
         self.rate, self.objective, self.n_steps, self.velocity = rate, objective, n_steps, momentum
         self.loss = objective.gradient(w, ALL, None)
         self.is_growing, self.n_retreats = True, 0
         self.t = self.n_kept = 0  # steps made, and those in the model
-        self.average = w.flat.copy()
+        self.average, self.tail = w.flat.copy(), w.flat.copy()
         self.begin_trial(w.flat)
 
     def begin_trial(self, w: Array) -> None:
         self.begun, self.n_kept_before = self.t, self.n_kept
-        self.start, self.average_before, self.tail = w.copy(), self.average.copy(), w.copy()
+        self.start, self.average_before = w.copy(), self.average.copy()
         epoch, step = divmod(self.t, self.n_steps)
         if epoch < 2:
             self.n_steps_of_trial = min(-(-self.n_steps // (3 - epoch)), self.n_steps - step)
@@ -136,7 +138,7 @@ class Trials:
         if loss <= self.loss + 0.02 * size:
             self.rate *= 2.0 if self.is_growing else 1.3
             self.loss, self.n_retreats = loss, 0
-        elif self.is_growing or self.n_retreats or not loss <= self.loss + 0.5 * size:
+        elif self.is_growing or self.n_retreats or not loss <= self.loss + 0.1 * size:
             self.take_back(w)
             self.rate *= 0.125 if self.n_retreats > 1 or not math.isfinite(loss) else 0.5
         else:
@@ -150,7 +152,9 @@ class Trials:
         self.is_growing, self.n_retreats = False, self.n_retreats + 1
 
     def alternative(self) -> Array | None:
-        return self.average_before if self.t > self.begun else None
+        if self.t > self.begun:
+            return self.average_before
+        return None if self.t == 0 else self.start if self.n_retreats else self.tail
 
 
 def make_auto_rate(
@@ -171,7 +175,7 @@ def make_auto_rate(
 
 
 def best_model(auto: Spectral | Trials, objective: Objective, model: Array) -> Array:
-    """The model in the end: where a rate was still being tried, that of before if it is better."""
+    """The model in the end, or other parameters that the rate has seen, if they are better."""
     before = auto.alternative()
     if before is None or objective.value_at(model) <= objective.value_at(before):
         return model

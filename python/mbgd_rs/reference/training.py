@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .auto_rate import best_model, make_auto_rate
-from .objective import Objective, Parameters
+from .objective import Objective
 from .optimizers import make_optimizer
 from .penalties import shrink
 from .schedules import learning_rate_at

@@ -151,12 +151,11 @@ impl<T: Scalar> AutoRate<T> {
         }
     }
 
-    /// Other parameters to predict with, and the objective there if it is known, where the model has not been
-    /// looked at yet.
+    /// Other parameters to predict with, should they be better, and the objective there if it is known.
     pub(super) fn alternative(&self) -> Option<(&Vec<T>, Option<f64>)> {
         match &self.method {
             Method::Spectral(spectral) => spectral.best(),
-            Method::Trials(trials) => trials.last_model().map(|model| (model, None)),
+            Method::Trials(trials) => trials.alternative(),
         }
     }
 

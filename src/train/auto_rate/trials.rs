@@ -41,7 +41,7 @@ pub struct Trials<T> {
 const GAMMA: f64 = 3.0;
 /// What the objective may rise by, relatively, and still count as not higher; and what is too much to go on from.
 const TOLERANCE: f64 = 0.02;
-const TOO_MUCH: f64 = 0.5;
+const TOO_MUCH: f64 = 0.1;
 const FIRST_GROWTH: f64 = 2.0;
 const LATER_GROWTH: f64 = 1.3;
 const AFTER_FAILURE: f64 = 0.5;
@@ -142,9 +142,15 @@ impl<T: Scalar> Trials<T> {
         Some(&mut self.model)
     }
 
-    /// The model before the trial that is going on, if one is.
-    pub(super) fn last_model(&self) -> Option<&Vec<T>> {
-        (self.t > self.begun).then_some(&self.model_before)
+    /// Within a trial the model before it; after one the candidate that was judged, with its objective, or where
+    /// that was taken back the parameters it went back to.
+    pub(super) fn alternative(&self) -> Option<(&Vec<T>, Option<f64>)> {
+        match self.t - self.begun {
+            0 if self.t == 0 => None,
+            0 if self.n_retreats == 0 => Some((&self.tail, Some(self.loss))),
+            0 => Some((&self.start, None)),
+            _ => Some((&self.model_before, None)),
+        }
     }
 
     pub(super) fn numbers(&self) -> Vec<f64> {
