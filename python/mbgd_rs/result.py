@@ -167,7 +167,8 @@ class FitResult:
         if saved is None:
             return None
         method, numbers, _ = saved
-        return AutoRate(*(float(number) for number in numbers[:4]), method)
+        smoothness, row_smoothness, batch_smoothness, learning_rate = map(float, numbers[:4])
+        return AutoRate(smoothness, row_smoothness, batch_smoothness, learning_rate, method)
 
     def decision_function(self, X: ArrayLike) -> Array:
         """Scores ``X @ coef.T + intercept``.

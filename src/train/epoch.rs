@@ -243,8 +243,8 @@ impl<'a, T: Scalar> Run<'a, T> {
 
     fn record_full_loss(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<()> {
         let looked_since = Instant::now();
-        let mut model = self.state.auto_rate.as_mut().and_then(|rate| rate.model());
-        let loss = full_loss(&mut self.gradient, model.as_deref_mut(), team)?;
+        let model = self.state.auto_rate.as_mut().and_then(|rate| rate.model());
+        let loss = full_loss(&mut self.gradient, model, team)?;
         self.start += looked_since.elapsed(); // looking is not training
         self.history.full_loss.push(loss);
         Ok(())

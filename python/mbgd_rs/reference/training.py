@@ -110,6 +110,7 @@ def fit(
     rule = make_optimizer(optimizer, w.flat)
     history = Recorder(objective, (record,) if isinstance(record, str) else record)
     n_steps = n // b if drop_last else -(-n // b)
+    momentum: float = getattr(rule, "momentum", 0.0)
     t, auto = 0, None
     with np.errstate(over="ignore", invalid="ignore"):
         if rule.learning_rate == "auto" and epochs:
@@ -124,7 +125,7 @@ def fit(
                 if clip_norm and norm > clip_norm:
                     g.flat *= clip_norm / norm
                 if auto:
-                    learning_rate = auto.rate * (1 - rule.momentum)
+                    learning_rate = auto.rate * (1 - momentum)
                 else:
                     learning_rate = learning_rate_at(rule.learning_rate, t)
                 rate = rule.step(w.flat, g.flat, t, learning_rate)  # how the parameters move

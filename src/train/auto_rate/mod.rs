@@ -234,11 +234,11 @@ fn search<T: Scalar>(
         value.map(|value| if value.is_nan() { f64::INFINITY } else { value })
     };
     let (mut best, mut found) = (after(rate)?, rate);
-    let shrinks = !(best < loss);
+    let shrinks = best >= loss;
     for _ in 0..N_TRIED {
         let next = if shrinks { found / FACTOR } else { found * FACTOR };
         let value = after(next)?;
-        if !shrinks && !(value < best) {
+        if !shrinks && value >= best {
             break;
         }
         (best, found) = (value, next);

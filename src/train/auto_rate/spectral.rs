@@ -5,8 +5,8 @@ use crate::scalar::Scalar;
 
 /// Barzilai and Borwein's rates. With s the last step and y the change of the gradient along it, `|s|^2 / s.y` is
 /// the inverse of the curvature along s, and `s.y / |y|^2` the shorter inverse that stiff directions ask for: the
-/// shorter one is taken, or the longer where both agree within [`AGREEMENT`]. A step after which the objective is
-/// above the last [`N_LOSSES`] is taken back, and done again with a quarter of the rate.
+/// shorter one is taken, or the longer where both agree within a factor of 2. A step after which the objective is
+/// above the last three is taken back, and done again with a quarter of the rate.
 ///
 /// Sources: J. Barzilai, J. M. Borwein, Two-point step size gradient methods, IMA J. Numer. Anal. 8 (1988);
 /// B. Zhou, L. Gao, Y.-H. Dai, Gradient methods with adaptive step-sizes, Comput. Optim. Appl. 35 (2006);

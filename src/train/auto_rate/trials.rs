@@ -98,11 +98,12 @@ impl<T: Scalar> Trials<T> {
 
     pub(super) fn judge(&mut self, rate: &mut f64, loss: f64, params: &mut [T], memory: &mut [Vec<T>]) {
         let size = self.loss.abs();
+        let is_little = loss <= self.loss + TOO_MUCH * size; // and a NaN is not
         if loss <= self.loss + TOLERANCE * size {
             *rate *= if self.is_growing { FIRST_GROWTH } else { LATER_GROWTH };
             self.loss = loss;
             self.n_retreats = 0;
-        } else if self.is_growing || self.n_retreats > 0 || !(loss <= self.loss + TOO_MUCH * size) {
+        } else if self.is_growing || self.n_retreats > 0 || !is_little {
             self.take_back(params, memory);
             let is_hopeless = self.n_retreats > 1 || !loss.is_finite();
             *rate *= if is_hopeless { AFTER_MORE_FAILURES } else { AFTER_FAILURE };
