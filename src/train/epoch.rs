@@ -68,6 +68,7 @@ pub fn fit<T: Scalar>(
             config,
             optimizer: config.optimizer.clone(),
             state,
+            chosen: None,
             gradient: BatchGradient::new(problem, config.tier)?,
             last_finite: try_filled("parameters", problem.layout().len(), T::ZERO)?,
             history: History::default(),
@@ -75,7 +76,10 @@ pub fn fit<T: Scalar>(
         };
         run.begin_rate(is_auto, team, interrupted)?;
         let stop_reason = run.epochs(team, interrupted, after_epoch)?;
-        let params = run.best_model(team)?;
+        let params = match run.chosen.take() {
+            Some(model) => model,
+            None => run.best_model(team)?,
+        };
         run.state.params = std::mem::take(team.job().params());
         Ok(Fit { params, state: run.state, history: run.history, stop_reason })
     })
@@ -87,6 +91,8 @@ struct Run<'a, T> {
     /// The optimizer with the rate of the next step, where the rate chooses itself.
     optimizer: Optimizer,
     state: State<T>,
+    /// The model, once the last epoch is done.
+    chosen: Option<Vec<T>>,
     gradient: BatchGradient<T>,
     last_finite: Vec<T>,
     history: History<T>,
@@ -116,10 +122,16 @@ impl<'a, T: Scalar> Run<'a, T> {
             if let ControlFlow::Break(reason) = ended {
                 return Ok(reason);
             }
+            if is_last {
+                self.chosen = Some(self.best_model(team)?);
+            }
             let progress = Progress {
                 epoch: self.state.epoch,
                 n_steps: self.state.optimizer.n_steps,
-                params: model_of(&mut self.state, team),
+                params: match &self.chosen {
+                    Some(model) => model,
+                    None => model_of(&mut self.state, team),
+                },
                 history: &self.history,
             };
             if after_epoch(progress).is_break() {
@@ -301,16 +313,13 @@ impl<'a, T: Scalar> Run<'a, T> {
     /// The model in the end: or other parameters the rate has seen, if they are better.
     fn best_model(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<Vec<T>> {
         let model = model_of(&mut self.state, team).clone();
-        let Some((before, known)) = self.state.auto_rate.as_ref().and_then(|rate| rate.alternative()) else {
+        let Some((other, loss_there)) = self.state.auto_rate.as_ref().and_then(|rate| rate.alternative())
+        else {
             return Ok(model);
         };
-        let (mut now, mut before) = (model.clone(), before.clone());
-        let loss_before = match known {
-            Some(loss) => loss,
-            None => full_loss(&mut self.gradient, Some(&mut before), team)?,
-        };
-        let loss = full_loss(&mut self.gradient, Some(&mut now), team)?;
-        Ok(if loss <= loss_before { model } else { before })
+        let (other, mut here) = (other.clone(), model.clone());
+        let loss = full_loss(&mut self.gradient, Some(&mut here), team)?;
+        Ok(if loss <= loss_there { model } else { other })
     }
 }
 

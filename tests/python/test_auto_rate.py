@@ -268,3 +268,10 @@ def test_standardised_sets_come_near_the_best_of_a_grid_of_constants(set_, b):
     assert objective(auto) - best <= 0.05 * (start - best)
     if loss == "squared_error":
         assert objective(auto) <= 1.05 * best
+
+
+@pytest.mark.parametrize("set_", ["iris", "breast_cancer"])
+def test_after_failures_the_rate_comes_back(set_):
+    rows, y = getattr(datasets, f"load_{set_}")(return_X_y=True)
+    rate = mb.fit(standardised(rows), y, loss="log_loss", batch_size=1, epochs=20).auto_rate
+    assert rate.learning_rate * rate.batch_smoothness > 0.5

@@ -102,11 +102,12 @@ class Trials:
         self.is_growing, self.n_retreats = True, 0
         self.t = self.n_kept = 0  # steps made, and those in the model
         self.average, self.tail = w.flat.copy(), w.flat.copy()
-        self.begin_trial(w.flat)
+        self.refuge = w.flat.copy()  # the objective there is self.loss
+        self.begin_trial()
 
-    def begin_trial(self, w: Array) -> None:
+    def begin_trial(self) -> None:
         self.begun, self.n_kept_before = self.t, self.n_kept
-        self.start, self.average_before = w.copy(), self.average.copy()
+        self.average_before = self.average.copy()
         epoch, step = divmod(self.t, self.n_steps)
         if epoch < 2:
             self.n_steps_of_trial = min(-(-self.n_steps // (3 - epoch)), self.n_steps - step)
@@ -121,7 +122,7 @@ class Trials:
         if not np.isfinite(w.flat).all():
             self.take_back(w)
             self.rate *= 0.125
-            self.begin_trial(w.flat)
+            self.begin_trial()
             return self.average
         self.n_kept += 1
         self.average += w.flat.dtype.type(4 / (self.n_kept + 3)) * (w.flat - self.average)
@@ -137,24 +138,27 @@ class Trials:
         size = abs(self.loss)
         if loss <= self.loss + 0.02 * size:
             self.rate *= 2.0 if self.is_growing else 1.3
-            self.loss, self.n_retreats = loss, 0
+            self.keep(loss)
         elif self.is_growing or self.n_retreats or not loss <= self.loss + 0.1 * size:
             self.take_back(w)
             self.rate *= 0.125 if self.n_retreats > 1 or not math.isfinite(loss) else 0.5
         else:
             self.rate *= 0.5
-            self.loss, self.is_growing = loss, False
-        self.begin_trial(w.flat)
+            self.is_growing = False
+            self.keep(loss)
+        self.begin_trial()
+
+    def keep(self, loss: float) -> None:
+        self.loss, self.n_retreats = loss, 0
+        self.refuge[...] = self.tail
 
     def take_back(self, w: Parameters) -> None:
-        w.flat[...], self.average[...], self.n_kept = self.start, self.average_before, self.n_kept_before
+        w.flat[...], self.average[...], self.n_kept = self.refuge, self.average_before, self.n_kept_before
         self.velocity.fill(0)
         self.is_growing, self.n_retreats = False, self.n_retreats + 1
 
     def alternative(self) -> Array | None:
-        if self.t > self.begun:
-            return self.average_before
-        return None if self.t == 0 else self.start if self.n_retreats else self.tail
+        return self.refuge if self.t else None
 
 
 def make_auto_rate(

@@ -151,8 +151,8 @@ impl<T: Scalar> AutoRate<T> {
         }
     }
 
-    /// Other parameters to predict with, should they be better, and the objective there if it is known.
-    pub(super) fn alternative(&self) -> Option<(&Vec<T>, Option<f64>)> {
+    /// Other parameters to predict with, should they be better, and the objective there.
+    pub(super) fn alternative(&self) -> Option<(&Vec<T>, f64)> {
         match &self.method {
             Method::Spectral(spectral) => spectral.best(),
             Method::Trials(trials) => trials.alternative(),

@@ -102,8 +102,8 @@ impl<T: Scalar> Spectral<T> {
         Some(self.losses[0]).filter(|loss| loss.is_finite() && self.n_retreats <= MOST_RETREATS)
     }
 
-    pub(super) fn best(&self) -> Option<(&Vec<T>, Option<f64>)> {
-        self.best_loss.is_finite().then_some((&self.best, Some(self.best_loss)))
+    pub(super) fn best(&self) -> Option<(&Vec<T>, f64)> {
+        self.best_loss.is_finite().then_some((&self.best, self.best_loss))
     }
 
     pub(super) fn numbers(&self) -> Vec<f64> {

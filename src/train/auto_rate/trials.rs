@@ -29,8 +29,9 @@ pub struct Trials<T> {
     n_kept_before: u64,
     /// Trials taken back in a row.
     n_retreats: u64,
-    /// Parameters at the beginning of the trial.
-    start: Vec<T>,
+    /// The last candidate that was not taken back, or where the run began: the objective there is `loss`, so that a
+    /// rate short enough gets below it.
+    refuge: Vec<T>,
     /// Their mean over its second half.
     tail: Vec<T>,
     model: Vec<T>,
@@ -52,7 +53,7 @@ const MOST_RETREATS: u64 = 400;
 impl<T: Scalar> Trials<T> {
     /// Before the first step, at `params`, where the objective is `loss`.
     pub(super) fn new(params: Vec<T>, loss: f64) -> Result<Self> {
-        let (start, tail, model) = (params.clone(), params.clone(), params.clone());
+        let (refuge, tail, model) = (params.clone(), params.clone(), params.clone());
         let (t, begun, n_kept, n_kept_before, n_retreats) = (0, 0, 0, 0, 0);
         let is_growing = true;
         Ok(Self {
@@ -63,7 +64,7 @@ impl<T: Scalar> Trials<T> {
             n_kept,
             n_kept_before,
             n_retreats,
-            start,
+            refuge,
             tail,
             model,
             model_before: params,
@@ -101,30 +102,29 @@ impl<T: Scalar> Trials<T> {
         let is_little = loss <= self.loss + TOO_MUCH * size; // and a NaN is not
         if loss <= self.loss + TOLERANCE * size {
             *rate *= if self.is_growing { FIRST_GROWTH } else { LATER_GROWTH };
-            self.loss = loss;
-            self.n_retreats = 0;
+            self.keep(loss);
         } else if self.is_growing || self.n_retreats > 0 || !is_little {
             self.take_back(params, memory);
             let is_hopeless = self.n_retreats > 1 || !loss.is_finite();
             *rate *= if is_hopeless { AFTER_MORE_FAILURES } else { AFTER_FAILURE };
         } else {
             *rate *= AFTER_FAILURE;
-            self.loss = loss;
+            self.keep(loss);
             self.is_growing = false;
         }
-        self.begin_trial(params);
+        self.begin_trial();
     }
 
     pub(super) fn retreat(&mut self, rate: &mut f64, params: &mut [T], memory: &mut [Vec<T>]) -> Option<f64> {
         self.t += 1;
         self.take_back(params, memory);
         *rate *= AFTER_MORE_FAILURES;
-        self.begin_trial(params);
+        self.begin_trial();
         Some(self.loss).filter(|loss| loss.is_finite() && self.n_retreats <= MOST_RETREATS)
     }
 
     fn take_back(&mut self, params: &mut [T], memory: &mut [Vec<T>]) {
-        params.copy_from_slice(&self.start);
+        params.copy_from_slice(&self.refuge);
         self.model.copy_from_slice(&self.model_before);
         self.n_kept = self.n_kept_before;
         memory.iter_mut().for_each(|vector| vector.fill(T::ZERO));
@@ -132,8 +132,13 @@ impl<T: Scalar> Trials<T> {
         self.n_retreats += 1;
     }
 
-    fn begin_trial(&mut self, params: &[T]) {
-        self.start.copy_from_slice(params);
+    fn keep(&mut self, loss: f64) {
+        self.loss = loss;
+        self.n_retreats = 0;
+        self.refuge.copy_from_slice(&self.tail);
+    }
+
+    fn begin_trial(&mut self) {
         self.model_before.copy_from_slice(&self.model);
         self.n_kept_before = self.n_kept;
         self.begun = self.t;
@@ -143,15 +148,9 @@ impl<T: Scalar> Trials<T> {
         Some(&mut self.model)
     }
 
-    /// Within a trial the model before it; after one the candidate that was judged, with its objective, or where
-    /// that was taken back the parameters it went back to.
-    pub(super) fn alternative(&self) -> Option<(&Vec<T>, Option<f64>)> {
-        match self.t - self.begun {
-            0 if self.t == 0 => None,
-            0 if self.n_retreats == 0 => Some((&self.tail, Some(self.loss))),
-            0 => Some((&self.start, None)),
-            _ => Some((&self.model_before, None)),
-        }
+    /// The refuge, and the objective there.
+    pub(super) fn alternative(&self) -> Option<(&Vec<T>, f64)> {
+        (self.t > 0).then_some((&self.refuge, self.loss))
     }
 
     pub(super) fn numbers(&self) -> Vec<f64> {
@@ -162,12 +161,12 @@ impl<T: Scalar> Trials<T> {
     }
 
     pub(super) fn vectors(&self) -> Vec<&Vec<T>> {
-        vec![&self.start, &self.tail, &self.model, &self.model_before]
+        vec![&self.refuge, &self.tail, &self.model, &self.model_before]
     }
 
     pub(super) fn restored(numbers: &[f64], vectors: Vec<Vec<T>>) -> Option<Self> {
         let &[loss, is_growing, t, begun, n_kept, n_kept_before, n_retreats] = numbers else { return None };
-        let [start, tail, model, model_before] = vectors.try_into().ok()?;
+        let [refuge, tail, model, model_before] = vectors.try_into().ok()?;
         let [t, begun, n_kept, n_kept_before, n_retreats] =
             [t, begun, n_kept, n_kept_before, n_retreats].map(|n| n as u64);
         let is_growing = is_growing != 0.0;
@@ -180,7 +179,7 @@ impl<T: Scalar> Trials<T> {
             n_kept,
             n_kept_before,
             n_retreats,
-            start,
+            refuge,
             tail,
             model,
             model_before,
