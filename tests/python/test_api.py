@@ -99,7 +99,8 @@ def test_history_records_what_is_asked_for():
 
 def test_full_loss_is_the_objective():
     penalty = mb.penalties.ElasticNet(0.1, 0.5)
-    result = mb.fit(X, Y, epochs=2, record="full_loss", penalty=penalty)
+    sgd = mb.optimizers.SGD(0.01)
+    result = mb.fit(X, Y, epochs=2, record="full_loss", penalty=penalty, optimizer=sgd)
     np.testing.assert_allclose(
         result.history.full_loss[-1], mb.gradient(X, Y, result, penalty=penalty)[0], rtol=1e-12
     )

@@ -152,10 +152,14 @@ def test_only_fit_can_choose():
         mb.minimize(lambda w, x: (0.0, w), w, np.zeros(4), batch_size=2, optimizer="sgd")
     with pytest.raises(TypeError, match="a function of the step or 'auto', got 'best'"):
         SGD("best")
-    with pytest.raises(TypeError, match="a function of the step, for only SGD chooses one by itself, got 'auto'"):
+    with pytest.raises(
+        TypeError, match="a function of the step, for only SGD chooses one by itself, got 'auto'"
+    ):
         mb.optimizers.Adam("auto")
     for schedule in (mb.schedules.Warmup, mb.schedules.Plateau):
-        with pytest.raises(TypeError, match="must be a number, a schedule or a function of the step, got 'auto'"):
+        with pytest.raises(
+            TypeError, match="must be a number, a schedule or a function of the step, got 'auto'"
+        ):
             schedule("auto", 3)
 
 

@@ -89,7 +89,7 @@ impl<'a, T: Scalar> Run<'a, T> {
         };
         let mut here = model;
         match value_at(Some(&mut here), self.config, &mut self.gradient, team) {
-            Ok(loss) if !(loss <= loss_there) => Ok(other.clone()),
+            Ok(loss) if loss > loss_there || loss.is_nan() => Ok(other.clone()),
             _ => Ok(here), // also if looking was interrupted
         }
     }
