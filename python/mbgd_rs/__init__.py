@@ -26,11 +26,12 @@ from .batches import Batches, minibatches
 from .errors import DivergenceError
 from .minimization import MinimizeResult, minimize
 from .objective import gradient
-from .result import FitResult, History, StopReason
+from .result import AutoRate, FitResult, History, StopReason
 from .threads import get_num_threads, set_num_threads, show_versions, simd_tier
 from .training import Progress, fit
 
 __all__ = [
+    "AutoRate",
     "Batches",
     "DivergenceError",
     "FitResult",

@@ -52,7 +52,7 @@ def minimize(
     y: ArrayLike | None = None,
     *,
     batch_size: int | Literal["full"] | BatchSizes,
-    optimizer: str | Optimizer = "sgd",
+    optimizer: str | Optimizer = "adam",
     epochs: int = 10,
     shuffle: Shuffle = "full",
     replacement: bool = False,
@@ -71,9 +71,10 @@ def minimize(
         Where to begin; float32 or float64. Not changed.
     X, y, batch_size, shuffle, replacement, drop_last, seed, epochs
         As in :func:`mbgd_rs.minibatches`.
-    optimizer : str or object of mbgd_rs.optimizers, default="sgd"
+    optimizer : str or object of mbgd_rs.optimizers, default="adam"
         Names as in :func:`mbgd_rs.fit`. A learning rate that is a function is asked at each step; a plateau
-        is told the loss of each epoch.
+        is told the loss of each epoch. :class:`mbgd_rs.optimizers.SGD` needs a learning rate here: "auto" is
+        for fit, which knows the objective.
     callback : callable, optional
         Called after every epoch with a :class:`mbgd_rs.Progress`, its `coef` being the parameters and its
         `intercept` None; a true return value ends the run.

@@ -15,7 +15,7 @@ from .losses import Loss
 from .sparse import SparseRows
 from .threads import resolve_n_threads
 
-__all__ = ["FitResult", "History", "StopReason"]
+__all__ = ["AutoRate", "FitResult", "History", "StopReason"]
 
 Array = NDArray[Any]
 
@@ -126,6 +126,32 @@ class History:
         return History(**records, metrics=metrics)
 
 
+@dataclass(frozen=True)
+class AutoRate:
+    """What ``learning_rate="auto"`` has found out and chosen.
+
+    Attributes
+    ----------
+    smoothness : float
+        L, the Lipschitz constant of the gradient of the objective over all rows; from at most 2048 of them.
+    row_smoothness : float
+        L_max, that of the row where it is largest.
+    batch_smoothness : float
+        L(b), the expected smoothness of the batches; the run has begun with the rate 1 / L(b).
+    learning_rate : float
+        Where the rate is now. With momentum m, that of a step along gradients that stay the same: each step
+        has (1 - m) of it.
+    method : {"spectral", "trials"}
+        How the rate follows the data: see :class:`mbgd_rs.optimizers.SGD`.
+    """
+
+    smoothness: float
+    row_smoothness: float
+    batch_smoothness: float
+    learning_rate: float
+    method: str
+
+
 @dataclass(frozen=True, repr=False)
 class FitResult:
     """A trained linear model and how it came to be. Can be pickled, and gone on from: ``fit(resume=...)``.
@@ -178,6 +204,16 @@ class FitResult:
             f"FitResult(loss={self.loss!r}, coef={self.coef.dtype}{list(self.coef.shape)}, "
             f"n_epochs={self.n_epochs}, n_steps={self.n_steps}{loss}, stop_reason={self.stop_reason.value!r})"
         )
+
+    @property
+    def auto_rate(self) -> AutoRate | None:
+        """What ``learning_rate="auto"`` has chosen, or None with a rate that was given."""
+        saved = self.state["auto_rate"]
+        if saved is None:
+            return None
+        method, numbers, _ = saved
+        smoothness, row_smoothness, batch_smoothness, learning_rate = map(float, numbers[:4])
+        return AutoRate(smoothness, row_smoothness, batch_smoothness, learning_rate, method)
 
     def decision_function(self, X: Any) -> Array:
         """Scores ``X @ coef.T + intercept``.

@@ -172,9 +172,9 @@ def fit(
     fit_intercept : bool, default=True
         Without, the intercept stays where it begins, at 0.
     optimizer : str or object of mbgd_rs.optimizers, default="sgd"
-        Also has the learning rate. Names are "sgd", "adagrad", "rmsprop", "adadelta", "adam", "adamw",
-        "nadam", "radam", "adamax", "lion", "ftrl", "sgld", "schedule_free_sgd", "schedule_free_adamw" and
-        "dog".
+        Also has the learning rate; that of "sgd" chooses itself, :class:`mbgd_rs.optimizers.SGD` says how.
+        Names are "sgd", "adagrad", "rmsprop", "adadelta", "adam", "adamw", "nadam", "radam", "adamax",
+        "lion", "ftrl", "sgld", "schedule_free_sgd", "schedule_free_adamw" and "dog".
     batch_size : int, "full", "auto" or object of mbgd_rs.batch_sizes, default="auto"
         Rows of a step; more than n means all, as "full" does. "auto" is min(256, n). An object lets it grow
         from epoch to epoch.
@@ -252,6 +252,9 @@ def fit(
       batch does not have rest, with all that is remembered of them, and no penalty acts on them (as with
       PyTorch's SparseAdam). That is another method than on dense rows.
     - The other optimizers, and averages, move all coefficients in every step, as on dense rows.
+
+    With ``learning_rate="auto"``, the default of SGD, each step is on all columns. On sparse rows with very
+    many columns give a rate.
 
     Entries of the same row and column add up. `clip_norm` and ``history.gradient_norm`` are about the
     gradient of the step, which for a batch with fewer entries than half of the columns has no l2 part of

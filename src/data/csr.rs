@@ -170,6 +170,19 @@ impl<'a, T: Scalar> Csr<'a, T> {
         self.indptr.get(row) as usize..self.indptr.get(row + 1) as usize
     }
 
+    /// Entries of the same column add up before they are squared.
+    pub(super) fn squared_norm(&self, row: usize) -> f64 {
+        let entries = self.entries(row);
+        let all = entries.clone().map(|p| (self.indices.get(p), self.values[p].to_f64()));
+        if entries.clone().skip(1).all(|p| self.indices.get(p - 1) < self.indices.get(p)) {
+            return all.map(|(_, x)| x * x).sum();
+        }
+        let mut sorted: Vec<_> = all.collect();
+        sorted.sort_by_key(|&(column, _)| column);
+        let columns = sorted.chunk_by(|a, b| a.0 == b.0);
+        columns.map(|entries| entries.iter().map(|(_, x)| x).sum::<f64>().powi(2)).sum()
+    }
+
     pub(super) fn work_of_row(&self) -> usize {
         (self.n_entries() / self.n_rows + 1) * WORK_OF_ENTRY
     }

@@ -74,6 +74,16 @@ impl<'a, T: Scalar> Dense<'a, T> {
         if self.row_bytes() > LONG_ROW_BYTES { 0 } else { ROWS_AHEAD }
     }
 
+    pub(super) fn squared_norm(&self, row: usize) -> f64 {
+        let mut sums = [0.0; 8];
+        for entries in self.values[row * self.n_columns..][..self.n_columns].chunks(8) {
+            for (sum, x) in sums.iter_mut().zip(entries) {
+                *sum += x.to_f64() * x.to_f64();
+            }
+        }
+        sums.iter().sum()
+    }
+
     pub(super) fn prefetch(&self, rows: &[usize]) {
         for &row in rows {
             prefetch(&self.values[row * self.n_columns..][..self.n_columns]);

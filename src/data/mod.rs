@@ -70,6 +70,14 @@ impl<'a, T: Scalar> Rows<'a, T> {
         }
     }
 
+    /// `|x_i|^2` of row i, summed in double.
+    pub fn squared_norm(&self, row: usize) -> f64 {
+        match self {
+            Rows::Dense(x) => x.squared_norm(row),
+            Rows::Csr(x) => x.squared_norm(row),
+        }
+    }
+
     /// Asks the memory for rows.
     pub(crate) fn prefetch(&self, rows: &[usize]) {
         match self {

@@ -71,6 +71,11 @@ impl<T: Scalar> Weights<T> {
         Ok(Self { scaled: Some(scaled) })
     }
 
+    /// The weight of a row.
+    pub(crate) fn of(&self, row: usize) -> f64 {
+        self.scaled.as_ref().map_or(1.0, |s| s[row].to_f64())
+    }
+
     /// Whether every row counts the same.
     pub(crate) fn are_equal(&self) -> bool {
         self.scaled.is_none()

@@ -108,6 +108,11 @@ impl<'a, T: Scalar> Work<'a, T> {
         self.step.layout
     }
 
+    /// Rows of the problem.
+    pub fn n_rows(&self) -> usize {
+        self.step.problem.n_rows()
+    }
+
     /// From now on steps are over `active`, the rows at their positions on the columns they have entries in, and
     /// the parameters are those of these columns; or again over the data themselves.
     pub fn set_active(&mut self, active: Option<Active<T>>) -> Result<Option<Active<T>>> {

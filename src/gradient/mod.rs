@@ -7,6 +7,7 @@ mod objective;
 pub mod penalty;
 mod problem;
 mod sharing;
+mod smoothness;
 pub mod sum;
 
 pub use batch::{BatchGradient, Work, n_seats_worth};
@@ -15,3 +16,4 @@ pub use loss::Loss;
 pub use objective::objective;
 pub use penalty::Penalty;
 pub use problem::Problem;
+pub use smoothness::Smoothness;

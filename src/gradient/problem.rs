@@ -76,6 +76,11 @@ impl<'a, T: Scalar> Problem<'a, T> {
         self.rows.work_of_row(self.layout.n_outputs(), self.layout.len())
     }
 
+    /// A bound on the curvature of the loss, if there is one.
+    pub fn curvature(&self) -> Option<f64> {
+        self.loss.curvature(self.targets.kind())
+    }
+
     /// What large coefficients cost.
     pub fn penalty(&self) -> &Penalty {
         &self.penalty

@@ -19,7 +19,7 @@ use crate::gradient::{Layout, Problem, objective};
 use crate::kernel::Tier;
 use crate::predict::{Link, predict as predictions};
 use crate::scalar::Scalar;
-use crate::train::{self, Config, Fit, History, Progress, Record, Selection, State};
+use crate::train::{self, AutoRate, Config, Fit, History, Progress, Record, Selection, State};
 use crate::update::schedule::PlateauState;
 use crate::update::{self, AverageState};
 
@@ -292,7 +292,16 @@ fn start<T: Scalar + Element>(
         loss_sum: entry("loss_sum")?.extract()?,
         stopping: selection::seen_from(layout, &entry("stopping")?)?,
         touched: saved.get_item("touched")?.map_or(Ok(Vec::new()), |touched| touched.extract())?,
+        auto_rate: auto_rate(layout, &entry("auto_rate")?)?,
     })
+}
+
+/// What a rate that chooses itself has remembered: None, or its method, numbers and vectors.
+fn auto_rate<T: Scalar + Element>(layout: Layout, saved: &Bound<'_, PyAny>) -> PyResult<Option<AutoRate<T>>> {
+    let saved: Option<(String, Vec<f64>, Vec<Bound<'_, PyAny>>)> = saved.extract()?;
+    let Some((method, numbers, vectors)) = saved else { return Ok(None) };
+    let vectors = vectors.iter().map(|vector| packed(layout, "resume", vector)).collect::<PyResult<_>>()?;
+    AutoRate::restored(&method, &numbers, vectors).map(Some).map_err(to_python)
 }
 
 /// Coefficients (k, d) and intercepts (k), one after the other, in the core's layout.
@@ -354,6 +363,12 @@ fn to_dict<'py, T: Scalar + Element>(
     if !fit.state.touched.is_empty() {
         state.set_item("touched", fit.state.touched.to_pyarray(py))?;
     }
+    let saved = fit.state.auto_rate.as_ref().map(|rate| {
+        let (method, numbers, vectors) = rate.saved();
+        let vectors = vectors.into_iter().map(|vector| flat(layout, vector).to_pyarray(py));
+        (method, numbers.to_pyarray(py), vectors.collect::<Vec<_>>())
+    });
+    state.set_item("auto_rate", saved)?;
 
     let history = PyDict::new(py);
     let History {

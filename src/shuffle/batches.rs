@@ -202,6 +202,16 @@ impl Batches {
         }
     }
 
+    /// Whether rows are drawn, so that an epoch may have one more than once, or not at all.
+    pub fn draws(&self) -> bool {
+        self.config.replacement || matches!(self.config.shuffle, Shuffle::Weighted(_))
+    }
+
+    /// Whether the batch size depends on the epoch.
+    pub fn has_sizes(&self) -> bool {
+        self.sizes.is_some()
+    }
+
     /// Steps of an epoch.
     pub fn n_steps(&self) -> usize {
         self.n_steps

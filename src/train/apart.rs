@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::gradient::{Problem, Work};
 use crate::parallel::Team;
 use crate::scalar::Scalar;
+use crate::update::Schedule;
 use crate::update::idle::WhenIdle;
 
 /// Columns that may be moved without a gradient, in vectors, for every stored entry of a batch.
@@ -42,6 +43,13 @@ impl<'a, T: Scalar> Apart<'a, T> {
         let is_apart = is_worth_it(problem, config, csr, state);
         if !is_apart && !is_behind {
             return Ok(none);
+        }
+        if let Schedule::Auto(_) = config.optimizer.learning_rate {
+            return Err(Error::Incompatible(
+                "learning_rate must be a number, a schedule or a function of the step to go on within an epoch over \
+                 sparse rows that was begun with one, got 'auto'"
+                    .into(),
+            ));
         }
         config.optimizer.check(&state.optimizer, state.params.len())?;
         let strengths = problem.penalty.uniform().unwrap_or_default();
@@ -160,6 +168,9 @@ fn is_worth_it<T: Scalar>(
     state: &State<T>,
 ) -> bool {
     let Some((_, l2)) = problem.penalty.uniform() else { return false };
+    if let Schedule::Auto(_) = config.optimizer.learning_rate {
+        return false; // its trials and models are of all columns
+    }
     let n_rows = config.batches.batch_size().saturating_mul(config.accumulate.get()).min(csr.n_rows());
     let n_entries = csr.n_entries() / csr.n_rows() * n_rows;
     match config.optimizer.when_idle(0, &state.optimizer, l2) {

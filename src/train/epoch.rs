@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::apart::Apart;
 use super::columns::Caught;
 use super::history::seconds_since;
+use super::model::{exchange_model, model_of};
 use super::orders::Orders;
 use super::selection::Values;
 use super::{Config, History, Selection, State, StopReason};
@@ -125,7 +126,10 @@ pub fn fit_with<'a, T: Scalar>(
         let best_epoch = kept.map(|kept| kept.epoch);
         let params = match kept {
             Some(kept) => kept.params.clone(),
-            None => model_of(&mut run.apart, config, &mut run.state, team)?.clone(),
+            None if stop_reason == StopReason::Interrupted => {
+                model_of(&mut run.apart, config, &mut run.state, team)?.clone()
+            }
+            None => run.best_model(team)?,
         };
         run.state.params = std::mem::take(team.job().params());
         run.apart.put_together(&mut run.state);
@@ -134,18 +138,19 @@ pub fn fit_with<'a, T: Scalar>(
     })
 }
 
-struct Run<'a, T> {
-    problem: &'a Problem<'a, T>,
-    config: &'a Config,
-    /// The optimizer of this epoch: a learning rate given as a function has been evaluated.
-    optimizer: Optimizer,
+pub(super) struct Run<'a, T> {
+    pub(super) problem: &'a Problem<'a, T>,
+    pub(super) config: &'a Config,
+    /// The optimizer of this epoch: a learning rate given as a function has been evaluated, or of this step, if
+    /// the rate chooses itself.
+    pub(super) optimizer: Optimizer,
     selection: &'a Selection<'a, T>,
-    state: State<T>,
+    pub(super) state: State<T>,
     /// Of sparse rows, the parameters of which a step borrows some.
-    apart: Apart<'a, T>,
+    pub(super) apart: Apart<'a, T>,
     /// Steps of the runs before.
     first_step: u64,
-    gradient: BatchGradient<T>,
+    pub(super) gradient: BatchGradient<T>,
     last_finite: Vec<T>,
     /// The model at the end of the last epoch.
     reported: Vec<T>,
@@ -159,10 +164,11 @@ impl<'a, T: Scalar> Run<'a, T> {
     fn epochs(
         &mut self,
         team: &mut Team<'_, Work<'a, T>>,
-        interrupted: &dyn Fn() -> bool,
+        interrupted: &(dyn Fn() -> bool + Sync),
         after_epoch: &mut dyn FnMut(Progress<'_, T>) -> ControlFlow<()>,
     ) -> Result<StopReason> {
         let Config { ref batches, n_threads, n_epochs, .. } = *self.config;
+        self.begin_rate(team, interrupted)?;
         let mut orders = Orders::new(batches.clone(), n_threads);
         for i in 0..n_epochs {
             let (epoch, is_last) = (self.state.epoch, i + 1 == n_epochs);
@@ -210,15 +216,6 @@ impl<'a, T: Scalar> Run<'a, T> {
         self.selection.limit(self.state.optimizer.n_steps - self.first_step, self.begin)
     }
 
-    /// Puts the model in the place of the parameters, or back.
-    fn exchange_model(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<()> {
-        if let Some(average) = average_of(self.config, &mut self.state) {
-            std::mem::swap(average, team.job().params());
-            return Ok(());
-        }
-        self.apart.exchange_model(team.job().params())
-    }
-
     /// One pass over the data.
     fn epoch(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<ControlFlow<StopReason>> {
         let batches = self.config.batches.of_epoch(self.state.epoch);
@@ -235,10 +232,13 @@ impl<'a, T: Scalar> Run<'a, T> {
             let last = batches.n_steps().min(first.saturating_add(self.config.accumulate.get())) - 1;
             let batch = batches.positions(first).start..batches.positions(last).end; // which rows
             let n_rows = batch.len();
+            self.judge_rate(batches.n_steps(), team)?;
             let gathered = self.gather(&batch, team)?;
             let loss = self.loss_on(batch, team)?; // how wrong the model is on them
+            let loss = self.follow_rate(loss, team)?;
             let norm = self.clip();
             let not_finite = self.update(loss, team)?;
+            let (not_finite, loss) = self.check_rate(not_finite, loss, team);
             let caught = gathered.and(self.scatter(last + 1 == batches.n_steps(), team)?);
             if let Some(quantity) = not_finite.or(caught.not_finite()) {
                 let (epoch, step) = (self.state.epoch, self.state.optimizer.n_steps - 1);
@@ -408,9 +408,9 @@ impl<'a, T: Scalar> Run<'a, T> {
     fn full_loss(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<f64> {
         let order = std::mem::replace(team.job().order(), Order::Sequential);
         let looked_since = Instant::now();
-        self.exchange_model(team)?;
+        exchange_model(&mut self.apart, self.config, &mut self.state, team)?;
         let loss = self.gradient.value(0..self.problem.n_rows(), team);
-        self.exchange_model(team)?;
+        exchange_model(&mut self.apart, self.config, &mut self.state, team)?;
         self.start += looked_since.elapsed(); // looking is not training
         *team.job().order() = order;
         loss
@@ -421,28 +421,4 @@ impl<'a, T: Scalar> Run<'a, T> {
 pub(super) fn entries_of<T: Scalar>(problem: &Problem<'_, T>, layout: Layout) -> Entries {
     let n_intercepts = if problem.fit_intercept { layout.n_outputs() } else { 0 };
     Entries::padded(layout.n_columns(), layout.stride(), layout.n_coef(), n_intercepts)
-}
-
-/// The parameters to predict with, as they stand.
-fn model_of<'m, T: Scalar>(
-    apart: &'m mut Apart<'_, T>,
-    config: &Config,
-    state: &'m mut State<T>,
-    team: &'m mut Team<'_, Work<'_, T>>,
-) -> Result<&'m mut Vec<T>> {
-    if let Some(average) = average_of(config, state) {
-        return Ok(average);
-    }
-    Ok(match apart.model()? {
-        Some(model) => model,
-        None => team.job().params(),
-    })
-}
-
-/// What is averaged to predict with, if anything is: by the optimizer or apart from it.
-fn average_of<'m, T: Scalar>(config: &Config, state: &'m mut State<T>) -> Option<&'m mut Vec<T>> {
-    match config.average {
-        Some(_) => (state.average.n > 0).then_some(&mut state.average.params),
-        None => config.optimizer.model(&mut state.optimizer),
-    }
 }

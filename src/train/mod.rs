@@ -1,16 +1,19 @@
 //! The loop around shuffle, gradient and update.
 
 mod apart;
+mod auto_rate;
 mod columns;
 mod config;
 mod epoch;
 mod history;
+mod model;
 mod orders;
 mod selection;
 mod state;
 mod stop_reason;
 mod stopping;
 
+pub use auto_rate::{AutoRate, Method, Spectral, Trials};
 pub use config::{Config, Record};
 pub use epoch::{Fit, Progress, fit, fit_with};
 pub use history::History;

@@ -1,6 +1,6 @@
 //! Everything needed to go on.
 
-use super::Seen;
+use super::{AutoRate, Seen};
 use crate::error::{Error, Result};
 use crate::gradient::Layout;
 use crate::scalar::Scalar;
@@ -29,6 +29,8 @@ pub struct State<T> {
     /// Within an epoch over sparse rows, how many steps of the stretch each column has seen, see
     /// [`Update::when_idle`](crate::update::Update::when_idle); empty if all are up to date.
     pub touched: Vec<u32>,
+    /// What a rate that chooses itself remembers.
+    pub auto_rate: Option<AutoRate<T>>,
 }
 
 impl<T: Scalar> State<T> {
@@ -44,6 +46,7 @@ impl<T: Scalar> State<T> {
             loss_sum: 0.0,
             stopping: Vec::new(),
             touched: Vec::new(),
+            auto_rate: None,
         }
     }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::decay::couple;
 use super::idle::WhenIdle;
-use super::schedule::PlateauState;
+use super::schedule::{Auto, PlateauState};
 use super::{Adadelta, Adagrad, Adam, AdamW, Adamax, Decay, DoG, Entries, Ftrl, Lion, NAdam, RAdam, Rate};
 use super::{RmsProp, Schedule, ScheduleFreeAdamW, ScheduleFreeSgd, Sgd, Sgld};
 use crate::error::{Error, Result, try_filled};
@@ -258,7 +258,11 @@ impl Optimizer {
     /// If they are not of one, or a hyperparameter is out of its range.
     pub fn from_options(options: &dyn Options) -> Result<Option<Self>> {
         let Some(rule) = Rule::from_options(options)? else { return Ok(None) };
-        Ok(Some(Self { rule, learning_rate: Schedule::from_options(&*options.child("learning_rate")?)? }))
+        let learning_rate = match options.text("learning_rate") {
+            Ok(word) => Schedule::Auto(Auto::named(&word, matches!(rule, Rule::Sgd(_)))?),
+            Err(_) => Schedule::from_options(&*options.child("learning_rate")?)?,
+        };
+        Ok(Some(Self { rule, learning_rate }))
     }
 
     /// A state for `n_params` parameters that has made no step.
@@ -321,6 +325,9 @@ impl Optimizer {
     ) -> Result<Rate<'s, T>> {
         self.check_lengths(params, grad)?;
         self.check(state, params.len())?;
+        if let Schedule::Auto(auto) = self.learning_rate {
+            return auto.refuse();
+        }
         if wants_rates && state.rates.len() != params.len() {
             let n_more = params.len().saturating_sub(state.rates.len());
             let bytes = n_more.saturating_mul(size_of::<T>());

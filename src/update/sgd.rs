@@ -38,6 +38,22 @@ impl Sgd {
         Ok(Self { momentum, nesterov, ..Self::default() })
     }
 
+    /// Whether a step is the rate times the gradient and nothing else.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.momentum == 0.0 && self.weight_decay == 0.0
+    }
+
+    /// What is added to the gradient, times w.
+    pub(crate) fn weight_decay(&self) -> f64 {
+        self.weight_decay
+    }
+
+    /// The share of a rate that a step may have so that steps along a gradient that stays the same are not
+    /// longer than the rate.
+    pub(crate) fn share_of_rate(&self) -> f64 {
+        ((1.0 - self.momentum) / (1.0 - self.dampening)).min(1.0)
+    }
+
     /// What `v` (or Nesterov's direction) is after step t when all gradients have been 1.
     fn gain(&self, t: u64) -> f64 {
         // Nesterov looks one step further.

@@ -99,15 +99,17 @@ def test_history_records_what_is_asked_for():
 
 def test_full_loss_is_the_objective():
     penalty = mb.penalties.ElasticNet(0.1, 0.5)
-    result = mb.fit(X, Y, epochs=2, record="full_loss", penalty=penalty)
+    sgd = mb.optimizers.SGD(0.01)
+    result = mb.fit(X, Y, epochs=2, record="full_loss", penalty=penalty, optimizer=sgd)
     np.testing.assert_allclose(
         result.history.full_loss[-1], mb.gradient(X, Y, result, penalty=penalty)[0], rtol=1e-12
     )
 
 
 def test_clip_norm():
-    free = mb.fit(X, Y, epochs=1, record=("step", "path"), batch_size=100)
-    clipped = mb.fit(X, Y, epochs=1, record=("step", "path"), batch_size=100, clip_norm=0.5)
+    sgd = mb.optimizers.SGD(0.01)
+    free = mb.fit(X, Y, epochs=1, record=("step", "path"), batch_size=100, optimizer=sgd)
+    clipped = mb.fit(X, Y, epochs=1, record=("step", "path"), batch_size=100, optimizer=sgd, clip_norm=0.5)
     assert (free.history.gradient_norm > 0.5).all()
     path = np.vstack([np.zeros(34), clipped.history.path])
     np.testing.assert_allclose(np.linalg.norm(np.diff(path, axis=0), axis=1), 0.5 * 0.01, rtol=1e-10)

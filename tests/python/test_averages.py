@@ -77,7 +77,7 @@ def test_averages_go_on_bit_for_bit_and_are_those_of_the_reference(average, dtyp
 
 def test_a_run_may_begin_to_average_and_cease_to():
     X, y = data()
-    options = {"batch_size": 10}
+    options = {"batch_size": 10, "optimizer": optimizers.SGD(0.01)}
     raw = mb.fit(X, y, epochs=2, **options)
     averaged = mb.fit(X, y, epochs=1, resume=raw, average="polyak", record="path", **options)
     path = mb.fit(X, y, epochs=1, resume=raw, record="path", **options).history.path

@@ -301,7 +301,7 @@ BAD_OBJECTS = [
         (
             lambda kind=kind, rate=rate: kind(learning_rate=rate),
             TypeError,
-            "learning_rate must be a number, a schedule or a function of the step, got "
+            "learning_rate must be a number, a schedule(,| or) a function of the step(| or 'auto'), got "
             + re.escape(repr(rate)),
         )
         for kind in (optimizers.SGD, optimizers.Adam)

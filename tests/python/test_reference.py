@@ -349,6 +349,7 @@ def test_the_lasso_has_exact_zeros_where_its_optimum_has():
 def test_history():
     X, y, _, _ = data("log_loss")
     options = {"loss": "log_loss", "penalty": "elasticnet", "batch_size": 16, "epochs": 3, "clip_norm": 0.2}
+    options["optimizer"] = mb.optimizers.SGD(0.01)
     model = reference.fit(X, y, record=("step", "full_loss", "path"), **options)
     history = model.history
     assert model.n_steps == 9

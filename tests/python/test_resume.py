@@ -24,6 +24,8 @@ OPTIMIZERS = {
     "plain": optimizers.SGD(learning_rate=0.1),
     "momentum": optimizers.SGD(learning_rate=0.05, momentum=0.9),
     "nesterov": optimizers.SGD(learning_rate=0.05, momentum=0.8, nesterov=True),
+    "auto": optimizers.SGD(),
+    "auto, momentum": optimizers.SGD(momentum=0.5),
     "adam": optimizers.Adam(learning_rate=0.05),
     "inverse scaling": optimizers.SGD(schedules.InverseScaling(0.5, 0.5), momentum=0.5),
     "warm-up, cosine": optimizers.Adam(schedules.Warmup(schedules.Cosine(0.1, 40), 20)),
@@ -272,13 +274,14 @@ def test_a_rule_that_has_ended_a_run_waits_anew():
 
 def test_the_best_model_is_that_of_all_pieces_and_training_goes_on_from_the_last():
     rule = NoImprovement("m", patience=100, restore_best=True)
-    first = mb.fit(X, Y, batch_size=16, epochs=3, stop=rule, metrics=scripted([3, 1, 2]))
-    on = mb.fit(X, Y, batch_size=16, epochs=2, stop=rule, metrics=scripted([5, 5]), resume=first)
+    options = {"batch_size": 16, "optimizer": OPTIMIZERS["plain"]}
+    first = mb.fit(X, Y, **options, epochs=3, stop=rule, metrics=scripted([3, 1, 2]))
+    on = mb.fit(X, Y, **options, epochs=2, stop=rule, metrics=scripted([5, 5]), resume=first)
     assert on.best_epoch == 2
     assert on.coef.tobytes() == first.coef.tobytes()
-    whole = mb.fit(X, Y, batch_size=16, epochs=5)
+    whole = mb.fit(X, Y, **options, epochs=5)
     assert on.state["params"].tolist() == [*whole.coef, whole.intercept]
-    without = mb.fit(X, Y, batch_size=16, epochs=2, resume=first)
+    without = mb.fit(X, Y, **options, epochs=2, resume=first)
     assert without.coef.tobytes() == whole.coef.tobytes()
     assert without.best_epoch is None
 

@@ -253,6 +253,6 @@ def test_what_makes_no_sense_is_refused(make, message):
 @pytest.mark.parametrize("rate", [Constant, "fast", None, True, [0.1]])
 def test_what_is_no_rate_is_refused(rate):
     with pytest.raises(
-        TypeError, match="learning_rate must be a number, a schedule or a function of the step"
+        TypeError, match=r"learning_rate must be a number, a schedule(,| or) a function of the step"
     ):
         SGD(rate)

@@ -388,11 +388,12 @@ def test_a_norm_is_that_of_the_columns_of_the_batch():
     X, y, _ = data()
     for penalty in (None, L1(0.01)):  # which add nothing to the gradient
         options = {"penalty": penalty, "clip_norm": 0.2, "batch_size": 7, "record": "step"}
+        options["optimizer"] = SGD(0.01)
         dense, sparse = mb.fit(X.toarray(), y, **options), mb.fit(X, y, **options)
         assert_close(sparse.coef, dense.coef, 1e-12)
         assert_close(sparse.history.gradient_norm, dense.history.gradient_norm, 1e-12)
         assert sparse.history.gradient_norm.max() > 0.2
-    sparse = mb.fit(X, y, penalty=L2(0.1), clip_norm=1e-3, batch_size=7)
+    sparse = mb.fit(X, y, penalty=L2(0.1), clip_norm=1e-3, batch_size=7, optimizer=SGD(0.01))
     assert np.isfinite(sparse.coef).all()
     assert np.abs(sparse.coef).max() < 1e-2
 
@@ -401,7 +402,7 @@ def test_a_run_that_diverges_keeps_finite_parameters():
     X, y, _ = data()
     for options in ({"penalty": L2(1e9)}, {"optimizer": SGD(1e300)}, {"penalty": L2(1e3), "epochs": 1000}):
         with pytest.raises(mb.DivergenceError) as caught:
-            mb.fit(X, y, batch_size=2, init=(np.ones(D), 0.0), **options)
+            mb.fit(X, y, **{"batch_size": 2, "init": (np.ones(D), 0.0), "optimizer": SGD(0.01), **options})
         assert np.isfinite(caught.value.result.coef).all()
 
 

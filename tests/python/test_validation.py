@@ -160,7 +160,8 @@ def test_looking_does_not_change_training():
 
 
 def test_weights_of_a_pair_are_equal_whatever_those_of_training():
-    heavy = mb.fit(X, Z[:, 0], sample_weight=WEIGHTS, validation=(X, Z[:, 0]), batch_size=64)
+    options = {"batch_size": 64, "optimizer": mb.optimizers.SGD(0.01)}
+    heavy = mb.fit(X, Z[:, 0], sample_weight=WEIGHTS, validation=(X, Z[:, 0]), **options)
     value, _ = mb.gradient(X, Z[:, 0], heavy)
     assert heavy.history.validation_loss[-1] == pytest.approx(value, rel=1e-13)
 
@@ -227,7 +228,8 @@ def test_metrics_are_of_predictions(kind, where):
     def keep(progress):
         models.append(progress)
 
-    result = mb.fit(X, y, loss=loss_of(kind), epochs=3, metrics=metric, validation=validation, callback=keep)
+    options = {"loss": loss_of(kind), "epochs": 3, "optimizer": mb.optimizers.SGD(0.01)}
+    result = mb.fit(X, y, **options, metrics=metric, validation=validation, callback=keep)
     values = result.history.metrics[metric.__name__]
     assert values.shape == (3,)
     assert values[-1] == metric(y[rows], result.predict(X[rows]))

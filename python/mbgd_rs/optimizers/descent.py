@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from ..schedules import LearningRate
 from .optimizer import Optimizer
@@ -20,8 +21,8 @@ class SGD(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float, schedule or function of the step, default=0.01
-        Finite and > 0.
+    learning_rate : float, schedule, function of the step or "auto", default="auto"
+        Finite and > 0. "auto" is for :func:`mbgd_rs.fit` only, see below.
     momentum : float, default=0.0
         In [0, 1).
     nesterov : bool, default=False
@@ -30,6 +31,29 @@ class SGD(Optimizer):
         In [0, 1]; does nothing without momentum.
     weight_decay : float, default=0.0
         Times w, added to the gradient; finite and >= 0. In fit, of coefficients only.
+
+    Notes
+    -----
+    "auto" begins with 1 / L(b), b the rows of a batch, where
+    ``L(b) = n (b - 1) / (b (n - 1)) L + (n - b) / (b (n - 1)) L_max`` is the expected smoothness of batches
+    (Gower et al. 2019, "SGD: general analysis and improved rates"), L and L_max the Lipschitz constants of
+    the gradient over all rows and on the worst row. That is safe, and often much too short. From there the
+    rate follows the data:
+
+    - Over all rows, without momentum and clipping, each step has a rate by Barzilai and Borwein (1988), from
+      how the gradient has changed along the last step; a step that leads too high is taken back ("spectral").
+    - On batches, the run falls into trials, three in the first epoch, two in the second, then one for about
+      a quarter of the epochs so far. Each is followed by a look at the objective over all rows: if it has come
+      down the rate rises, if not it is halved ("trials"). The model is an average of the parameters that
+      forgets, so that it comes to rest although the rate does not. The looks, 14 in 20 epochs, read all rows.
+
+    With momentum m each step has (1 - m) of the rate. How many epochs there will be plays no part, so that a
+    run can be resumed. Steps that leave the finite numbers are taken back, too. A loss whose curvature has no
+    bound, like the hinge, gets its first rate from a search along the gradient over all rows. In the end the
+    model is compared with the best parameters seen, so that it may be those instead of the last ones of the
+    history; not with an `average`, nor where a rule of stopping has kept a best model. The result says in `auto_rate` what was found, the history in `learning_rate` what was used.
+
+    Each step is on all columns: on sparse rows with very many columns give a rate.
 
     Examples
     --------
@@ -40,7 +64,7 @@ class SGD(Optimizer):
     array([0.5, 2. ])
     """
 
-    learning_rate: LearningRate = 0.01
+    learning_rate: LearningRate | Literal["auto"] = "auto"
     momentum: float = 0.0
     nesterov: bool = False
     dampening: float = 0.0

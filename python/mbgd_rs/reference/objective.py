@@ -69,6 +69,12 @@ class Objective:
             w.coef[...], w.intercept[...] = (init.coef, init.intercept) if hasattr(init, "coef") else init
         return w
 
+    def value_at(self, flat: Array) -> float:
+        """The objective over all rows at parameters given as one flat vector."""
+        w = self.zeros()
+        w.flat[...] = flat
+        return self.gradient(w, slice(None), None)
+
     def gradient(self, w: Parameters, rows: Rows, g: Parameters | None, wants_value: bool = True) -> float:
         """Writes the gradient of the smooth part to g and returns the objective on the rows, or NaN."""
         x, y = taken(self.X, rows), taken(self.y, rows)

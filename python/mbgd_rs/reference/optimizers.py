@@ -60,7 +60,7 @@ class Rule:
 class Sgd(Rule):
     """v = momentum v + (1 - dampening) g, w -= learning_rate v; Nesterov's step is along g + momentum v."""
 
-    defaults: ClassVar = {"learning_rate": 1e-2, "momentum": 0.0, "nesterov": False, "dampening": 0.0,
+    defaults: ClassVar = {"learning_rate": "auto", "momentum": 0.0, "nesterov": False, "dampening": 0.0,
                           "weight_decay": 0.0}  # fmt: skip
     momentum: float
     dampening: float

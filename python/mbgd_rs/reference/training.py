@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .auto_rate import Spectral, Trials, best_model, make_auto_rate, share_of_rate
 from .averages import Average
 from .batch_sizes import batch_size_at
 from .objective import Objective, Parameters
@@ -127,6 +128,9 @@ def fit(
     shown = objective.zeros()
     history = Recorder(objective, judged, (record,) if isinstance(record, str) else record)
     falls, rules = Falls(rule.learning_rate), Rules(stop)
+    auto = begin_auto_rate(
+        objective, w, rule, (shuffle, replacement, batch_size, accumulate, drop_last), clip_norm or clip_value
+    )
     t = n_epochs = 0
     with np.errstate(over="ignore", invalid="ignore"):
         for epoch in range(epochs):
@@ -135,14 +139,18 @@ def fit(
             b = batch_size_at(batch_size, epoch, n)
             order = (orders or order_of_epochs(shuffle, replacement, seed, n, b, objective.y))(epoch)
             n_positions = n if order is None else len(order)
-            for group in groups(batches(order, n_positions, b, drop_last), accumulate):  # which rows
+            of_epoch = list(groups(batches(order, n_positions, b, drop_last), accumulate))
+            for step, group in enumerate(of_epoch):  # which rows
                 if rules.reason:
                     break
-                n_rows, value = objective.mean_gradient(
-                    w, group, g, history.has_losses
-                )  # how wrong w is there
+                if auto:
+                    auto.begin_step(w, epoch, step, len(of_epoch))
+                wants_value = history.has_losses or auto is not None
+                n_rows, value = objective.mean_gradient(w, group, g, wants_value)  # how wrong w is there
+                if auto:
+                    value = auto.before_step(value, w.flat, g.flat)
                 known: Any = slice(None)  # of sparse rows, what belongs to the columns of the batch
-                if objective.stored is not None:
+                if objective.stored is not None and auto is None:
                     idle = untouched(objective.stored, group, math.prod(objective.outputs), g.flat.size)
                     known = ~idle if is_on_columns(rule) else known
                 norm = float(np.linalg.norm(g.flat[known])) if clip_norm or history.has_steps else math.nan
@@ -150,7 +158,10 @@ def fit(
                     g.flat[known] *= clip_norm / norm
                 if clip_value:
                     np.clip(g.flat, -clip_value, clip_value, out=g.flat)
-                learning_rate = falls.lowered(learning_rate_at(rule.learning_rate, t))
+                if auto:
+                    learning_rate = auto.rate * share_of_rate(rule)
+                else:
+                    learning_rate = falls.lowered(learning_rate_at(rule.learning_rate, t))
                 kept = None if objective.stored is None or not is_resting(rule) else Kept(w.flat, rule, idle)
                 rate = rule.step(w.flat, g.flat, t, learning_rate)  # how the parameters move
                 if objective.penalty.has_l1:
@@ -161,28 +172,53 @@ def fit(
                 if mean is not None:
                     mean.step(w.flat, t)
                 t += 1
-                model = model_of(rule, mean, w, shown)
+                if auto:
+                    auto.after_step(w)
+                model = model_of(rule, mean, auto, w, shown)
                 history.end_step(model, n_rows, value, learning_rate, norm)
                 rules.end_step(t)
             else:
                 n_epochs += 1
-                model = model_of(rule, mean, w, shown)
+                model = model_of(rule, mean, auto, w, shown)
                 values = history.end_epoch(model)
                 falls.end_epoch(values["loss"])
                 rules.end_epoch(values, model)
             if not np.isfinite(w.flat).all():
                 raise FloatingPointError(f"training diverged in epoch {epoch}: a parameter is not finite")
     arrays = {name: np.array(values) for name, values in history.values.items()}
-    model = model_of(rule, mean, w, shown)
+    model = model_of(rule, mean, auto, w, shown)
     if rules.best is not None:
         model.flat[:] = rules.best
+    elif auto and mean is None:
+        model.flat[:] = best_model(auto, objective, model.flat)
     reason = rules.reason or "epochs"
     return Fit(model.coef, model.intercept[()], objective.classes, arrays, t, n_epochs, reason)
 
 
-def model_of(rule: Rule, mean: Average | None, w: Parameters, shown: Parameters) -> Parameters:
+def begin_auto_rate(
+    objective: Objective, w: Parameters, rule: Rule, sampling: tuple[Any, ...], is_clipped: Any
+) -> Spectral | Trials | None:
+    """A rate that chooses itself, if that is wanted."""
+    if rule.learning_rate != "auto":
+        return None
+    shuffle, replacement, batch_size, accumulate, drop_last = sampling
+    n = len(objective.X)
+    b = batch_size_at(batch_size, 0, n)
+    n_batches = n // b if drop_last else -(-n // b)
+    is_of_one_size = isinstance(batch_size, int | str)
+    sees_all = is_of_one_size and min(min(n_batches, accumulate) * b, n) == n and not is_clipped
+    draws = replacement or hasattr(shuffle, "weights")
+    with np.errstate(over="ignore", invalid="ignore"):
+        return make_auto_rate(objective, w, rule, min(b * accumulate, n), draws, sees_all)
+
+
+def model_of(
+    rule: Rule, mean: Average | None, auto: Spectral | Trials | None, w: Parameters, shown: Parameters
+) -> Parameters:
     """What to predict with: w, or an average, put into `shown`."""
     flat = rule.model(w.flat) if mean is None else mean.model(w.flat)
+    if flat is w.flat and auto is not None:
+        flat = auto.model(flat)
     if flat is w.flat:
         return w
     shown.flat[...] = flat

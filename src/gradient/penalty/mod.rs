@@ -94,6 +94,15 @@ impl Penalty {
         }
     }
 
+    /// The largest strength of half the squares of all coefficients: what the penalty adds to the curvature.
+    pub fn largest_l2(&self) -> f64 {
+        match self {
+            Penalty::ElasticNet(penalty) => penalty.l2(),
+            Penalty::Weighted(penalty) => penalty.largest_l2(),
+            Penalty::Group(penalty) => penalty.largest_l2(),
+        }
+    }
+
     /// That there are as many strengths as coefficients.
     pub(super) fn check(&self, layout: Layout) -> Result<()> {
         match self {

@@ -34,6 +34,10 @@ impl Weighted {
         Err(Error::Shape { argument: "alpha", expected, got: n.to_string() })
     }
 
+    pub(super) fn largest_l2(&self) -> f64 {
+        (1.0 - self.l1_ratio) * self.alphas.iter().fold(0.0, |largest: f64, &alpha| largest.max(alpha))
+    }
+
     pub(super) fn has_prox(&self) -> bool {
         self.l1_ratio > 0.0 && self.alphas.iter().any(|&alpha| alpha > 0.0)
     }

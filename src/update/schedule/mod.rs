@@ -1,5 +1,6 @@
 //! The learning rate as a pure function of the step: one schedule a file.
 
+mod auto;
 mod constant;
 mod cosine;
 mod cosine_restarts;
@@ -16,6 +17,7 @@ mod polynomial;
 mod step;
 mod warmup;
 
+pub use auto::Auto;
 pub use constant::Constant;
 pub use cosine::Cosine;
 pub use cosine_restarts::CosineRestarts;
@@ -111,6 +113,8 @@ schedules! {
     Plateau,
     /// See [`Warmup`].
     Warmup,
+    /// See [`Auto`].
+    Auto,
 }
 
 impl Schedule {

@@ -1,0 +1,140 @@
+//! How fast the gradient can change: what the longest safe step follows from.
+
+use super::{BatchGradient, Layout, Loss, Penalty, Problem, Work, n_seats_worth};
+use crate::data::{Order, TargetKind, Targets};
+use crate::error::{Result, try_filled, try_reserved};
+use crate::gradient::loss::SquaredError;
+use crate::kernel::Tier;
+use crate::parallel::with_team;
+use crate::scalar::Scalar;
+
+/// Lipschitz constants of the gradient, of the objective over all rows and of its worst row.
+///
+/// With c the bound on the curvature of the loss and (x, 1) a row, with an intercept:
+///
+/// ```text
+/// L     = c lambda_max(1/n sum_i s_i (x_i, 1)(x_i, 1)^T) + l2
+/// L_max = c max_i s_i (|x_i|^2 + 1) + l2
+/// ```
+///
+/// Source: R. M. Gower et al., SGD: general analysis and improved rates, ICML 2019.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Smoothness {
+    /// L, of the mean over all rows.
+    pub full: f64,
+    /// L_max, of the row where it is largest.
+    pub row: f64,
+}
+
+/// Rows that L is taken from, evenly spread: as many as all the power iterations together can afford.
+const N_SAMPLED: usize = 2048;
+/// Power iterations at most, and the relative change of L at which they end.
+const N_ITERATIONS: usize = 32;
+const TOLERANCE: f64 = 1e-4;
+
+impl Smoothness {
+    /// The constants of `problem`. Of a loss whose curvature has no bound, those for a curvature of 1.
+    ///
+    /// L_max is exact. L comes from power iterations on at most 2048 rows: a lower bound on theirs. With
+    /// `row_factors` the gradient of row i counts so much more when it is drawn, which L_max has and L has not.
+    ///
+    /// # Errors
+    /// If a buffer cannot be had, or the work was interrupted.
+    pub fn of<T: Scalar>(
+        problem: &Problem<'_, T>,
+        row_factors: Option<&[f64]>,
+        tier: Tier,
+        n_threads: usize,
+        interrupted: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Self> {
+        let Problem { rows, weights, penalty, fit_intercept, .. } = problem;
+        let curvature = problem.curvature().unwrap_or(1.0);
+        let one = f64::from(u8::from(*fit_intercept));
+        let (mut largest, mut row_norm) = (0.0_f64, 0.0_f64);
+        for position in 0..problem.n_rows() {
+            let mut row = [position];
+            problem.to_rows_of_data(&mut row);
+            let norm = weights.of(row[0]) * (rows.squared_norm(row[0]) + one);
+            largest = largest.max(norm);
+            row_norm = row_norm.max(norm * row_factors.map_or(1.0, |factors| factors[position]));
+        }
+        // A sum of overflowing products says nothing; the trace bounds the largest eigenvalue.
+        let eigenvalue = largest_eigenvalue(problem, largest, tier, n_threads, interrupted)?;
+        let eigenvalue = if eigenvalue.is_finite() { eigenvalue.min(largest) } else { largest };
+        let l2 = penalty.largest_l2();
+        Ok(Self { full: curvature * eigenvalue + l2, row: curvature * row_norm + l2 })
+    }
+
+    /// The expected smoothness of batches of b of n rows: `n (b - 1) / (b (n - 1)) L + (n - b) / (b (n - 1)) L_max`,
+    /// or, where rows are drawn with replacement, `(b - 1) / b L + 1 / b L_max`.
+    pub fn of_batches(&self, n_rows: usize, batch_size: usize, replacement: bool) -> f64 {
+        let (n, b) = (n_rows as f64, batch_size.min(n_rows) as f64);
+        let share_of_row = if replacement { 1.0 / b } else { (n - b) / (b * (n - 1.0).max(1.0)) };
+        self.full + share_of_row * (self.row - self.full)
+    }
+}
+
+/// The largest eigenvalue of `1/n sum_i s_i (x_i, 1)(x_i, 1)^T`: the gradient of half the squared scores at v is
+/// that matrix times v, so the batch gradient itself makes the products.
+fn largest_eigenvalue<T: Scalar>(
+    problem: &Problem<'_, T>,
+    largest: f64,
+    tier: Tier,
+    n_threads: usize,
+    interrupted: &(dyn Fn() -> bool + Sync),
+) -> Result<f64> {
+    let (n_rows, n_rows_of_data) = (problem.n_rows(), problem.rows.n_rows());
+    let zeros = try_filled("targets", n_rows_of_data, T::ZERO)?;
+    let mut quadratic = Problem::new(
+        problem.rows,
+        Targets::new(&zeros, n_rows_of_data, 1, TargetKind::Real)?,
+        problem.weights.clone(),
+        Loss::SquaredError(SquaredError),
+        Penalty::none(),
+        problem.fit_intercept,
+    )?;
+    quadratic.chosen.clone_from(&problem.chosen);
+    let n_sampled = n_rows.min(N_SAMPLED);
+    // Scores of vectors this short are at most 1: no product overflows that need not.
+    let length = 1.0 / largest.sqrt().max(f64::MIN_POSITIVE);
+    let start = start(quadratic.layout(), problem.fit_intercept, length)?;
+    let n_seats = n_seats_worth(&quadratic, n_sampled, false, n_threads);
+    let mut work = Work::new(&quadratic, tier, start, n_seats, interrupted)?;
+    if n_sampled < n_rows {
+        let mut rows = try_reserved("sampled rows", n_sampled)?;
+        rows.extend((0..n_sampled as u128).map(|i| (i * n_rows as u128 / n_sampled as u128) as usize));
+        *work.order() = Order::Listed(rows);
+    }
+    with_team(n_seats, work, |team| {
+        let mut product = BatchGradient::new(&quadratic, tier)?;
+        let mut eigenvalue = 0.0;
+        for _ in 0..N_ITERATIONS {
+            product.of(0..n_sampled, team)?;
+            let (product, v) = (product.last(), team.job().params());
+            let last = eigenvalue;
+            eigenvalue = norm(product) / norm(v);
+            if !eigenvalue.is_normal() || (eigenvalue - last).abs() <= TOLERANCE * eigenvalue {
+                break;
+            }
+            let scale = length / norm(product);
+            v.iter_mut().zip(product.iter()).for_each(|(v, &p)| *v = T::from_f64(p.to_f64() * scale));
+        }
+        Ok(eigenvalue)
+    })
+}
+
+/// A vector that is, for all one knows, orthogonal to nothing: entries spread over [1, 2) by the golden ratio.
+fn start<T: Scalar>(layout: Layout, has_intercept: bool, length: f64) -> Result<Vec<T>> {
+    let spread = |j: usize| 1.0 + (j as f64 * 0.618_033_988_749_894_9).fract();
+    let n_columns = layout.n_columns();
+    let last = if has_intercept { spread(n_columns) } else { 0.0 };
+    let norm = ((0..n_columns).map(spread).map(|v| v * v).sum::<f64>() + last * last).sqrt();
+    let scaled = |v: f64| T::from_f64(v * length / norm);
+    let mut coef = try_reserved("a vector", n_columns)?;
+    coef.extend((0..n_columns).map(|j| scaled(spread(j))));
+    layout.pack("a vector", &coef, &[scaled(last)])
+}
+
+fn norm<T: Scalar>(v: &[T]) -> f64 {
+    v.iter().map(|v| v.to_f64() * v.to_f64()).sum::<f64>().sqrt()
+}

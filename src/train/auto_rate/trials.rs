@@ -1,0 +1,220 @@
+//! Steps on batches: the rate from whether the average of the parameters has come down.
+
+use crate::kernel::{Kernel, Lanes, Tier};
+use crate::scalar::Scalar;
+
+/// The steps fall into trials: three in the first epoch, two in the second, then whole epochs, about a quarter of
+/// the run so far. At the end of a trial the objective over all rows is taken at the mean of the parameters over
+/// its second half, where most of the noise is gone: it tells a rate that is too long from one that is merely
+/// noisy. If it has come down, the rate rises: by 2 until it fails for the first time, then by less. If it has
+/// gone up, the rate is halved, and if that was the first time or it was much, the trial is taken back.
+///
+/// The model is an average that forgets, `a += (GAMMA + 1)/(t + GAMMA) (w - a)`, which comes to rest although the
+/// rate does not.
+///
+/// Sources: O. Shamir, T. Zhang, Stochastic gradient descent for non-smooth optimization: convergence results and
+/// optimal averaging schemes, ICML 2013 (the average); R. Battiti, Accelerated backpropagation learning: two
+/// optimization methods, Complex Systems 3 (1989) (the bold driver).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trials<T> {
+    /// The least objective at a candidate so far, or that at the start.
+    loss: f64,
+    is_growing: bool,
+    /// Steps made, also those taken back, and when the trial began.
+    t: u64,
+    begun: u64,
+    /// Steps of the trial; 0 if it is to begin with the next step.
+    n_steps: u64,
+    /// Steps in the model, and at the beginning of the trial.
+    n_kept: u64,
+    n_kept_before: u64,
+    /// Trials taken back in a row.
+    n_retreats: u64,
+    /// Where that is: from here a rate short enough gets below it.
+    refuge: Vec<T>,
+    /// Their mean over its second half.
+    tail: Vec<T>,
+    model: Vec<T>,
+    /// The model at the beginning of the trial.
+    model_before: Vec<T>,
+}
+
+const GAMMA: f64 = 3.0;
+/// What the objective may rise by, relatively, and still count as not higher; and what is too much to go on from.
+const TOLERANCE: f64 = 0.02;
+const TOO_MUCH: f64 = 0.1;
+const FIRST_GROWTH: f64 = 2.0;
+const LATER_GROWTH: f64 = 1.3;
+const AFTER_FAILURE: f64 = 0.5;
+/// When a trial has been taken back and the next fails as well, or numbers were not finite.
+const AFTER_MORE_FAILURES: f64 = 0.125;
+const MOST_RETREATS: u64 = 400;
+
+impl<T: Scalar> Trials<T> {
+    /// Before the first step, at `params`, where the objective is `loss`.
+    pub(super) fn new(params: Vec<T>, loss: f64) -> Self {
+        let (refuge, tail, model) = (params.clone(), params.clone(), params.clone());
+        Self {
+            loss,
+            is_growing: true,
+            t: 0,
+            begun: 0,
+            n_steps: 0,
+            n_kept: 0,
+            n_kept_before: 0,
+            n_retreats: 0,
+            refuge,
+            tail,
+            model,
+            model_before: params,
+        }
+    }
+
+    /// Whether the trial is over and to be judged.
+    pub(super) fn is_due(&self) -> bool {
+        self.n_steps > 0 && self.t - self.begun >= self.n_steps
+    }
+
+    /// Begins a trial, if one is to begin, at this step of the epoch, which has `n_steps`.
+    pub(super) fn begin_step(&mut self, epoch: u64, step: u64, n_steps: u64) {
+        if self.n_steps > 0 {
+            return;
+        }
+        self.n_steps = match epoch {
+            0 => n_steps.div_ceil(3).min(n_steps - step),
+            1 => n_steps.div_ceil(2).min(n_steps - step),
+            _ => n_steps.saturating_mul((epoch / 3).max(1)) - step,
+        };
+        self.model_before.copy_from_slice(&self.model);
+        self.n_kept_before = self.n_kept;
+        self.begun = self.t;
+    }
+
+    pub(super) fn after_step(&mut self, tier: Tier, params: &[T]) {
+        self.t += 1;
+        self.n_kept += 1;
+        let share = (GAMMA + 1.0) / (self.n_kept as f64 + GAMMA);
+        approach(tier, &mut self.model, params, share);
+        let (position, half) = (self.t - self.begun, self.n_steps / 2);
+        if position > half {
+            approach(tier, &mut self.tail, params, 1.0 / (position - half) as f64);
+        }
+    }
+
+    pub(super) fn candidate(&mut self) -> &mut Vec<T> {
+        &mut self.tail
+    }
+
+    pub(super) fn judge(&mut self, rate: &mut f64, loss: f64, params: &mut [T], memory: &mut [Vec<T>]) {
+        let size = self.loss.abs();
+        let is_little = loss <= self.loss + TOO_MUCH * size; // and a NaN is not
+        if loss <= self.loss + TOLERANCE * size {
+            *rate *= if self.is_growing { FIRST_GROWTH } else { LATER_GROWTH };
+            self.keep(loss);
+        } else if self.is_growing || self.n_retreats > 0 || !is_little {
+            self.take_back(params, memory);
+            let is_hopeless = self.n_retreats > 1 || !loss.is_finite();
+            *rate *= if is_hopeless { AFTER_MORE_FAILURES } else { AFTER_FAILURE };
+        } else {
+            *rate *= AFTER_FAILURE;
+            self.keep(loss);
+            self.is_growing = false;
+        }
+        self.n_steps = 0;
+    }
+
+    pub(super) fn retreat(&mut self, rate: &mut f64, params: &mut [T], memory: &mut [Vec<T>]) -> Option<f64> {
+        self.t += 1;
+        self.take_back(params, memory);
+        *rate *= AFTER_MORE_FAILURES;
+        self.n_steps = 0;
+        Some(self.loss).filter(|loss| loss.is_finite() && self.n_retreats <= MOST_RETREATS)
+    }
+
+    fn take_back(&mut self, params: &mut [T], memory: &mut [Vec<T>]) {
+        params.copy_from_slice(&self.refuge);
+        self.model.copy_from_slice(&self.model_before);
+        self.n_kept = self.n_kept_before;
+        memory.iter_mut().for_each(|vector| vector.fill(T::ZERO));
+        self.is_growing = false;
+        self.n_retreats += 1;
+    }
+
+    fn keep(&mut self, loss: f64) {
+        self.n_retreats = 0;
+        if loss < self.loss {
+            self.loss = loss;
+            self.refuge.copy_from_slice(&self.tail);
+        }
+    }
+
+    pub(super) fn model(&mut self) -> Option<&mut Vec<T>> {
+        Some(&mut self.model)
+    }
+
+    /// The refuge, and the objective there.
+    pub(super) fn alternative(&self) -> Option<(&Vec<T>, f64)> {
+        (self.t > 0).then_some((&self.refuge, self.loss))
+    }
+
+    pub(super) fn numbers(&self) -> Vec<f64> {
+        let counts = [self.t, self.begun, self.n_steps, self.n_kept, self.n_kept_before, self.n_retreats];
+        let mut numbers = vec![self.loss, f64::from(u8::from(self.is_growing))];
+        numbers.extend(counts.map(|n| n as f64));
+        numbers
+    }
+
+    pub(super) fn vectors(&self) -> Vec<&Vec<T>> {
+        vec![&self.refuge, &self.tail, &self.model, &self.model_before]
+    }
+
+    pub(super) fn restored(numbers: &[f64], vectors: Vec<Vec<T>>) -> Option<Self> {
+        let &[loss, is_growing, ref counts @ ..] = numbers else { return None };
+        let &[t, begun, n_steps, n_kept, n_kept_before, n_retreats] = counts else { return None };
+        let [refuge, tail, model, model_before] = vectors.try_into().ok()?;
+        let [t, begun, n_steps, n_kept, n_kept_before, n_retreats] =
+            [t, begun, n_steps, n_kept, n_kept_before, n_retreats].map(|n| n as u64);
+        let is_growing = is_growing != 0.0;
+        let is_one = begun <= t && n_kept_before <= n_kept;
+        is_one.then_some(Self {
+            loss,
+            is_growing,
+            t,
+            begun,
+            n_steps,
+            n_kept,
+            n_kept_before,
+            n_retreats,
+            refuge,
+            tail,
+            model,
+            model_before,
+        })
+    }
+}
+
+/// Moves `to` by `share` of the way to `target`.
+struct Approach<'a, T> {
+    to: &'a mut [T],
+    target: &'a [T],
+    share: T,
+}
+
+impl<T: Scalar> Kernel<T> for Approach<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes<Elem = T>>(self) {
+        for (to, &w) in self.to.iter_mut().zip(self.target) {
+            *to += self.share * (w - *to);
+        }
+    }
+}
+
+/// Moves `to` by `share` of the way to `target`, and exactly there if that is 1.
+fn approach<T: Scalar>(tier: Tier, to: &mut [T], target: &[T], share: f64) {
+    if share >= 1.0 {
+        return to.copy_from_slice(target);
+    }
+    tier.run(Approach { to, target, share: T::from_f64(share) });
+}
