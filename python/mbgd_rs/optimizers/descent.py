@@ -40,8 +40,8 @@ class SGD(Optimizer):
     the gradient over all rows and on the worst row. That is safe, and often much too short. From there the
     rate follows the data:
 
-    - Over all rows, without momentum, weight decay and clipping, each step has a rate by Barzilai and Borwein,
-      from how the gradient has changed along the last step; a step that leads too high is taken back
+    - Over all rows, without momentum, weight decay and clipping, each step has a rate by Barzilai and
+      Borwein (1988), from how the gradient has changed along the last; one that leads too high is taken back
       ("spectral").
     - On batches, the run falls into trials, three in the first epoch, two in the second, then one for
       about a quarter of the epochs so far. Each is followed by a look at the objective over all rows: if
