@@ -146,7 +146,7 @@ def test_another_batch_size_or_a_given_rate_begins_anew():
 
 def test_only_fit_can_choose():
     w = np.zeros(2)
-    with pytest.raises(ValueError, match="learning_rate must be .* where there are no data to choose it by"):
+    with pytest.raises(ValueError, match=r"learning_rate must be .* where there are no data to choose it by"):
         SGD().step(SGD().init(w), w, w)
     with pytest.raises(ValueError, match="only fit has some, got 'auto'"):
         mb.minimize(lambda w, x: (0.0, w), w, np.zeros(4), batch_size=2, optimizer="sgd")

@@ -116,5 +116,5 @@ def test_a_sparse_run_cut_within_an_epoch_keeps_the_rate_it_was_given():
     rows = sp.csr_matrix(([1.0, 2.0] * 100, np.arange(200) * 7 % 5000, np.arange(201)), shape=(200, 5000))
     y = np.ones(200)
     given = mb.fit(rows, y, batch_size=8, penalty="l2", optimizer=SGD(0.01), stop=MaxSteps(3))
-    with pytest.raises(ValueError, match="learning_rate must be a number, .* got 'auto'"):
+    with pytest.raises(ValueError, match=r"learning_rate must be a number, .* got 'auto'"):
         mb.fit(rows, y, batch_size=8, penalty="l2", resume=given)

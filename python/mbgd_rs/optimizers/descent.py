@@ -40,18 +40,21 @@ class SGD(Optimizer):
     the gradient over all rows and on the worst row. That is safe, and often much too short. From there the
     rate follows the data:
 
-    - Over all rows, without momentum and clipping, each step has a rate by Barzilai and Borwein (1988), from
-      how the gradient has changed along the last step; a step that leads too high is taken back ("spectral").
-    - On batches, the run falls into trials, three in the first epoch, two in the second, then one for about
-      a quarter of the epochs so far. Each is followed by a look at the objective over all rows: if it has come
-      down the rate rises, if not it is halved ("trials"). The model is an average of the parameters that
-      forgets, so that it comes to rest although the rate does not. The looks, 14 in 20 epochs, read all rows.
+    - Over all rows, without momentum, weight decay and clipping, each step has a rate by Barzilai and
+      Borwein (1988), from how the gradient has changed along the last; one that leads too high is taken back
+      ("spectral").
+    - On batches, the run falls into trials, three in the first epoch, two in the second, then one for
+      about a quarter of the epochs so far. Each is followed by a look at the objective over all rows: if
+      it has come down the rate rises, if not it is halved ("trials"). The model is an average of the
+      parameters that forgets, so that it comes to rest although the rate does not. The looks, 14 in 20
+      epochs, read all rows.
 
-    With momentum m each step has (1 - m) of the rate. How many epochs there will be plays no part, so that a
-    run can be resumed. Steps that leave the finite numbers are taken back, too. A loss whose curvature has no
-    bound, like the hinge, gets its first rate from a search along the gradient over all rows. In the end the
-    model is compared with the best parameters seen, so that it may be those instead of the last ones of the
-    history; not with an `average`, nor where a rule of stopping has kept a best model. The result says in `auto_rate` what was found, the history in `learning_rate` what was used.
+    With momentum m each step has (1 - m) of the rate. How many epochs there will be plays no part, so
+    that a run can be resumed. Steps that leave the finite numbers are taken back, too. A loss whose
+    curvature has no bound, like the hinge, gets its first rate from a search along the gradient over all
+    rows. In the end the model is compared with the best parameters seen, so that it may be those instead
+    of the last ones of the history; not with an `average`, nor where a rule of stopping has kept a best
+    model. The result says in `auto_rate` what was found, the history in `learning_rate` what was used.
 
     Each step is on all columns: on sparse rows with very many columns give a rate.
 

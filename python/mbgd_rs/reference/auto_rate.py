@@ -138,7 +138,7 @@ class Trials:
         self.loss = value_at(w.flat)
         self.is_growing, self.n_retreats = True, 0
         self.t = self.n_kept = 0  # steps made, and those in the model
-        self.n_steps = 0  # of the trial; 0 if it is to begin with the next step
+        self.begun = self.n_steps = 0  # of the trial, which is to begin with the next step if it has no steps
         self.average, self.tail = w.flat.copy(), w.flat.copy()
         self.refuge = w.flat.copy()  # the objective there is self.loss
 
@@ -217,7 +217,7 @@ def make_auto_rate(
 
     def value_at(flat: Array) -> float:
         coef = flat[: w.flat_coef.size].astype(np.float64)
-        return objective.value_at(flat) + decay / 2 * float(coef @ coef)
+        return objective.value_at(flat) + float(decay / 2 * (coef @ coef))
 
     if not is_smooth:
         rate = search(objective, value_at, w, rate_of_all) * min(rate / rate_of_all, 1.0)

@@ -1,14 +1,14 @@
 //! What a run does beside the textbook where the rate chooses itself.
 
-use super::super::Config;
-use super::super::epoch::Run;
-use super::super::model::model_of;
 use super::{AutoRate, sgd};
 use crate::data::Order;
 use crate::error::Result;
 use crate::gradient::{BatchGradient, Work};
 use crate::parallel::Team;
 use crate::scalar::Scalar;
+use crate::train::Config;
+use crate::train::epoch::Run;
+use crate::train::model::model_of;
 use crate::update::Schedule;
 
 impl<'a, T: Scalar> Run<'a, T> {
