@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mbgd_rs::data::{Dense, Domain, Rows, TargetKind, Targets, Weights};
 use mbgd_rs::gradient::loss::*;
@@ -11,7 +12,7 @@ use mbgd_rs::rng;
 use mbgd_rs::scalar::Scalar;
 use mbgd_rs::shuffle::{Batches, BatchesConfig};
 use mbgd_rs::train::{Config, Fit, Record, State, StopReason, fit};
-use mbgd_rs::update::schedule::Constant;
+use mbgd_rs::update::schedule::{Auto, Constant};
 use mbgd_rs::update::{Adam, Average, DoG, Optimizer, Rule, Schedule, Sgd};
 
 struct Data<T> {
@@ -167,4 +168,41 @@ fn a_run_that_diverges_keeps_its_last_finite_parameters() {
     let (coef, _, fit) = trained(&data, Loss::SquaredError(SquaredError), Penalty::none(), &config);
     assert!(matches!(fit.stop_reason, StopReason::Diverged { .. }), "{:?}", fit.stop_reason);
     assert!(coef.iter().all(|w| w.is_finite() && *w != 0.0));
+}
+
+#[test]
+fn a_rate_that_chooses_itself_may_be_interrupted_while_it_looks() {
+    let data = data::<f32>(20_000, 100, TargetKind::Real);
+    let mut config = config(20_000, 4_000, Rule::Sgd(Sgd::default()), 1.0);
+    config.optimizer.learning_rate = Schedule::Auto(Auto);
+    config.record.path = true;
+    let rows = Rows::Dense(Dense::new(config.tier, &data.x, data.n_rows, data.n_columns).unwrap());
+    let targets = Targets::new(&data.y, data.n_rows, data.per_row, data.kind).unwrap();
+    let loss = Loss::SquaredError(SquaredError);
+    let problem = Problem::new(rows, targets, Weights::equal(), loss, Penalty::none(), true).unwrap();
+    let start = || {
+        let n = problem.layout().len();
+        State::new(vec![0.0; n], config.optimizer.init(n).unwrap())
+    };
+    let run = |config: &Config, state: State<f32>, n_asked: usize| {
+        let n = AtomicUsize::new(0);
+        let interrupted = || n.fetch_add(1, Ordering::Relaxed) == n_asked;
+        fit(&problem, config, state, &interrupted, &mut |_| ControlFlow::Continue(())).unwrap()
+    };
+    let whole = run(&config, start(), usize::MAX);
+    let mut n_interrupted = 0;
+    for n_asked in 0..40 {
+        let first = run(&config, start(), n_asked);
+        if first.stop_reason != StopReason::Interrupted {
+            continue;
+        }
+        n_interrupted += 1;
+        let rest = Config { n_epochs: config.n_epochs - first.state.epoch, ..config.clone() };
+        let second = run(&rest, first.state, usize::MAX);
+        assert_eq!(second.state.params, whole.state.params, "interrupted at the look {n_asked}");
+        assert_eq!(second.params, whole.params, "interrupted at the look {n_asked}");
+        let path = [first.history.path, second.history.path].concat();
+        assert_eq!(path, whole.history.path, "interrupted at the look {n_asked}");
+    }
+    assert!(n_interrupted > 5, "only {n_interrupted}");
 }
