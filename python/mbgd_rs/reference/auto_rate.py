@@ -149,8 +149,10 @@ class Trials:
         self.begin_trial()
 
     def keep(self, loss: float) -> None:
-        self.loss, self.n_retreats = loss, 0
-        self.refuge[...] = self.tail
+        self.n_retreats = 0
+        if loss < self.loss:
+            self.loss = loss
+            self.refuge[...] = self.tail
 
     def take_back(self, w: Parameters) -> None:
         w.flat[...], self.average[...], self.n_kept = self.refuge, self.average_before, self.n_kept_before

@@ -18,7 +18,7 @@ use crate::scalar::Scalar;
 /// optimization methods, Complex Systems 3 (1989) (the bold driver).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trials<T> {
-    /// The objective at the last candidate that was judged, or at the start.
+    /// The least objective at a candidate so far, or that at the start.
     loss: f64,
     is_growing: bool,
     /// Steps made, also those taken back, and when the trial began.
@@ -29,8 +29,7 @@ pub struct Trials<T> {
     n_kept_before: u64,
     /// Trials taken back in a row.
     n_retreats: u64,
-    /// The last candidate that was not taken back, or where the run began: the objective there is `loss`, so that a
-    /// rate short enough gets below it.
+    /// Where that is: from here a rate short enough gets below it.
     refuge: Vec<T>,
     /// Their mean over its second half.
     tail: Vec<T>,
@@ -133,9 +132,11 @@ impl<T: Scalar> Trials<T> {
     }
 
     fn keep(&mut self, loss: f64) {
-        self.loss = loss;
         self.n_retreats = 0;
-        self.refuge.copy_from_slice(&self.tail);
+        if loss < self.loss {
+            self.loss = loss;
+            self.refuge.copy_from_slice(&self.tail);
+        }
     }
 
     fn begin_trial(&mut self) {
