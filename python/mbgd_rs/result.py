@@ -71,7 +71,8 @@ class History:
     elapsed : ndarray of shape (n_steps,)
         Seconds of training up to the end of the step. Looking at the full loss is not counted.
     full_loss : ndarray of shape (n_steps,) or (n_epochs,)
-        Objective over all rows after every step, or after every epoch if steps are not recorded.
+        Objective over all rows after every step, or after every epoch if steps are not recorded. With
+        ``learning_rate="auto"`` the model of the result may be better than the last of these.
     validation_loss : ndarray of shape (n_epochs,)
         Mean loss over the validation rows, weighted and without the penalty, after every epoch, of the
         parameters that would be reported then. NaN for epochs without validation, if others have it.
