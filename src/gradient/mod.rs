@@ -8,6 +8,7 @@ pub mod penalty;
 mod problem;
 mod sharing;
 mod smoothness;
+mod step;
 pub mod sum;
 
 pub use batch::{BatchGradient, Work, n_seats_worth};

@@ -1,0 +1,206 @@
+//! One step of the team: leaves of rows -> scores -> slopes -> accumulate.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::loss::TileOf;
+use super::sum::{LEAF_ROWS, Partial, TreeSum};
+use super::{Layout, Problem};
+use crate::data::{Active, Order, Rows, Tile};
+use crate::error::{Result, try_filled};
+use crate::kernel::Tier;
+use crate::scalar::Scalar;
+
+/// Entries of a partial gradient that may be cleared and added, in vectors, for every stored entry of sparse rows.
+const SUMMED_FOR_ENTRY: usize = 4;
+/// Multiply-adds between two looks at whether the caller wants the work to end: about a millisecond.
+const WORK_BETWEEN_LOOKS: usize = 1 << 22;
+
+/// Which rows, at which parameters.
+pub(super) struct Step<'a, T> {
+    pub(super) problem: &'a Problem<'a, T>,
+    pub(super) tier: Tier,
+    pub(super) rows_of_tile: usize,
+    pub(super) n_ahead: usize,
+    pub(super) work_of_row: usize,
+    pub(super) params: Vec<T>,
+    pub(super) layout: Layout,
+    /// The rows at `positions` as a matrix of their own, which `params` and `layout` are for then.
+    pub(super) active: Option<Active<T>>,
+    pub(super) order: Order,
+    pub(super) row_factors: Option<Vec<T>>,
+    pub(super) positions: Range<usize>,
+    pub(super) wants_gradient: bool,
+    pub(super) rows_of_leaf: usize,
+    pub(super) rows_of_part: usize,
+    pub(super) interrupted: &'a (dyn Fn() -> bool + Sync),
+    pub(super) is_cancelled: AtomicBool,
+}
+
+impl<T> fmt::Debug for Step<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Step").field("positions", &self.positions).finish_non_exhaustive()
+    }
+}
+
+impl<T: Scalar> Step<'_, T> {
+    /// Rows of a leaf for a step over `n_rows`. Of sparse rows more may be wanted: a leaf has a gradient of its
+    /// own to be cleared and added, which must not cost more than its entries do. It follows from the rows alone.
+    pub(super) fn rows_of_leaf(&self, n_rows: usize) -> usize {
+        let n_entries = match (&self.active, &self.problem.rows) {
+            (Some(active), _) => active.n_entries(),
+            (None, Rows::Csr(csr)) => csr.n_entries() / csr.n_rows() * n_rows,
+            (None, Rows::Dense(_)) => return LEAF_ROWS,
+        };
+        let most_leaves = SUMMED_FOR_ENTRY * n_entries / self.layout.n_columns().max(1);
+        n_rows.div_ceil(most_leaves.max(1)).next_power_of_two().max(LEAF_ROWS)
+    }
+
+    /// Entries of a gradient that is summed up: none if it is not wanted.
+    pub(super) fn n_summed(&self, wants_gradient: bool) -> usize {
+        if wants_gradient { self.layout.len() } else { 0 }
+    }
+
+    /// Adds up the leaves of a part.
+    pub(super) fn part(&self, part: usize, is_leader: bool, sum: &mut TreeSum<T>, scratch: &mut Scratch<T>) {
+        sum.reset();
+        let mut position = self.positions.start + part * self.rows_of_part;
+        let end = self.positions.end.min(position + self.rows_of_part);
+        if self.rows_of_part < self.positions.len() {
+            self.prefetch(position, end, scratch); // whoever did the rows before is another
+        }
+        while position < end && !self.is_cancelled.load(Ordering::Relaxed) {
+            let leaf = position..end.min(position + self.rows_of_leaf);
+            position = leaf.end;
+            sum.push(|partial| self.leaf(leaf, scratch, partial));
+            if is_leader && self.look(scratch) {
+                self.is_cancelled.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Asks now and then whether the caller wants the work to end.
+    pub(super) fn look(&self, scratch: &mut Scratch<T>) -> bool {
+        if scratch.n_worked < WORK_BETWEEN_LOOKS {
+            return false;
+        }
+        scratch.n_worked = 0;
+        (self.interrupted)()
+    }
+
+    /// Asks the memory for the first rows of a part.
+    fn prefetch(&self, from: usize, end: usize, scratch: &mut Scratch<T>) {
+        if let Order::Listed(_) = &self.order {
+            let ahead = &mut scratch.ahead[..self.n_ahead.min(end - from)];
+            self.rows_at(from, ahead);
+            self.problem.rows.prefetch(ahead);
+            self.problem.targets.prefetch(ahead);
+            self.problem.weights.prefetch(ahead);
+        }
+    }
+
+    /// Copies the rows of the data at positions `from..from + out.len()`.
+    pub(super) fn rows_at(&self, from: usize, out: &mut [usize]) {
+        self.order.copy_to(from, out);
+        self.problem.to_rows_of_data(out);
+    }
+
+    /// What the rows at these positions add to the gradient and the loss, tile by tile.
+    #[inline]
+    pub(super) fn leaf(&self, positions: Range<usize>, scratch: &mut Scratch<T>, partial: &mut Partial<T>) {
+        scratch.n_worked += positions.len() * self.work_of_row;
+        let mut position = positions.start;
+        while position < positions.end {
+            let n = self.rows_of_tile.min(positions.end - position);
+            let (rows, ahead) = (&mut scratch.rows[..n], &mut scratch.ahead[..]);
+            self.rows_at(position, rows);
+            let n_ahead = match &self.order {
+                // What comes next in sequence the hardware sees by itself.
+                Order::Listed(order) if self.n_ahead > 0 => {
+                    let from = order.len().min(position + self.n_ahead);
+                    let ahead = &mut ahead[..n.min(order.len() - from)];
+                    self.rows_at(from, ahead);
+                    self.problem.targets.prefetch(ahead);
+                    self.problem.weights.prefetch(ahead);
+                    ahead.len()
+                }
+                _ => 0,
+            };
+            self.tile(position, n, n_ahead, scratch, partial);
+            position += n;
+        }
+    }
+
+    /// Scores, slopes and sums of the first `n` rows of the scratch, which are those from `position` on.
+    #[inline]
+    fn tile(
+        &self,
+        position: usize,
+        n: usize,
+        n_ahead: usize,
+        scratch: &mut Scratch<T>,
+        partial: &mut Partial<T>,
+    ) {
+        let Problem { rows: data, targets, weights, loss, .. } = self.problem;
+        let layout = self.layout;
+        let n_outputs = layout.n_outputs();
+        let stride = n.next_multiple_of(T::LANES);
+        let (rows, ahead) = (&scratch.rows[..n], &scratch.ahead[..n_ahead]);
+        let y = &mut scratch.targets[..targets.per_row() * stride];
+        targets.gather(rows, stride, y);
+        let s = &mut scratch.weights[..stride];
+        if scratch.weights_are_for != n {
+            weights.gather(rows, s);
+            scratch.weights_are_for = if weights.are_equal() && self.row_factors.is_none() { n } else { 0 };
+        }
+        if let Some(factors) = self.row_factors.as_ref().filter(|_| self.wants_gradient) {
+            s.iter_mut().zip(rows).for_each(|(s, &row)| *s *= factors[row]);
+        }
+        let scores = &mut scratch.scores[..n_outputs * stride];
+        let w = layout.linear(&self.params);
+        let of_batch = position - self.positions.start..position - self.positions.start + n;
+        match &self.active {
+            None => data.scores(self.tier, Tile { rows, ahead }, w, scores),
+            Some(batch) => batch.scores(self.tier, of_batch.clone(), w, scores),
+        }
+        let tile = TileOf { n_outputs, scores, targets: y, weights: s };
+        partial.loss += loss.slopes(self.tier, targets.kind(), tile);
+        if self.wants_gradient {
+            let gradient = layout.linear_mut(&mut partial.gradient);
+            match &self.active {
+                None => data.accumulate(self.tier, rows, scores, gradient),
+                Some(batch) => batch.accumulate(self.tier, of_batch, scores, gradient),
+            }
+        }
+    }
+}
+
+/// What a member needs for a tile of rows, allocated once.
+#[derive(Debug)]
+pub(super) struct Scratch<T> {
+    rows: Vec<usize>,
+    ahead: Vec<usize>,
+    scores: Vec<T>,
+    targets: Vec<T>,
+    weights: Vec<T>,
+    /// Of how many rows `weights` are known to be the weights, whichever rows these are; 0 if of none.
+    pub(super) weights_are_for: usize,
+    /// Multiply-adds since the last look at whether to go on.
+    n_worked: usize,
+}
+
+impl<T: Scalar> Scratch<T> {
+    pub(super) fn new(problem: &Problem<'_, T>) -> Result<Self> {
+        let filled = |what, n_rows| try_filled(what, n_rows * LEAF_ROWS, T::ZERO);
+        Ok(Self {
+            rows: vec![0; LEAF_ROWS],
+            ahead: vec![0; LEAF_ROWS],
+            scores: filled("scores", problem.layout.n_outputs())?,
+            targets: filled("targets", problem.targets.per_row())?,
+            weights: filled("weights", 1)?,
+            weights_are_for: 0,
+            n_worked: 0,
+        })
+    }
+}
