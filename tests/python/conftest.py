@@ -1,0 +1,7 @@
+"""What all tests need before they begin."""
+
+import signal
+
+# A process begun in the background may be born deaf to Ctrl-C, and so would be the tests of it.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
