@@ -66,11 +66,10 @@ impl Average {
             return;
         }
         state.n += 1;
-        let share = T::from_f64(self.share(state.n));
         if state.n == 1 {
             state.params.copy_from_slice(params);
         } else {
-            tier.run(Approach { average: &mut state.params, share, params });
+            approach(tier, &mut state.params, params, self.share(state.n));
         }
     }
 }
@@ -91,18 +90,23 @@ impl<T: Scalar> AverageState<T> {
     }
 }
 
-struct Approach<'a, T> {
-    average: &'a mut [T],
-    share: T,
-    params: &'a [T],
-}
-
-impl<T: Scalar> Kernel<T> for Approach<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<L: Lanes<Elem = T>>(self) {
-        let Self { average, share, params } = self;
-        average.iter_mut().zip(params).for_each(|(mean, &w)| *mean += share * (w - *mean));
+/// Moves `to` by `share` of the way to `target`.
+pub fn approach<T: Scalar>(tier: Tier, to: &mut [T], target: &[T], share: f64) {
+    struct Approach<'a, T> {
+        to: &'a mut [T],
+        target: &'a [T],
+        share: T,
     }
+
+    impl<T: Scalar> Kernel<T> for Approach<'_, T> {
+        type Output = ();
+
+        #[inline(always)]
+        fn run<L: Lanes<Elem = T>>(self) {
+            let share = self.share;
+            self.to.iter_mut().zip(self.target).for_each(|(to, &w)| *to += share * (w - *to));
+        }
+    }
+
+    tier.run(Approach { to, target, share: T::from_f64(share) });
 }

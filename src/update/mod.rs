@@ -34,7 +34,7 @@ pub use adagrad::Adagrad;
 pub use adam::Adam;
 pub use adamax::Adamax;
 pub use adamw::AdamW;
-pub use average::{Average, AverageState};
+pub use average::{Average, AverageState, approach};
 pub use clip::Clip;
 pub use decay::Decay;
 pub use dog::DoG;

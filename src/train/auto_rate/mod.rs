@@ -71,15 +71,12 @@ impl<T: Scalar> AutoRate<T> {
         let method = if Self::is_spectral(problem, config) {
             Method::Spectral(Spectral::new(params))
         } else {
-            let loss = match problem.curvature() {
-                Some(_) => value_at(None, config, gradient, team)?,
-                None => {
-                    // Without a bound on the curvature 1 / L says nothing: a line is searched instead.
-                    let found = search(config, gradient, team, rate_of(smoothness.full))?;
-                    rate = found * (rate / rate_of(smoothness.full)).min(1.0);
-                    value_at(None, config, gradient, team)?
-                }
-            };
+            let loss = value_at(None, config, gradient, team)?;
+            if problem.curvature().is_none() {
+                // Without a bound on the curvature 1 / L says nothing: a line is searched instead.
+                let of_all = rate_of(smoothness.full);
+                rate = search(config, gradient, team, loss, of_all)? * (rate / of_all).min(1.0);
+            }
             Method::Trials(Trials::new(params, loss))
         };
         Ok(Self { smoothness, batch_smoothness, rate, first_epoch, method })
@@ -243,14 +240,14 @@ const N_TRIED: usize = 40;
 const FACTOR: f64 = 4.0;
 
 /// The rate, `rate` times a power of [`FACTOR`], with which a step along the gradient over all rows brings the
-/// objective down most before it rises again.
+/// objective down most before it rises again. The objective here is `loss`.
 fn search<T: Scalar>(
     config: &Config,
     gradient: &mut BatchGradient<T>,
     team: &mut Team<'_, Work<'_, T>>,
+    loss: f64,
     rate: f64,
 ) -> Result<f64> {
-    let loss = value_at(None, config, gradient, team)?;
     let direction = gradient_of_all(gradient, team)?;
     let start = team.job().params().clone();
     let mut to = start.clone();

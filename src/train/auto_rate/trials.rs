@@ -1,7 +1,8 @@
 //! Steps on batches: the rate from whether the average of the parameters has come down.
 
-use crate::kernel::{Kernel, Lanes, Tier};
+use crate::kernel::Tier;
 use crate::scalar::Scalar;
+use crate::update::approach;
 
 /// The steps fall into trials: three in the first epoch, two in the second, then whole epochs, about a quarter of
 /// the run so far. At the end of a trial the objective over all rows is taken at the mean of the parameters over
@@ -30,10 +31,11 @@ pub struct Trials<T> {
     n_kept_before: u64,
     /// Trials taken back in a row.
     n_retreats: u64,
-    /// Where that is: from here a rate short enough gets below it.
+    /// Where the objective is `loss`: from here a rate short enough gets below it.
     refuge: Vec<T>,
-    /// Their mean over its second half.
+    /// The candidate: the mean of the parameters over the second half of the trial.
     tail: Vec<T>,
+    /// The average that forgets.
     model: Vec<T>,
     /// The model at the beginning of the trial.
     model_before: Vec<T>,
@@ -94,10 +96,10 @@ impl<T: Scalar> Trials<T> {
         self.t += 1;
         self.n_kept += 1;
         let share = (GAMMA + 1.0) / (self.n_kept as f64 + GAMMA);
-        approach(tier, &mut self.model, params, share);
+        take_in(tier, &mut self.model, params, share);
         let (position, half) = (self.t - self.begun, self.n_steps / 2);
         if position > half {
-            approach(tier, &mut self.tail, params, 1.0 / (position - half) as f64);
+            take_in(tier, &mut self.tail, params, 1.0 / (position - half) as f64);
         }
     }
 
@@ -193,28 +195,10 @@ impl<T: Scalar> Trials<T> {
     }
 }
 
-/// Moves `to` by `share` of the way to `target`.
-struct Approach<'a, T> {
-    to: &'a mut [T],
-    target: &'a [T],
-    share: T,
-}
-
-impl<T: Scalar> Kernel<T> for Approach<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<L: Lanes<Elem = T>>(self) {
-        for (to, &w) in self.to.iter_mut().zip(self.target) {
-            *to += self.share * (w - *to);
-        }
-    }
-}
-
 /// Moves `to` by `share` of the way to `target`, and exactly there if that is 1.
-fn approach<T: Scalar>(tier: Tier, to: &mut [T], target: &[T], share: f64) {
+fn take_in<T: Scalar>(tier: Tier, to: &mut [T], target: &[T], share: f64) {
     if share >= 1.0 {
         return to.copy_from_slice(target);
     }
-    tier.run(Approach { to, target, share: T::from_f64(share) });
+    approach(tier, to, target, share);
 }
