@@ -247,6 +247,24 @@ impl<T: Scalar> BatchGradient<T> {
         Ok(self.total.finish().loss / n_rows.max(1) as f64 + problem.penalty.value(*layout, w))
     }
 
+    /// [`Self::of`] all rows, whatever the order of the steps is.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] if the caller wants the work to end.
+    pub fn of_all(&mut self, team: &mut Team<'_, Work<'_, T>>) -> Result<f64> {
+        let n_rows = team.job().n_rows();
+        in_sequence(team, |team| self.of(0..n_rows, team))
+    }
+
+    /// [`Self::value`] on all rows, whatever the order of the steps is.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] if the caller wants the work to end.
+    pub fn value_of_all(&mut self, team: &mut Team<'_, Work<'_, T>>) -> Result<f64> {
+        let n_rows = team.job().n_rows();
+        in_sequence(team, |team| self.value(0..n_rows, team))
+    }
+
     /// The mean loss, without the penalty, of another model over all rows of another problem of the same
     /// layout.
     ///
@@ -259,11 +277,9 @@ impl<T: Scalar> BatchGradient<T> {
         team: &mut Team<'_, Work<'a, T>>,
     ) -> Result<f64> {
         let n_rows = problem.n_rows();
-        let order = std::mem::take(team.job().order());
         let own = team.job().exchange(problem, model);
-        let summed = self.sum(0..n_rows, false, team).map(drop);
+        let summed = in_sequence(team, |team| self.sum(0..n_rows, false, team).map(drop));
         team.job().exchange(own, model);
-        *team.job().order() = order;
         summed.map(|()| self.total.finish().loss / n_rows as f64)
     }
 
@@ -301,6 +317,17 @@ impl<T: Scalar> BatchGradient<T> {
         self.sharing.end();
         Ok(step)
     }
+}
+
+/// Does something while rows come as they are stored.
+fn in_sequence<'t, 'a, T: Scalar, R>(
+    team: &mut Team<'t, Work<'a, T>>,
+    work: impl FnOnce(&mut Team<'t, Work<'a, T>>) -> R,
+) -> R {
+    let order = std::mem::replace(team.job().order(), Order::Sequential);
+    let done = work(team);
+    *team.job().order() = order;
+    done
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

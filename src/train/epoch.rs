@@ -15,7 +15,7 @@ use crate::gradient::{BatchGradient, Layout, Problem, Work, n_seats_worth};
 use crate::kernel::{first_not_finite, norm};
 use crate::parallel::{Team, with_team};
 use crate::scalar::Scalar;
-use crate::shuffle::{Order, Shuffle};
+use crate::shuffle::Shuffle;
 use crate::update::{AverageState, Entries, Optimizer};
 
 /// A finished run.
@@ -406,13 +406,11 @@ impl<'a, T: Scalar> Run<'a, T> {
     }
 
     fn full_loss(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<f64> {
-        let order = std::mem::replace(team.job().order(), Order::Sequential);
         let looked_since = Instant::now();
         exchange_model(&mut self.apart, self.config, &mut self.state, team)?;
-        let loss = self.gradient.value(0..self.problem.n_rows(), team);
+        let loss = self.gradient.value_of_all(team);
         exchange_model(&mut self.apart, self.config, &mut self.state, team)?;
         self.start += looked_since.elapsed(); // looking is not training
-        *team.job().order() = order;
         loss
     }
 }

@@ -8,7 +8,7 @@ mod run;
 mod spectral;
 mod trials;
 
-use run::{gradient_of_all, value_at};
+use run::value_at;
 pub use spectral::Spectral;
 pub use trials::Trials;
 
@@ -248,7 +248,8 @@ fn search<T: Scalar>(
     loss: f64,
     rate: f64,
 ) -> Result<f64> {
-    let direction = gradient_of_all(gradient, team)?;
+    gradient.of_all(team)?;
+    let direction = gradient.last().clone();
     let start = team.job().params().clone();
     let mut to = start.clone();
     let mut after = |rate: f64| {

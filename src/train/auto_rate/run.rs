@@ -1,7 +1,6 @@
 //! What a run does beside the textbook where the rate chooses itself.
 
 use super::{AutoRate, sgd};
-use crate::data::Order;
 use crate::error::Result;
 use crate::gradient::{BatchGradient, Work};
 use crate::parallel::Team;
@@ -103,12 +102,10 @@ pub(super) fn value_at<T: Scalar>(
     gradient: &mut BatchGradient<T>,
     team: &mut Team<'_, Work<'_, T>>,
 ) -> Result<f64> {
-    let order = std::mem::replace(team.job().order(), Order::Sequential);
     if let Some(params) = &mut params {
         std::mem::swap(*params, team.job().params());
     }
-    let n_rows = team.job().n_rows();
-    let loss = gradient.value(0..n_rows, team);
+    let loss = gradient.value_of_all(team);
     let decay = sgd(config).weight_decay();
     let n_coef = team.job().layout().n_coef();
     let pulled = match decay > 0.0 {
@@ -118,19 +115,5 @@ pub(super) fn value_at<T: Scalar>(
     if let Some(params) = &mut params {
         std::mem::swap(*params, team.job().params());
     }
-    *team.job().order() = order;
     Ok(loss? + 0.5 * decay * pulled)
-}
-
-/// The gradient over all rows, where the team stands.
-pub(super) fn gradient_of_all<T: Scalar>(
-    gradient: &mut BatchGradient<T>,
-    team: &mut Team<'_, Work<'_, T>>,
-) -> Result<Vec<T>> {
-    let order = std::mem::replace(team.job().order(), Order::Sequential);
-    let n_rows = team.job().n_rows();
-    let computed = gradient.of(0..n_rows, team);
-    *team.job().order() = order;
-    computed?;
-    Ok(gradient.last().clone())
 }
