@@ -66,6 +66,7 @@
 
 pub mod ahead;
 pub mod data;
+pub mod diagnose;
 pub mod error;
 pub mod gather;
 pub mod gradient;

@@ -12,6 +12,7 @@ True
 from . import (
     averages,
     batch_sizes,
+    diagnostics,
     losses,
     optimizers,
     penalties,
@@ -42,6 +43,7 @@ __all__ = [
     "__version__",
     "averages",
     "batch_sizes",
+    "diagnostics",
     "fit",
     "get_num_threads",
     "gradient",

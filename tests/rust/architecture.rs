@@ -7,7 +7,7 @@ use std::path::Path;
 /// The rooms, floor by floor. A room imports from the floors below its own and from no neighbour.
 const FLOORS: &[&[&str]] = &[
     &["python"],
-    &["train", "predict", "gather"],
+    &["train", "diagnose", "predict", "gather"],
     &["shuffle", "gradient", "update"],
     &["data", "parallel", "pool", "ahead"],
     &["kernel"],

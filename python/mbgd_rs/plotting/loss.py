@@ -1,4 +1,4 @@
-"""Pictures of runs; every function draws on Axes and returns them. Needs the extra `mbgd_rs[plot]`."""
+"""How the loss falls."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from .axes import axes_or_new
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from .result import FitResult, History
+    from ..result import FitResult, History
 
 __all__ = ["loss_curves"]
 
@@ -47,10 +49,7 @@ def loss_curves(
     >>> mb.plotting.loss_curves(runs).get_xlabel()
     'step'
     """
-    if ax is None:
-        import matplotlib.pyplot as plt
-
-        _, ax = plt.subplots(layout="constrained")
+    ax = axes_or_new(ax)
     for label, result in results.items():
         history = result.history
         if not len(history.step_loss):

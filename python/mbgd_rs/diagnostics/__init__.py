@@ -1,0 +1,7 @@
+"""Instruments: what the gradient's noise is doing, and what to choose because of it.
+
+Every function gives back a small frozen result with arrays, which shows itself as a table in notebooks and
+draws itself with ``plot()``.
+"""
+
+__all__: list[str] = []

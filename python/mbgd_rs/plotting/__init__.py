@@ -1,0 +1,8 @@
+"""Pictures of runs and of diagnoses; every function draws on Axes and returns them.
+
+Needs the extra ``mbgd_rs[plot]``.
+"""
+
+from .loss import loss_curves
+
+__all__ = ["loss_curves"]

@@ -1,0 +1,5 @@
+//! Instruments: what the noise of batch gradients is doing, and what to choose because of it.
+
+mod interval;
+
+pub use interval::{binomial_interval, normal_quantile, student_quantile};
