@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from .inputs import as_rows, in_place
 from .losses import Loss
 from .sparse import SparseRows
 from .threads import resolve_n_threads
+
+if TYPE_CHECKING:
+    from .diagnostics.recorded import RecordedNoise
 
 __all__ = ["AutoRate", "FitResult", "History", "StopReason"]
 
@@ -80,6 +83,9 @@ class History:
         The metrics after every epoch; NaN as in validation_loss.
     path : ndarray of shape (n_steps, n_params)
         Coefficients in C order and then intercepts, after every step, in the dtype of X.
+    noise_records : dict of str to ndarray
+        What :attr:`noise` is made of, of every fourth step: which step, and what its batch alone says
+        of tr(Sigma), of |G|^2 and of the variance of its gradient.
     """
 
     epoch_loss: Array = field(default_factory=_empty)
@@ -93,9 +99,38 @@ class History:
     path: Array = field(default_factory=_empty)
     validation_loss: Array = field(default_factory=_empty)
     metrics: dict[str, Array] = field(default_factory=dict)
+    noise_records: dict[str, Array] = field(default_factory=dict)
+
+    @property
+    def noise(self) -> RecordedNoise:
+        """How noisy the gradients were, smoothed over 25 looks, 100 steps; needs ``record="noise"``."""
+        return self.smoothed_noise(25)
+
+    def smoothed_noise(self, n_smoothed: float) -> RecordedNoise:
+        """How noisy the gradients were, by weights that fall to 1/e in `n_smoothed` looks.
+
+        Parameters
+        ----------
+        n_smoothed : float
+            > 0. More is more certain, but later to see a change.
+
+        Returns
+        -------
+        RecordedNoise
+
+        Raises
+        ------
+        ValueError
+            If no noise was recorded.
+        """
+        from .diagnostics.recorded import RecordedNoise
+
+        if not self.noise_records:
+            raise ValueError('record must have been "noise", or have it among others, to look at the noise')
+        return RecordedNoise.of(self, n_smoothed)
 
     def __repr__(self) -> str:
-        arrays = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "metrics"} | self.metrics
+        arrays = {name: getattr(self, name) for name in self._arrays()} | self.metrics
         recorded = (f"{name}: {array.shape}" for name, array in arrays.items() if array.size)
         return f"History({', '.join(recorded)})"
 
@@ -120,11 +155,18 @@ class History:
 
         ours, theirs = self.metrics, later.metrics
         metrics = {name: by_epoch(ours.get(name), theirs.get(name)) for name in {**ours, **theirs}}
-        names = [f.name for f in fields(self) if f.name not in ("metrics", "validation_loss")]
-        records = {name: joined(name) for name in names}
+        records = {name: joined(name) for name in self._arrays() if name != "validation_loss"}
         if self.validation_loss.size or later.validation_loss.size:
             records["validation_loss"] = by_epoch(self.validation_loss, later.validation_loss)
-        return History(**records, metrics=metrics)
+        noise = [history.noise_records for history in (self, later) if history.noise_records]
+        noise_records = (
+            {name: np.concatenate([part[name] for part in noise]) for name in noise[0]} if noise else {}
+        )
+        return History(**records, metrics=metrics, noise_records=noise_records)
+
+    @classmethod
+    def _arrays(cls) -> list[str]:
+        return [f.name for f in fields(cls) if f.name not in ("metrics", "noise_records")]
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ __all__ = ["Progress", "fit"]
 
 Array = NDArray[Any]
 AfterEpoch = Callable[..., tuple[bool, list[float], BaseException | None]]
-RECORDS = ("epoch", "step", "full_loss", "path")
+RECORDS = ("epoch", "step", "full_loss", "path", "noise")
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Training:
     average: Average | None
     clip_norm: float | None
     clip_value: float | None
-    record: tuple[bool, bool, bool]
+    record: tuple[bool, bool, bool, bool]
     n_threads: int
     init: Array | None
     state: dict[str, Any] | None
@@ -99,8 +99,8 @@ def resolve_batch_size(batch_size: Any, n_rows: int) -> int | BatchSizes:
     return min(as_integer("batch_size", batch_size, 1), n_rows)
 
 
-def resolve_record(record: Any) -> tuple[bool, bool, bool]:
-    """Whether to record steps, full losses and the path."""
+def resolve_record(record: Any) -> tuple[bool, bool, bool, bool]:
+    """Whether to record steps, full losses, the path and the noise."""
     known = ", ".join(map(repr, RECORDS))
     try:
         names = (record,) if isinstance(record, str) else tuple(record)
@@ -109,7 +109,7 @@ def resolve_record(record: Any) -> tuple[bool, bool, bool]:
     for name in names:
         if name not in RECORDS:
             raise ValueError(f"record must be one or some of {known}, got {name!r}")
-    return "step" in names, "full_loss" in names, "path" in names
+    return "step" in names, "full_loss" in names, "path" in names, "noise" in names
 
 
 def fit(
@@ -221,8 +221,9 @@ def fit(
         Of all shuffles and draws, in [0, 2**64).
     n_threads : int, optional
         At most so many; by default :func:`mbgd_rs.get_num_threads`.
-    record : "epoch", "step", "full_loss", "path" or several of them, default="epoch"
-        What `history` has besides the loss of each epoch, see :class:`mbgd_rs.History`.
+    record : "epoch", "step", "full_loss", "path", "noise" or several of them, default="epoch"
+        What `history` has besides the loss of each epoch, see :class:`mbgd_rs.History`. "noise" is
+        how noisy the gradients are, see :class:`mbgd_rs.diagnostics.RecordedNoise`.
     callback : callable, optional
         Called with a :class:`Progress` after every epoch; a true return value ends the run. An exception it
         raises, or that of Ctrl-C, is raised here; its attribute `result` is the run so far, to be resumed.

@@ -3,7 +3,7 @@
 use super::{Linear, LinearMut, Tile};
 use crate::error::{Error, Result};
 use crate::kernel::Tier;
-use crate::kernel::rows::{Accumulate, Scores};
+use crate::kernel::rows::{Accumulate, Scores, SquaredNorms};
 use crate::kernel::{first_not_finite, prefetch};
 use crate::scalar::Scalar;
 
@@ -82,6 +82,16 @@ impl<'a, T: Scalar> Dense<'a, T> {
             }
         }
         sums.iter().sum()
+    }
+
+    pub(super) fn squared_norms(&self, tier: Tier, rows: &[usize], squares: &mut [f64]) {
+        let (values, n_columns) = (self.values, self.n_columns);
+        tier.run(SquaredNorms { values, n_columns, rows, squares: &mut *squares });
+        // What is too large or too small to be squared in this type is squared in double.
+        let smallest = if size_of::<T>() == 4 { 1e-30 } else { 1e-290 };
+        if !squares.iter().fold(true, |all, &square| all & (square > smallest) & (square < f64::INFINITY)) {
+            squares.iter_mut().zip(rows).for_each(|(square, &row)| *square = self.squared_norm(row));
+        }
     }
 
     pub(super) fn prefetch(&self, rows: &[usize]) {

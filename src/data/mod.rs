@@ -78,6 +78,14 @@ impl<'a, T: Scalar> Rows<'a, T> {
         }
     }
 
+    /// Writes `|x_i|^2` for the rows i of a tile.
+    pub(crate) fn squared_norms(&self, tier: Tier, rows: &[usize], squares: &mut [f64]) {
+        match self {
+            Rows::Dense(x) => x.squared_norms(tier, rows, squares),
+            Rows::Csr(x) => squares.iter_mut().zip(rows).for_each(|(s, &row)| *s = x.squared_norm(row)),
+        }
+    }
+
     /// Asks the memory for rows.
     pub(crate) fn prefetch(&self, rows: &[usize]) {
         match self {

@@ -4,13 +4,14 @@ use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::noise::Noise;
 use super::sharing::Sharing;
-use super::step::{Scratch, Step};
+use super::step::{Scratch, Step, Wanted};
 use super::sum::{LEAF_ROWS, TreeSum, n_leaves_of_part};
 use super::{Layout, Problem};
 use crate::data::{Active, Order};
 use crate::error::{Error, Result, try_filled};
-use crate::kernel::{ScaleAdd, Tier};
+use crate::kernel::{ScaleAdd, Tier, norm};
 use crate::parallel::{Job, LEADER, Team};
 use crate::scalar::Scalar;
 
@@ -69,7 +70,8 @@ impl<'a, T: Scalar> Work<'a, T> {
             order: Order::Sequential,
             row_factors: None,
             positions: 0..0,
-            wants_gradient: true,
+            wanted: Wanted::Gradient,
+            direction: Vec::new(),
             rows_of_leaf: LEAF_ROWS,
             rows_of_part: LEAF_ROWS,
             interrupted,
@@ -153,8 +155,8 @@ impl<'a, T: Scalar> Work<'a, T> {
     }
 
     /// Sets the next step and cuts it into parts for so many members. Returns how many.
-    fn begin(&mut self, positions: Range<usize>, wants_gradient: bool, n_seats: usize) -> Result<usize> {
-        let n_params = self.step.n_summed(wants_gradient);
+    fn begin(&mut self, positions: Range<usize>, wanted: Wanted, n_seats: usize) -> Result<usize> {
+        let n_params = self.step.n_summed(wanted);
         let rows_of_leaf = self.step.rows_of_leaf(positions.len());
         let n_leaves = positions.len().div_ceil(rows_of_leaf);
         let n_leaves_of_part = match n_seats {
@@ -169,7 +171,7 @@ impl<'a, T: Scalar> Work<'a, T> {
             exclusive(part).reserve(n_params, n_leaves_of_part)?;
         }
         self.step.positions = positions;
-        self.step.wants_gradient = wants_gradient;
+        self.step.wanted = wanted;
         self.step.rows_of_leaf = rows_of_leaf;
         self.step.rows_of_part = n_leaves_of_part * rows_of_leaf;
         Ok(n_parts)
@@ -195,6 +197,10 @@ impl<T: Scalar> Job for Work<'_, T> {
 pub struct BatchGradient<T> {
     total: TreeSum<T>,
     sharing: Sharing,
+    /// The norm of the sum of the gradients of the rows, before the penalty, where it was wanted.
+    data_norm: f64,
+    /// Sums of a second look at a batch, which leaves its gradient alone.
+    products: TreeSum<T>,
 }
 
 impl<T: Scalar> BatchGradient<T> {
@@ -202,7 +208,7 @@ impl<T: Scalar> BatchGradient<T> {
     pub fn new(problem: &Problem<'_, T>, tier: Tier) -> Result<Self> {
         let mut total = TreeSum::new(tier);
         total.reserve(problem.layout.len(), 1)?;
-        Ok(Self { total, sharing: Sharing::default() })
+        Ok(Self { total, sharing: Sharing::default(), data_norm: f64::NAN, products: TreeSum::new(tier) })
     }
 
     /// Computes the gradient on the rows at `positions` of the order, without the l1 part, and returns the
@@ -212,9 +218,38 @@ impl<T: Scalar> BatchGradient<T> {
     /// [`Error::Interrupted`] if the caller wants the work to end.
     #[inline]
     pub fn of(&mut self, positions: Range<usize>, team: &mut Team<'_, Work<'_, T>>) -> Result<f64> {
+        self.compute(positions, Wanted::Gradient, team)
+    }
+
+    /// [`Self::of`], and what the batch says about the noise of its gradient.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] if the caller wants the work to end.
+    pub fn of_with_noise(
+        &mut self,
+        positions: Range<usize>,
+        team: &mut Team<'_, Work<'_, T>>,
+    ) -> Result<(f64, Noise)> {
+        let value = self.compute(positions.clone(), Wanted::GradientAndSquares, team)?;
+        let squares = self.total.finish().of_rows[0];
+        let batch_norm = norm(team.job().step.tier, self.last());
+        Ok((value, Noise::of(positions.len(), squares, self.data_norm, batch_norm)))
+    }
+
+    #[inline]
+    fn compute(
+        &mut self,
+        positions: Range<usize>,
+        wanted: Wanted,
+        team: &mut Team<'_, Work<'_, T>>,
+    ) -> Result<f64> {
         let n_rows = positions.len();
-        let Step { problem, tier, params, layout, .. } = self.sum(positions, true, team)?;
+        let Step { problem, tier, params, layout, .. } = self.sum(positions, wanted, team)?;
         let sum = self.total.finish();
+        if wanted == Wanted::GradientAndSquares {
+            let n_moved = if problem.fit_intercept { layout.len() } else { layout.n_coef() };
+            self.data_norm = norm(*tier, &sum.gradient[..n_moved]);
+        }
         let (coef, intercept) = sum.gradient.split_at_mut(layout.n_coef());
         let w = &params[..coef.len()];
         let scale = T::from_f64(1.0 / n_rows.max(1) as f64);
@@ -224,6 +259,27 @@ impl<T: Scalar> BatchGradient<T> {
             false => intercept.fill(T::ZERO),
         }
         Ok(sum.loss / n_rows.max(1) as f64 + problem.penalty.value(*layout, w))
+    }
+
+    /// The variance over the rows i at `positions` of the product of their gradients with the gradient computed
+    /// last, `var_i(g_i . g)`: a second look at these rows.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] if the caller wants the work to end.
+    pub fn variance_along_last(
+        &mut self,
+        positions: Range<usize>,
+        team: &mut Team<'_, Work<'_, T>>,
+    ) -> Result<f64> {
+        let b = positions.len() as f64;
+        team.job().step.direction.clone_from(&self.total.finish().gradient);
+        std::mem::swap(&mut self.total, &mut self.products);
+        let summed = self.sum(positions, Wanted::Products, team).map(drop);
+        let [sum, squares] = self.total.finish().of_rows;
+        std::mem::swap(&mut self.total, &mut self.products);
+        summed?;
+        let mean = sum / b;
+        Ok((squares / b - mean * mean).max(0.0) * (b / (b - 1.0)))
     }
 
     /// The gradient computed last, in the layout of the parameters.
@@ -242,7 +298,7 @@ impl<T: Scalar> BatchGradient<T> {
     /// [`Error::Interrupted`] if the caller wants the work to end.
     pub fn value(&mut self, positions: Range<usize>, team: &mut Team<'_, Work<'_, T>>) -> Result<f64> {
         let n_rows = positions.len();
-        let Step { problem, params, layout, .. } = self.sum(positions, false, team)?;
+        let Step { problem, params, layout, .. } = self.sum(positions, Wanted::Value, team)?;
         let w = &params[..layout.n_coef()];
         Ok(self.total.finish().loss / n_rows.max(1) as f64 + problem.penalty.value(*layout, w))
     }
@@ -278,7 +334,7 @@ impl<T: Scalar> BatchGradient<T> {
     ) -> Result<f64> {
         let n_rows = problem.n_rows();
         let own = team.job().exchange(problem, model);
-        let summed = in_sequence(team, |team| self.sum(0..n_rows, false, team).map(drop));
+        let summed = in_sequence(team, |team| self.sum(0..n_rows, Wanted::Value, team).map(drop));
         team.job().exchange(own, model);
         summed.map(|()| self.total.finish().loss / n_rows as f64)
     }
@@ -288,28 +344,28 @@ impl<T: Scalar> BatchGradient<T> {
     fn sum<'t, 'a>(
         &mut self,
         positions: Range<usize>,
-        wants_gradient: bool,
+        wanted: Wanted,
         team: &'t mut Team<'_, Work<'a, T>>,
     ) -> Result<&'t Step<'a, T>> {
         if positions.len() <= LEAF_ROWS {
             // A step of one leaf has no use for parts, nor for the bookkeeping of a team.
             let Work { step, seats, .. } = team.job();
-            step.wants_gradient = wants_gradient;
+            step.wanted = wanted;
             step.positions = positions.clone();
-            self.total.reserve(step.n_summed(wants_gradient), 1)?;
+            self.total.reserve(step.n_summed(wanted), 1)?;
             self.total.reset();
             self.total.push(|partial| step.leaf(positions, exclusive(&mut seats[LEADER]), partial));
             return if step.look(exclusive(&mut seats[LEADER])) { Err(Error::Interrupted) } else { Ok(step) };
         }
         let (n_rows, n_seats) = (positions.len(), team.n_seats());
         let is_shared = n_seats > 1 && self.sharing.begin(n_rows, team.job().work_of(n_rows));
-        let n_parts = team.job().begin(positions, wants_gradient, if is_shared { n_seats } else { 1 })?;
+        let n_parts = team.job().begin(positions, wanted, if is_shared { n_seats } else { 1 })?;
         team.run(n_parts);
         let Work { step, parts, .. } = team.job();
         if *step.is_cancelled.get_mut() {
             return Err(Error::Interrupted);
         }
-        self.total.reserve(step.n_summed(wants_gradient), n_parts)?;
+        self.total.reserve(step.n_summed(wanted), n_parts)?;
         self.total.reset();
         for part in &mut parts[..n_parts] {
             self.total.push_sum(exclusive(part));

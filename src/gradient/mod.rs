@@ -3,6 +3,7 @@
 mod batch;
 mod layout;
 pub mod loss;
+mod noise;
 mod objective;
 pub mod penalty;
 mod problem;
@@ -14,6 +15,7 @@ pub mod sum;
 pub use batch::{BatchGradient, Work, n_seats_worth};
 pub use layout::Layout;
 pub use loss::Loss;
+pub use noise::Noise;
 pub use objective::objective;
 pub use penalty::Penalty;
 pub use problem::Problem;

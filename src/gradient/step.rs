@@ -10,12 +10,26 @@ use super::{Layout, Problem};
 use crate::data::{Active, Order, Rows, Tile};
 use crate::error::{Result, try_filled};
 use crate::kernel::Tier;
+use crate::kernel::noise::{RowProducts, RowSquares};
 use crate::scalar::Scalar;
 
 /// Entries of a partial gradient that may be cleared and added, in vectors, for every stored entry of sparse rows.
 const SUMMED_FOR_ENTRY: usize = 4;
 /// Multiply-adds between two looks at whether the caller wants the work to end: about a millisecond.
 const WORK_BETWEEN_LOOKS: usize = 1 << 22;
+
+/// What a step adds up over its rows, beside the loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// Nothing.
+    Value,
+    /// The gradient.
+    Gradient,
+    /// The gradient, and the squared norms of those of the rows.
+    GradientAndSquares,
+    /// The products of each row's gradient with [`Step::direction`].
+    Products,
+}
 
 /// Which rows, at which parameters.
 pub(super) struct Step<'a, T> {
@@ -31,7 +45,9 @@ pub(super) struct Step<'a, T> {
     pub(super) order: Order,
     pub(super) row_factors: Option<Vec<T>>,
     pub(super) positions: Range<usize>,
-    pub(super) wants_gradient: bool,
+    pub(super) wanted: Wanted,
+    /// In the layout of `params`.
+    pub(super) direction: Vec<T>,
     pub(super) rows_of_leaf: usize,
     pub(super) rows_of_part: usize,
     pub(super) interrupted: &'a (dyn Fn() -> bool + Sync),
@@ -58,8 +74,11 @@ impl<T: Scalar> Step<'_, T> {
     }
 
     /// Entries of a gradient that is summed up: none if it is not wanted.
-    pub(super) fn n_summed(&self, wants_gradient: bool) -> usize {
-        if wants_gradient { self.layout.len() } else { 0 }
+    pub(super) fn n_summed(&self, wanted: Wanted) -> usize {
+        match wanted {
+            Wanted::Gradient | Wanted::GradientAndSquares => self.layout.len(),
+            Wanted::Value | Wanted::Products => 0,
+        }
     }
 
     /// Adds up the leaves of a part.
@@ -142,7 +161,7 @@ impl<T: Scalar> Step<'_, T> {
         scratch: &mut Scratch<T>,
         partial: &mut Partial<T>,
     ) {
-        let Problem { rows: data, targets, weights, loss, .. } = self.problem;
+        let Problem { rows: data, targets, weights, loss, fit_intercept, .. } = self.problem;
         let layout = self.layout;
         let n_outputs = layout.n_outputs();
         let stride = n.next_multiple_of(T::LANES);
@@ -154,7 +173,7 @@ impl<T: Scalar> Step<'_, T> {
             weights.gather(rows, s);
             scratch.weights_are_for = if weights.are_equal() && self.row_factors.is_none() { n } else { 0 };
         }
-        if let Some(factors) = self.row_factors.as_ref().filter(|_| self.wants_gradient) {
+        if let Some(factors) = self.row_factors.as_ref().filter(|_| self.wanted != Wanted::Value) {
             s.iter_mut().zip(rows).for_each(|(s, &row)| *s *= factors[row]);
         }
         let scores = &mut scratch.scores[..n_outputs * stride];
@@ -166,11 +185,32 @@ impl<T: Scalar> Step<'_, T> {
         }
         let tile = TileOf { n_outputs, scores, targets: y, weights: s };
         partial.loss += loss.slopes(self.tier, targets.kind(), tile);
-        if self.wants_gradient {
-            let gradient = layout.linear_mut(&mut partial.gradient);
-            match &self.active {
-                None => data.accumulate(self.tier, rows, scores, gradient),
-                Some(batch) => batch.accumulate(self.tier, of_batch, scores, gradient),
+        match self.wanted {
+            Wanted::Value => {}
+            Wanted::Gradient | Wanted::GradientAndSquares => {
+                let gradient = layout.linear_mut(&mut partial.gradient);
+                match &self.active {
+                    None => data.accumulate(self.tier, rows, scores, gradient),
+                    Some(batch) => batch.accumulate(self.tier, of_batch, scores, gradient),
+                }
+                if self.wanted == Wanted::GradientAndSquares {
+                    let (squares, padding) = scratch.squares[..stride].split_at_mut(n);
+                    data.squared_norms(self.tier, rows, squares);
+                    padding.fill(0.0);
+                    let (squares, one) = (&scratch.squares[..stride], f64::from(u8::from(*fit_intercept)));
+                    partial.of_rows[0] += self.tier.run(RowSquares { slopes: scores, squares, one });
+                }
+            }
+            Wanted::Products => {
+                let along = &mut scratch.along[..n_outputs * stride];
+                let v = layout.linear(&self.direction);
+                match &self.active {
+                    None => data.scores(self.tier, Tile { rows, ahead: &[] }, v, along),
+                    Some(batch) => batch.scores(self.tier, of_batch, v, along),
+                }
+                let [sum, squares] = self.tier.run(RowProducts { slopes: scores, along, stride });
+                partial.of_rows[0] += sum;
+                partial.of_rows[1] += squares;
             }
         }
     }
@@ -184,6 +224,10 @@ pub(super) struct Scratch<T> {
     scores: Vec<T>,
     targets: Vec<T>,
     weights: Vec<T>,
+    /// Squared norms of rows.
+    squares: Vec<f64>,
+    /// Scores along a direction.
+    along: Vec<T>,
     /// Of how many rows `weights` are known to be the weights, whichever rows these are; 0 if of none.
     pub(super) weights_are_for: usize,
     /// Multiply-adds since the last look at whether to go on.
@@ -199,6 +243,8 @@ impl<T: Scalar> Scratch<T> {
             scores: filled("scores", problem.layout.n_outputs())?,
             targets: filled("targets", problem.targets.per_row())?,
             weights: filled("weights", 1)?,
+            squares: vec![0.0; LEAF_ROWS],
+            along: filled("scores", problem.layout.n_outputs())?,
             weights_are_for: 0,
             n_worked: 0,
         })

@@ -19,11 +19,15 @@ pub struct Partial<T> {
     pub gradient: Vec<T>,
     /// Sum of weighted losses.
     pub loss: f64,
+    /// Sums over rows that a look at the noise is made of, see [`Noise`](super::Noise): of squared norms, or of
+    /// products with a direction and their squares.
+    pub of_rows: [f64; 2],
 }
 
 impl<T: Scalar> Partial<T> {
     fn zeroed(n_params: usize) -> Result<Self> {
-        Ok(Self { gradient: try_filled("partial gradients", n_params, T::ZERO)?, loss: 0.0 })
+        let gradient = try_filled("partial gradients", n_params, T::ZERO)?;
+        Ok(Self { gradient, loss: 0.0, of_rows: [0.0; 2] })
     }
 
     fn resize(&mut self, n_params: usize) -> Result<()> {
@@ -38,11 +42,14 @@ impl<T: Scalar> Partial<T> {
     fn clear(&mut self) {
         self.gradient.fill(T::ZERO);
         self.loss = 0.0;
+        self.of_rows = [0.0; 2];
     }
 
     fn add(&mut self, tier: Tier, other: &Self) {
         tier.run(Add { y: &mut self.gradient, x: &other.gradient });
         self.loss += other.loss;
+        self.of_rows[0] += other.of_rows[0];
+        self.of_rows[1] += other.of_rows[1];
     }
 }
 

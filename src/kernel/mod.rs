@@ -40,6 +40,7 @@ mod lanes;
 pub mod math;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+pub mod noise;
 mod prefetch;
 pub mod rows;
 mod scalar;

@@ -75,6 +75,45 @@ impl<T: Scalar> Kernel<T> for Scores<'_, T> {
     }
 }
 
+/// `|x_i|^2` for every row i of a tile.
+#[derive(Debug)]
+pub struct SquaredNorms<'a, T> {
+    /// All rows, one after the other.
+    pub values: &'a [T],
+    /// Entries of a row.
+    pub n_columns: usize,
+    /// The rows of the tile.
+    pub rows: &'a [usize],
+    /// As many sums of squares, made in the type of the rows: they leave its range before the norms do.
+    pub squares: &'a mut [f64],
+}
+
+impl<T: Scalar> Kernel<T> for SquaredNorms<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes<Elem = T>>(self) {
+        let row = |r: usize| &self.values[r * self.n_columns..][..self.n_columns];
+        let (rows, last_rows) = self.rows.as_chunks::<DOTS>();
+        let (squares, last_squares) = self.squares.as_chunks_mut::<DOTS>();
+        for (rows, squares) in rows.iter().zip(squares) {
+            *squares = L::sum4(rows.map(|r| squared::<L>(row(r)))).map(T::to_f64);
+        }
+        for (&r, square) in last_rows.iter().zip(last_squares) {
+            *square = squared::<L>(row(r)).sum().to_f64();
+        }
+    }
+}
+
+/// One accumulator of logical lanes of the squares of a row.
+#[inline(always)]
+fn squared<L: Lanes>(x: &[L::Elem]) -> L {
+    let lanes = x.chunks_exact(L::Elem::LANES);
+    let rest = L::load_partial(lanes.remainder());
+    let sum = lanes.map(L::load).fold(L::splat(L::Elem::ZERO), |sum, x| x.mul_add(x, sum));
+    rest.mul_add(rest, sum)
+}
+
 /// `g_c += sum_i r_c[i] x_i` and `h_c += sum_i r_c[i]` over the rows i of a tile, for every output c.
 #[derive(Debug)]
 pub struct Accumulate<'a, T> {

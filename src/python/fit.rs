@@ -11,6 +11,7 @@ use pyo3::types::PyDict;
 use super::array::entries;
 use super::choice;
 use super::error::{detached, to_python};
+use super::noise::noise_to_dict;
 use super::rows::{ArraysOfX, is_single};
 use super::selection::{self, Split, of_validation};
 use super::signal::Signals;
@@ -49,7 +50,7 @@ pub(super) struct Training<'py> {
     average: Bound<'py, PyAny>,
     clip_norm: Option<f64>,
     clip_value: Option<f64>,
-    record: (bool, bool, bool),
+    record: (bool, bool, bool, bool),
     n_threads: usize,
     /// Coefficients and intercepts to begin with, one after the other in C order.
     init: Option<Bound<'py, PyAny>>,
@@ -134,7 +135,7 @@ fn fit_typed<'py, T: Scalar + Element>(
     }
     let rules = selection::rules(&training.stop)?;
     let selection = Selection::new(judged.as_ref(), rules, training.metrics.clone()).map_err(to_python)?;
-    let (steps, full_loss, path) = training.record;
+    let (steps, full_loss, path, noise) = training.record;
     let config = Config {
         batches: training.batches.batches.clone(),
         optimizer: choice::optimizer(&training.optimizer)?,
@@ -142,7 +143,7 @@ fn fit_typed<'py, T: Scalar + Element>(
         average: choice::average(&training.average)?,
         clip: choice::clip(training.clip_norm, training.clip_value)?,
         n_epochs: training.epochs,
-        record: Record { steps, full_loss, path },
+        record: Record { steps, full_loss, path, noise },
         n_threads: training.n_threads,
         tier,
     };
@@ -382,6 +383,7 @@ fn to_dict<'py, T: Scalar + Element>(
         full_loss,
         validation_loss,
         path,
+        noise,
     } = &fit.history;
     let vectors = [
         ("epoch_loss", epoch_loss),
@@ -397,6 +399,7 @@ fn to_dict<'py, T: Scalar + Element>(
         history.set_item(name, vector.to_pyarray(py))?;
     }
     history.set_item("batch_size", batch_size.to_pyarray(py))?;
+    history.set_item("noise_records", noise_to_dict(py, noise)?)?;
     let width = layout.n_outputs() * (layout.n_columns() + 1);
     history.set_item("path", path.to_pyarray(py).reshape([path.len() / width, width])?)?;
 

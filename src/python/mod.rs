@@ -8,6 +8,7 @@ mod error;
 mod fit;
 mod memory;
 mod minibatches;
+mod noise;
 mod optimizer;
 mod rows;
 mod sampling;
@@ -46,6 +47,8 @@ mod _core {
     use super::fit::{fit, gradient, predict};
     #[pymodule_export]
     use super::minibatches::Minibatches;
+    #[pymodule_export]
+    use super::noise::smoothed_noise;
     #[pymodule_export]
     use super::optimizer::{end_epoch, init_optimizer, step_optimizer};
     #[pymodule_export]

@@ -51,4 +51,6 @@ pub struct Record {
     pub full_loss: bool,
     /// The parameters after every step.
     pub path: bool,
+    /// What the batch of every fourth step says about the noise of its gradient.
+    pub noise: bool,
 }

@@ -7,11 +7,12 @@ use super::apart::Apart;
 use super::columns::Caught;
 use super::history::seconds_since;
 use super::model::{exchange_model, model_of};
+use super::noise::{STEPS_BETWEEN_LOOKS, STEPS_BETWEEN_SECOND_LOOKS};
 use super::orders::Orders;
 use super::selection::Values;
 use super::{Config, History, Selection, State, StopReason};
 use crate::error::{Error, Result, try_filled};
-use crate::gradient::{BatchGradient, Layout, Problem, Work, n_seats_worth};
+use crate::gradient::{BatchGradient, Layout, Noise, Problem, Work, n_seats_worth};
 use crate::kernel::{first_not_finite, norm};
 use crate::parallel::{Team, with_team};
 use crate::scalar::Scalar;
@@ -115,6 +116,7 @@ pub fn fit_with<'a, T: Scalar>(
             last_finite: try_filled("parameters", problem.layout().len(), T::ZERO)?,
             reported: try_filled("parameters", problem.layout().len(), T::ZERO)?,
             history: History::default(),
+            look: None,
             begin: Instant::now(),
             start: Instant::now(),
         };
@@ -155,6 +157,8 @@ pub(super) struct Run<'a, T> {
     /// The model at the end of the last epoch.
     reported: Vec<T>,
     history: History<T>,
+    /// What was seen of the noise of the gradient of the step at hand, if it was looked at: see [`super::NoiseHistory`].
+    look: Option<(Noise, f64)>,
     begin: Instant,
     /// Later than the beginning by the time that was spent looking.
     start: Instant,
@@ -258,13 +262,29 @@ impl<'a, T: Scalar> Run<'a, T> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// The objective on a batch, and its gradient, which is kept. Of an interrupted step nothing is left.
+    /// The objective on a batch, and its gradient, which is kept. Of an interrupted step
+    /// nothing is left.
     fn loss_on(&mut self, batch: Range<usize>, team: &mut Team<'_, Work<'a, T>>) -> Result<f64> {
-        let loss = self.gradient.of(batch, team);
+        let t = self.state.optimizer.n_steps;
+        let is_looked_at = self.config.record.noise && t.is_multiple_of(STEPS_BETWEEN_LOOKS);
+        let loss = match is_looked_at {
+            false => self.gradient.of(batch, team),
+            true => self.noisy_loss_on(batch, team),
+        };
         if loss.is_err() {
             self.apart.give_up(team)?;
         }
         loss
+    }
+
+    /// The same, noting how noisy the gradient is.
+    fn noisy_loss_on(&mut self, batch: Range<usize>, team: &mut Team<'_, Work<'a, T>>) -> Result<f64> {
+        let t = self.state.optimizer.n_steps;
+        let (loss, noise) = self.gradient.of_with_noise(batch.clone(), team)?;
+        let is_second_look = t.is_multiple_of(STEPS_BETWEEN_SECOND_LOOKS) && batch.len() > 1;
+        let along = if is_second_look { self.gradient.variance_along_last(batch, team)? } else { f64::NAN };
+        self.look = Some((noise, along));
+        Ok(loss)
     }
 
     /// Of sparse rows, lends the step what belongs to the columns of its batch.
@@ -336,6 +356,9 @@ impl<'a, T: Scalar> Run<'a, T> {
         if record.steps {
             self.history.reserve_steps(n_steps, record.full_loss)?;
         }
+        if record.noise {
+            self.history.noise.reserve(n_steps.div_ceil(STEPS_BETWEEN_LOOKS as usize))?;
+        }
         if record.path {
             self.history.reserve_path(n_steps, self.problem.layout())?;
         }
@@ -350,13 +373,18 @@ impl<'a, T: Scalar> Run<'a, T> {
         team: &mut Team<'_, Work<'a, T>>,
     ) -> Result<()> {
         let record = self.config.record;
+        let t = self.state.optimizer.n_steps - 1;
+        let learning_rate = self.optimizer.learning_rate_at(t, &self.state.optimizer);
         if record.steps {
-            let t = self.state.optimizer.n_steps - 1;
             self.history.step_loss.push(loss);
             self.history.batch_size.push(n_rows as i64);
             self.history.gradient_norm.push(norm);
-            self.history.learning_rate.push(self.optimizer.learning_rate_at(t, &self.state.optimizer));
+            self.history.learning_rate.push(learning_rate);
             self.history.elapsed.push(seconds_since(self.start));
+        }
+        if let Some((noise, along)) = self.look.take() {
+            let n_population = (!self.config.batches.draws()).then(|| self.problem.n_rows());
+            self.history.noise.push(t, noise, n_population, along, learning_rate);
         }
         if record.path {
             let model = model_of(&mut self.apart, self.config, &mut self.state, team)?;

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::NoiseHistory;
 use crate::error::{Error, Result};
 use crate::gradient::Layout;
 use crate::scalar::Scalar;
@@ -29,6 +30,8 @@ pub struct History<T> {
     pub validation_loss: Vec<f64>,
     /// Coefficients (k, d) and intercepts (k) after each step, one after the other.
     pub path: Vec<T>,
+    /// What batches say about the noise of their gradients.
+    pub noise: NoiseHistory,
 }
 
 impl<T: Scalar> History<T> {
@@ -55,7 +58,7 @@ impl<T: Scalar> History<T> {
     }
 }
 
-fn out_of_memory<T>(n: usize) -> Error {
+pub(super) fn out_of_memory<T>(n: usize) -> Error {
     Error::OutOfMemory { what: "the history", bytes: n.saturating_mul(size_of::<T>()) }
 }
 

@@ -4,4 +4,6 @@ Every function gives back a small frozen result with arrays, which shows itself 
 draws itself with ``plot()``.
 """
 
-__all__: list[str] = []
+from .recorded import RecordedNoise
+
+__all__ = ["RecordedNoise"]

@@ -4,5 +4,6 @@ Needs the extra ``mbgd_rs[plot]``.
 """
 
 from .loss import loss_curves
+from .noise import recorded_noise
 
-__all__ = ["loss_curves"]
+__all__ = ["loss_curves", "recorded_noise"]

@@ -1,0 +1,68 @@
+//! What one batch says about the noise of its own gradient.
+
+/// Measured on the b rows of a batch, with g_i the gradient of row i, weight and all, and g their mean.
+///
+/// Source: S. McCandlish, J. Kaplan, D. Amodei, An empirical model of large-batch training, arXiv:1812.06162,
+/// appendix A, where two batches are compared; here the rows of one are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Noise {
+    /// Rows of the batch, b.
+    pub n_rows: usize,
+    /// `sum_i |g_i - g|^2 / (b - 1)`, an unbiased estimate of tr(Sigma), the variance of the gradient of a row;
+    /// NaN for a batch of one row.
+    pub trace: f64,
+    /// `|g + penalty's|^2`, the squared norm of the gradient of the batch.
+    pub batch_squared_norm: f64,
+}
+
+impl Noise {
+    /// Of `squares = sum_i |g_i|^2` and `data_norm = |sum_i g_i|`.
+    pub(super) fn of(n_rows: usize, squares: f64, data_norm: f64, batch_norm: f64) -> Self {
+        let b = n_rows as f64;
+        let mean_norm = data_norm / b;
+        // What rounding has made negative is zero: all rows have the same gradient.
+        let spread = (squares / b - mean_norm * mean_norm).max(0.0);
+        let trace = if n_rows > 1 { spread * (b / (b - 1.0)) } else { f64::NAN };
+        let trace = if squares.is_finite() { trace } else { f64::NAN };
+        Self { n_rows, trace, batch_squared_norm: batch_norm * batch_norm }
+    }
+
+    /// The variance of the batch's gradient around that of all rows, tr(Sigma) / b, or where the b rows are
+    /// drawn without replacement from `n_population`, `(1 - b / n)` times that.
+    pub fn variance(&self, n_population: Option<usize>) -> f64 {
+        let b = self.n_rows as f64;
+        let left = n_population.map_or(1.0, |n| 1.0 - b / n as f64);
+        match left <= 0.0 {
+            true => 0.0, // all rows are there, however many
+            false => self.trace / b * left,
+        }
+    }
+
+    /// An unbiased estimate of |G|^2, the squared norm of the gradient over all rows: that of the batch without
+    /// what noise adds to it. Negative now and then, where noise is all there is.
+    pub fn squared_norm(&self, n_population: Option<usize>) -> f64 {
+        self.batch_squared_norm - self.variance(n_population)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_rows_by_hand() {
+        // Gradients (3, 0) and (0, 4): mean (1.5, 2), spread 2 (1.5^2 + 2^2).
+        let noise = Noise::of(2, 25.0, 5.0, 2.5);
+        assert!((noise.trace - 12.5).abs() < 1e-12);
+        assert!((noise.squared_norm(None) - 0.0).abs() < 1e-12);
+        assert!((noise.squared_norm(Some(4)) - 3.125).abs() < 1e-12);
+        assert_eq!(noise.squared_norm(Some(2)), 6.25);
+    }
+
+    #[test]
+    fn one_row_has_no_variance_unless_it_is_all() {
+        let noise = Noise::of(1, 4.0, 2.0, 2.0);
+        assert!(noise.trace.is_nan() && noise.squared_norm(Some(9)).is_nan());
+        assert_eq!(noise.squared_norm(Some(1)), 4.0);
+    }
+}

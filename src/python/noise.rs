@@ -1,0 +1,98 @@
+//! The noise that a run has written down.
+
+use numpy::{PyReadonlyArray1, ToPyArray};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::array::entries;
+use super::error::{detached, to_python};
+use crate::diagnose::{Recorded, RecordedNoise, Unknown, smoothed};
+use crate::error::Error;
+use crate::train::NoiseHistory;
+
+/// What was written down, as the package keeps it; all arrays of the same length.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(super) struct Records<'py> {
+    trace: PyReadonlyArray1<'py, f64>,
+    squared_norm: PyReadonlyArray1<'py, f64>,
+    batch_squared_norm: PyReadonlyArray1<'py, f64>,
+    variance: PyReadonlyArray1<'py, f64>,
+    variance_along: PyReadonlyArray1<'py, f64>,
+    batch_size: PyReadonlyArray1<'py, i64>,
+    learning_rate: PyReadonlyArray1<'py, f64>,
+}
+
+/// The noise in a history, as a dict of arrays.
+pub(super) fn noise_to_dict<'py>(py: Python<'py>, noise: &NoiseHistory) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    if noise.step.is_empty() {
+        return Ok(dict);
+    }
+    dict.set_item("step", noise.step.to_pyarray(py))?;
+    dict.set_item("batch_size", noise.batch_size.to_pyarray(py))?;
+    let vectors = [
+        ("learning_rate", &noise.learning_rate),
+        ("trace", &noise.trace),
+        ("squared_norm", &noise.squared_norm),
+        ("batch_squared_norm", &noise.batch_squared_norm),
+        ("variance", &noise.variance),
+        ("variance_along", &noise.variance_along),
+    ];
+    for (name, vector) in vectors {
+        dict.set_item(name, vector.to_pyarray(py))?;
+    }
+    Ok(dict)
+}
+
+/// Measures of noise of every look, smoothed over `n_smoothed` looks, as a dict of arrays.
+#[pyfunction]
+pub(super) fn smoothed_noise<'py>(
+    py: Python<'py>,
+    records: Records<'py>,
+    n_smoothed: f64,
+) -> PyResult<Bound<'py, PyDict>> {
+    if !(n_smoothed.is_finite() && n_smoothed > 0.0) {
+        let (argument, condition) = ("n_smoothed", "finite and > 0");
+        return Err(to_python(Error::OutOfRange { argument, condition, value: n_smoothed.to_string() }));
+    }
+    let recorded = Recorded {
+        trace: entries("trace", &records.trace)?,
+        squared_norm: entries("squared_norm", &records.squared_norm)?,
+        batch_squared_norm: entries("batch_squared_norm", &records.batch_squared_norm)?,
+        variance: entries("variance", &records.variance)?,
+        variance_along: entries("variance_along", &records.variance_along)?,
+        batch_size: entries("batch_size", &records.batch_size)?,
+        learning_rate: entries("learning_rate", &records.learning_rate)?,
+    };
+    let noise = detached(py, || smoothed(recorded, n_smoothed))?;
+    let dict = PyDict::new(py);
+    let RecordedNoise {
+        trace,
+        squared_norm,
+        noise_scale,
+        interval: [low, high],
+        unknown,
+        temperature,
+        signal_to_noise,
+        norm_test,
+        inner_product_test,
+    } = &noise;
+    let vectors = [
+        ("trace", trace),
+        ("squared_norm", squared_norm),
+        ("noise_scale", noise_scale),
+        ("low", low),
+        ("high", high),
+        ("temperature", temperature),
+        ("signal_to_noise", signal_to_noise),
+        ("norm_test", norm_test),
+        ("inner_product_test", inner_product_test),
+    ];
+    for (name, vector) in vectors {
+        dict.set_item(name, vector.to_pyarray(py))?;
+    }
+    let unknown: Vec<u8> = unknown.iter().map(|&unknown: &Unknown| unknown as u8).collect();
+    dict.set_item("unknown", unknown.to_pyarray(py))?;
+    Ok(dict)
+}
