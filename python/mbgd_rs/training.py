@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _core
 from .averages import Average
-from .batch_sizes import BatchSizes
+from .batch_sizes import BatchSizes, NormTest
 from .choices import Loss, Penalty, resolve_average, resolve_optimizer
 from .class_weights import ClassWeight
 from .errors import DivergenceError
@@ -88,8 +88,10 @@ class Training:
     metrics: list[str]
 
 
-def resolve_batch_size(batch_size: Any, n_rows: int) -> int | BatchSizes:
-    """Rows of a batch, at most all, or an object that has them by epoch."""
+def resolve_batch_size(batch_size: Any, n_rows: int, sees_noise: bool = False) -> int | BatchSizes:
+    """Rows of a batch, at most all, or an object that has them by epoch, or by the noise if that is seen."""
+    if isinstance(batch_size, NormTest) and not sees_noise:
+        raise ValueError(f"batch_size must not depend on the noise, which only fit sees, got {batch_size!r}")
     if isinstance(batch_size, BatchSizes):
         return batch_size
     if isinstance(batch_size, str):
@@ -177,7 +179,7 @@ def fit(
         "lion", "ftrl", "sgld", "schedule_free_sgd", "schedule_free_adamw" and "dog".
     batch_size : int, "full", "auto" or object of mbgd_rs.batch_sizes, default="auto"
         Rows of a step; more than n means all, as "full" does. "auto" is min(256, n). An object lets it grow
-        from epoch to epoch.
+        from epoch to epoch, :class:`mbgd_rs.batch_sizes.NormTest` as the noise asks for it.
     shuffle : {"full", "once", "block", "stratified", False} or object of mbgd_rs.sampling, default="full"
         A new permutation every epoch; one that keeps reads local; one by which every batch has the classes in
         proportion; the same one every epoch; or the rows as they come. Objects say more, or draw by weights.
@@ -300,14 +302,14 @@ def fit(
     }
     batches = _core.Batches(
         n_rows,
-        resolve_batch_size(batch_size, n_positions(shuffle, n_rows)),
+        resolve_batch_size(batch_size, n_positions(shuffle, n_rows), sees_noise=True),
         resolve_shuffle(shuffle, lambda: labels),
         as_flag("replacement", replacement),
         as_flag("drop_last", drop_last),
         key,
     )
     if resume is not None:
-        check_resume(resume, problem, rule, batches)
+        check_resume(resume, problem, rule, batches, batch_size)
         check_arguments(resume, arguments)
     n_epochs = as_integer("epochs", epochs, 0)
     measured = Metrics.of(named, judged)
@@ -334,7 +336,7 @@ def fit(
     if "raised" in run:
         run["stop_reason"] = ("interrupted", "")
     run["history"]["metrics"] = measured.history(len(run["history"]["epoch_loss"]))
-    result = make_result(problem, batches, run, resume, arguments)
+    result = make_result(problem, run, resume, arguments)
     if result.stop_reason is StopReason.INTERRUPTED:
         raise_with(run.pop("raised"), result)
     if result.stop_reason is StopReason.DIVERGED:
@@ -345,7 +347,6 @@ def fit(
 
 def make_result(
     problem: Problem,
-    batches: _core.Batches | None,
     run: dict[str, Any],
     before: FitResult | None,
     arguments: dict[str, Any],
@@ -353,7 +354,6 @@ def make_result(
     """What the core gave back, for users."""
     seconds = 0.0 if before is None else before.state["seconds"]
     run["state"]["seconds"] = seconds + run["seconds"]
-    last_epoch = run["state"]["epoch"] - (run["state"].get("step", 0) == 0)
     coef, intercept = problem.split(run["params"])
     history = History(**run["history"])
     return FitResult(
@@ -366,14 +366,16 @@ def make_result(
         stop_reason=StopReason(run["stop_reason"][0]),
         state=run["state"],
         loss=problem.loss_name,
-        batch_size=0 if batches is None else batches.batch_size(max(last_epoch, 0)),
+        batch_size=run["batch_size"],
         loss_object=problem.loss,
         best_epoch=run["best_epoch"],
         arguments=arguments,
     )
 
 
-def check_resume(resume: Any, problem: Problem, optimizer: Optimizer, batches: _core.Batches) -> None:
+def check_resume(
+    resume: Any, problem: Problem, optimizer: Optimizer, batches: _core.Batches, batch_size: Any
+) -> None:
     """That a run can be gone on with, on this data."""
     if not isinstance(resume, FitResult):
         raise TypeError(f"resume must be a FitResult, got {type(resume).__name__}")
@@ -393,10 +395,11 @@ def check_resume(resume: Any, problem: Problem, optimizer: Optimizer, batches: _
     memory = len(resume.state["memory"]), len(resume.state["scalars"])
     if memory != _core.init_optimizer(optimizer):
         raise ValueError(f"resume must be a run of {optimizer}, got one of an optimizer with another memory")
-    batch_size = batches.batch_size(resume.state["epoch"])
-    if resume.state["step"] > 0 and resume.batch_size != batch_size:
+    keeps_growing = isinstance(batch_size, NormTest) and resume.state.get("growth") is not None
+    size = resume.batch_size if keeps_growing else batches.batch_size(resume.state["epoch"])
+    if resume.state["step"] > 0 and resume.batch_size != size:
         raise ValueError(
-            f"resume must be a run with batch_size {batch_size}, for it ended within an epoch, "
+            f"resume must be a run with batch_size {size}, for it ended within an epoch, "
             f"got {resume.batch_size}"
         )
 
@@ -405,7 +408,7 @@ def model_of(problem: Problem, params: Array) -> FitResult:
     """A model in the middle of its run, to predict with."""
     state = {"n_steps": 0, "epoch": 0}
     run = {"params": params, "state": state, "history": {}, "stop_reason": ("interrupted", "")}
-    return make_result(problem, None, {**run, "seconds": 0.0, "best_epoch": None}, None, {})
+    return make_result(problem, {**run, "seconds": 0.0, "best_epoch": None, "batch_size": 0}, None, {})
 
 
 def check_callback(callback: Any) -> None:

@@ -20,7 +20,7 @@ use crate::gradient::{Layout, Problem, objective};
 use crate::kernel::Tier;
 use crate::predict::{Link, predict as predictions};
 use crate::scalar::Scalar;
-use crate::train::{self, AutoRate, Config, Fit, History, Progress, Record, Selection, State};
+use crate::train::{self, AutoRate, Config, Fit, Growth, History, Progress, Record, Selection, State};
 use crate::update::schedule::PlateauState;
 use crate::update::{self, AverageState};
 
@@ -294,6 +294,7 @@ fn start<T: Scalar + Element>(
         stopping: selection::seen_from(layout, &entry("stopping")?)?,
         touched: saved.get_item("touched")?.map_or(Ok(Vec::new()), |touched| touched.extract())?,
         auto_rate: auto_rate(layout, &entry("auto_rate")?)?,
+        growth: saved.get_item("growth")?.map_or(Ok(None), |saved| growth_from(&saved))?,
     })
 }
 
@@ -303,6 +304,17 @@ fn auto_rate<T: Scalar + Element>(layout: Layout, saved: &Bound<'_, PyAny>) -> P
     let Some((method, numbers, vectors)) = saved else { return Ok(None) };
     let vectors = vectors.iter().map(|vector| packed(layout, "resume", vector)).collect::<PyResult<_>>()?;
     AutoRate::restored(&method, &numbers, vectors).map(Some).map_err(to_python)
+}
+
+/// The size of the batches that grow by their noise, and what they were seen to be; or None.
+fn growth_from(saved: &Bound<'_, PyAny>) -> PyResult<Option<Growth>> {
+    let saved: Option<(usize, u64, f64, f64)> = saved.extract()?;
+    Ok(saved.map(|(batch_size, n_looks, trace, squared_norm)| Growth {
+        batch_size,
+        n_looks,
+        trace,
+        squared_norm,
+    }))
 }
 
 /// Coefficients (k, d) and intercepts (k), one after the other, in the core's layout.
@@ -370,6 +382,8 @@ fn to_dict<'py, T: Scalar + Element>(
         (method, numbers.to_pyarray(py), vectors.collect::<Vec<_>>())
     });
     state.set_item("auto_rate", saved)?;
+    let growth = fit.state.growth;
+    state.set_item("growth", growth.map(|g| (g.batch_size, g.n_looks, g.trace, g.squared_norm)))?;
 
     let history = PyDict::new(py);
     let History {
@@ -406,6 +420,7 @@ fn to_dict<'py, T: Scalar + Element>(
     let run = PyDict::new(py);
     run.set_item("params", flat(layout, &fit.params).to_pyarray(py))?;
     run.set_item("best_epoch", fit.best_epoch)?;
+    run.set_item("batch_size", fit.batch_size)?;
     run.set_item("seconds", fit.seconds)?;
     run.set_item("state", state)?;
     run.set_item("history", history)?;

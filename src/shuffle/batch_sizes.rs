@@ -24,6 +24,47 @@ pub enum BatchSizes {
     },
     /// One for each epoch; the last one from then on.
     PerEpoch(Vec<usize>),
+    /// As the noise of the gradients asks for. What it comes to is not known before: training keeps it.
+    NormTest(NormTest),
+}
+
+/// Batches that are to pass the norm test, `var(g) <= theta^2 |g|^2`: the noise of a batch's gradient g is a part of
+/// it at most, however near the optimum is.
+///
+/// Source: R. H. Byrd, G. M. Chin, J. Nocedal, Y. Wu, Sample size selection in optimization methods for machine
+/// learning, Mathematical Programming 134, 2012.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NormTest {
+    batch_size: usize,
+    theta: f64,
+    max_batch_size: usize,
+}
+
+impl NormTest {
+    /// A first batch, >= 2, since one row has no variance; theta in (0, 1), for with more every batch would pass
+    /// in the end; and the largest batch, if there is a limit.
+    pub fn new(batch_size: i64, theta: f64, max_batch_size: Option<i64>) -> Result<Self> {
+        if batch_size < 2 {
+            let (argument, condition) = ("batch_size", ">= 2, since one row has no variance");
+            return Err(Error::OutOfRange { argument, condition, value: batch_size.to_string() });
+        }
+        let max_batch_size = max_batch_size.map(|most| positive("max_batch_size", most)).transpose()?;
+        Ok(Self {
+            batch_size: positive("batch_size", batch_size)?,
+            theta: checked("theta", "in (0, 1)", theta, |theta| theta > 0.0 && theta < 1.0)?,
+            max_batch_size: max_batch_size.unwrap_or(usize::MAX),
+        })
+    }
+
+    /// The largest standard deviation of a gradient allowed, in norms of the gradient.
+    pub fn theta(&self) -> f64 {
+        self.theta
+    }
+
+    /// Rows of the largest batch.
+    pub fn max_batch_size(&self) -> usize {
+        self.max_batch_size
+    }
 }
 
 impl BatchSizes {
@@ -58,21 +99,25 @@ impl BatchSizes {
     /// # Errors
     /// If one of them is out of its range.
     pub fn from_options(options: &dyn Options) -> Result<Option<Self>> {
+        let most = || match options.is_none("max_batch_size")? {
+            true => Ok(None),
+            false => options.integer("max_batch_size").map(Some),
+        };
         match options.name().as_str() {
             "Growing" => {
-                let most = match options.is_none("max_batch_size")? {
-                    true => None,
-                    false => Some(options.integer("max_batch_size")?),
-                };
                 let (size, every) = (options.integer("batch_size")?, options.integer("every")?);
-                Self::growing(size, options.number("factor")?, every, most).map(Some)
+                Self::growing(size, options.number("factor")?, every, most()?).map(Some)
             }
             "PerEpoch" => Self::per_epoch(&options.numbers("batch_sizes")?).map(Some),
+            "NormTest" => {
+                let (size, theta) = (options.integer("batch_size")?, options.number("theta")?);
+                Ok(Some(Self::NormTest(NormTest::new(size, theta, most()?)?)))
+            }
             _ => Ok(None),
         }
     }
 
-    /// Rows of a batch in an epoch, counted from 0.
+    /// Rows of a batch in an epoch, counted from 0, or of the first where the others follow from the noise.
     pub fn at(&self, epoch: u64) -> usize {
         match self {
             Self::Growing { batch_size, factor, every, max_batch_size } => {
@@ -83,6 +128,7 @@ impl BatchSizes {
                 let epoch = usize::try_from(epoch).unwrap_or(usize::MAX);
                 sizes[epoch.min(sizes.len() - 1)]
             }
+            Self::NormTest(test) => test.batch_size.min(test.max_batch_size),
         }
     }
 
@@ -91,6 +137,7 @@ impl BatchSizes {
         match self {
             Self::Growing { .. } => self.at(last_epoch),
             Self::PerEpoch(sizes) => sizes.iter().copied().max().unwrap_or(1),
+            Self::NormTest(test) => test.max_batch_size,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::permutation::{permute, resize};
-use super::{BatchSizes, Block, Stratified, Weighted, Workspace, replacement};
+use super::{BatchSizes, Block, NormTest, Stratified, Weighted, Workspace, replacement};
 use crate::data::Order;
 use crate::error::{Error, Result, try_filled};
 
@@ -156,7 +156,8 @@ impl Batches {
         self.clone().resized(batch_size)
     }
 
-    fn resized(mut self, batch_size: usize) -> Self {
+    /// The same batches with so many rows, or all.
+    pub fn resized(mut self, batch_size: usize) -> Self {
         let batch_size = batch_size.min(self.n_positions);
         let n_whole = self.n_positions / batch_size;
         self.n_steps = if self.config.drop_last { n_whole } else { self.n_positions.div_ceil(batch_size) };
@@ -210,6 +211,14 @@ impl Batches {
     /// Whether the batch size depends on the epoch.
     pub fn has_sizes(&self) -> bool {
         self.sizes.is_some()
+    }
+
+    /// The test by which the batch size grows, if it does so.
+    pub fn norm_test(&self) -> Option<NormTest> {
+        match self.sizes.as_deref() {
+            Some(BatchSizes::NormTest(test)) => Some(*test),
+            _ => None,
+        }
     }
 
     /// Steps of an epoch.

@@ -28,7 +28,7 @@ mod stratified;
 mod weighted;
 mod workspace;
 
-pub use batch_sizes::BatchSizes;
+pub use batch_sizes::{BatchSizes, NormTest};
 pub use batches::{Batches, BatchesConfig, Shuffle};
 pub use block::Block;
 pub use split::{Split, split};

@@ -63,7 +63,7 @@ impl<'a, T: Scalar> Apart<'a, T> {
         let n_vectors = state.optimizer.memory.len();
         let memory = std::mem::replace(&mut state.optimizer.memory, vec![Vec::new(); n_vectors]);
         let mut columns = Columns::new(csr, problem.layout(), (first, decays), strengths, params, memory)?;
-        let (batches, n) = (config.batches.of_epoch(state.epoch), config.accumulate.get());
+        let (batches, n) = (state.batches(&config.batches), config.accumulate.get());
         if state.step > 0 && state.step < batches.n_steps() {
             let n_steps = state.optimizer.n_steps;
             let n_done = state.step / n;

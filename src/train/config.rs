@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use crate::error::{Error, Result};
 use crate::kernel::Tier;
-use crate::shuffle::Batches;
+use crate::shuffle::{Batches, Shuffle};
 use crate::update::{Average, Clip, Optimizer};
 
 /// The arguments of a fit. Every part has checked itself when it was made.
@@ -36,6 +36,11 @@ impl Config {
         if self.average.is_some() && self.optimizer.averages() {
             let message =
                 "average must be None with a schedule-free optimizer: its model is an average already";
+            return Err(Error::Incompatible(message.into()));
+        }
+        if self.batches.norm_test().is_some() && matches!(self.batches.shuffle(), Shuffle::Stratified(_)) {
+            let message = "batch_size must not be a NormTest with shuffle=\"stratified\", whose orders are made for \
+                           batches of a size known before";
             return Err(Error::Incompatible(message.into()));
         }
         Ok(())

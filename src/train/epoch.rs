@@ -10,7 +10,7 @@ use super::model::{exchange_model, model_of};
 use super::noise::{STEPS_BETWEEN_LOOKS, STEPS_BETWEEN_SECOND_LOOKS};
 use super::orders::Orders;
 use super::selection::Values;
-use super::{Config, History, Selection, State, StopReason};
+use super::{Config, Growth, History, Selection, State, StopReason};
 use crate::error::{Error, Result, try_filled};
 use crate::gradient::{BatchGradient, Layout, Noise, Problem, Work, n_seats_worth};
 use crate::kernel::{first_not_finite, norm};
@@ -32,6 +32,8 @@ pub struct Fit<T> {
     pub history: History<T>,
     /// Why it ended.
     pub stop_reason: StopReason,
+    /// Rows of a batch in the last epoch, or the one begun.
+    pub batch_size: usize,
     /// Seconds of training.
     pub seconds: f64,
 }
@@ -83,7 +85,13 @@ pub fn fit_with<'a, T: Scalar>(
     let Config { ref batches, ref optimizer, .. } = *config;
     config.check()?;
     problem.penalty().check_rates(optimizer.rule.has_same_rate(), optimizer.rule.name())?;
-    state.check(problem.layout(), batches.of_epoch(state.epoch).n_steps())?;
+    state.growth = batches.norm_test().map(|test| {
+        let first = Growth::new(batches.of_epoch(0).batch_size());
+        let growth = state.growth.unwrap_or(first);
+        let most = test.max_batch_size().min(batches.n_positions());
+        if state.step == 0 { Growth { batch_size: growth.batch_size.min(most), ..growth } } else { growth }
+    });
+    state.check(problem.layout(), state.batches(batches).n_steps())?;
     match config.average {
         None => state.average = AverageState::default(), // of a run that did average
         Some(_) if state.average.n == 0 => state.average = AverageState::new(problem.layout().len())?,
@@ -103,6 +111,7 @@ pub fn fit_with<'a, T: Scalar>(
     if let Some(factors) = config.batches.row_factors() {
         work.count_rows_by(factors)?;
     }
+    let batch_size = state.batches(batches).batch_size();
     with_team(n_seats, work, |team| {
         let mut run = Run {
             problem,
@@ -113,6 +122,7 @@ pub fn fit_with<'a, T: Scalar>(
             state,
             apart,
             gradient: BatchGradient::new(problem, config.tier)?,
+            batch_size,
             last_finite: try_filled("parameters", problem.layout().len(), T::ZERO)?,
             reported: try_filled("parameters", problem.layout().len(), T::ZERO)?,
             history: History::default(),
@@ -135,8 +145,8 @@ pub fn fit_with<'a, T: Scalar>(
         };
         run.state.params = std::mem::take(team.job().params());
         run.apart.put_together(&mut run.state);
-        let seconds = seconds_since(run.start);
-        Ok(Fit { params, best_epoch, state: run.state, history: run.history, stop_reason, seconds })
+        let Run { state, history, batch_size, start, .. } = run;
+        Ok(Fit { params, best_epoch, state, history, stop_reason, batch_size, seconds: seconds_since(start) })
     })
 }
 
@@ -154,6 +164,8 @@ pub(super) struct Run<'a, T> {
     first_step: u64,
     pub(super) gradient: BatchGradient<T>,
     last_finite: Vec<T>,
+    /// Rows of a batch of the epoch at hand.
+    batch_size: usize,
     /// The model at the end of the last epoch.
     reported: Vec<T>,
     history: History<T>,
@@ -222,7 +234,8 @@ impl<'a, T: Scalar> Run<'a, T> {
 
     /// One pass over the data.
     fn epoch(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<ControlFlow<StopReason>> {
-        let batches = self.config.batches.of_epoch(self.state.epoch);
+        let batches = self.state.batches(&self.config.batches);
+        self.batch_size = batches.batch_size();
         let n_steps = batches.n_steps().saturating_sub(self.state.step);
         self.reserve_records(n_steps)?;
         let t = self.state.optimizer.n_steps;
@@ -266,7 +279,8 @@ impl<'a, T: Scalar> Run<'a, T> {
     /// nothing is left.
     fn loss_on(&mut self, batch: Range<usize>, team: &mut Team<'_, Work<'a, T>>) -> Result<f64> {
         let t = self.state.optimizer.n_steps;
-        let is_looked_at = self.config.record.noise && t.is_multiple_of(STEPS_BETWEEN_LOOKS);
+        let is_wanted = self.config.record.noise || self.state.growth.is_some();
+        let is_looked_at = is_wanted && t.is_multiple_of(STEPS_BETWEEN_LOOKS);
         let loss = match is_looked_at {
             false => self.gradient.of(batch, team),
             true => self.noisy_loss_on(batch, team),
@@ -281,7 +295,8 @@ impl<'a, T: Scalar> Run<'a, T> {
     fn noisy_loss_on(&mut self, batch: Range<usize>, team: &mut Team<'_, Work<'a, T>>) -> Result<f64> {
         let t = self.state.optimizer.n_steps;
         let (loss, noise) = self.gradient.of_with_noise(batch.clone(), team)?;
-        let is_second_look = t.is_multiple_of(STEPS_BETWEEN_SECOND_LOOKS) && batch.len() > 1;
+        let is_recorded = self.config.record.noise;
+        let is_second_look = is_recorded && t.is_multiple_of(STEPS_BETWEEN_SECOND_LOOKS) && batch.len() > 1;
         let along = if is_second_look { self.gradient.variance_along_last(batch, team)? } else { f64::NAN };
         self.look = Some((noise, along));
         Ok(loss)
@@ -383,8 +398,13 @@ impl<'a, T: Scalar> Run<'a, T> {
             self.history.elapsed.push(seconds_since(self.start));
         }
         if let Some((noise, along)) = self.look.take() {
-            let n_population = (!self.config.batches.draws()).then(|| self.problem.n_rows());
-            self.history.noise.push(t, noise, n_population, along, learning_rate);
+            if let Some(growth) = &mut self.state.growth {
+                growth.see(noise);
+            }
+            if record.noise {
+                let n_population = (!self.config.batches.draws()).then(|| self.problem.n_rows());
+                self.history.noise.push(t, noise, n_population, along, learning_rate);
+            }
         }
         if record.path {
             let model = model_of(&mut self.apart, self.config, &mut self.state, team)?;
@@ -415,8 +435,10 @@ impl<'a, T: Scalar> Run<'a, T> {
         self.history.full_loss.extend(full_loss);
         self.history.validation_loss.extend(validation_loss);
         if !record.steps {
-            let batch_size = self.config.batches.of_epoch(self.state.epoch).batch_size();
-            self.history.batch_size.push(batch_size as i64);
+            self.history.batch_size.push(self.batch_size as i64);
+        }
+        if let (Some(growth), Some(test)) = (&mut self.state.growth, self.config.batches.norm_test()) {
+            *growth = growth.next(test, &self.config.batches, self.config.accumulate.get());
         }
         self.optimizer.end_epoch(&mut self.state.optimizer, loss);
         self.state.epoch += 1;

@@ -1,9 +1,10 @@
 //! Everything needed to go on.
 
-use super::{AutoRate, Seen};
+use super::{AutoRate, Growth, Seen};
 use crate::error::{Error, Result};
 use crate::gradient::Layout;
 use crate::scalar::Scalar;
+use crate::shuffle::Batches;
 use crate::update;
 use crate::update::AverageState;
 
@@ -31,6 +32,8 @@ pub struct State<T> {
     pub touched: Vec<u32>,
     /// What a rate that chooses itself remembers.
     pub auto_rate: Option<AutoRate<T>>,
+    /// The size of the batches, where it follows from the noise.
+    pub growth: Option<Growth>,
 }
 
 impl<T: Scalar> State<T> {
@@ -47,6 +50,15 @@ impl<T: Scalar> State<T> {
             stopping: Vec::new(),
             touched: Vec::new(),
             auto_rate: None,
+            growth: None,
+        }
+    }
+
+    /// The batches of the epoch begun.
+    pub(super) fn batches(&self, batches: &Batches) -> Batches {
+        match self.growth {
+            Some(growth) => batches.clone().resized(growth.batch_size),
+            None => batches.of_epoch(self.epoch),
         }
     }
 

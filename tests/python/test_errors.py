@@ -193,7 +193,7 @@ BAD_FITS = [
     (
         {"record": "loss"},
         ValueError,
-        r"record must be one or some of 'epoch', 'step', 'full_loss', 'path', got 'loss'",
+        r"record must be one or some of 'epoch', 'step', 'full_loss', 'path', 'noise', got 'loss'",
     ),
     ({"record": ("step", 1)}, ValueError, r"record must be one or some of .*, got 1"),
     ({"record": None}, TypeError, r"record must be one or some of .*, got None"),

@@ -33,6 +33,8 @@ def _short(value: Any) -> str:
     """A value as one reads it: four digits, and of long arrays the ends."""
     if isinstance(value, float | np.floating):
         return f"{value:.4g}"
+    if isinstance(value, np.ndarray) and value.dtype == object:  # reasons: each once
+        return "; ".join(dict.fromkeys(reason for reason in value.flat if reason))
     if isinstance(value, np.ndarray):
         with np.printoptions(precision=4, threshold=12, edgeitems=3):
             return " ".join(str(value).split())

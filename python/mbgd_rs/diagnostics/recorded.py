@@ -33,9 +33,10 @@ class RecordedNoise(Diagnosis):
     """How noisy gradients were: ``history.noise`` of a fit with ``record="noise"``.
 
     With g_i the gradient of row i, weight and all, g their mean over the b rows of a batch and G over all n
-    rows, Sigma is the covariance of the g_i. Each batch gives unbiased estimates of two numbers, tr(Sigma) from
-    how far its rows are apart and |G|^2 = |g|^2 - var(g); both are smoothed over the steps before. Rows are
-    taken to come in random order: of blocks or strata the batches differ more, or less, than their rows say.
+    rows, Sigma is the covariance of the g_i. Each batch gives unbiased estimates of two numbers: tr(Sigma),
+    from how far its rows are apart, and |G|^2 = |g|^2 - var(g). Both are smoothed over the looks before;
+    every fourth step is looked at, beginning with the first of the run. Rows are taken to come in random
+    order: of blocks or strata the batches differ more, or less, than their rows say.
 
     Attributes
     ----------
@@ -57,12 +58,12 @@ class RecordedNoise(Diagnosis):
         ``b / B``, the squared norm of the gradient over the variance of the batch's, but for the finite
         number of rows.
     norm_test : ndarray of shape (n_looks,)
-        ``var(g) / |g|^2`` of each batch, with ``var(g) = (1 - b/n) tr(Sigma) / b``, or without the factor where
-        rows are drawn with replacement. The norm test of Byrd et al. (2012) holds with theta where this is at
-        most theta squared. Not smoothed.
+        ``var(g) / |g|^2`` of each batch, where var(g) is ``tr(Sigma) (1/b - 1/n)``, or ``tr(Sigma) / b``
+        where rows are drawn with replacement. The norm test of Byrd et al. (2012) holds with theta where this
+        is at most theta squared. Not smoothed.
     inner_product_test : ndarray of shape (n_looks,)
-        ``(1 - b/n) var_i(g_i . g) / (b |g|^4)``, the test of Bollapragada et al. (2018), likewise, of every 64th
-        step; else NaN. It needs a second look at the batch.
+        ``var_i(g_i . g) (1/b - 1/n) / |g|^4``, the test of Bollapragada et al. (2018), likewise, of every
+        64th step; else NaN. It needs a second look at the batch.
     reason : ndarray of str, of shape (n_looks,)
         Why `noise_scale` is NaN; empty where it is not.
     batch_size : ndarray of int, of shape (n_looks,)

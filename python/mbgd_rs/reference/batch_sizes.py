@@ -18,4 +18,6 @@ def batch_size_at(batch_size: Any, epoch: int, n: int) -> int:
         case "perepoch":
             sizes = batch_size.batch_sizes
             return min(int(sizes[min(epoch, len(sizes) - 1)]), n)
+        case "normtest":  # of the first epoch: noise.Growth has those of the others
+            return min(int(batch_size.batch_size), int(batch_size.max_batch_size or n), n)
     return min(int(batch_size), n)

@@ -97,6 +97,13 @@ def batches(order: Array | None, n: int, batch_size: int, drop_last: bool = Fals
         yield positions if order is None else order[positions]
 
 
+def joined(group: list[Rows]) -> Rows:
+    """The rows of a group of batches."""
+    if isinstance(group[0], slice):
+        return slice(group[0].start, group[-1].stop)
+    return np.concatenate(group)
+
+
 def groups(batches: Iterator[Rows], size: int) -> Iterator[list[Rows]]:
     """Takes so many batches together; the last group of an epoch may have fewer.
 

@@ -13,12 +13,14 @@ from numpy.typing import ArrayLike, NDArray
 from .auto_rate import Spectral, Trials, best_model, make_auto_rate, share_of_rate
 from .averages import Average
 from .batch_sizes import batch_size_at
+from .naming import name_of
+from .noise import STEPS_BETWEEN_LOOKS, STEPS_BETWEEN_SECOND_LOOKS, Growth, Noise, noise_of
 from .objective import Objective, Parameters
 from .optimizers import Rule
 from .resting import Kept, is_on_columns, is_resting, untouched
 from .rules import make_optimizer
 from .schedules import Falls, learning_rate_at
-from .shuffle import batches, groups, order_of_epochs, row_factors
+from .shuffle import batches, groups, joined, order_of_epochs, row_factors
 from .stopping import Rules, with_validation
 
 Array = NDArray[Any]
@@ -31,6 +33,7 @@ class Recorder:
         self.objective, self.judged = objective, judged
         self.has_losses, self.has_steps = bool(record), "step" in record
         self.has_full_loss, self.has_path = "full_loss" in record, "path" in record
+        self.has_noise = "noise" in record
         self.values: dict[str, list[Any]] = defaultdict(list)
         self.loss_sum, self.n_seen = 0.0, 0
         self.start = time.perf_counter()
@@ -47,6 +50,13 @@ class Recorder:
             self.record_full_loss(w)
         if self.has_path:
             self.values["path"].append(w.flat.copy())
+
+    def look(self, t: int, noise: Noise, learning_rate: float) -> None:
+        if self.has_noise:
+            along = noise.variance_along if t % STEPS_BETWEEN_SECOND_LOOKS == 0 else math.nan
+            known = vars(noise) | {"step": t, "learning_rate": learning_rate, "variance_along": along}
+            for name, value in known.items():
+                self.values[f"noise_{name}"].append(value)
 
     def end_epoch(self, w: Parameters) -> dict[str, float]:
         values = {"loss": self.loss_sum / self.n_seen}
@@ -107,7 +117,7 @@ def fit(
 ) -> Fit:
     """Trains a linear model; the arguments are those of `mbgd_rs.fit`, and these:
 
-    record: "epoch", "step", or several of "epoch", "step", "full_loss", "path". With () no loss is computed,
+    record: "epoch", or several of "epoch", "step", "full_loss", "path", "noise". With () no loss is computed,
     as in a loop written by hand.
     orders: a function from the epoch to the order of its rows, in place of `shuffle` and `replacement`.
 
@@ -131,12 +141,14 @@ def fit(
     auto = begin_auto_rate(
         objective, w, rule, (shuffle, replacement, batch_size, accumulate, drop_last), clip_norm or clip_value
     )
+    draws = replacement or hasattr(shuffle, "weights")
+    growth = Growth(batch_size, draws, accumulate) if name_of(batch_size) == "normtest" else None
     t = n_epochs = 0
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         for epoch in range(epochs):
             if rules.reason:
                 break
-            b = batch_size_at(batch_size, epoch, n)
+            b = batch_size_at(batch_size, epoch, n) if growth is None else growth.batch_size
             order = (orders or order_of_epochs(shuffle, replacement, seed, n, b, objective.y))(epoch)
             n_positions = n if order is None else len(order)
             of_epoch = list(groups(batches(order, n_positions, b, drop_last), accumulate))
@@ -147,6 +159,9 @@ def fit(
                     auto.begin_step(w, epoch, step, len(of_epoch))
                 wants_value = history.has_losses or auto is not None
                 n_rows, value = objective.mean_gradient(w, group, g, wants_value)  # how wrong w is there
+                noise = None
+                if (history.has_noise or growth) and t % STEPS_BETWEEN_LOOKS == 0:
+                    noise = noise_of(objective, w, joined(group), g.flat, draws)
                 if auto:
                     value = auto.before_step(value, w.flat, g.flat)
                 known: Any = slice(None)  # of sparse rows, what belongs to the columns of the batch
@@ -174,6 +189,10 @@ def fit(
                 t += 1
                 if auto:
                     auto.after_step(w)
+                if noise is not None:
+                    history.look(t - 1, noise, learning_rate)
+                    if growth is not None and np.isfinite(noise.trace):
+                        growth.seen.append(noise)
                 model = model_of(rule, mean, auto, w, shown)
                 history.end_step(model, n_rows, value, learning_rate, norm)
                 rules.end_step(t)
@@ -182,6 +201,8 @@ def fit(
                 model = model_of(rule, mean, auto, w, shown)
                 values = history.end_epoch(model)
                 falls.end_epoch(values["loss"])
+                if growth is not None:
+                    growth.end_epoch(n_positions)
                 rules.end_epoch(values, model)
             if not np.isfinite(w.flat).all():
                 raise FloatingPointError(f"training diverged in epoch {epoch}: a parameter is not finite")
