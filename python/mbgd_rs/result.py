@@ -83,9 +83,10 @@ class History:
         The metrics after every epoch; NaN as in validation_loss.
     path : ndarray of shape (n_steps, n_params)
         Coefficients in C order and then intercepts, after every step, in the dtype of X.
-    noise_records : dict of str to ndarray
-        What :attr:`noise` is made of, of every fourth step: which step, and what its batch alone says
-        of tr(Sigma), of |G|^2 and of the variance of its gradient.
+    noise_records : structured ndarray of shape (n_looks,)
+        What :attr:`noise` is made of, of every fourth step: "step", "batch_size", "learning_rate", and what
+        the batch alone says of tr(Sigma), "trace", of |G|^2, "squared_norm", and of its own gradient,
+        "batch_squared_norm", "variance" and, now and then, "variance_along".
     """
 
     epoch_loss: Array = field(default_factory=_empty)
@@ -97,9 +98,9 @@ class History:
     elapsed: Array = field(default_factory=_empty)
     full_loss: Array = field(default_factory=_empty)
     path: Array = field(default_factory=_empty)
+    noise_records: Array = field(default_factory=_empty)
     validation_loss: Array = field(default_factory=_empty)
     metrics: dict[str, Array] = field(default_factory=dict)
-    noise_records: dict[str, Array] = field(default_factory=dict)
 
     @property
     def noise(self) -> RecordedNoise:
@@ -125,12 +126,12 @@ class History:
         """
         from .diagnostics.recorded import RecordedNoise
 
-        if not self.noise_records:
+        if not self.noise_records.size:
             raise ValueError('record must have been "noise", or have it among others, to look at the noise')
         return RecordedNoise.of(self, n_smoothed)
 
     def __repr__(self) -> str:
-        arrays = {name: getattr(self, name) for name in self._arrays()} | self.metrics
+        arrays = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "metrics"} | self.metrics
         recorded = (f"{name}: {array.shape}" for name, array in arrays.items() if array.size)
         return f"History({', '.join(recorded)})"
 
@@ -155,18 +156,11 @@ class History:
 
         ours, theirs = self.metrics, later.metrics
         metrics = {name: by_epoch(ours.get(name), theirs.get(name)) for name in {**ours, **theirs}}
-        records = {name: joined(name) for name in self._arrays() if name != "validation_loss"}
+        names = [f.name for f in fields(self) if f.name not in ("metrics", "validation_loss")]
+        records = {name: joined(name) for name in names}
         if self.validation_loss.size or later.validation_loss.size:
             records["validation_loss"] = by_epoch(self.validation_loss, later.validation_loss)
-        noise = [history.noise_records for history in (self, later) if history.noise_records]
-        noise_records = (
-            {name: np.concatenate([part[name] for part in noise]) for name in noise[0]} if noise else {}
-        )
-        return History(**records, metrics=metrics, noise_records=noise_records)
-
-    @classmethod
-    def _arrays(cls) -> list[str]:
-        return [f.name for f in fields(cls) if f.name not in ("metrics", "noise_records")]
+        return History(**records, metrics=metrics)
 
 
 @dataclass(frozen=True)

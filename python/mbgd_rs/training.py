@@ -335,6 +335,7 @@ def fit(
         run = _core.fit(problem, training)
     if "raised" in run:
         run["stop_reason"] = ("interrupted", "")
+    run["history"]["noise_records"] = structured(run["history"]["noise_records"])
     run["history"]["metrics"] = measured.history(len(run["history"]["epoch_loss"]))
     result = make_result(problem, run, resume, arguments)
     if result.stop_reason is StopReason.INTERRUPTED:
@@ -343,6 +344,14 @@ def fit(
         epoch, step = run["diverged_at"]
         raise DivergenceError(run["stop_reason"][1], epoch, step, result)
     return result
+
+
+def structured(columns: dict[str, Array]) -> Array:
+    """Columns of the same length as one array with fields."""
+    records = np.empty(len(columns["step"]), [(name, column.dtype) for name, column in columns.items()])
+    for name, column in columns.items():
+        records[name] = column
+    return records
 
 
 def make_result(

@@ -26,9 +26,6 @@ pub(super) struct Records<'py> {
 /// The noise in a history, as a dict of arrays.
 pub(super) fn noise_to_dict<'py>(py: Python<'py>, noise: &NoiseHistory) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(py);
-    if noise.step.is_empty() {
-        return Ok(dict);
-    }
     dict.set_item("step", noise.step.to_pyarray(py))?;
     dict.set_item("batch_size", noise.batch_size.to_pyarray(py))?;
     let vectors = [

@@ -107,7 +107,8 @@ class RecordedNoise(Diagnosis):
     @classmethod
     def of(cls, history: History, n_smoothed: float) -> RecordedNoise:
         """The noise that `history` has a record of, by weights that fall to 1/e in `n_smoothed` looks."""
-        records = history.noise_records
+        names = history.noise_records.dtype.names or ()
+        records = {name: np.ascontiguousarray(history.noise_records[name]) for name in names}
         arrays = _core.smoothed_noise(records, as_float("n_smoothed", n_smoothed))
         interval = np.stack([arrays.pop("low"), arrays.pop("high")], axis=1)
         reason = np.array(REASONS, dtype=object)[arrays.pop("unknown")]
