@@ -98,7 +98,7 @@ class NormTest(BatchSizes):
     ----------
     batch_size : int, default=32
         Rows of the first epoch, >= 2.
-    theta : float, default=0.5
+    theta : float, default=0.9
         In (0, 1); smaller wants larger batches. They grow by a factor of 1 / theta**2 an epoch where noise is
         all there is: the gradient of a batch then is as large as its noise.
     max_batch_size : int, optional
@@ -117,13 +117,13 @@ class NormTest(BatchSizes):
     >>> X = rng.standard_normal((10_000, 5))
     >>> y = X.sum(axis=1) + rng.standard_normal(10_000)
     >>> sgd = mb.optimizers.SGD(learning_rate=0.1)
-    >>> run = mb.fit(X, y, optimizer=sgd, batch_size=mb.batch_sizes.NormTest(16), epochs=6)
+    >>> run = mb.fit(X, y, optimizer=sgd, batch_size=mb.batch_sizes.NormTest(16, theta=0.5), epochs=6)
     >>> run.history.batch_size
     array([  16,   53,  224, 1056, 1744, 2142])
     """
 
     batch_size: int = 32
-    theta: float = 0.5
+    theta: float = 0.9
     max_batch_size: int | None = None
 
     def __call__(self, epoch: int) -> int:

@@ -85,8 +85,8 @@ const LEVEL: f64 = 0.95;
 /// Smooths by exponential weights that fall to 1/e in `n_smoothed` steps, divided by their sum, and takes the
 /// ratio of the smoothed estimates, each of which is unbiased, with Fieller's interval.
 ///
-/// The weights look back only, and what changes within their reach widens the interval. Steps are taken for
-/// independent of each other but for the place they are at.
+/// The weights look back only: where the noise changes within their reach, the interval is for its mean there. Steps
+/// are taken for independent of each other but for the place they are at.
 ///
 /// Sources: S. McCandlish et al., arXiv:1812.06162, appendix A; E. C. Fieller, Some problems in interval
 /// estimation, J. R. Stat. Soc. B 16, 1954; R. H. Byrd et al., Sample size selection in optimization methods for
@@ -136,7 +136,7 @@ pub fn smoothed(recorded: Recorded<'_>, n_smoothed: f64) -> Result<RecordedNoise
         noise.squared_norm[t] = squared_norm;
         noise.temperature[t] = recorded.learning_rate[t] * trace / b;
         if unknown == Unknown::No {
-            match pair.ratio(quantile.at(pair.n_effective() - 1.0)) {
+            match pair.ratio(quantile.at((pair.n_effective() - 1.0) * FREEDOM)) {
                 None => noise.unknown[t] = Unknown::NoGradient,
                 Some((scale, low, high)) => {
                     noise.noise_scale[t] = scale;
@@ -150,32 +150,47 @@ pub fn smoothed(recorded: Recorded<'_>, n_smoothed: f64) -> Result<RecordedNoise
     Ok(noise)
 }
 
-/// Weighted means of two numbers, and how they spread, kept up to date without ever subtracting large sums.
+/// Weighted means of two numbers, and how they spread from one look to the next: differences of neighbours see the
+/// noise and not the descent, in the course of which both may change by orders of magnitude.
 #[derive(Debug)]
 struct Pair {
     decay: f64,
     weight: f64,
     squared_weight: f64,
     means: [f64; 2],
-    /// Weighted sums of squares around the means, and of their product.
-    spread: [f64; 3],
+    last: Option<[f64; 2]>,
+    weight_of_differences: f64,
+    /// Weighted sums of half the squares of differences, and of their product.
+    differences: [f64; 3],
 }
+
+/// Degrees of freedom that a variance by differences of neighbours has, of those that one around the mean has.
+const FREEDOM: f64 = 2.0 / 3.0;
 
 impl Pair {
     fn new(decay: f64) -> Self {
-        Self { decay, weight: 0.0, squared_weight: 0.0, means: [0.0; 2], spread: [0.0; 3] }
+        Self {
+            decay,
+            weight: 0.0,
+            squared_weight: 0.0,
+            means: [0.0; 2],
+            last: None,
+            weight_of_differences: 0.0,
+            differences: [0.0; 3],
+        }
     }
 
     fn push(&mut self, x: f64, y: f64) {
         self.weight = self.decay * self.weight + 1.0;
         self.squared_weight = self.decay * self.decay * self.squared_weight + 1.0;
-        let before = [x - self.means[0], y - self.means[1]];
-        self.means[0] += before[0] / self.weight;
-        self.means[1] += before[1] / self.weight;
-        let after = [x - self.means[0], y - self.means[1]];
-        let added = [before[0] * after[0], before[1] * after[1], before[0] * after[1]];
-        for (spread, added) in self.spread.iter_mut().zip(added) {
-            *spread = self.decay * *spread + added;
+        self.means[0] += (x - self.means[0]) / self.weight;
+        self.means[1] += (y - self.means[1]) / self.weight;
+        if let Some([x_before, y_before]) = self.last.replace([x, y]) {
+            let (x, y) = (x - x_before, y - y_before);
+            self.weight_of_differences = self.decay * self.weight_of_differences + 1.0;
+            for (sum, square) in self.differences.iter_mut().zip([x * x, y * y, x * y]) {
+                *sum = self.decay * *sum + square / 2.0;
+            }
         }
     }
 
@@ -190,10 +205,8 @@ impl Pair {
 
     /// The ratio of the means and Fieller's interval for it, never below zero; None if the second may be zero.
     fn ratio(&self, quantile: f64) -> Option<(f64, f64, f64)> {
-        let of_mean = self.squared_weight
-            / (self.weight * self.weight)
-            / (self.weight - self.squared_weight / self.weight);
-        let [vx, vy, c] = self.spread.map(|spread| spread * of_mean);
+        let of_mean = self.squared_weight / (self.weight * self.weight) / self.weight_of_differences;
+        let [vx, vy, c] = self.differences.map(|sum| sum * of_mean);
         let [x, y] = self.means;
         let g = quantile * quantile * vy / (y * y);
         if !(y > 0.0 && g < 1.0) {

@@ -184,7 +184,7 @@ def test_noise_that_was_not_recorded_is_refused():
 
 
 NORM_TESTS = [
-    (NormTest(8), {}),
+    (NormTest(8, theta=0.5), {}),
     (NormTest(4, theta=0.9), {"replacement": True}),
     (NormTest(4, theta=0.3, max_batch_size=50), {"accumulate": 2}),
     (NormTest(4, theta=0.7), {"shuffle": mb.sampling.Weighted(np.linspace(1, 3, N)), "drop_last": True}),
@@ -204,7 +204,7 @@ def test_batches_grow_as_those_of_the_reference(test, options):
 
 def test_early_batches_are_small_and_late_ones_large():
     X, y = data(n=5000)
-    run = mb.fit(X, y, batch_size=NormTest(8), optimizer=SGD(0.1), epochs=8)
+    run = mb.fit(X, y, batch_size=NormTest(8, theta=0.5), optimizer=SGD(0.1), epochs=8)
     sizes = run.history.batch_size
     assert sizes[0] == 8
     assert (np.diff(sizes) >= 0).all()
@@ -243,7 +243,7 @@ def run_start(X):
 @pytest.mark.parametrize("n_steps", [1, 7, 29, 31, 40])
 def test_a_run_of_growing_batches_goes_on_where_it_stopped(n_steps):
     X, y = data()
-    options = {"batch_size": NormTest(8), "optimizer": SGD(0.1)}
+    options = {"batch_size": NormTest(8, theta=0.5), "optimizer": SGD(0.1)}
     whole = mb.fit(X, y, **options, epochs=5)
     piece = mb.fit(X, y, **options, epochs=5, stop=mb.stopping.MaxSteps(n_steps))
     rest = mb.fit(X, y, **options, epochs=5 - piece.n_epochs, resume=piece)

@@ -50,8 +50,8 @@ class RecordedNoise(Diagnosis):
         B = tr(Sigma) / |G|^2, in rows: far smaller batches are mostly noise, far larger ones hardly better.
         NaN where it is not known; `reason` says why.
     noise_scale_interval : ndarray of shape (n_looks, 2)
-        Where B is with a probability of 95 %, by Fieller's theorem. What changes within the reach of the
-        smoothing makes it wider.
+        Where B is with a probability of 95 %, by Fieller's theorem: the B of the weighted means of trace and
+        squared norm, where these change within the reach of the smoothing.
     temperature : ndarray of shape (n_looks,)
         ``learning_rate tr(Sigma) / b``.
     signal_to_noise : ndarray of shape (n_looks,)
