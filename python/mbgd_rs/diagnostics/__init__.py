@@ -4,4 +4,6 @@ Every function gives back a small frozen result with arrays, which shows itself 
 draws itself with ``plot()``.
 """
 
-__all__: list[str] = []
+from .escape import EscapeProbability, escape_probability
+
+__all__ = ["EscapeProbability", "escape_probability"]

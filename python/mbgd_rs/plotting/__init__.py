@@ -3,6 +3,7 @@
 Needs the extra ``mbgd_rs[plot]``.
 """
 
+from .landscape import escape, landscape
 from .loss import loss_curves
 
-__all__ = ["loss_curves"]
+__all__ = ["escape", "landscape", "loss_curves"]
