@@ -155,8 +155,8 @@ def test_batches_widen_the_draws_as_theory_says_and_reshuffled_ones_less(tumours
 def test_the_bias_goes_with_learning_rate_over_b(tumours, posterior):
     """A quarter of the rate or four times the batch: either leaves a quarter of the excess of the variance.
 
-    What full batches have by Lyapunov's equation is subtracted. The error of a chain is about 0.02; 4 of these
-    are allowed, and 15% for the posterior not being normal.
+    What full batches have by Lyapunov's equation is subtracted. The error of a chain is about 0.02; 4 of
+    them are allowed, and 15% for the posterior not being normal.
     """
 
     def mean_variance(cov):

@@ -27,8 +27,8 @@ def landscape(
 ) -> Axes:
     """Draw a landscape, and paths through it.
 
-    Of a landscape on a line the curve is drawn and paths lie on it; of one in the plane, lines of equal
-    height. Its minima and its saddle are marked.
+    Of a landscape on a line the curve is drawn and paths are points on it; of one in the plane, lines of
+    equal height. Its minima and its saddle are marked.
 
     Parameters
     ----------
@@ -52,6 +52,8 @@ def landscape(
     >>> mb.plotting.landscape(valley, {"SGD": path}).get_xlabel()
     'u'
     """
+    from matplotlib.patheffects import withStroke
+
     ax = axes_or_new(ax)
     d = landscape.n_dimensions
     drawn = {label: np.asarray(path, np.float64) for label, path in (paths or {}).items()}
@@ -66,6 +68,7 @@ def landscape(
         places = [(path[:, 0], landscape.value(path)) for path in drawn.values()]
         marks = rests[:, 0], landscape.value(rests)
         ax.set(xlabel="u", ylabel="mean of all terms")
+        ax.margins(y=0.15)  # room for the name of the minimum
     else:
         v = np.linspace(lower[0], upper[0], N_POINTS)
         heights = landscape.value(np.stack(np.meshgrid(u, v), axis=-1))
@@ -79,12 +82,16 @@ def landscape(
         marks = rests[:, 0], rests[:, 1]
         ax.set(xlabel="u", ylabel="v")
     for label, (x, y) in zip(drawn, places, strict=True):
-        (line,) = ax.plot(x, y, linewidth=0.9, alpha=0.85, label=label, zorder=2)
+        style: dict[str, Any] = (
+            {"linestyle": "", "marker": ".", "markersize": 3} if d == 1 else {"linewidth": 0.9}
+        )
+        (line,) = ax.plot(x, y, alpha=0.85, label=label, zorder=2, **style)
         ax.plot(x[-1], y[-1], "o", color=line.get_color(), markeredgecolor="white", markersize=8, zorder=4)
     ax.plot(marks[0][[0, 2]], marks[1][[0, 2]], "k+", markersize=9, zorder=3)
     ax.plot(marks[0][1], marks[1][1], "kx", markersize=7, zorder=3)
     for name, x, y in zip(("shallow", "saddle", "deep"), *marks, strict=True):
-        ax.annotate(name, (x, y), (0, -15), textcoords="offset points", ha="center", zorder=5)
+        label = ax.annotate(name, (x, y), (0, -16), textcoords="offset points", ha="center", zorder=5)
+        label.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
     if drawn:
         ax.legend()
     return ax
@@ -96,7 +103,7 @@ def _bounds(landscape: Landscape, paths: Mapping[str, NDArray[Any]]) -> tuple[ND
     everything = np.concatenate([rests, *paths.values()])
     low, high = everything.min(axis=0), everything.max(axis=0)
     width = np.max(rests.max(axis=0) - rests.min(axis=0))
-    reach = 0.35 * width
+    reach = 0.4 * width
     return np.minimum(low - reach / 5, rests.min(axis=0) - reach), np.maximum(
         high + reach / 5, rests.max(axis=0) + reach
     )
@@ -136,11 +143,15 @@ def escape(result: EscapeProbability, ax: Axes | None = None) -> Axes:
         share, interval = result.probability[by_temperature, j], result.interval[by_temperature, j]
         has_diverged = result.n_diverged[by_temperature, j] > 0
         bars = np.abs(interval.T - share)
-        line = ax.errorbar(heat, share, bars, capsize=3, linewidth=1, label=f"b = {size}")[0]
-        for which, face in ((~has_diverged, line.get_color()), (has_diverged, "white")):
-            ax.plot(
-                heat[which], share[which], "o", color=line.get_color(), markerfacecolor=face, markersize=5
-            )
+        size_of_dots = max(11 - 2.5 * j, 3)  # smaller ones on larger ones are both seen
+        options: dict[str, Any] = {"marker": "o", "markersize": size_of_dots, "capsize": 3, "linewidth": 1}
+        line = ax.errorbar(heat, share, bars, label=f"b = {size}", **options)[0]
+        hollow: dict[str, Any] = {
+            "markersize": size_of_dots,
+            "color": line.get_color(),
+            "markerfacecolor": "white",
+        }
+        ax.plot(heat[has_diverged], share[has_diverged], "o", **hollow)
     ax.set(xlabel="learning_rate / b", ylabel="runs that escaped", xscale="log", ylim=(-0.03, 1.03))
     ax.legend()
     return ax
