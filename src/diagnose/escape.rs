@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn the_number_of_threads_does_not_matter() {
         let landscape = landscape();
-        let descent = descent(&landscape, 1, 0.1);
+        let descent = descent(&landscape, 1, 0.06);
         let expected = descent.escapes(300, 1, &|| false).unwrap();
         assert!(expected.n_escaped > 20 && expected.n_escaped < 280, "{expected:?}");
         for n_threads in [2, 3, 8, 1000] {

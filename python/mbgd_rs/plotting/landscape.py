@@ -90,8 +90,8 @@ def landscape(
     ax.plot(marks[0][[0, 2]], marks[1][[0, 2]], "k+", markersize=9, zorder=3)
     ax.plot(marks[0][1], marks[1][1], "kx", markersize=7, zorder=3)
     for name, x, y in zip(("shallow", "saddle", "deep"), *marks, strict=True):
-        label = ax.annotate(name, (x, y), (0, -16), textcoords="offset points", ha="center", zorder=5)
-        label.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
+        note = ax.annotate(name, (x, y), (0, -16), textcoords="offset points", ha="center", zorder=5)
+        note.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
     if drawn:
         ax.legend()
     return ax
