@@ -28,7 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _core
 from .inputs import as_array, as_flag, as_float, as_integer, in_place
-from .sampling import Shuffle, resolve_shuffle
+from .sampling import Shuffle, Weighted, n_positions, resolve_shuffle
 
 __all__ = ["BentDoubleWell", "DoubleWell", "Landscape"]
 
@@ -213,7 +213,9 @@ class Landscape:
         seed: Any,
     ) -> tuple[Any, ...]:
         """A walk as the core reads it."""
-        n = len(self.X)
+        if isinstance(shuffle, Weighted) and shuffle.correct_bias:
+            raise ValueError("correct_bias must be False outside of fit, got True")
+        n = n_positions(shuffle, len(self.X))
         size = n if batch_size == "full" else as_integer("batch_size", batch_size, 1)
         return (
             self.shallow if start is None else _place("start", start),

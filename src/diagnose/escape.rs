@@ -93,30 +93,27 @@ impl<'a> Descent<'a> {
         &self,
         n_runs: usize,
         n_threads: usize,
-        interrupted: &(dyn Fn() -> bool + Sync),
+        interrupted: &dyn Fn() -> bool,
     ) -> Result<Escapes> {
         let mut outcomes = try_filled("the ends of the runs", n_runs, Outcome::Stayed)?;
-        let (ends, failure) = (AtomicBool::new(false), Mutex::new(None));
-        let interrupted = || ends.load(Ordering::Relaxed) || interrupted();
-        pool::each_chunk(
-            n_threads.min(n_runs),
-            &mut outcomes,
-            1,
-            Buffers::default,
-            |buffers, run, outcome| {
-                if ends.load(Ordering::Relaxed) {
+        let (has_failed, failure) = (AtomicBool::new(false), Mutex::new(None));
+        let n_threads = n_threads.min(n_runs);
+        let one =
+            |buffers: &mut Buffers, run, outcome: &mut [Outcome], is_asked_to_end: &dyn Fn() -> bool| {
+                let ends = || has_failed.load(Ordering::Relaxed) || is_asked_to_end();
+                if has_failed.load(Ordering::Relaxed) {
                     return;
                 }
                 let after_step = |w| self.landscape.has_escaped(w).then_some(Outcome::Escaped);
-                match self.run(run as u64, buffers, &interrupted, after_step) {
+                match self.run(run as u64, buffers, &ends, after_step) {
                     Ok(end) => outcome[0] = end,
                     Err(error) => {
                         failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-                        ends.store(true, Ordering::Relaxed);
+                        has_failed.store(true, Ordering::Relaxed);
                     }
                 }
-            },
-        );
+            };
+        pool::each_chunk_until(n_threads, &mut outcomes, 1, interrupted, Buffers::default, one)?;
         if let Some(error) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
             return Err(error);
         }

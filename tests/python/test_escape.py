@@ -4,6 +4,7 @@ Seeds are fixed, so that no test fails by chance; the error rates are those a te
 """
 
 import pickle
+import signal
 
 import mbgd_rs as mb
 import numpy as np
@@ -80,11 +81,15 @@ WALKS = {
     "as they come": {"batch_size": 3, "shuffle": False},
     "once": {"batch_size": 3, "shuffle": "once"},
     "replacement": {"batch_size": 2, "replacement": True},
+    "block": {"batch_size": 4, "shuffle": mb.sampling.Block(5, 2)},
+    "weighted": {"batch_size": "full", "shuffle": mb.sampling.Weighted(np.arange(31.0), n_samples=50)},
 }
 
 
 @pytest.mark.parametrize("walk", WALKS.values(), ids=WALKS)
-@pytest.mark.parametrize("landscape", [DoubleWell(), BentDoubleWell(n_terms=31)], ids=["line", "plane"])
+@pytest.mark.parametrize(
+    "landscape", [DoubleWell(n_terms=31), BentDoubleWell(n_terms=31)], ids=["line", "plane"]
+)
 def test_a_path_in_rust_is_that_of_minimize(landscape, walk):
     seen = []
 
@@ -340,6 +345,11 @@ WRONG = {
     "start must not have escaped, got": lambda: count(start=[-1.0]),
     "start must be finite, got NaN": lambda: count(start=[np.nan]),
     "params must have 1 dimension": lambda: count(start=1.0),
+    "correct_bias must be False outside of fit": lambda: count(
+        shuffle=mb.sampling.Weighted(np.ones(128), correct_bias=True)
+    ),
+    "shuffle must be Stratified": lambda: count(shuffle="stratified"),
+    "weights must have 128 entries": lambda: count(shuffle=mb.sampling.Weighted(np.ones(3))),
     'replacement needs shuffle="full"': lambda: count(replacement=True, shuffle=False),
     "landscape must be an object of mbgd_rs.landscapes or callable": lambda: escape_probability(
         3, learning_rates=[0.1], batch_sizes=[1]
@@ -386,3 +396,19 @@ def test_pictures():
     assert "EscapeProbability" in repr(found)
     assert "<table>" in found._repr_html_()
     plt.close("all")
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="sets a timer")
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_runs_can_be_interrupted(n_threads):
+    def handler(signum, frame):
+        raise TimeoutError("of the handler")
+
+    before = signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(TimeoutError, match="of the handler"):
+            count(n_runs=10**6, epochs=10**6, learning_rates=[1e-5], n_threads=n_threads)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert count(n_threads=n_threads).n_runs == 5

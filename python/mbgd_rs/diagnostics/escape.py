@@ -15,7 +15,7 @@ from ..inputs import as_float, as_integer
 from ..landscapes import Landscape
 from ..minimization import minimize
 from ..optimizers import SGD
-from ..sampling import Shuffle
+from ..sampling import Shuffle, n_positions
 from ..threads import resolve_n_threads
 from .diagnosis import Diagnosis
 
@@ -195,8 +195,8 @@ def escape_probability(
             ]  # fmt: skip
             return ends.count("escaped"), ends.count("diverged")
 
-    counts = (n_terms if b == "full" else as_integer("batch_sizes", b, 1) for b in batch_sizes)
-    sizes = np.array([min(b, n_terms) for b in counts], np.intp)
+    n = n_positions(shuffle, n_terms)
+    sizes = np.array([n if b == "full" else min(as_integer("batch_sizes", b, 1), n) for b in batch_sizes])
     if not rates.size or not sizes.size:
         empty = "learning_rates" if not rates.size else "batch_sizes"
         raise ValueError(f"{empty} must have at least one entry, got none")
