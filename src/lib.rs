@@ -71,6 +71,7 @@ pub mod error;
 pub mod gather;
 pub mod gradient;
 pub mod kernel;
+pub mod landscape;
 pub mod options;
 pub mod parallel;
 mod pool;

@@ -6,6 +6,7 @@ mod batches;
 mod choice;
 mod error;
 mod fit;
+mod landscape;
 mod memory;
 mod minibatches;
 mod noise;
@@ -45,6 +46,8 @@ mod _core {
     use super::choice::{batch_size_at, check, check_loss, learning_rate_at};
     #[pymodule_export]
     use super::fit::{fit, gradient, predict};
+    #[pymodule_export]
+    use super::landscape::{Landscape, probability_interval};
     #[pymodule_export]
     use super::minibatches::Minibatches;
     #[pymodule_export]

@@ -8,7 +8,7 @@ use std::path::Path;
 const FLOORS: &[&[&str]] = &[
     &["python"],
     &["train", "diagnose", "predict", "gather"],
-    &["shuffle", "gradient", "update"],
+    &["shuffle", "gradient", "update", "landscape"],
     &["data", "parallel", "pool", "ahead"],
     &["kernel"],
     &["scalar", "rate", "options", "rng"],

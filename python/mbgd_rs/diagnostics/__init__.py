@@ -4,6 +4,7 @@ Every function gives back a small frozen result with arrays, which shows itself 
 draws itself with ``plot()``.
 """
 
+from .escape import EscapeProbability, escape_probability
 from .recorded import RecordedNoise
 
-__all__ = ["RecordedNoise"]
+__all__ = ["EscapeProbability", "RecordedNoise", "escape_probability"]

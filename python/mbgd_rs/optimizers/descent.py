@@ -120,7 +120,13 @@ class SGLD(Optimizer):
     The objective of :func:`mbgd_rs.fit` is a mean over n rows, so ``temperature=1 / n`` samples the posterior
     of a model whose negative log-likelihood is the sum of the losses, under the prior that the penalty is n
     times the negative logarithm of: l2 of strength alpha is a normal prior of variance ``1 / (n * alpha)``.
-    Batches add noise of their own, of a variance proportional to the square of the rate.
+    Take every so many rows of ``history.path``, recorded with ``record="path"``, as draws.
+
+    Batches of b rows add noise of their own. It is as if ``learning_rate * C / (2 * b)`` were added to the
+    temperature, C being the covariance of the gradients of single rows, which for a likelihood is about the
+    Hessian: draws are too wide unless the rate is well below ``2 * b / (n * h)``, h the largest curvature.
+    Reshuffled rows, whose noise adds up to nothing in an epoch, disturb less than draws with replacement. The
+    length of steps widens draws, too, with full batches by ``learning_rate * h / 2`` of the variance at most.
 
     The noise is a function of the seed, the step and the number of the parameter; it is the same for any
     number of threads, and goes on with `resume`.

@@ -7,6 +7,7 @@ Symbols: x row, y target, w parameters, z score, r slope, g gradient, s weight, 
 b batch size, t step.
 """
 
+from .landscapes import Landscape
 from .losses import LOSSES, Hinge, LogLoss, Softmax, SquaredError
 from .objective import Objective, gradient
 from .random import permutation, philox, random_blocks, random_words
@@ -21,6 +22,7 @@ __all__ = [
     "LOSSES",
     "Fit",
     "Hinge",
+    "Landscape",
     "LogLoss",
     "Objective",
     "Softmax",
