@@ -2,12 +2,11 @@
 S2: Data larger than memory
 ===========================
 
-Full-batch descent by hand begins with an array of all the data. Mini-batch descent needs one batch at a time,
-so the data may stay in a file: :func:`mbgd_rs.fit` takes a memory map like any other array, by the same call.
-Here a process trains on 400 MB that may not take 64 MB more than it has.
-
-Measured, on Linux: *anonymous* memory (``RssAnon``), what a process keeps for itself. Pages of a mapped file
-(``RssFile``) belong to the disk cache; the system takes them back whenever it wants to.
+Full-batch descent by hand begins with an array of all the data. Mini-batch descent needs one batch at a time:
+the data may stay in a file, and :func:`mbgd_rs.fit` takes a memory map like any other array. Here a process
+trains on 400 MB that may not take 64 MB more than it has. Measured, on Linux, is *anonymous* memory
+(``RssAnon``), what it keeps for itself. Pages of a mapped file (``RssFile``) belong to the disk cache; the
+system takes them back whenever it wants to.
 """
 
 import resource
@@ -47,9 +46,9 @@ def watched(work):  # seconds, and megabytes above those at the start
 
 # %%
 # With the limit set, an array of all rows does not fit, and the loop by hand ends before its first step. Then
-# two passes over the file. ``shuffle="full"`` would ask the disk for a row here and a row there; with
-# ``"block"`` rows come in runs of 1024, of which 64 at a time, 26 MB, are shuffled together: reads are long, and
-# what is read is used soon. A sorted file wants a larger window, see :class:`mbgd_rs.sampling.Block`.
+# two passes over the file. ``shuffle="full"`` would read a row here and a row there; with ``"block"`` rows come
+# in runs of 1024, of which 64 at a time, 26 MB, are shuffled together: reads are long, and what is read is used
+# soon. A sorted file wants a larger window, see :class:`mbgd_rs.sampling.Block`.
 soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
 resource.setrlimit(resource.RLIMIT_DATA, (int((megabytes("VmData")[0] + 64) * 1e6), hard))
 try:
@@ -60,6 +59,7 @@ models = []
 ours = watched(lambda: models.append(mb.fit(X, y, batch_size=256, shuffle="block", epochs=2)))
 resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))  # as it was
 print(f"mb.fit: {ours[1].max():.0f} MB, largest error {np.abs(models[0].coef - truth).max():.4f}")
+
 
 # %%
 # Without the limit the loop by hand gets its array. All of it has to be there for each single step.
@@ -78,3 +78,4 @@ axes.axhline(64, color="black", linestyle=":", label="the limit that mb.fit was 
 axes.set(xlabel="seconds", ylabel="memory above that at the start, MB")
 axes.legend(title=f"{X.nbytes / 1e6:.0f} MB of data")
 folder.cleanup()
+plt.show()

@@ -1,10 +1,10 @@
-"""Learning rates and batch sizes that change during a run, on scikit-learn's breast-cancer data.
-
-pip install 'mbgd_rs[demo]'
-python examples/schedules.py  # prints a table and draws schedules.png
 """
+Schedules: rates that fall, batches that grow
+=============================================
 
-import sys
+Learning rates and batch sizes that change during a run, on scikit-learn's breast-cancer data. A constant rate
+soon hovers above the minimum; a rate that falls gets nearer to it, and so does a batch that grows.
+"""
 
 import matplotlib.pyplot as plt
 import mbgd_rs as mb
@@ -33,32 +33,24 @@ RUNS = {
     "constant, growing batch": (0.5, Growing(BATCH, factor=2, every=8)),
 }
 
-
-def main() -> None:
-    objective = {"loss": "log_loss", "penalty": L2(1e-2)}
-    best = mb.fit(X, y, **objective, optimizer=SGD(1.0, 0.9), batch_size="full", epochs=3000)
-    optimum, _ = mb.gradient(X, y, best, **objective)
-    figure, (rates, sizes, losses) = plt.subplots(3, 1, figsize=(8, 10), sharex=True)
-    print(f"{'schedule':30}{'steps':>8}{'above the optimum':>20}")
-    for name, (learning_rate, batch_size) in RUNS.items():
-        run = mb.fit(
-            X, y, **objective, optimizer=SGD(learning_rate), batch_size=batch_size, epochs=EPOCHS,
-            drop_last=True, record=("step", "full_loss"),
-        )  # fmt: skip
-        excess = run.history.full_loss - optimum
-        print(f"{name:30}{run.n_steps:8}{excess[-1]:20.2e}")
-        epochs = run.history.batch_size.cumsum() / len(X)
-        rates.plot(epochs, run.history.learning_rate, label=name)
-        sizes.plot(epochs, run.history.batch_size)
-        losses.plot(epochs, excess, alpha=0.7)
-    rates.set_ylabel("learning rate")
-    rates.legend(fontsize="x-small", ncols=3)
-    sizes.set(ylabel="rows of a step", yscale="log")
-    losses.set(ylabel="objective above its minimum", yscale="log", xlabel="epoch", ylim=(1e-6, 1))
-    figure.tight_layout()
-    figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "schedules.png", dpi=120)
-    print("drawn in schedules.png")
-
-
-if __name__ == "__main__":
-    main()
+objective = {"loss": "log_loss", "penalty": L2(1e-2)}
+best = mb.fit(X, y, **objective, optimizer=SGD(1.0, 0.9), batch_size="full", epochs=3000)
+optimum, _ = mb.gradient(X, y, best, **objective)
+figure, (rates, sizes, losses) = plt.subplots(3, 1, figsize=(8, 10), sharex=True, layout="constrained")
+print(f"{'schedule':30}{'steps':>8}{'above the optimum':>20}")
+for name, (learning_rate, batch_size) in RUNS.items():
+    run = mb.fit(
+        X, y, **objective, optimizer=SGD(learning_rate), batch_size=batch_size, epochs=EPOCHS,
+        drop_last=True, record=("step", "full_loss"),
+    )  # fmt: skip
+    excess = run.history.full_loss - optimum
+    print(f"{name:30}{run.n_steps:8}{excess[-1]:20.2e}")
+    epochs = run.history.batch_size.cumsum() / len(X)
+    rates.plot(epochs, run.history.learning_rate, label=name)
+    sizes.plot(epochs, run.history.batch_size)
+    losses.plot(epochs, excess, alpha=0.7)
+rates.set_ylabel("learning rate")
+rates.legend(fontsize="x-small", ncols=3)
+sizes.set(ylabel="rows of a step", yscale="log")
+losses.set(ylabel="objective above its minimum", yscale="log", xlabel="epoch", ylim=(1e-6, 1))
+plt.show()
