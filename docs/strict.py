@@ -3,15 +3,14 @@
 import warnings
 from typing import Any
 
-before: list[Any] = []
+catchers: list[Any] = []
 
 
 def warnings_are_errors(gallery_conf: dict[str, Any], script: str, when: str) -> None:
     """Called by sphinx-gallery before and after each script."""
     if when == "before":
-        before[:] = warnings.filters
-        warnings.simplefilter("error")
+        catchers.append(warnings.catch_warnings(action="error"))
+        catchers[-1].__enter__()
         warnings.filterwarnings("ignore", message="FigureCanvasAgg is non-interactive")  # plt.show()
-    else:
-        warnings.resetwarnings()
-        warnings.filters[:] = before
+    elif catchers:
+        catchers.pop().__exit__(None, None, None)

@@ -4,9 +4,9 @@ S2: Data larger than memory
 
 Full-batch descent by hand begins with an array of all the data. Mini-batch descent needs one batch at a time:
 the data may stay in a file, and :func:`mbgd_rs.fit` takes a memory map like any other array. Here a process
-trains on 400 MB that may not take 64 MB more than it has. Measured, on Linux, is *anonymous* memory
-(``RssAnon``), what it keeps for itself. Pages of a mapped file (``RssFile``) belong to the disk cache; the
-system takes them back whenever it wants to.
+trains on 400 MB that may not take 64 MB more than it has. Measured, on Linux, is *anonymous* memory, what it
+keeps for itself. Pages of a mapped file belong to the disk cache; the system takes them back when it wants
+to.
 """
 
 import resource
@@ -46,8 +46,8 @@ def watched(work):  # seconds, and megabytes above those at the start
 
 # %%
 # With the limit set, an array of all rows does not fit, and the loop by hand ends before its first step. Then
-# two passes over the file. ``shuffle="full"`` would read a row here and a row there; with ``"block"`` rows come
-# in runs of 1024, of which 64 at a time, 26 MB, are shuffled together: reads are long, and what is read is used
+# two passes over the file. ``shuffle="full"`` would read a row here and a row there; with ``"block"`` rows
+# come in runs of 1024, of which 64, 26 MB, are shuffled together: reads are long, and what is read is used
 # soon. A sorted file wants a larger window, see :class:`mbgd_rs.sampling.Block`.
 soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
 resource.setrlimit(resource.RLIMIT_DATA, (int((megabytes("VmData")[0] + 64) * 1e6), hard))
