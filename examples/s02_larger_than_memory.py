@@ -5,8 +5,7 @@ S2: Data larger than memory
 Full-batch descent by hand begins with an array of all the data. Mini-batch descent needs one batch at a time:
 the data may stay in a file, and :func:`mbgd_rs.fit` takes a memory map like any other array. Here a process
 trains on 400 MB that may not take 64 MB more than it has. Measured, on Linux, is *anonymous* memory, what it
-keeps for itself. Pages of a mapped file belong to the disk cache; the system takes them back when it wants
-to.
+keeps for itself. Pages of a mapped file belong to the disk cache; the system takes them back at will.
 """
 
 import resource
@@ -19,11 +18,12 @@ import matplotlib.pyplot as plt
 import mbgd_rs as mb
 import numpy as np
 
-N, D = 1_000_000, 100
-rng, truth, y = np.random.default_rng(0), np.linspace(-1, 1, D, dtype=np.float32), np.empty(N, np.float32)
-path = Path((folder := TemporaryDirectory()).name) / "rows.f32"
+N, D, rng = 1_000_000, 100, np.random.default_rng(0)
+truth, y = np.linspace(-1, 1, D, dtype=np.float32), np.empty(N, np.float32)
+folder = TemporaryDirectory()
+path = Path(folder.name) / "rows.f32"
 with path.open("wb") as file:
-    for some in y.reshape(100, -1):  # views
+    for some in y.reshape(100, -1):
         rows = rng.standard_normal((len(some), D), dtype=np.float32)
         rows.tofile(file)
         some[:] = rows @ truth + rng.standard_normal(len(some), dtype=np.float32)
@@ -36,8 +36,9 @@ def megabytes(*names):
 
 
 def watched(work):  # seconds, and megabytes above those at the start
-    samples, start, before = [], time.perf_counter(), megabytes("RssAnon", "RssFile")
-    (worker := threading.Thread(target=work)).start()
+    samples, worker = [], threading.Thread(target=work)
+    start, before = time.perf_counter(), megabytes("RssAnon", "RssFile")
+    worker.start()
     while worker.is_alive():
         samples.append([time.perf_counter() - start, *(megabytes("RssAnon", "RssFile") - before)])
         worker.join(0.005)
@@ -45,17 +46,15 @@ def watched(work):  # seconds, and megabytes above those at the start
 
 
 # %%
-# With the limit set, an array of all rows does not fit, and the loop by hand ends before its first step. Then
-# two passes over the file. ``shuffle="full"`` would read a row here and a row there; with ``"block"`` rows
-# come in runs of 1024, of which 64, 26 MB, are shuffled together: reads are long, and what is read is used
-# soon. A sorted file wants a larger window, see :class:`mbgd_rs.sampling.Block`.
-soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+# With the limit set, an array of all rows does not fit: the loop by hand ends before its first step. From the
+# file, ``shuffle="full"`` would read a row here and a row there. With ``"block"`` rows come in runs of 1024,
+# of which 64 (26 MB) are shuffled together, see :class:`mbgd_rs.sampling.Block`: long reads, and soon used.
+models, (soft, hard) = [], resource.getrlimit(resource.RLIMIT_DATA)
 resource.setrlimit(resource.RLIMIT_DATA, (int((megabytes("VmData")[0] + 64) * 1e6), hard))
 try:
     np.fromfile(path, np.float32)
 except MemoryError as error:
     print("by hand:", error)
-models = []
 ours = watched(lambda: models.append(mb.fit(X, y, batch_size=256, shuffle="block", epochs=2)))
 resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))  # as it was
 print(f"mb.fit: {ours[1].max():.0f} MB, largest error {np.abs(models[0].coef - truth).max():.4f}")
