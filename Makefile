@@ -53,7 +53,7 @@ bench: build $(STAMPS)/test  ## measure against NumPy, print the ratios and writ
 
 docs: need-cargo build $(STAMPS)/docs  ## the documentation: site in docs/_build/html, Rust in target/doc; a warning fails
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
-	rm -rf docs/api
+	rm -rf docs/api docs/gallery
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
 

@@ -1,5 +1,5 @@
 """
-S2: Data larger than memory
+S2: data larger than memory
 ===========================
 
 Full-batch descent by hand begins with an array of all the data. Mini-batch descent needs one batch at a time:

@@ -1,5 +1,5 @@
 """
-S10: Reshuffle every epoch
+S10: reshuffle every epoch
 ==========================
 
 If every epoch has the same batches in the same order, their gradients can oppose each other and bring the

@@ -1,5 +1,5 @@
 """
-S11: Epochs and steps
+S11: epochs and steps
 =====================
 
 Two words, and everything here uses them in one sense only. A *step* is one update of the parameters, from one
