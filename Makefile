@@ -51,13 +51,16 @@ bench: build $(STAMPS)/test  ## measure against NumPy, print the ratios and writ
 	    --benchmark-json=target/benchmark.json --override-ini addopts= --timeout=0 -q
 	$(BIN)/python benches/python/report.py target/benchmark.json benches/RESULTS.md
 
-docs: need-cargo  ## the Rust documentation
+docs: need-cargo build $(STAMPS)/docs  ## the documentation: site in docs/_build/html, Rust in target/doc; a warning fails
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+	rm -rf docs/api docs/gallery
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
 
 check: lint test  ## what CI runs
 
 clean:           ## remove everything that was built
-	rm -rf $(VENV) target dist .pytest_cache .mypy_cache .ruff_cache .benchmarks
+	rm -rf $(VENV) target dist .pytest_cache .mypy_cache .ruff_cache .benchmarks docs/_build docs/api docs/gallery
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -f python/mbgd_rs/_core*.so
 
@@ -80,6 +83,6 @@ $(STAMPS)/demo: $(STAMPS)/venv pyproject.toml
 	$(BIN)/python -m pip install --quiet "matplotlib>=3.8" "scikit-learn>=1.6"
 	@touch $@
 
-$(STAMPS)/test $(STAMPS)/lint: $(STAMPS)/%: $(STAMPS)/venv pyproject.toml
+$(STAMPS)/test $(STAMPS)/lint $(STAMPS)/docs: $(STAMPS)/%: $(STAMPS)/venv pyproject.toml
 	$(BIN)/python -m pip install --quiet --group $*
 	@touch $@

@@ -16,7 +16,8 @@ from .batches import minibatches
 from .choices import resolve_optimizer
 from .errors import DivergenceError
 from .inputs import as_float
-from .optimizers import Optimizer, pair_leaves
+from .optimizers import Optimizer
+from .optimizers.optimizer import pair_leaves
 from .result import History, StopReason
 from .sampling import Shuffle, n_positions
 from .training import Progress, check_callback

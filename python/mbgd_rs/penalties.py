@@ -83,6 +83,14 @@ class ElasticNet(Penalty):
         coefficient.
     l1_ratio : float, default=0.15
         Share of the l1 part, between 0 and 1.
+
+    Examples
+    --------
+    >>> import mbgd_rs as mb
+    >>> X, y = [[1.0, 1.0], [-1.0, 2.0], [1.0, -1.0], [-1.0, -2.0]], [1.0, -0.5, 0.5, -1.0]
+    >>> sgd = mb.optimizers.SGD(0.3)
+    >>> mb.fit(X, y, penalty=ElasticNet(alpha=0.6, l1_ratio=0.5), optimizer=sgd, epochs=200).coef.round(3)
+    array([0.346, 0.027])
     """
 
     l1_ratio: float = 0.15
@@ -129,6 +137,15 @@ class GroupElasticNet(Penalty):
         Strength, finite and >= 0; of each column, if there are several.
     l1_ratio : float, default=0.15
         Share of the norms, between 0 and 1.
+
+    Examples
+    --------
+    >>> import mbgd_rs as mb
+    >>> X, Y = [[1.0, 1.0], [-1.0, 2.0], [1.0, -1.0], [-1.0, -2.0]], [[1, 2], [0, 1], [0, -1], [-1, -2]]
+    >>> sgd = mb.optimizers.SGD(0.3)
+    >>> mb.fit(X, Y, penalty=GroupElasticNet(1.0, 0.7), optimizer=sgd, epochs=200).coef.round(2)
+    array([[0.  , 0.19],
+           [0.  , 0.57]])
     """
 
     l1_ratio: float = 0.15

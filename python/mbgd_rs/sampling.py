@@ -18,16 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import _core
 from .inputs import as_array, distinct
 
-__all__ = [
-    "Block",
-    "Shuffle",
-    "Stratified",
-    "Weighted",
-    "among",
-    "described",
-    "n_positions",
-    "resolve_shuffle",
-]
+__all__ = ["Block", "Shuffle", "Stratified", "Weighted"]
 
 Array = NDArray[Any]
 
@@ -171,6 +162,7 @@ class Strata:
 
 
 Shuffle = Literal["full", "once", "block", "stratified", False] | Block | Weighted | Stratified
+"""What `shuffle` may be given as: a name, False, or an object of this module."""
 
 
 def strata(name: str, groups: Array) -> Strata:

@@ -71,6 +71,11 @@ class Constant(Schedule):
     ----------
     learning_rate : float
         Finite and > 0.
+
+    Examples
+    --------
+    >>> Constant(0.1)(0), Constant(0.1)(1000)
+    (0.1, 0.1)
     """
 
     learning_rate: float

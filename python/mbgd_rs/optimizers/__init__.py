@@ -18,7 +18,7 @@ from .adam import Adam, Adamax, AdamW, NAdam, RAdam
 from .adaptive import Adadelta, Adagrad, RMSprop
 from .descent import SGD, SGLD, DoG, Lion
 from .ftrl import FTRL
-from .optimizer import Optimizer, State, leaves, pair_leaves
+from .optimizer import Optimizer, State
 from .schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
 
 __all__ = [
@@ -39,6 +39,4 @@ __all__ = [
     "ScheduleFreeAdamW",
     "ScheduleFreeSGD",
     "State",
-    "leaves",
-    "pair_leaves",
 ]

@@ -1,13 +1,12 @@
-"""When to stop: a model with too many columns learns the noise of its rows, and a validation set sees it.
-
-Breast cancer (569 tumours, 30 measurements), with all products of two measurements as further columns: 495
-in all, more than there are rows to learn from. Training in pieces of 37 steps, which end in the middle of an
-epoch, is the same run to the bit.
-
-    python examples/stopping.py [picture.png]
 """
+Stopping: when it is enough
+===========================
 
-import sys
+A model with too many columns learns the noise of its rows, and a validation set sees it: breast cancer (569
+tumours, 30 measurements), with all products of two measurements as further columns: 495 in all, more than
+there are rows to learn from. Training in pieces of 37 steps, which end in the middle of an epoch, is the same
+run to the bit.
+"""
 
 import matplotlib.pyplot as plt
 import mbgd_rs as mb
@@ -60,6 +59,4 @@ ax.axvline(best, color=line.get_color(), linestyle=":", label=f"best epoch: {bes
 ax.plot(best, history.validation_loss[best - 1], "o", color=line.get_color())
 ax.set(xlabel="epoch", ylabel="log loss", yscale="log", title="the training loss does not know when to stop")
 ax.legend()
-path = sys.argv[1] if len(sys.argv) > 1 else "stopping.png"
-fig.savefig(path, dpi=120)
-print(f"picture: {path}")
+plt.show()

@@ -1,16 +1,11 @@
 """
-What a loss asks for: the mean, the median, a quantile
-======================================================
+Losses: the mean, the median, a quantile
+========================================
 
 A loss says which number is the best one to predict. On the diabetes data of scikit-learn the progression of
 the disease after a year is predicted from the body mass index: the squared error finds the mean, the absolute
-error the median, the pinball loss any quantile. Then a tenth of the targets is spoilt, and the losses that
-grow only linearly hardly notice. Last the scores themselves: how much each loss minds a residual or a margin.
-
-    python examples/losses.py [losses.png]
+error the median, the pinball loss any quantile.
 """
-
-import sys
 
 import matplotlib.pyplot as plt
 import mbgd_rs as mb
@@ -30,9 +25,9 @@ def line(loss, targets):
     return mb.fit(x, targets / unit, loss=loss, batch_size=32, epochs=200, optimizer=falling)
 
 
-figure, (fan, spoilt, shapes, margins) = plt.subplots(1, 4, figsize=(18, 4.2), layout="constrained")
 ends = np.array([[x.min()], [x.max()]])
 
+figure, fan = plt.subplots(figsize=(7, 4.2), layout="constrained")
 fan.scatter(x, y, s=8, color="0.7")
 for quantile in (0.1, 0.5, 0.9):
     model = line(losses.Quantile(quantile), y)
@@ -43,6 +38,9 @@ fan.plot(ends, line("squared_error", y).predict(ends) * unit, "k--", label="squa
 fan.set(title="Quantiles", xlabel="body mass index", ylabel="progression after a year")
 fan.legend(fontsize=8)
 
+# %%
+# A tenth of the targets is spoilt. The losses that grow only linearly hardly notice.
+figure, spoilt = plt.subplots(figsize=(7, 4.2), layout="constrained")
 outliers = np.random.default_rng(0).choice(len(y), len(y) // 10, replace=False)
 wrong = y.copy()
 wrong[outliers] = 1500 - 300 * x[outliers, 0]
@@ -55,6 +53,9 @@ for loss in (losses.SquaredError(), losses.Huber(0.5), losses.LogCosh(), losses.
 spoilt.set(title="A tenth of the targets spoilt", xlabel="body mass index")
 spoilt.legend(fontsize=8)
 
+# %%
+# How much each loss minds a residual or a margin, by :func:`mbgd_rs.gradient` on a single row.
+figure, (shapes, margins) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
 score = np.linspace(-3, 3, 301)
 for loss in (losses.SquaredError(), losses.AbsoluteError(), losses.Huber(1.0), losses.LogCosh(),
              losses.EpsilonInsensitive(0.5), losses.Quantile(0.8)):  # fmt: skip
@@ -70,7 +71,4 @@ for loss in (losses.LogLoss(), losses.Hinge(), losses.SquaredHinge(), losses.Mod
 margins.set(title="Losses of classes", xlabel="margin y z", ylim=(0, 5))
 margins.legend(fontsize=8)
 
-if len(sys.argv) > 1:
-    figure.savefig(sys.argv[1], dpi=110)
-else:
-    plt.show()
+plt.show()

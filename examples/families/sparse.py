@@ -1,17 +1,14 @@
-"""A hundred thousand one-hot columns: l1 finds the few that matter, at the cost of the entries of a batch.
+"""
+Sparse rows: a hundred thousand columns
+=======================================
 
-    python examples/sparse.py [picture.png]
-
+l1 finds the few columns that matter among a hundred thousand, and a step costs what its batch has entries.
 Every row is an event with 20 of 100,000 possible features, as in click logs and bags of words; 60 of them
 decide. The picture shows the loss, how many coefficients are not zero, and which ones are found.
 """
 
-import sys
 import time
 
-import matplotlib
-
-matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import mbgd_rs as mb
 import numpy as np
@@ -62,4 +59,4 @@ right.plot(truth[: 2 * N_THAT_MATTER], "_", color="black", label="truth")
 right.set(xlabel="column", ylabel="coefficient")
 for axes in (left, middle, right):
     axes.legend()
-figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "sparse.png")
+plt.show()

@@ -1,15 +1,11 @@
-"""Every optimizer on one classification: how fast the loss falls, and what l1 leaves of the columns.
+"""
+Optimizers on one classification
+================================
 
-    python examples/optimizers.py
-
-prints a table and saves optimizers.png (needs scikit-learn and matplotlib).
+Every optimizer on scikit-learn's breast-cancer data, with log loss and an l1 penalty: how fast the objective
+falls, how many tumours it has never seen each model gets right, and how many of the 30 columns l1 leaves.
 """
 
-import sys
-
-import matplotlib
-
-matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import mbgd_rs as mb
 import numpy as np
@@ -52,7 +48,7 @@ def train(rule, **options):
     return mb.fit(X_train, y_train, record=("epoch", "full_loss"), **arguments)
 
 
-figure, axes = plt.subplots(figsize=(9, 5.5))
+figure, axes = plt.subplots(figsize=(9, 5.5), layout="constrained")
 print(f"{'optimizer':20} {'objective':>9} {'test accuracy':>13} {'zeros of 30':>11}")
 for i, rule in enumerate(RULES):
     model = train(rule, penalty=mb.penalties.L1(0.01))
@@ -62,10 +58,15 @@ for i, rule in enumerate(RULES):
     print(f"{name:20} {model.history.full_loss[-1]:9.4f} {accuracy:13.3f} {n_zeros:11}")
     axes.plot(1 + np.arange(EPOCHS), model.history.full_loss, "-" if i < 10 else "--", label=name)
 
+axes.set(xlabel="epoch", ylabel="objective on the training rows", yscale="log", title="log loss with l1")
+axes.legend(ncols=2, fontsize="small")
+
+# %%
+# A constant rate on small batches leaves the parameters jumping about the optimum. A mean of where they have
+# lately been is nearer to it. One over nearly all steps remembers the beginning as well, and after thirty
+# epochs still pays for it.
 for average in (None, mb.averages.Polyak(start=100), mb.averages.EMA(0.99)):
     model = train(o.SGD(1.0), batch_size=4, average=average)
     print(f"SGD(1.0), b=4, {average!s:40} {model.history.full_loss[-1]:.4f}")
 
-axes.set(xlabel="epoch", ylabel="objective on the training rows", yscale="log", title="log loss with l1")
-axes.legend(ncols=2, fontsize="small")
-figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "optimizers.png", dpi=120, bbox_inches="tight")
+plt.show()
