@@ -1,6 +1,6 @@
 r"""
-S8, in use: batches that grow with the noise
-============================================
+S8: batches that grow with the noise
+====================================
 
 The variance of a batch's gradient falls as 1/b, and the gradient itself falls as training gets on. Early on
 a few rows are enough to see which way is down; near the optimum a small batch is nothing but noise, and a

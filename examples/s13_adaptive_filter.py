@@ -10,7 +10,7 @@ Engineers call it LMS, least mean squares, and know exactly how warm its noise k
 # An unknown system turns an input into an output: each sample is a weighted sum of the last sixteen of the
 # input, plus noise of variance 0.01. The rows of X are windows that slide over the input, a view without
 # copies. LMS is ``fit`` with batches of one row, in the order of time. NLMS, its normalised variant, weights
-# each row by 1 / |x|^2; weights are scaled to mean 1, so their mean goes into the rate.
+# each row by ``1 / |x|^2``; weights are scaled to mean 1, so their mean goes into the rate.
 
 import matplotlib.pyplot as plt
 import mbgd_rs as mb
