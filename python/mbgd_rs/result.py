@@ -85,7 +85,7 @@ class History:
         Coefficients in C order and then intercepts, after every step, in the dtype of X.
     noise_records : structured ndarray of shape (n_looks,)
         What :attr:`noise` is made of, of every fourth step: "step", "batch_size", "learning_rate", and what
-        the batch alone says of tr(Sigma), "trace", of |G|^2, "squared_norm", and of its own gradient,
+        the batch alone says of tr(Sigma), "trace", of ``|G|^2``, "squared_norm", and of its own gradient,
         "batch_squared_norm", "variance" and, now and then, "variance_along".
     """
 

@@ -34,7 +34,7 @@ class RecordedNoise(Diagnosis):
 
     With g_i the gradient of row i, weight and all, g their mean over the b rows of a batch and G over all n
     rows, Sigma is the covariance of the g_i. Each batch gives unbiased estimates of two numbers: tr(Sigma),
-    from how far its rows are apart, and |G|^2 = |g|^2 - var(g). Both are smoothed over the looks before;
+    from how far its rows are apart, and ``|G|^2 = |g|^2 - var(g)``. Both are smoothed over the looks before;
     every fourth step is looked at, beginning with the first of the run. Rows are taken to come in random
     order: of blocks or strata the batches differ more, or less, than their rows say.
 
@@ -45,9 +45,9 @@ class RecordedNoise(Diagnosis):
     trace : ndarray of shape (n_looks,)
         tr(Sigma), smoothed, in units of the squared gradient.
     squared_norm : ndarray of shape (n_looks,)
-        |G|^2, smoothed, with the penalty's gradient in G. Negative where noise is all there is.
+        ``|G|^2``, smoothed, with the penalty's gradient in G. Negative where noise is all there is.
     noise_scale : ndarray of shape (n_looks,)
-        B = tr(Sigma) / |G|^2, in rows: far smaller batches are mostly noise, far larger ones hardly better.
+        ``B = tr(Sigma) / |G|^2``, in rows: far smaller batches are mostly noise, far larger ones no better.
         NaN where it is not known; `reason` says why.
     noise_scale_interval : ndarray of shape (n_looks, 2)
         Where B is with a probability of 95 %, by Fieller's theorem: the B of the weighted means of trace and
