@@ -6,6 +6,7 @@ mod batches;
 mod choice;
 mod error;
 mod fit;
+mod gradients;
 mod memory;
 mod minibatches;
 mod optimizer;
@@ -44,6 +45,8 @@ mod _core {
     use super::choice::{batch_size_at, check, check_loss, learning_rate_at};
     #[pymodule_export]
     use super::fit::{fit, gradient, predict};
+    #[pymodule_export]
+    use super::gradients::{gradient_angles, gradient_bias, gradient_bias_of_rows, gradient_noise};
     #[pymodule_export]
     use super::minibatches::Minibatches;
     #[pymodule_export]

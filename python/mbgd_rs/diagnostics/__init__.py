@@ -4,4 +4,15 @@ Every function gives back a small frozen result with arrays, which shows itself 
 draws itself with ``plot()``.
 """
 
-__all__: list[str] = []
+from .angles import GradientAngles, gradient_angles
+from .bias import GradientBias, gradient_bias
+from .noise import GradientNoise, gradient_noise
+
+__all__ = [
+    "GradientAngles",
+    "GradientBias",
+    "GradientNoise",
+    "gradient_angles",
+    "gradient_bias",
+    "gradient_noise",
+]

@@ -3,6 +3,7 @@
 Needs the extra ``mbgd_rs[plot]``.
 """
 
+from .gradients import gradient_angles, gradient_bias, noise_by_batch_size
 from .loss import loss_curves
 
-__all__ = ["loss_curves"]
+__all__ = ["gradient_angles", "gradient_bias", "loss_curves", "noise_by_batch_size"]
