@@ -8,8 +8,8 @@ than 90 degrees apart. A step that is downhill for one is uphill for the other t
 
 # %%
 # Scikit-learn's breast cancer data, standardised, at the start of training and after it. Every dot is a pair
-# of batches of one epoch. Two single rows of the start have next to nothing in common; batches of 256 agree
-# within a few degrees.
+# of batches of one epoch. At the start one pair of single rows in six contradicts itself, and batches of 256
+# agree within some ten degrees.
 
 import matplotlib.pyplot as plt
 import mbgd_rs as mb
@@ -32,9 +32,10 @@ for angles, ax, when in zip((start, end), axes, ("at the start", "at the optimum
 axes[1].set_ylabel("")
 
 # %%
-# At the optimum there is no way down: the gradient over all rows is zero, and what batches see is noise. Half
-# of all pairs disagree, however large the batches, and the two halves of the data always do, because what is
-# in one is missing in the other. That is why training with a constant rate ends in a random walk.
+# At the optimum there is no way down: the gradient over all rows is zero, and what batches see is noise.
+# Small batches disagree about half of the time. Larger ones do so more often, for what is in one is missing
+# in the other, and two halves of the data are opposites. That is why training with a constant rate ends in a
+# random walk.
 #
 # In between, it is the noise scale B that decides: of batches of b rows the cosine is about ``1 / (1 + B /
 # b)``.

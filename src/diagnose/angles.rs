@@ -1,7 +1,7 @@
 //! Whether two batches agree about which way is down.
 
 use super::binomial_interval;
-use super::draws::{Draws, Point, Sampling, dot, unit_for};
+use super::draws::{Dependence, Draws, Point, Sampling, dot, unit_for};
 use crate::error::{Result, try_filled, try_reserved};
 use crate::scalar::Scalar;
 
@@ -48,7 +48,7 @@ pub fn angles<T: Scalar>(
         for mut draws in all_draws {
             draws.epoch = next_epoch; // epochs of their own for each size
             let mut cosines = try_reserved("angles", n_pairs)?;
-            gradients.of_draws(&mut draws, (2 * n_pairs, 2), |draw, g| {
+            gradients.of_draws(&mut draws, (2 * n_pairs, 2, Dependence::Weak), |draw, g| {
                 penalty.add_subgradient(layout, &mut g[..layout.n_coef()], &point.params[..layout.n_coef()]);
                 write_direction(g, &mut pair[draw % 2]);
                 if draw % 2 == 1 {

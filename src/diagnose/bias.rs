@@ -1,6 +1,6 @@
 //! Whether batch gradients are right on average.
 
-use super::draws::{Deviation, Draws, Gradients, Point, Sampling, dot};
+use super::draws::{Dependence, Deviation, Draws, Gradients, Point, Sampling, dot};
 use crate::error::{Error, Result, try_filled, try_reserved};
 use crate::gradient::RowGradients;
 use crate::rng::{SIGNS, Stream};
@@ -66,7 +66,9 @@ pub fn bias<T: Scalar>(
         for mut draws in all_draws {
             draws.epoch = next_epoch; // epochs of their own for each size
             let mut deviations = Deviations::new(&deviation.0, effort.n_draws)?;
-            gradients.of_draws(&mut draws, (effort.n_draws, 1), |_, g| deviations.push(&deviation.0, g))?;
+            gradients.of_draws(&mut draws, (effort.n_draws, 1, Dependence::Negligible), |_, g| {
+                deviations.push(&deviation.0, g)
+            })?;
             next_epoch = draws.epoch;
             let bias = deviations.judge(sampling.seed, effort.n_resamples, deviation.1, point)?;
             found.push(Bias { batch_size: draws.batch_size(), ..bias });

@@ -11,10 +11,18 @@ use crate::parallel::{Team, with_team};
 use crate::scalar::Scalar;
 use crate::shuffle::{Batches, BatchesConfig, Shuffle, Workspace};
 
-/// Positions of an epoch that draws are taken from, as a fraction. Batches of one permutation have no row in common:
-/// any two deviate in opposite directions, with correlation `-b / (n - b)`, and all together they cancel. Of a
-/// sixteenth of the epoch the mean varies almost as that of as many independent batches would.
-const FRACTION_OF_EPOCH: usize = 16;
+/// How many draws may be batches of one full shuffle: so that they have one row of the epoch in so many.
+///
+/// Batches of one permutation have no row in common. Any two deviate in opposite directions, with correlation
+/// `-b / (n - b)`, and all together they cancel: the variance of the mean of some of them is smaller than that of as
+/// many independent ones, by the fraction of the epoch they have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dependence {
+    /// Where batches are looked at one by one, or in pairs.
+    Weak = 16,
+    /// Where it is their mean that is looked at, whose length says a lot in many dimensions.
+    Negligible = 256,
+}
 
 /// Where gradients are looked at.
 #[derive(Clone)]
@@ -108,7 +116,7 @@ impl Sampling {
     }
 }
 
-/// Draws of full batches. They come in runs of steps of one epoch, and from many epochs: see [`FRACTION_OF_EPOCH`].
+/// Draws of full batches. They come in runs of steps of one epoch, and from many epochs: see [`Dependence`].
 #[derive(Debug)]
 pub(super) struct Draws {
     batches: Batches,
@@ -131,7 +139,7 @@ impl Draws {
     /// How many batches, one after the other, are taken from an epoch: a multiple of `n_together` if it has so many,
     /// or one. Only the order of a full shuffle is shared by more, being the only one of which a part costs as much
     /// as all of it and neighbours are not alike.
-    fn n_of_epoch(&self, n_together: usize) -> usize {
+    fn n_of_epoch(&self, n_together: usize, dependence: Dependence) -> usize {
         let n_full = self.batches.n_positions() / self.batch_size();
         if n_full < n_together {
             return 1;
@@ -139,13 +147,13 @@ impl Draws {
         if *self.batches.shuffle() != Shuffle::Full || self.batches.draws() {
             return n_together;
         }
-        (n_full / FRACTION_OF_EPOCH / n_together * n_together).max(n_together)
+        (n_full / dependence as usize / n_together * n_together).max(n_together)
     }
 
     /// The steps that are taken from the next epoch, of all full ones in turn, so that an order of which the first
     /// rows are special is seen as a whole.
-    fn next_steps(&mut self, n_together: usize) -> (u64, Range<usize>) {
-        let n = self.n_of_epoch(n_together);
+    fn next_steps(&mut self, n_together: usize, dependence: Dependence) -> (u64, Range<usize>) {
+        let n = self.n_of_epoch(n_together, dependence);
         let n_full = self.batches.n_positions() / self.batch_size();
         let run = (self.epoch % (n_full / n) as u64) as usize;
         self.epoch += 1;
@@ -206,7 +214,7 @@ impl<T: Scalar> Gradients<'_, '_, '_, T> {
     pub(super) fn of_draws(
         &mut self,
         draws: &mut Draws,
-        (n, n_together): (usize, usize),
+        (n, n_together, dependence): (usize, usize, Dependence),
         mut visit: impl FnMut(usize, &mut Vec<T>) -> Result<()>,
     ) -> Result<()> {
         if n == 0 {
@@ -217,7 +225,7 @@ impl<T: Scalar> Gradients<'_, '_, '_, T> {
         let is_one_order = *draws.batches.shuffle() == Shuffle::Full && !draws.batches.draws();
         let mut n_drawn = 0;
         while n_drawn < n {
-            let (epoch, steps) = draws.next_steps(n_together);
+            let (epoch, steps) = draws.next_steps(n_together, dependence);
             if is_one_order {
                 let order = std::mem::take(self.team.job().order());
                 let interrupted = self.point.interrupted;

@@ -1,6 +1,6 @@
 //! How much batch gradients vary, by batch size.
 
-use super::draws::{Deviation, Draws, Gradients, Point, Sampling, dot};
+use super::draws::{Dependence, Deviation, Draws, Gradients, Point, Sampling, dot};
 use super::line::{Line, Observed, weighted_line};
 use super::noise_scale::{Moments, NoiseScale};
 use super::normal_quantile;
@@ -126,7 +126,7 @@ fn squares_of<T: Scalar>(
     for mut draws in all_draws {
         draws.epoch = next_epoch; // epochs of their own for each size, or small batches would be parts of large ones
         let (b, mut sum) = (draws.batch_size() as f64, 0.0);
-        gradients.of_draws(&mut draws, (n_draws, 1), |draw, g| {
+        gradients.of_draws(&mut draws, (n_draws, 1, Dependence::Weak), |draw, g| {
             let own = &mut pair[draw % 2];
             deviation.write(g, own);
             sum += dot(own, own);

@@ -54,6 +54,20 @@ def test_s4_p_values_are_uniform_without_a_bias(way):
     assert binom.ppf(0.5e-4, N_SEEDS, 0.05) <= n_rejected <= binom.isf(0.5e-4, N_SEEDS, 0.05)
 
 
+def test_s4_p_values_are_uniform_in_many_dimensions():
+    """As above, at 1e-4. The length of a mean is almost certain there, and shows batches that complement each
+    other: draws that have a sixteenth of one epoch are too good."""
+    x, y = np.random.default_rng(0).normal(size=(2000, 300)), np.random.default_rng(1).normal(size=2000)
+    p, of_one_epoch = [], []
+    for seed in range(200):
+        options = {"seed": seed, "n_resamples": 99}
+        p.append(gradient_bias(x, y, batch_sizes=1, n_draws=125, **options).p_value)
+        rows = np.random.default_rng(seed).permutation(2000)[:125, None]
+        of_one_epoch.append(gradient_bias(x, y, rows=rows, **options).p_value)
+    assert kstest(p, "uniform").pvalue > 1e-4
+    assert kstest(of_one_epoch, "uniform").pvalue < 1e-4
+
+
 @pytest.mark.parametrize("way", BIASED)
 def test_s4_a_biased_sampler_is_caught(way):
     """Not always by a hundred draws; but its p-values are not uniform, and enough draws leave no doubt."""

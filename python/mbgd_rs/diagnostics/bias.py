@@ -84,7 +84,7 @@ def gradient_bias(
     are due to the rounding of sums are no bias: then p is 1.
 
     Draws are independent, or nearly so: of a full shuffle they are batches of the same epoch, but of no more
-    than a sixteenth of its rows, because batches of one permutation complement each other; of other ways of
+    than one row of it in 256, because batches of one permutation complement each other; of other ways of
     sampling they are batches of different epochs, all steps in turn.
 
     Parameters

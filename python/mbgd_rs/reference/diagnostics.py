@@ -67,9 +67,9 @@ class Draws:
         self.how = shuffle, replacement, seed, n
         self.classes = classes
 
-    def of_size(self, b: int, n_draws: int, n_together: int = 1) -> Iterator[Array]:
+    def of_size(self, b: int, n_draws: int, n_together: int = 1, share: int = 16) -> Iterator[Array]:
         """Runs of `n_together` steps of one epoch, of all its runs in turn. Of a full shuffle, runs are
-        longer, up to a sixteenth of the epoch."""
+        longer, up to one step in `share` of the epoch."""
         order_of_epoch = order_of_epochs(*self.how, b, self.classes)
         while n_draws > 0:
             order = order_of_epoch(self.epoch)
@@ -77,7 +77,7 @@ class Draws:
             n_full = len(order) // b
             n_steps = n_together if n_full >= n_together else 1
             if self.is_one_order:
-                n_steps = max(n_steps, n_full // 16 // n_together * n_together)
+                n_steps = max(n_steps, n_full // share // n_together * n_together)
             first = self.epoch % (n_full // n_steps) * n_steps
             for step in range(first, first + min(n_steps, n_draws)):
                 yield order[step * b : (step + 1) * b]
@@ -200,7 +200,7 @@ def gradient_bias(
     batches = (
         [[np.asarray(batch) for batch in rows]]
         if rows is not None
-        else (list(draws.of_size(b, n_draws)) for b in batch_sizes)
+        else (list(draws.of_size(b, n_draws, share=256)) for b in batch_sizes)
     )
     found = SimpleNamespace(bias_norm=[], p_value=[], chance_norm=[], chance_limit=[])
     for of_size in batches:
