@@ -29,6 +29,10 @@ pub const SPLIT: u32 = 7;
 /// The stream of an optimizer's noise. Array `a` of several reads `NOISE + 256 * a`.
 pub const NOISE: u32 = 3;
 
+/// The stream of the random signs of a bootstrap: resample `r`, in the place of the epoch, gives deviation `j` the sign
+/// of bit `j % 32` of word `j / 32`.
+pub const SIGNS: u32 = 32;
+
 const ROUNDS: usize = 10;
 const MULTIPLIERS: [u64; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const KEY_STEPS: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];

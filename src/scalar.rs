@@ -36,6 +36,8 @@ pub trait Scalar:
 {
     /// NumPy's name of the type.
     const NAME: &'static str;
+    /// The distance from 1 to the next larger number.
+    const EPSILON: f64;
     /// Logical lanes of a vector of this type, the same on every machine: 64 bytes' worth.
     const LANES: usize;
     /// The additive identity.
@@ -61,6 +63,7 @@ macro_rules! impl_scalar {
     ($t:ty, $name:literal) => {
         impl Scalar for $t {
             const NAME: &'static str = $name;
+            const EPSILON: f64 = <$t>::EPSILON as f64;
             const LANES: usize = 64 / size_of::<$t>();
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;

@@ -18,6 +18,10 @@ __all__ = [
     "end_epoch",
     "fit",
     "gradient",
+    "gradient_angles",
+    "gradient_bias",
+    "gradient_bias_of_rows",
+    "gradient_noise",
     "init_optimizer",
     "learning_rate_at",
     "predict",
@@ -76,6 +80,16 @@ def fit(objective: Any, training: Any) -> dict[str, Any]: ...
 def gradient(
     objective: Any, params: NDArray[Any], rows: list[int] | None, n_threads: int
 ) -> tuple[float, NDArray[Any]]: ...
+def gradient_angles(
+    looked: Any,
+) -> tuple[list[int], list[list[float]], list[float], list[tuple[float, float]]]: ...
+def gradient_bias(
+    looked: Any, n_resamples: int
+) -> tuple[list[int], list[float], list[float], list[float], list[float]]: ...
+def gradient_bias_of_rows(
+    looked: Any, rows: list[list[int]], n_resamples: int
+) -> tuple[list[int], list[float], list[float], list[float], list[float]]: ...
+def gradient_noise(looked: Any) -> dict[str, Any]: ...
 def init_optimizer(optimizer: Any) -> tuple[int, int]: ...
 def learning_rate_at(learning_rate: Any, t: int) -> float: ...
 def predict(

@@ -19,6 +19,7 @@ __all__ = [
     "as_matrix",
     "as_params",
     "as_real_targets",
+    "as_row_numbers",
     "as_rows",
     "as_weights",
 ]
@@ -100,6 +101,19 @@ def as_rows(values: Any) -> Array | SparseRows:
     if isinstance(values, SparseRows):
         return values
     return as_sparse_rows(values) if is_sparse(values) else as_matrix(values)
+
+
+def as_row_numbers(name: str, values: Any) -> list[int]:
+    """Row numbers, >= 0; that there are so many rows is the core's to check."""
+    numbers = np.asarray(values)
+    if numbers.ndim != 1 or (numbers.size and numbers.dtype.kind not in "iu"):
+        raise TypeError(
+            f"{name} must be a list of row numbers, got dtype {numbers.dtype}, shape {numbers.shape}"
+        )
+    if numbers.size and numbers.min() < 0:
+        raise ValueError(f"{name} must be >= 0, got {numbers.min()}")
+    rows: list[int] = numbers.tolist()
+    return rows
 
 
 def as_real_targets(values: Any, X: Array | SparseRows) -> tuple[Array, bool]:

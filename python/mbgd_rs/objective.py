@@ -11,7 +11,16 @@ from numpy.typing import ArrayLike, NDArray
 from . import _core
 from .choices import Loss, Penalty, resolve_loss, resolve_penalty
 from .class_weights import ClassWeight, with_class_weight
-from .inputs import as_classes, as_flag, as_labels, as_params, as_real_targets, as_rows, as_weights
+from .inputs import (
+    as_classes,
+    as_flag,
+    as_labels,
+    as_params,
+    as_real_targets,
+    as_row_numbers,
+    as_rows,
+    as_weights,
+)
 from .result import FitResult
 from .sparse import SparseRows
 from .threads import resolve_n_threads
@@ -125,15 +134,6 @@ def gradient(
     """
     problem = make_problem(X, y, sample_weight, loss, penalty, fit_intercept=True, model=params)
     flat = as_params("params", params, problem.n_outputs, problem.X)
-    chosen: list[int] | None = None
-    if rows is not None:
-        numbers = np.asarray(rows)
-        if numbers.ndim != 1 or (numbers.size and numbers.dtype.kind not in "iu"):
-            raise TypeError(
-                f"rows must be a list of row numbers, got dtype {numbers.dtype}, shape {numbers.shape}"
-            )
-        if numbers.size and numbers.min() < 0:
-            raise ValueError(f"rows must be >= 0, got {numbers.min()}")
-        chosen = numbers.tolist()
+    chosen = None if rows is None else as_row_numbers("rows", rows)
     value, grad = _core.gradient(problem, flat, chosen, resolve_n_threads(None))
     return value, problem.split(grad)

@@ -97,6 +97,7 @@ impl<'a, T: Scalar> Work<'a, T> {
             of_data[row[0]] = T::from_f64(factor);
         }
         self.step.row_factors = Some(of_data);
+        self.forget_weights();
         Ok(())
     }
 
@@ -138,8 +139,13 @@ impl<'a, T: Scalar> Work<'a, T> {
         self.step.rows_of_tile = problem.rows.rows_of_tile();
         self.step.n_ahead = problem.rows.n_ahead();
         self.step.work_of_row = problem.work_of_row();
-        self.seats.iter_mut().for_each(|seat| exclusive(seat).weights_are_for = 0);
+        self.forget_weights();
         std::mem::replace(&mut self.step.problem, problem)
+    }
+
+    /// What members know of the weights of tiles is no longer so.
+    fn forget_weights(&mut self) {
+        self.seats.iter_mut().for_each(|seat| exclusive(seat).weights_are_for = 0);
     }
 
     /// The row of the data at a position.

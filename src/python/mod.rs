@@ -6,6 +6,7 @@ mod batches;
 mod choice;
 mod error;
 mod fit;
+mod gradients;
 mod landscape;
 mod memory;
 mod minibatches;
@@ -46,6 +47,8 @@ mod _core {
     use super::choice::{batch_size_at, check, check_loss, learning_rate_at};
     #[pymodule_export]
     use super::fit::{fit, gradient, predict};
+    #[pymodule_export]
+    use super::gradients::{gradient_angles, gradient_bias, gradient_bias_of_rows, gradient_noise};
     #[pymodule_export]
     use super::landscape::{Landscape, probability_interval};
     #[pymodule_export]

@@ -3,8 +3,17 @@
 Needs the extra ``mbgd_rs[plot]``.
 """
 
+from .gradients import gradient_angles, gradient_bias, noise_by_batch_size
 from .landscape import escape, landscape
 from .loss import loss_curves
 from .noise import recorded_noise
 
-__all__ = ["escape", "landscape", "loss_curves", "recorded_noise"]
+__all__ = [
+    "escape",
+    "gradient_angles",
+    "gradient_bias",
+    "landscape",
+    "loss_curves",
+    "noise_by_batch_size",
+    "recorded_noise",
+]

@@ -7,6 +7,7 @@ Symbols: x row, y target, w parameters, z score, r slope, g gradient, s weight, 
 b batch size, t step.
 """
 
+from .diagnostics import gradient_angles, gradient_bias, gradient_noise
 from .landscapes import Landscape
 from .losses import LOSSES, Hinge, LogLoss, Softmax, SquaredError
 from .objective import Objective, gradient
@@ -33,6 +34,9 @@ __all__ = [
     "exponential",
     "fit",
     "gradient",
+    "gradient_angles",
+    "gradient_bias",
+    "gradient_noise",
     "learning_rate_at",
     "make_optimizer",
     "order_of_epochs",

@@ -1,0 +1,117 @@
+"""Whether two batches agree about which way is down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import _core
+from ..choices import Loss, Penalty
+from ..sampling import Shuffle
+from .diagnosis import Diagnosis
+from .point import look
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["GradientAngles", "gradient_angles"]
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, repr=False)
+class GradientAngles(Diagnosis):
+    """What :func:`gradient_angles` measured.
+
+    Attributes
+    ----------
+    batch_sizes : ndarray of int, of shape (m,)
+        Rows of a batch.
+    cosine : ndarray of shape (m, n_draws)
+        Of the angle between the gradients of a pair of batches; NaN where one is zero and has no direction.
+    negative_fraction : ndarray of shape (m,)
+        How many of the cosines there are are below zero: the batches disagree by more than 90 degrees.
+    negative_interval : ndarray of shape (m, 2)
+        What the probability of that is, with a confidence of 95 % (Clopper and Pearson).
+    """
+
+    batch_sizes: Array
+    cosine: Array
+    negative_fraction: Array
+    negative_interval: Array
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw it: :func:`mbgd_rs.plotting.gradient_angles`."""
+        from ..plotting import gradient_angles
+
+        return gradient_angles(self, ax)
+
+
+def gradient_angles(
+    X: Any,
+    y: ArrayLike,
+    at: Any = None,
+    *,
+    loss: str | Loss = "squared_error",
+    sample_weight: ArrayLike | None = None,
+    batch_sizes: int | Sequence[int] | None = None,
+    n_draws: int = 200,
+    seed: int = 0,
+    penalty: str | Penalty | None = None,
+    fit_intercept: bool = True,
+    shuffle: Shuffle = "full",
+    replacement: bool = False,
+    n_threads: int | None = None,
+) -> GradientAngles:
+    """Measure the angles between the gradients of pairs of batches at the same point.
+
+    The batches of a pair are two that training could meet in one epoch: without replacement they have no row
+    in common. Of more than half of the rows an epoch has one batch, and a pair is of two epochs. With the
+    noise scale B and batches of b rows the cosine is about ``1 / (1 + B / b)``, so that batches much smaller
+    than B hardly agree on anything, and where the gradient over all rows is zero half of all pairs disagree.
+
+    Parameters
+    ----------
+    X, y, loss, sample_weight, penalty, fit_intercept, shuffle, replacement
+        As in :func:`mbgd_rs.fit`. A shuffle that has the same order in every epoch is refused.
+    at : FitResult or pair (coef, intercept), optional
+        Where; zeros by default.
+    batch_sizes : int or sequence of int, optional
+        In [1, n]. By default powers of two up to half of the rows, at most 4096, or fewer if that took
+        seconds.
+    n_draws : int, default=200
+        Pairs of batches of each size, >= 1.
+    seed : int, default=0
+        Of the draws, in [0, 2**64).
+    n_threads : int, optional
+        Threads to use; they do not change the result.
+
+    Returns
+    -------
+    GradientAngles
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import mbgd_rs as mb
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((1000, 5))
+    >>> y = X[:, 0] + rng.standard_normal(1000)
+    >>> angles = mb.diagnostics.gradient_angles(X, y, batch_sizes=[1, 256])
+    >>> angles.cosine.shape
+    (2, 200)
+    >>> bool(angles.negative_fraction[0] > 0.3), float(angles.negative_fraction[1])
+    (True, 0.0)
+    """
+    looked = look(
+        X, y, at, loss, sample_weight, batch_sizes, n_draws, seed, penalty, fit_intercept, n_threads,
+        shuffle, replacement,
+    )  # fmt: skip
+    sizes, cosines, fractions, intervals = _core.gradient_angles(looked)
+    return GradientAngles(
+        np.array(sizes, np.intp), np.array(cosines), np.array(fractions), np.array(intervals)
+    )

@@ -1,0 +1,86 @@
+"""Where gradients are looked at, and by which batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..choices import Loss, Penalty
+from ..inputs import as_flag, as_integer, as_params
+from ..objective import Problem, make_problem
+from ..sampling import resolve_shuffle
+from ..threads import resolve_n_threads
+
+__all__ = ["Looked", "look"]
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A point and draws, as the core reads them."""
+
+    problem: Problem
+    params: Array
+    batch_sizes: list[int]
+    n_draws: int
+    shuffle: Any
+    replacement: bool
+    seed: int
+    n_threads: int
+
+
+def look(
+    X: Any,
+    y: Any,
+    at: Any,
+    loss: str | Loss,
+    sample_weight: Any,
+    batch_sizes: int | Sequence[int] | None,
+    n_draws: int,
+    seed: int,
+    penalty: str | Penalty | None,
+    fit_intercept: bool,
+    n_threads: int | None,
+    shuffle: Any = "full",
+    replacement: bool = False,
+) -> Looked:
+    """Check and convert the arguments that all instruments have."""
+    problem = make_problem(X, y, sample_weight, loss, penalty, fit_intercept, model=at)
+    if at is None:
+        params = np.zeros(problem.n_outputs * (problem.X.shape[1] + 1), problem.X.dtype)
+    else:
+        params = as_params("at", at, problem.n_outputs, problem.X)
+    labels = problem.y[:, 0] if problem.classes is not None and problem.y.shape[1] == 1 else None
+    return Looked(
+        problem,
+        params,
+        as_batch_sizes(batch_sizes, len(problem.X)),
+        as_integer("n_draws", n_draws, 1),
+        resolve_shuffle(shuffle, lambda: labels),
+        as_flag("replacement", replacement),
+        as_integer("seed", seed, 0, 2**64 - 1),
+        resolve_n_threads(n_threads),
+    )
+
+
+def as_batch_sizes(batch_sizes: Any, n: int) -> list[int]:
+    """Sizes of batches, each in [1, n]; none where the instrument is to choose."""
+    if batch_sizes is None:
+        return []
+    sizes = [batch_sizes] if np.ndim(batch_sizes) == 0 else list(batch_sizes)
+    if not sizes:
+        raise ValueError("batch_sizes must have at least one size, got none")
+    return [as_batch_size(size, n) for size in sizes]
+
+
+def as_batch_size(size: Any, n: int) -> int:
+    """One of them."""
+    number = as_integer("batch_sizes", size, -(2**63))
+    if not 1 <= number <= n:
+        raise ValueError(f"batch_sizes must be in [1, n], got {number} for n = {n} rows")
+    return number

@@ -1,0 +1,303 @@
+//! Gradients of many batches at one point, computed as training computes them.
+
+use std::fmt;
+use std::ops::Range;
+
+use crate::data::Order;
+use crate::error::{Error, Result, try_filled, try_reserved};
+use crate::gradient::{BatchGradient, Problem, Work, n_seats_worth};
+use crate::kernel::Tier;
+use crate::parallel::{Team, with_team};
+use crate::scalar::Scalar;
+use crate::shuffle::{Batches, BatchesConfig, Shuffle, Workspace};
+
+/// How many draws may be batches of one full shuffle: so that they have one row of the epoch in so many.
+///
+/// Batches of one permutation have no row in common. Any two deviate in opposite directions, with correlation
+/// `-b / (n - b)`, and all together they cancel: the variance of the mean of some of them is smaller than that of as
+/// many independent ones, by the fraction of the epoch they have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dependence {
+    /// Where batches are looked at one by one, or in pairs.
+    Weak = 16,
+    /// Where it is their mean that is looked at, whose length says a lot in many dimensions.
+    Negligible = 256,
+}
+
+/// Where gradients are looked at.
+#[derive(Clone)]
+pub struct Point<'a, T> {
+    /// What is differentiated.
+    pub problem: &'a Problem<'a, T>,
+    /// The parameters, in the layout of the problem.
+    pub params: Vec<T>,
+    /// The instruction set.
+    pub tier: Tier,
+    /// Threads to use; no result depends on it.
+    pub n_threads: usize,
+    /// Asked often whether the work is to end.
+    pub interrupted: &'a (dyn Fn() -> bool + Sync),
+}
+
+impl<T: fmt::Debug> fmt::Debug for Point<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Point").field("params", &self.params).finish_non_exhaustive()
+    }
+}
+
+impl<'a, T: Scalar> Point<'a, T> {
+    /// Calls `lead` with a team that computes gradients there.
+    pub(super) fn look<R>(
+        &'a self,
+        lead: impl FnOnce(&mut Gradients<'_, '_, 'a, T>) -> Result<R>,
+    ) -> Result<R> {
+        let Self { problem, tier, interrupted, .. } = *self;
+        let n_seats = n_seats_worth(problem, problem.n_rows(), false, self.n_threads);
+        let mut params = try_reserved("parameters", self.params.len())?;
+        params.extend_from_slice(&self.params);
+        let work = Work::new(problem, tier, params, n_seats, interrupted)?;
+        with_team(n_seats, work, |team| {
+            let gradient = BatchGradient::new(problem, tier)?;
+            lead(&mut Gradients { point: self, team, gradient, n_rows: 0 })
+        })
+    }
+
+    /// Asks whether the work is to end.
+    pub(super) fn look_for_end(&self) -> Result<()> {
+        if (self.interrupted)() { Err(Error::Interrupted) } else { Ok(()) }
+    }
+}
+
+/// How batches are drawn, of whatever size.
+#[derive(Debug, Clone)]
+pub struct Sampling {
+    /// How the rows of an epoch are ordered: anew every epoch.
+    pub shuffle: Shuffle,
+    /// Whether every row is drawn from all rows.
+    pub replacement: bool,
+    /// Seed of all draws.
+    pub seed: u64,
+}
+
+impl Sampling {
+    /// The draws of batches of one size, of the epochs from `first_epoch` on.
+    ///
+    /// # Errors
+    /// If the size is not in [1, n], or every epoch has the same order: there would be one draw, again and again.
+    pub(super) fn of_size(&self, n_rows: usize, batch_size: usize, first_epoch: u64) -> Result<Draws> {
+        let Self { ref shuffle, replacement, seed } = *self;
+        let refused = || Error::OutOfRange {
+            argument: "batch_sizes",
+            condition: "in [1, n]",
+            value: batch_size.to_string(),
+        };
+        if batch_size == 0 {
+            return Err(refused());
+        }
+        let config = BatchesConfig {
+            n_rows,
+            batch_size,
+            shuffle: shuffle.clone(),
+            replacement,
+            drop_last: false,
+            seed,
+        };
+        let batches = Batches::new(config)?;
+        if batch_size > batches.n_positions() {
+            return Err(refused());
+        }
+        if !batches.reorders() {
+            return Err(Error::Incompatible(format!(
+                "shuffle must give every epoch an order of its own for batches to be draws, got shuffle={}",
+                shuffle.name()
+            )));
+        }
+        Ok(Draws { batches, epoch: first_epoch, workspace: Workspace::default() })
+    }
+}
+
+/// Draws of full batches. They come in runs of steps of one epoch, and from many epochs: see [`Dependence`].
+#[derive(Debug)]
+pub(super) struct Draws {
+    batches: Batches,
+    /// The next epoch.
+    pub(super) epoch: u64,
+    workspace: Workspace,
+}
+
+impl Draws {
+    /// Rows of a batch.
+    pub(super) fn batch_size(&self) -> usize {
+        self.batches.batch_size()
+    }
+
+    /// What rows count for having been drawn.
+    pub(super) fn row_factors(&self) -> Option<&[f64]> {
+        self.batches.row_factors()
+    }
+
+    /// How many batches, one after the other, are taken from an epoch: a multiple of `n_together` if it has so many,
+    /// or one. Only the order of a full shuffle is shared by more, being the only one of which a part costs as much
+    /// as all of it and neighbours are not alike.
+    fn n_of_epoch(&self, n_together: usize, dependence: Dependence) -> usize {
+        let n_full = self.batches.n_positions() / self.batch_size();
+        if n_full < n_together {
+            return 1;
+        }
+        if *self.batches.shuffle() != Shuffle::Full || self.batches.draws() {
+            return n_together;
+        }
+        (n_full / dependence as usize / n_together * n_together).max(n_together)
+    }
+
+    /// The steps that are taken from the next epoch, of all full ones in turn, so that an order of which the first
+    /// rows are special is seen as a whole.
+    fn next_steps(&mut self, n_together: usize, dependence: Dependence) -> (u64, Range<usize>) {
+        let n = self.n_of_epoch(n_together, dependence);
+        let n_full = self.batches.n_positions() / self.batch_size();
+        let run = (self.epoch % (n_full / n) as u64) as usize;
+        self.epoch += 1;
+        (self.epoch - 1, run * n..(run + 1) * n)
+    }
+}
+
+/// The gradients of batches, one after the other.
+pub(super) struct Gradients<'t, 's, 'a, T> {
+    point: &'a Point<'a, T>,
+    team: &'t mut Team<'s, Work<'a, T>>,
+    gradient: BatchGradient<T>,
+    /// Rows the gradient computed last was of.
+    n_rows: usize,
+}
+
+impl<T: Scalar> Gradients<'_, '_, '_, T> {
+    /// The gradient over all rows, each counting once: before [`Self::count_rows_by`].
+    pub(super) fn of_all(&mut self) -> Result<&mut Vec<T>> {
+        self.n_rows = self.point.problem.n_rows();
+        self.gradient.of_all(self.team)?;
+        self.last()
+    }
+
+    /// From now on row i counts as much for having been drawn.
+    pub(super) fn count_rows_by(&mut self, factors: Option<&[f64]>) -> Result<()> {
+        factors.map_or(Ok(()), |factors| self.team.job().count_rows_by(factors))
+    }
+
+    /// The gradient of a batch, its rows given.
+    pub(super) fn of(&mut self, rows: Vec<usize>) -> Result<&mut Vec<T>> {
+        let n_rows = rows.len();
+        *self.team.job().order() = Order::Listed(rows);
+        self.at(0..n_rows)
+    }
+
+    fn at(&mut self, positions: Range<usize>) -> Result<&mut Vec<T>> {
+        self.point.look_for_end()?;
+        self.n_rows = positions.len();
+        self.gradient.of(positions, self.team)?;
+        self.last()
+    }
+
+    fn last(&mut self) -> Result<&mut Vec<T>> {
+        let gradient = self.gradient.last();
+        match gradient.iter().find(|g| !g.is_finite()) {
+            None => Ok(gradient),
+            Some(g) => Err(Error::OutOfRange {
+                argument: "at",
+                condition: "a point where gradients are finite",
+                value: format!("an entry {g} in the gradient of {} rows", self.n_rows),
+            }),
+        }
+    }
+
+    /// Calls `visit` with the gradients of `n` batches and their numbers. Each `n_together` of them are batches of
+    /// one epoch, without rows in common unless drawn with replacement, if an epoch has so many.
+    pub(super) fn of_draws(
+        &mut self,
+        draws: &mut Draws,
+        (n, n_together, dependence): (usize, usize, Dependence),
+        mut visit: impl FnMut(usize, &mut Vec<T>) -> Result<()>,
+    ) -> Result<()> {
+        if n == 0 {
+            let (argument, condition) = ("n_draws", ">= 1");
+            return Err(Error::OutOfRange { argument, condition, value: n.to_string() });
+        }
+        let b = draws.batch_size();
+        let is_one_order = *draws.batches.shuffle() == Shuffle::Full && !draws.batches.draws();
+        let mut n_drawn = 0;
+        while n_drawn < n {
+            let (epoch, steps) = draws.next_steps(n_together, dependence);
+            if is_one_order {
+                let order = std::mem::take(self.team.job().order());
+                let interrupted = self.point.interrupted;
+                let order = draws.batches.order(epoch, order, &mut draws.workspace, interrupted)?;
+                *self.team.job().order() = order;
+            }
+            for step in steps.take(n - n_drawn) {
+                let gradient = match is_one_order {
+                    true => self.at(step * b..(step + 1) * b)?,
+                    false => self.of(draws.batches.batch(epoch, step)?)?,
+                };
+                visit(n_drawn, gradient)?;
+                n_drawn += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How far gradients are from that of all rows, in a unit near the size of the gradients of rows, so that squares of
+/// it stay in the range of a double.
+#[derive(Debug)]
+pub(super) struct Deviation<T> {
+    full: Vec<T>,
+    unit: f64,
+}
+
+impl<T: Scalar> Deviation<T> {
+    /// Deviations from `full`, in units of [`unit_for`] `size`.
+    pub(super) fn from_full(full: &[T], size: f64) -> Result<Self> {
+        let mut own = try_reserved("gradients", full.len())?;
+        own.extend_from_slice(full);
+        Ok(Self { full: own, unit: unit_for(size) })
+    }
+
+    /// The unit, a power of two.
+    pub(super) fn unit(&self) -> f64 {
+        self.unit
+    }
+
+    /// Room for a deviation.
+    pub(super) fn zeros(&self) -> Result<Vec<f64>> {
+        try_filled("deviations of gradients", self.full.len(), 0.0)
+    }
+
+    /// Writes `(g - full) / unit`.
+    pub(super) fn write(&self, g: &[T], out: &mut [f64]) {
+        let scale = 1.0 / self.unit;
+        for ((out, &g), &full) in out.iter_mut().zip(g).zip(&self.full) {
+            *out = g.to_f64() * scale - full.to_f64() * scale;
+        }
+    }
+}
+
+/// The power of two below `size`, where it and its inverse are in range.
+pub(super) fn unit_for(size: f64) -> f64 {
+    const SMALLEST: f64 = 1e-300;
+    const LARGEST: f64 = 1e300;
+    match size == 0.0 || size.is_nan() {
+        true => 1.0,
+        false => f64::from_bits(size.clamp(SMALLEST, LARGEST).to_bits() & 0x7FF0_0000_0000_0000),
+    }
+}
+
+/// The product of two vectors, summed in eight chains.
+pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let mut sums = [0.0; 8];
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    for (a, b) in a.iter().zip(b) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += a * b;
+        }
+    }
+    sums.iter().sum::<f64>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f64>()
+}

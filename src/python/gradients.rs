@@ -1,0 +1,169 @@
+//! Instruments that look at the gradients of many batches at one point.
+
+use numpy::{Element, ToPyArray};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::error::detached;
+use super::fit::{Arrays, Objective, by_dtype, packed};
+use super::sampling::shuffle_from;
+use super::signal::Signals;
+use crate::diagnose::{self, Bias, Effort, Point, Sampling, Variances};
+use crate::error::Result;
+use crate::scalar::Scalar;
+
+/// What is looked at, as the package's objects.
+#[derive(FromPyObject)]
+pub(super) struct Looked<'py> {
+    problem: Objective<'py>,
+    /// Coefficients and intercepts, flat.
+    params: Bound<'py, PyAny>,
+    /// The same for all; none where the instrument is to choose.
+    batch_sizes: Vec<usize>,
+    n_draws: usize,
+    shuffle: Bound<'py, PyAny>,
+    replacement: bool,
+    seed: u64,
+    n_threads: usize,
+}
+
+impl Looked<'_> {
+    fn sampling(&self) -> PyResult<Sampling> {
+        let shuffle = shuffle_from(&self.shuffle)?;
+        Ok(Sampling { shuffle, replacement: self.replacement, seed: self.seed })
+    }
+
+    /// Does something at the point, without the interpreter.
+    fn look<T: Scalar + Element, R: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&Point<'_, T>) -> Result<R> + Send,
+    ) -> PyResult<R> {
+        let arrays = Arrays::<T>::of(&self.problem)?;
+        let (problem, tier) = arrays.problem(py, &self.problem)?;
+        let params = packed(problem.layout(), "at", &self.params)?;
+        let signals = Signals::new();
+        let interrupted = || signals.interrupted();
+        let n_threads = self.n_threads;
+        let point = Point { problem: &problem, params, tier, n_threads, interrupted: &interrupted };
+        let done = detached(py, || work(&point));
+        signals.or(done)
+    }
+}
+
+/// The variance of batch gradients by batch size, and the noise scale. Returns a dict.
+#[pyfunction]
+pub(super) fn gradient_noise<'py>(py: Python<'py>, looked: Looked<'py>) -> PyResult<Bound<'py, PyDict>> {
+    by_dtype!(looked.problem.x, noise_typed(py, &looked))
+}
+
+fn noise_typed<'py, T: Scalar + Element>(
+    py: Python<'py>,
+    looked: &Looked<'py>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let (n_draws, seed) = (looked.n_draws, looked.seed);
+    let batch_sizes = looked.batch_sizes.clone();
+    let found = looked.look::<T, _>(py, move |point| {
+        let batch_sizes = match batch_sizes.is_empty() {
+            true => diagnose::default_batch_sizes(point, n_draws),
+            false => batch_sizes,
+        };
+        diagnose::noise(point, &batch_sizes, n_draws, seed)
+    })?;
+    let dict = PyDict::new(py);
+    dict.set_item("batch_sizes", found.batch_sizes)?;
+    dict.set_item("finite_population", found.finite_population.to_pyarray(py))?;
+    for (suffix, Variances { variance, interval, line }) in
+        [("", found.without_replacement), ("_with_replacement", found.with_replacement)]
+    {
+        dict.set_item(format!("variance{suffix}"), variance.to_pyarray(py))?;
+        dict.set_item(format!("variance{suffix}_interval"), interval)?;
+        dict.set_item(format!("slope{suffix}"), line.slope)?;
+        dict.set_item(format!("slope{suffix}_interval"), line.slope_interval)?;
+    }
+    dict.set_item("trace", found.trace)?;
+    dict.set_item("squared_norm", found.squared_norm)?;
+    dict.set_item("noise_scale", found.scale.value)?;
+    dict.set_item("noise_scale_interval", found.scale.interval)?;
+    dict.set_item("reason", found.scale.reason)?;
+    Ok(dict)
+}
+
+/// Batch sizes, norms, norms and limits by chance, and p-values.
+type BiasByBatchSize = (Vec<usize>, Vec<f64>, Vec<f64>, Vec<f64>, Vec<f64>);
+
+fn unzipped(found: Vec<Bias>) -> BiasByBatchSize {
+    let of = |field: fn(&Bias) -> f64| found.iter().map(field).collect();
+    let batch_sizes = found.iter().map(|bias| bias.batch_size).collect();
+    (batch_sizes, of(|b| b.norm), of(|b| b.chance_norm), of(|b| b.chance_limit), of(|b| b.p_value))
+}
+
+/// Whether batch gradients are right on average, by batch size.
+#[pyfunction]
+pub(super) fn gradient_bias(
+    py: Python<'_>,
+    looked: Looked<'_>,
+    n_resamples: usize,
+) -> PyResult<BiasByBatchSize> {
+    by_dtype!(looked.problem.x, bias_typed(py, &looked, n_resamples))
+}
+
+fn bias_typed<T: Scalar + Element>(
+    py: Python<'_>,
+    looked: &Looked<'_>,
+    n_resamples: usize,
+) -> PyResult<BiasByBatchSize> {
+    let (sampling, batch_sizes) = (looked.sampling()?, looked.batch_sizes.clone());
+    let effort = Effort { n_draws: looked.n_draws, n_resamples };
+    let work = move |point: &Point<'_, T>| diagnose::bias(point, &sampling, &batch_sizes, effort);
+    looked.look(py, work).map(unzipped)
+}
+
+/// The same of batches given by their rows.
+#[pyfunction]
+pub(super) fn gradient_bias_of_rows(
+    py: Python<'_>,
+    looked: Looked<'_>,
+    rows: Vec<Vec<usize>>,
+    n_resamples: usize,
+) -> PyResult<BiasByBatchSize> {
+    by_dtype!(looked.problem.x, bias_of_rows_typed(py, &looked, rows, n_resamples))
+}
+
+fn bias_of_rows_typed<T: Scalar + Element>(
+    py: Python<'_>,
+    looked: &Looked<'_>,
+    rows: Vec<Vec<usize>>,
+    n_resamples: usize,
+) -> PyResult<BiasByBatchSize> {
+    let seed = looked.seed;
+    let work = move |point: &Point<'_, T>| diagnose::bias_of_rows(point, rows, n_resamples, seed);
+    looked.look(py, work).map(|bias| unzipped(vec![bias]))
+}
+
+/// Batch sizes, cosines, one row a batch size, the fraction below zero and its interval.
+type AnglesByBatchSize = (Vec<usize>, Vec<Vec<f64>>, Vec<f64>, Vec<(f64, f64)>);
+
+/// Cosines between the gradients of pairs of batches, by batch size.
+#[pyfunction]
+pub(super) fn gradient_angles(py: Python<'_>, looked: Looked<'_>) -> PyResult<AnglesByBatchSize> {
+    by_dtype!(looked.problem.x, angles_typed(py, &looked))
+}
+
+fn angles_typed<T: Scalar + Element>(py: Python<'_>, looked: &Looked<'_>) -> PyResult<AnglesByBatchSize> {
+    let (sampling, n_draws) = (looked.sampling()?, looked.n_draws);
+    let batch_sizes = looked.batch_sizes.clone();
+    let found = looked.look::<T, _>(py, move |point| {
+        let batch_sizes = match batch_sizes.is_empty() {
+            true => diagnose::default_batch_sizes(point, n_draws),
+            false => batch_sizes,
+        };
+        diagnose::angles(point, &sampling, &batch_sizes, n_draws)
+    })?;
+    let of = |field: fn(&diagnose::Angles) -> f64| found.iter().map(field).collect();
+    let fractions = of(|angles| angles.negative_fraction);
+    let batch_sizes = found.iter().map(|angles| angles.batch_size).collect();
+    let intervals = found.iter().map(|angles| angles.negative_interval).collect();
+    let cosines = found.into_iter().map(|angles| angles.cosines).collect();
+    Ok((batch_sizes, cosines, fractions, intervals))
+}
