@@ -28,11 +28,12 @@ from .batches import Batches, minibatches
 from .errors import DivergenceError
 from .minimization import MinimizeResult, minimize
 from .objective import gradient
-from .result import AutoRate, FitResult, History, StopReason
+from .result import AutoBatchSize, AutoRate, FitResult, History, StopReason
 from .threads import get_num_threads, set_num_threads, show_versions, simd_tier
 from .training import Progress, fit
 
 __all__ = [
+    "AutoBatchSize",
     "AutoRate",
     "Batches",
     "DivergenceError",

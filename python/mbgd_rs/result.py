@@ -18,7 +18,7 @@ from .threads import resolve_n_threads
 if TYPE_CHECKING:
     from .diagnostics.recorded import RecordedNoise
 
-__all__ = ["AutoRate", "FitResult", "History", "StopReason"]
+__all__ = ["AutoBatchSize", "AutoRate", "FitResult", "History", "StopReason"]
 
 Array = NDArray[Any]
 
@@ -189,6 +189,32 @@ class AutoRate:
     method: str
 
 
+@dataclass(frozen=True)
+class AutoBatchSize:
+    """What ``batch_size="auto"`` has found out and chosen, for 65,536 rows or more.
+
+    A pilot run of one pass over 16,384 rows, drawn by the seed, in batches of 64 and with the optimizer
+    given, measures the noise scale B in its second half. The size is the largest power of two, of 16 to 8192,
+    whose predicted time to a target, ``(1 + B / b) (tau_f + b tau_d)``, is within 10 % of the least. The costs of a
+    step, tau_f, and of a row, tau_d, come from a fixed table of what they usually are: no clock is asked, and
+    the choice is the same for every number of threads.
+    :func:`mbgd_rs.diagnostics.recommend_batch_size` measures all of it.
+
+    Attributes
+    ----------
+    batch_size : int
+        Rows of a batch; with `accumulate`, of each of them.
+    noise_scale : float
+        ``B = tr(Sigma) / |G|^2``, in rows; where the gradient is lost in its noise, the least that it may be.
+    cost_ratio : float
+        ``tau_f / tau_d``: rows that cost as much as the fixed part of a step.
+    """
+
+    batch_size: int
+    noise_scale: float
+    cost_ratio: float
+
+
 @dataclass(frozen=True, repr=False)
 class FitResult:
     """A trained linear model and how it came to be. Can be pickled, and gone on from: ``fit(resume=...)``.
@@ -219,6 +245,8 @@ class FitResult:
         chosen them: ``history.validation_loss[best_epoch - 1]``, say, is the best.
     arguments : dict
         What `resume` has to be given again.
+    auto_batch_size : AutoBatchSize or None
+        What ``batch_size="auto"`` has chosen, if it had to.
     """
 
     coef: Array
@@ -234,6 +262,7 @@ class FitResult:
     loss_object: Loss
     best_epoch: int | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
+    auto_batch_size: AutoBatchSize | None = None
 
     def __repr__(self) -> str:
         loss = f", epoch_loss={self.history.epoch_loss[-1]:.6g}" if self.history.epoch_loss.size else ""

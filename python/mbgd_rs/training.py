@@ -20,7 +20,7 @@ from .errors import DivergenceError
 from .inputs import as_flag, as_float, as_integer, as_params
 from .objective import Problem, make_problem
 from .optimizers import Optimizer
-from .result import FitResult, History, StopReason
+from .result import AutoBatchSize, FitResult, History, StopReason
 from .resuming import check_arguments, raise_with
 from .sampling import Shuffle, among, described, n_positions, resolve_shuffle
 from .stopping import StopRule, resolve_stop
@@ -86,6 +86,7 @@ class Training:
     split: tuple[Array, Array] | None
     stop: tuple[StopRule, ...]
     metrics: list[str]
+    chooses_batch_size: int | None
 
 
 def resolve_batch_size(batch_size: Any, n_rows: int, sees_noise: bool = False) -> int | BatchSizes:
@@ -178,8 +179,10 @@ def fit(
         Names are "sgd", "adagrad", "rmsprop", "adadelta", "adam", "adamw", "nadam", "radam", "adamax",
         "lion", "ftrl", "sgld", "schedule_free_sgd", "schedule_free_adamw" and "dog".
     batch_size : int, "full", "auto" or object of mbgd_rs.batch_sizes, default="auto"
-        Rows of a step; more than n means all, as "full" does. "auto" is min(256, n). An object lets it grow
-        from epoch to epoch, :class:`mbgd_rs.batch_sizes.NormTest` as the noise asks for it.
+        Rows of a step; more than n means all, as "full" does. "auto" is min(256, n) for fewer than 65,536
+        rows; of more rows some are trained on before, and their noise says how large batches are to be, see
+        :class:`mbgd_rs.AutoBatchSize`. An object lets it grow from epoch to epoch,
+        :class:`mbgd_rs.batch_sizes.NormTest` as the noise asks for it.
     shuffle : {"full", "once", "block", "stratified", False} or object of mbgd_rs.sampling, default="full"
         A new permutation every epoch; one that keeps reads local; one by which every batch has the classes in
         proportion; the same one every epoch; or the rows as they come. Objects say more, or draw by weights.
@@ -300,6 +303,10 @@ def fit(
         "validation": judged.fraction,
         "n_rows": n_rows,
     }
+    is_auto = isinstance(batch_size, str) and batch_size == "auto"
+    chosen = None if resume is None else resume.auto_batch_size
+    if is_auto and chosen is not None:
+        batch_size = chosen.batch_size
     batches = _core.Batches(
         n_rows,
         resolve_batch_size(batch_size, n_positions(shuffle, n_rows), sees_noise=True),
@@ -331,13 +338,16 @@ def fit(
             judged.split,
             resolve_stop(stop),
             list(named),
+            key if is_auto and resume is None and n_epochs > 0 else None,
         )
         run = _core.fit(problem, training)
+    size = run.pop("chosen_batch_size")
+    chosen = chosen if size is None else AutoBatchSize(*size)
     if "raised" in run:
         run["stop_reason"] = ("interrupted", "")
     run["history"]["noise_records"] = structured(run["history"]["noise_records"])
     run["history"]["metrics"] = measured.history(len(run["history"]["epoch_loss"]))
-    result = make_result(problem, run, resume, arguments)
+    result = make_result(problem, run, resume, arguments, chosen)
     if result.stop_reason is StopReason.INTERRUPTED:
         raise_with(run.pop("raised"), result)
     if result.stop_reason is StopReason.DIVERGED:
@@ -359,6 +369,7 @@ def make_result(
     run: dict[str, Any],
     before: FitResult | None,
     arguments: dict[str, Any],
+    auto_batch_size: AutoBatchSize | None = None,
 ) -> FitResult:
     """What the core gave back, for users."""
     seconds = 0.0 if before is None else before.state["seconds"]
@@ -379,6 +390,7 @@ def make_result(
         loss_object=problem.loss,
         best_epoch=run["best_epoch"],
         arguments=arguments,
+        auto_batch_size=auto_batch_size,
     )
 
 

@@ -46,6 +46,14 @@ impl<'a, T: Scalar> Rows<'a, T> {
         }
     }
 
+    /// Bytes of a row that have to be read, on average.
+    pub(crate) fn bytes_of_row(&self) -> usize {
+        match self {
+            Rows::Dense(x) => x.n_columns() * size_of::<T>(),
+            Rows::Csr(x) => x.n_entries() / x.n_rows() * (size_of::<T>() + size_of::<u32>()),
+        }
+    }
+
     /// What a row costs, in multiply-adds of dense rows, where there are `n_params` parameters for them.
     pub(crate) fn work_of_row(&self, n_outputs: usize, n_params: usize) -> usize {
         match self {

@@ -35,6 +35,17 @@ impl<T: Scalar> Weights<T> {
         Self::scaled_over(weights, n_rows, rows.len(), || rows.iter().copied())
     }
 
+    /// The same weights with a mean of 1 over `rows`, which are there.
+    ///
+    /// # Errors
+    /// If all of these have weight zero, or there is no memory for the weights.
+    pub(crate) fn rescaled(&self, rows: &[usize]) -> Result<Self> {
+        match &self.scaled {
+            None => Ok(Self::equal()),
+            Some(scaled) => Self::among(scaled, scaled.len(), rows),
+        }
+    }
+
     fn scaled_over<I: Iterator<Item = usize>>(
         weights: &[T],
         n_rows: usize,

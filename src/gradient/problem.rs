@@ -66,6 +66,16 @@ impl<'a, T: Scalar> Problem<'a, T> {
         Ok(Self { weights, chosen: Some(chosen), ..self.clone() })
     }
 
+    /// The same over some of its own rows; a row may be there more than once. Their weights are scaled anew.
+    ///
+    /// # Errors
+    /// As [`Problem::among`], and if all these rows have weight zero.
+    pub fn among_own(&self, mut rows: Vec<usize>) -> Result<Self> {
+        self.to_rows_of_data(&mut rows);
+        let weights = self.weights.rescaled(&rows)?;
+        self.among(rows, weights)
+    }
+
     /// Where the parameters lie.
     pub fn layout(&self) -> Layout {
         self.layout

@@ -11,7 +11,7 @@ use pyo3::types::PyDict;
 use super::array::entries;
 use super::choice;
 use super::error::{detached, to_python};
-use super::noise::noise_to_dict;
+use super::noise::{choose_batch_size, noise_to_dict};
 use super::rows::ArraysOfX;
 use super::selection::{self, Split, of_validation};
 use super::signal::Signals;
@@ -62,6 +62,8 @@ pub(super) struct Training<'py> {
     /// Rows of X to learn from and to judge by, in place of all and of `validation`.
     split: Option<Split<'py>>,
     stop: Vec<Bound<'py, PyAny>>,
+    /// The seed by which the batch size is to be chosen, if it is.
+    chooses_batch_size: Option<u64>,
     /// Names of the numbers that the callback returns.
     metrics: Vec<String>,
 }
@@ -138,7 +140,7 @@ fn fit_typed<'py, T: Scalar + Element>(
     let rules = selection::rules(&training.stop)?;
     let selection = Selection::new(judged.as_ref(), rules, training.metrics.clone()).map_err(to_python)?;
     let (steps, full_loss, path, noise) = training.record;
-    let config = Config {
+    let mut config = Config {
         batches: training.batches.batches.clone(),
         optimizer: choice::optimizer(&training.optimizer)?,
         accumulate: training.accumulate,
@@ -150,6 +152,7 @@ fn fit_typed<'py, T: Scalar + Element>(
         tier,
     };
     let state = start(problem.layout(), &config, training)?;
+    let chosen = choose_batch_size(py, training.chooses_batch_size, &problem, &mut config, &state)?;
     let signals = Signals::new();
     let callback = training.callback.as_ref().map(|callback| callback.clone().unbind());
     let layout = problem.layout();
@@ -169,6 +172,7 @@ fn fit_typed<'py, T: Scalar + Element>(
         train::fit_with(&selection, &problem, &config, state, &interrupted, &mut after_epoch)
     });
     let run = to_dict(py, layout, &fitted?)?;
+    run.set_item("chosen_batch_size", chosen)?;
     if let Err(raised) = signals.or(Ok(())) {
         run.set_item("raised", raised.into_value(py))?; // with the run so far, for the package to raise
     }

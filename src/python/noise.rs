@@ -1,4 +1,4 @@
-//! The noise that a run has written down.
+//! The noise that a run has written down, and the batch size that it asks for.
 
 use numpy::{PyReadonlyArray1, ToPyArray};
 use pyo3::prelude::*;
@@ -6,9 +6,12 @@ use pyo3::types::PyDict;
 
 use super::array::entries;
 use super::error::{detached, to_python};
+use super::signal::Signals;
 use crate::diagnose::{Recorded, RecordedNoise, Unknown, smoothed};
 use crate::error::Error;
-use crate::train::NoiseHistory;
+use crate::gradient::Problem;
+use crate::scalar::Scalar;
+use crate::train::{Config, FEWEST_ROWS, NoiseHistory, State, auto_batch_size};
 
 /// What was written down, as the package keeps it; all arrays of the same length.
 #[derive(FromPyObject)]
@@ -92,4 +95,24 @@ pub(super) fn smoothed_noise<'py>(
     let unknown: Vec<u8> = unknown.iter().map(|&unknown: &Unknown| unknown as u8).collect();
     dict.set_item("unknown", unknown.to_pyarray(py))?;
     Ok(dict)
+}
+
+/// Chooses the batch size by the noise, where that is wanted and there are enough rows. Returns the size, the noise
+/// scale and the ratio of costs it follows from.
+pub(super) fn choose_batch_size<T: Scalar>(
+    py: Python<'_>,
+    seed: Option<u64>,
+    problem: &Problem<'_, T>,
+    config: &mut Config,
+    state: &State<T>,
+) -> PyResult<Option<(usize, f64, f64)>> {
+    let Some(seed) = seed.filter(|_| problem.n_rows() >= FEWEST_ROWS) else { return Ok(None) };
+    let signals = Signals::new();
+    let interrupted = || signals.interrupted();
+    let choose = || auto_batch_size(problem, config, &state.params, seed, &interrupted);
+    let chosen = detached(py, choose);
+    let Some(chosen) = signals.or(chosen)? else { return Ok(None) };
+    let batch_size = chosen.batch_size.div_ceil(config.accumulate.get());
+    config.batches = config.batches.clone().resized(batch_size);
+    Ok(Some((batch_size, chosen.noise_scale, chosen.cost_ratio)))
 }

@@ -1,6 +1,7 @@
 //! The loop around shuffle, gradient and update.
 
 mod apart;
+mod auto_batch_size;
 mod auto_rate;
 mod columns;
 mod config;
@@ -15,6 +16,7 @@ mod state;
 mod stop_reason;
 mod stopping;
 
+pub use auto_batch_size::{AutoBatchSize, FEWEST_ROWS, auto_batch_size};
 pub use auto_rate::{AutoRate, Method, Spectral, Trials};
 pub use config::{Config, Record};
 pub use epoch::{Fit, Progress, fit, fit_with};

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .auto_batch_size import auto_batch_size
 from .auto_rate import Spectral, Trials, best_model, make_auto_rate, share_of_rate
 from .averages import Average
 from .batch_sizes import batch_size_at
@@ -128,6 +129,12 @@ def fit(
     >>> model.coef.round(2), model.intercept.round(2), model.n_steps
     (array([ 1., -2.]), np.float64(3.0), 1000)
     """
+    if name_of(batch_size) == "auto" and epochs > 0 and validation is None and orders is None:
+        batch_size = auto_batch_size(
+            fit, X, y, sample_weight, accumulate, seed, class_weight=class_weight, loss=loss, penalty=penalty,
+            fit_intercept=fit_intercept, optimizer=optimizer, init=init, clip_norm=clip_norm,
+            clip_value=clip_value,
+        )  # fmt: skip
     options = loss, penalty, fit_intercept, class_weight
     objective, judged = with_validation(validation, seed, X, y, sample_weight, *options)
     n = len(objective.X)
@@ -211,7 +218,8 @@ def fit(
     if rules.best is not None:
         model.flat[:] = rules.best
     elif auto and mean is None:
-        model.flat[:] = best_model(auto, objective, model.flat)
+        with np.errstate(over="ignore", invalid="ignore"):
+            model.flat[:] = best_model(auto, objective, model.flat)
     reason = rules.reason or "epochs"
     return Fit(model.coef, model.intercept[()], objective.classes, arrays, t, n_epochs, reason)
 
