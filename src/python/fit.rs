@@ -27,7 +27,7 @@ use crate::update::{self, AverageState};
 #[derive(FromPyObject)]
 pub(super) struct Objective<'py> {
     #[pyo3(attribute("X"))]
-    x: Bound<'py, PyAny>,
+    pub(super) x: Bound<'py, PyAny>,
     y: Bound<'py, PyAny>,
     sample_weight: Option<Bound<'py, PyAny>>,
     /// 0: real targets; 2: two classes or, in each column of y, a label that is there or not; more: so many
@@ -210,14 +210,14 @@ fn predict_typed<'py, T: Scalar + Element>(
 }
 
 /// The arrays of an objective, borrowed from NumPy.
-struct Arrays<'py, T: Scalar + Element> {
+pub(super) struct Arrays<'py, T: Scalar + Element> {
     x: ArraysOfX<'py, T>,
     y: PyReadonlyArray2<'py, T>,
     sample_weight: Option<PyReadonlyArray1<'py, T>>,
 }
 
 impl<'py, T: Scalar + Element> Arrays<'py, T> {
-    fn of(objective: &Objective<'py>) -> PyResult<Self> {
+    pub(super) fn of(objective: &Objective<'py>) -> PyResult<Self> {
         let sample_weight = objective.sample_weight.as_ref();
         Ok(Self {
             x: ArraysOfX::of(&objective.x)?,
@@ -226,7 +226,11 @@ impl<'py, T: Scalar + Element> Arrays<'py, T> {
         })
     }
 
-    fn problem(&self, py: Python<'_>, objective: &Objective<'_>) -> PyResult<(Problem<'_, T>, Tier)> {
+    pub(super) fn problem(
+        &self,
+        py: Python<'_>,
+        objective: &Objective<'_>,
+    ) -> PyResult<(Problem<'_, T>, Tier)> {
         let (x, y) = (self.x.slices()?, entries("y", &self.y)?);
         let weights = self.sample_weight.as_ref().map(|s| entries("sample_weight", s)).transpose()?;
         let ((n_rows, _), per_row) = (self.x.shape(), self.y.shape()[1]);

@@ -4,4 +4,7 @@ Every function gives back a small frozen result with arrays, which shows itself 
 draws itself with ``plot()``.
 """
 
-__all__: list[str] = []
+from .batch_size import BatchSizeAdvice, optimal_batch_size, recommend_batch_size
+from .step_cost import StepCost, step_cost
+
+__all__ = ["BatchSizeAdvice", "StepCost", "optimal_batch_size", "recommend_batch_size", "step_cost"]
