@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::StepCost;
-use super::line::{Line, LineFit};
+use super::line::{Line, LineFit, mean};
 use crate::error::{Error, Result, checked};
 
 /// `sqrt(c_var tau_f / (n_iter tau_d))`, the b at which `T(b) = (n_iter + c_var / b)(tau_f + b tau_d)` is least.
@@ -119,7 +119,8 @@ impl Advice {
     /// The advice for data of `n_rows` by what a pilot has measured: `steps` to the target, several for each of
     /// `pilot_batch_sizes`, infinite for a run that did not come there, and what steps cost at `batch_sizes`.
     ///
-    /// `b N(b) = c_var + n_iter b` is a line in b as `t(b)` is, and fitted in the same way.
+    /// `b N(b) = c_var + n_iter b` is a line in b as `t(b)` is, and fitted in the same way, to the means of the runs:
+    /// what a training takes on average is what matters.
     ///
     /// # Errors
     /// If nothing reached the target at two batch sizes at least, or there are no times.
@@ -168,21 +169,19 @@ impl Advice {
 
     /// The line `b N(b) = c_var + n_iter b`, by the runs that came to the target.
     fn law(pilot_batch_sizes: &[usize], steps: &[Vec<f64>]) -> Result<LineFit> {
-        let mut sizes = Vec::new();
-        let mut rows = Vec::new();
+        let (mut sizes, mut rows) = (Vec::new(), Vec::<Vec<f64>>::new());
         for (&b, steps) in pilot_batch_sizes.iter().zip(steps) {
-            let came: Vec<f64> = steps.iter().filter(|s| s.is_finite()).map(|s| s * b as f64).collect();
-            // If most runs did not come there, those that did were the lucky ones.
-            if 2 * came.len() > steps.len() {
+            // Where some runs did not come there, those that did were the lucky ones.
+            if steps.iter().all(|s| s.is_finite()) {
                 sizes.push(b as f64);
-                rows.push(came);
+                rows.push(steps.iter().map(|s| s * b as f64).collect());
             }
         }
         if sizes.len() < 2 {
             let expected = "runs that reached the target at two batch sizes at least".to_owned();
             return Err(Error::Shape { argument: "steps", expected, got: sizes.len().to_string() });
         }
-        LineFit::of("steps", &sizes, &rows)
+        LineFit::of("steps", &sizes, &rows, mean)
     }
 }
 
@@ -229,7 +228,7 @@ mod tests {
         let seconds: Vec<Vec<f64>> = sizes.iter().map(|&b| vec![tau_f + tau_d * b as f64]).collect();
         let cost = StepCost::of(&sizes, &seconds).unwrap();
         let pilot = [2, 16, 128, 1024];
-        let steps = pilot.map(|b| vec![n_iter + c_var / b as f64, f64::INFINITY, n_iter + c_var / b as f64]);
+        let steps = pilot.map(|b| vec![n_iter + c_var / b as f64; 3]);
         Advice::of(1 << 14, &pilot, &steps, &sizes, &cost).unwrap()
     }
 
@@ -257,7 +256,7 @@ mod tests {
     fn runs_that_did_not_come_are_no_steps() {
         let sizes = [1, 2];
         let cost = StepCost::of(&sizes, &[vec![1.0], vec![1.5]]).unwrap();
-        let steps = [vec![f64::INFINITY; 3], vec![3.0; 3]];
+        let steps = [vec![3.0, f64::INFINITY, 3.0], vec![3.0; 3]];
         let error = Advice::of(10, &sizes, &steps, &sizes, &cost).unwrap_err().to_string();
         assert!(error.contains("two batch sizes at least, got 1"), "{error}");
     }

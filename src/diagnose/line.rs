@@ -17,8 +17,8 @@ pub struct Line {
 pub struct LineFit {
     /// The line.
     pub line: Line,
-    /// The median of the measurements at each x.
-    pub medians: Vec<f64>,
+    /// The middle of the measurements at each x.
+    pub middles: Vec<f64>,
     /// 95 % of the resampled fits have `at_zero` here.
     pub at_zero_interval: (f64, f64),
     /// 95 % of the resampled fits have `slope` here.
@@ -62,14 +62,19 @@ impl Line {
 }
 
 impl LineFit {
-    /// The line through the medians of several measurements at each x, with intervals from fits to resampled x
+    /// The line through the `middle`, a median or a mean, of several measurements at each x, with intervals from fits to resampled x
     /// and resampled measurements.
     ///
     /// Source of the intervals: B. Efron, R. J. Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
     ///
     /// # Errors
     /// Unless there are two x at least, each with a measurement, and all are finite and positive.
-    pub fn of(argument: &'static str, xs: &[f64], measured: &[Vec<f64>]) -> Result<Self> {
+    pub fn of(
+        argument: &'static str,
+        xs: &[f64],
+        measured: &[Vec<f64>],
+        middle: fn(&[f64]) -> f64,
+    ) -> Result<Self> {
         if xs.len() != measured.len() || measured.iter().any(Vec::is_empty) {
             let expected = format!("at least one measurement for each of {} batch sizes", xs.len());
             let got = format!("{:?}", measured.iter().map(Vec::len).collect::<Vec<_>>());
@@ -79,14 +84,14 @@ impl LineFit {
         if let Some(value) = measured.iter().flatten().chain(xs).find(is_positive) {
             return Err(Error::OutOfRange { argument, condition: "finite and > 0", value: value.to_string() });
         }
-        let medians: Vec<f64> = measured.iter().map(|values| median(values)).collect();
-        let points: Vec<(f64, f64)> = xs.iter().copied().zip(medians.iter().copied()).collect();
+        let middles: Vec<f64> = measured.iter().map(|values| middle(values)).collect();
+        let points: Vec<(f64, f64)> = xs.iter().copied().zip(middles.iter().copied()).collect();
         let are_different = points.iter().any(|&(x, _)| x != points[0].0);
         let Some(line) = Line::through(&points).filter(|_| are_different) else {
             let expected = "batch sizes that differ".to_owned();
             return Err(Error::Shape { argument: "batch_sizes", expected, got: format!("{xs:?}") });
         };
-        let lines = resampled(xs, measured);
+        let lines = resampled(xs, measured, middle);
         let interval = |value: fn(&Line) -> f64| {
             let mut values: Vec<f64> = lines.iter().map(value).collect();
             values.sort_by(f64::total_cmp);
@@ -94,12 +99,12 @@ impl LineFit {
             if values.is_empty() { (f64::NAN, f64::NAN) } else { (at(0.025), at(0.975)) }
         };
         let (at_zero_interval, slope_interval) = (interval(|l| l.at_zero), interval(|l| l.slope));
-        Ok(Self { line, medians, at_zero_interval, slope_interval })
+        Ok(Self { line, middles, at_zero_interval, slope_interval })
     }
 }
 
-/// Lines through medians of draws with replacement, at x drawn with replacement.
-fn resampled(xs: &[f64], measured: &[Vec<f64>]) -> Vec<Line> {
+/// Lines through the middles of draws with replacement, at x drawn with replacement.
+fn resampled(xs: &[f64], measured: &[Vec<f64>], middle: fn(&[f64]) -> f64) -> Vec<Line> {
     let draw = |words: &mut Words, n: usize| (u64::from(words.next()) * n as u64 >> 32) as usize;
     let fit = |i| {
         let mut words = Words { stream: Stream::new(0, i, BOOTSTRAP), index: 0 };
@@ -108,7 +113,7 @@ fn resampled(xs: &[f64], measured: &[Vec<f64>]) -> Vec<Line> {
                 let at = draw(&mut words, xs.len());
                 let values = &measured[at];
                 let drawn: Vec<f64> = values.iter().map(|_| values[draw(&mut words, values.len())]).collect();
-                (xs[at], median(&drawn))
+                (xs[at], middle(&drawn))
             })
             .collect();
         let is_a_line = points.iter().any(|&(x, _)| x != points[0].0);
@@ -139,6 +144,11 @@ pub(super) fn median(values: &[f64]) -> f64 {
         _ if n % 2 == 1 => sorted[n / 2],
         _ => 0.5 * (sorted[n / 2 - 1] + sorted[n / 2]),
     }
+}
+
+/// The mean; NaN without any.
+pub(super) fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
 }
 
 #[cfg(test)]
@@ -187,7 +197,7 @@ mod tests {
         let measured: Vec<Vec<f64>> = (0..10)
             .map(|j| (0..9).map(|r| (5.0 + 0.5 * xs[j]) * noise(j, r)).collect())
             .collect();
-        let fit = LineFit::of("times", &xs, &measured).unwrap();
+        let fit = LineFit::of("times", &xs, &measured, median).unwrap();
         assert!(fit.at_zero_interval.0 <= 5.0 && 5.0 <= fit.at_zero_interval.1, "{fit:?}");
         assert!(fit.slope_interval.0 <= 0.5 && 0.5 <= fit.slope_interval.1, "{fit:?}");
         assert!(fit.slope_interval.1 / fit.slope_interval.0 < 1.3);
@@ -195,7 +205,7 @@ mod tests {
 
     #[test]
     fn what_is_no_measurement_is_refused() {
-        let of = |xs: &[f64], measured: &[Vec<f64>]| LineFit::of("times", xs, measured).unwrap_err().to_string();
+        let of = |xs: &[f64], measured: &[Vec<f64>]| LineFit::of("times", xs, measured, median).unwrap_err().to_string();
         assert_eq!(of(&[1.0, 2.0], &[vec![1.0], vec![f64::NAN]]), "times must be finite and > 0, got NaN");
         assert_eq!(of(&[1.0, 1.0], &[vec![1.0], vec![1.0]]), "batch_sizes must have batch sizes that differ, got [1.0, 1.0]");
         assert!(of(&[1.0, 2.0], &[vec![1.0], vec![]]).contains("got [1, 0]"));

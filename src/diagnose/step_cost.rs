@@ -1,6 +1,6 @@
 //! What a step costs: a fixed part and a part for every row.
 
-use super::line::LineFit;
+use super::line::{LineFit, median};
 use crate::error::Result;
 
 /// `t(b) = tau_f + b tau_d`, in seconds, fitted to measured times.
@@ -36,9 +36,9 @@ impl StepCost {
     /// Unless there are two batch sizes at least, and positive times for each.
     pub fn of(batch_sizes: &[usize], seconds: &[Vec<f64>]) -> Result<Self> {
         let sizes: Vec<f64> = batch_sizes.iter().map(|&b| b as f64).collect();
-        let LineFit { line, medians, at_zero_interval, slope_interval } = LineFit::of("seconds", &sizes, seconds)?;
+        let LineFit { line, middles, at_zero_interval, slope_interval } = LineFit::of("seconds", &sizes, seconds, median)?;
         Ok(Self {
-            seconds: medians,
+            seconds: middles,
             tau_f: line.at_zero,
             tau_d: line.slope,
             tau_f_interval: at_zero_interval,

@@ -170,3 +170,10 @@ pub(super) fn batch_size_advice<'py>(
     said.set_item("regime", advice.regime.to_string())?;
     Ok(said)
 }
+
+/// The mean cosine between a step and the next along a path of points of `width` numbers, and the share of steps
+/// after which the loss was higher.
+#[pyfunction]
+pub(super) fn path_measures(path: Vec<f64>, width: usize, losses: Vec<f64>) -> (f64, f64) {
+    (diagnose::mean_cosine(&path, width), diagnose::rise_fraction(&losses))
+}

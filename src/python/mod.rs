@@ -40,7 +40,9 @@ fn available_threads() -> usize {
 #[pymodule]
 mod _core {
     #[pymodule_export]
-    use super::advice::{batch_size_advice, optimal_batch_size, safe_rate, sampled_loss, step_cost, tuned_steps};
+    use super::advice::{
+        batch_size_advice, optimal_batch_size, path_measures, safe_rate, sampled_loss, step_cost, tuned_steps,
+    };
     #[pymodule_export]
     use super::batches::Batches;
     #[pymodule_export]

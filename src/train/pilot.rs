@@ -40,7 +40,7 @@ const LONGER: f64 = 1.25;
 const FACTOR: f64 = 2.0;
 const MOST_DOUBLINGS: f64 = 40.0;
 /// How much longer than with the best rate so far a run may take before it is given up.
-const PATIENCE: f64 = 1.25;
+const PATIENCE: f64 = 2.0;
 
 impl<'a, T: Scalar> Pilot<'a, T> {
     /// Runs from `start` to `target`, a value of the objective over `n_judged` rows, evenly spread.
@@ -66,8 +66,9 @@ impl<'a, T: Scalar> Pilot<'a, T> {
         Ok(Self { problem, start, n_judged, start_loss, target, tier, n_threads })
     }
 
-    /// The rate with the fewest steps, the median of those of all seeds, that a climb by factors of two from
-    /// `first_rate` comes to. No run makes more than `max_steps`.
+    /// The rate with the fewest steps, the mean of those of all seeds, that a climb by factors of two from
+    /// `first_rate` comes to. No run makes more than `max_steps`. A rate with which only some runs are lucky is
+    /// not preferred.
     ///
     /// # Errors
     /// If the rate is none, or the work was interrupted.
@@ -79,39 +80,41 @@ impl<'a, T: Scalar> Pilot<'a, T> {
         max_steps: u64,
         interrupted: &(dyn Fn() -> bool + Sync),
     ) -> Result<Tuned> {
-        let cost = |rate: f64, max_steps: u64| -> Result<(f64, Vec<f64>)> {
-            let costs = seeds
-                .iter()
-                .map(|&seed| self.cost(batch_size, rate, seed, max_steps, interrupted))
-                .collect::<Result<Vec<_>>>()?;
-            let mut sorted = costs.clone();
-            sorted.sort_by(f64::total_cmp);
-            Ok((sorted.get(sorted.len() / 2).copied().unwrap_or(f64::INFINITY), costs))
+        let costs = |rate: f64, max_steps: u64| -> Result<Vec<f64>> {
+            seeds.iter().map(|&seed| self.cost(batch_size, rate, seed, max_steps, interrupted)).collect()
         };
-        let (mut rate, (mut least, mut costs)) = (first_rate, cost(first_rate, max_steps)?);
-        for factor in [FACTOR, 1.0 / FACTOR] {
+        let mean = |costs: &[f64]| costs.iter().sum::<f64>() / costs.len().max(1) as f64;
+        let (mut rate, mut best) = (first_rate, costs(first_rate, max_steps)?);
+        // A rate that does not lead there is more often too high than too low.
+        let is_there = mean(&best) <= max_steps as f64;
+        let factors = if is_there { [FACTOR, 1.0 / FACTOR] } else { [1.0 / FACTOR, FACTOR] };
+        for factor in factors {
             let (begin, mut next, mut n_worse) = (rate, rate, 0);
             // The steps are noisy: one rate that is worse does not yet say that those beyond it are.
-            while n_worse < 2 && (rate / first_rate).log2().abs() < MOST_DOUBLINGS {
+            while n_worse < 2 && (next / first_rate).log2().abs() < MOST_DOUBLINGS {
                 next *= factor;
+                let least = mean(&best);
                 if !next.is_normal() || (factor > 1.0 && least == f64::INFINITY) {
                     break; // what has diverged does so at higher rates too
                 }
-                let patience = ((least * PATIENCE).ceil() + 2.0).min(max_steps as f64);
-                let (found, costs_there) = cost(next, patience as u64)?;
-                if found < least || (found == least && !least.is_finite()) {
-                    (rate, least, costs, n_worse) = (next, found, costs_there, 0);
-                } else if found == f64::INFINITY {
+                let patience = ((least * PATIENCE).ceil() + 2.0).min(max_steps as f64) as u64;
+                let mut found = costs(next, patience)?;
+                if mean(&found) < least && found.iter().any(|&c| c > patience as f64) {
+                    found = costs(next, max_steps)?;
+                }
+                if mean(&found) < least || (mean(&found) == least && !least.is_finite()) {
+                    (rate, best, n_worse) = (next, found, 0);
+                } else if mean(&found) == f64::INFINITY {
                     break;
                 } else {
                     n_worse += 1;
                 }
             }
             if rate != begin {
-                break; // up was the way
+                break; // that was the way
             }
         }
-        let steps = costs.into_iter().map(|c| if c <= max_steps as f64 { c } else { f64::INFINITY });
+        let steps = best.into_iter().map(|c| if c <= max_steps as f64 { c } else { f64::INFINITY });
         Ok(Tuned { rate, steps: steps.collect() })
     }
 

@@ -6,5 +6,14 @@ draws itself with ``plot()``.
 
 from .batch_size import BatchSizeAdvice, optimal_batch_size, recommend_batch_size
 from .step_cost import StepCost, step_cost
+from .strategies import StrategyComparison, compare_strategies
 
-__all__ = ["BatchSizeAdvice", "StepCost", "optimal_batch_size", "recommend_batch_size", "step_cost"]
+__all__ = [
+    "BatchSizeAdvice",
+    "StepCost",
+    "StrategyComparison",
+    "compare_strategies",
+    "optimal_batch_size",
+    "recommend_batch_size",
+    "step_cost",
+]

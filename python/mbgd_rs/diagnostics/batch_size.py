@@ -18,7 +18,7 @@ from ..threads import resolve_n_threads
 from .diagnosis import Diagnosis
 from .pilot import Pilot
 from .step_cost import as_batch_sizes, start_of
-from .timing import MOST_ROWS, powers_of_two, time_steps
+from .timing import LARGEST, powers_of_two, time_steps
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -91,8 +91,8 @@ class BatchSizeAdvice(Diagnosis):
     pilot_batch_sizes : ndarray of int
         Those that pilot runs were trained with.
     pilot_steps, pilot_rates : ndarray
-        Median steps of their runs to the target, infinite if half of them did not come there in the time that
-        was worth it, and their rates.
+        Mean steps of their runs to the target, infinite if one of them did not come there in the time that was
+        worth it, and their rates.
     pilot_seconds : float
         What all this took.
     n_threads : int
@@ -139,7 +139,7 @@ def recommend_batch_size(
     target: float | None = None,
     tolerance: float = 0.02,
     batch_sizes: Sequence[int] | None = None,
-    n_draws: int = 5,
+    n_draws: int = 7,
     seed: int = 0,
     n_threads: int | None = None,
 ) -> BatchSizeAdvice:
@@ -151,7 +151,7 @@ def recommend_batch_size(
     - `tau_f` and `tau_d` by timed epochs of training, see :func:`step_cost`;
     - `n_iter` and `c_var` by pilot runs of gradient descent to the target, for some batch sizes from 32 on, in
       both directions as long as time may be gained, and around the size predicted to be best. Each has the
-      constant learning rate, of the powers of two times a first one, with the fewest steps in the median of
+      constant learning rate, of the powers of two times a first one, with the fewest steps in the mean of
       `n_draws` runs. ``b N(b) = c_var + n_iter b`` is then a line, of least absolute relative errors.
 
     The predicted seconds of a step are the geometric mean of what was measured and of the line. How long
@@ -176,7 +176,7 @@ def recommend_batch_size(
     batch_sizes : sequence of int, optional
         At least two to choose from, each in [1, n]; by default the powers of two up to n, and n, of at most
         65536 rows.
-    n_draws : int, default=5
+    n_draws : int, default=7
         Pilot runs for each batch size and rate, and timed runs for each batch size.
     seed : int, default=0
         Of the batches of the first run; that of each other is one more.
@@ -200,7 +200,7 @@ def recommend_batch_size(
     begin = time.perf_counter()
     problem = make_problem(X, y, sample_weight, loss, penalty, as_flag("fit_intercept", fit_intercept), at)
     n = len(problem.X)
-    sizes = powers_of_two(n, MOST_ROWS) if batch_sizes is None else as_batch_sizes(batch_sizes, n)
+    sizes = powers_of_two(n, LARGEST) if batch_sizes is None else as_batch_sizes(batch_sizes, n)
     n_runs, key = as_integer("n_draws", n_draws, 1), as_integer("seed", seed, 0, 2**64 - 1)
     start, threads = start_of(problem, at), resolve_n_threads(n_threads)
     pilot = Pilot.to_target(problem, start, target, as_float("tolerance", tolerance), n_runs, key, threads)
@@ -212,7 +212,7 @@ def recommend_batch_size(
         batch_sizes=np.array(sizes),
         target=pilot.target,
         pilot_batch_sizes=np.array(pilot.batch_sizes),
-        pilot_steps=np.array([np.median(pilot.steps[b]) for b in pilot.batch_sizes]),
+        pilot_steps=np.array([np.mean(pilot.steps[b]) for b in pilot.batch_sizes]),
         pilot_rates=np.array([pilot.rates[b] for b in pilot.batch_sizes]),
         pilot_seconds=time.perf_counter() - begin,
         n_threads=threads,

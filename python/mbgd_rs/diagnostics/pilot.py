@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from statistics import median
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -22,9 +22,9 @@ FIRST = 32
 """The batch size to begin with: not far from the best on most data."""
 STRIDE = 4
 """From one pilot batch size to the next."""
-SECONDS = 0.5
+SECONDS = 0.3
 """That a first run may take, when there is no other to compare it with."""
-HOPELESS = 4.0
+HOPELESS = 5.0
 """A run that takes so many times as long as the best has is given up."""
 WORSE = 2.0
 """How much more time than the best one the last batch size in a direction has taken."""
@@ -122,11 +122,12 @@ class Pilot:
     def race(self, batch_size: int, seconds: dict[int, float]) -> None:
         """Runs with one batch size, each with the rate tuned for it."""
         best = self.best_time(seconds)
-        allowed = SECONDS if len(self.reached()) < 2 else min(SECONDS, HOPELESS * best)
+        allowed = min(SECONDS, HOPELESS * best)
         max_steps = max(int(allowed / seconds[batch_size]), 16)
         if self.rates:
             nearest = min(self.rates, key=lambda b: abs(math.log(b / batch_size)))
-            rate = self.rates[nearest]
+            factor = batch_size / nearest  # noise allows a rate in proportion, and curvature no more than some
+            rate = self.rates[nearest] * 2.0 ** round(math.log2(factor if factor < 1 else math.sqrt(factor)))
         else:
             safe = _core.safe_rate(self.problem, batch_size, self.n_threads)
             rate, _ = self.tuned(batch_size, safe, self.seeds[:1], max_steps)  # far away, where one run says it
@@ -140,12 +141,12 @@ class Pilot:
         return _core.tuned_steps(problem, course)
 
     def reached(self) -> list[int]:
-        """Batch sizes with which most runs came to the target."""
-        return [b for b, steps in self.steps.items() if median(steps) < math.inf]
+        """Batch sizes with which all runs came to the target."""
+        return [b for b, steps in self.steps.items() if fmean(steps) < math.inf]
 
     def time(self, batch_size: int, seconds: dict[int, float]) -> float:
-        """Median seconds to the target."""
-        return median(self.steps[batch_size]) * seconds[batch_size]
+        """Mean seconds to the target."""
+        return fmean(self.steps[batch_size]) * seconds[batch_size]
 
     def best_time(self, seconds: dict[int, float]) -> float:
         """The least of all tried."""

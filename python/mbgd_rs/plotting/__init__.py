@@ -3,6 +3,8 @@
 Needs the extra ``mbgd_rs[plot]``.
 """
 
+from .batch_size import step_cost, time_to_target
 from .loss import loss_curves
+from .strategies import strategies
 
-__all__ = ["loss_curves"]
+__all__ = ["loss_curves", "step_cost", "strategies", "time_to_target"]
