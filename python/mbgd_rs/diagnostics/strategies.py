@@ -109,7 +109,7 @@ def compare_strategies(
     batch_size: int = 32,
     passes: float | None = None,
     seconds: float | None = None,
-    n_looked: int = 500,
+    n_looked: int = 50,
     seed: int = 0,
     n_threads: int | None = None,
 ) -> StrategyComparison:
@@ -132,8 +132,9 @@ def compare_strategies(
     seconds : float, optional
         The budget in seconds instead, > 0. How many steps that is is measured, so the losses depend on the
         machine.
-    n_looked : int, default=500
-        Steps, from the first on, after each of which the path and the loss over all rows are looked at.
+    n_looked : int, default=50
+        Steps, from the first on, after each of which the path and the loss over all rows are looked at. Where
+        the run has come to the bottom, only noise is left, and all paths are alike.
     seed : int, default=0
         Of the batches.
     n_threads : int, optional
