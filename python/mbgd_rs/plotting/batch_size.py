@@ -112,7 +112,7 @@ def time_to_target(advice: BatchSizeAdvice, *, ax: Axes | None = None) -> Axes:
     ax.set(
         xscale="log", yscale="log", xlabel="batch size b", ylabel="seconds of training to the target",
         ylim=(least / 4, float(seconds.max()) * 4),
-        title=f"Loss {advice.target:.3g} by batch size: small wastes steps, large wastes rows",
+        title=f"Time to loss {advice.target:.3g}: small batches waste overhead, large ones rows",
     )  # fmt: skip
     ax.legend(frameon=False, fontsize=8, loc="upper center")
     ax.grid(alpha=0.25)
