@@ -2,12 +2,12 @@
 S6. The saw: why the loss does not simply fall
 ==============================================
 
-Whoever plots the loss of each batch sees a saw. Some of its teeth are an illusion: the next batch has other rows,
-harder or easier ones, so its loss is another even where the model has not changed. But some are real: a batch
-that is not like the rest can move the model so that the loss over *all* rows is higher than before.
+Whoever plots the loss of each batch sees a saw. Some of its teeth are an illusion: the next batch has other
+rows, harder or easier ones, so its loss is another even where the model has not changed. But some are real:
+a batch that is not like the rest can move the model so that the loss over *all* rows is higher than before.
 
-To tell the two apart one has to look at all rows after every step, which costs a pass over the data each time.
-``record=("step", "full_loss")`` does that.
+To tell the two apart one has to look at all rows after every step, which costs a pass over the data each
+time. ``record=("step", "full_loss")`` does that.
 """
 
 # %%
@@ -25,17 +25,17 @@ run = mb.fit(X, y, **options, batch_size=8, record=("step", "full_loss"))
 seen, real = run.history.step_loss, run.history.full_loss
 
 # %%
-# How often does the loss over all rows rise? ``compare_strategies`` counts it for the three roads: never with all
-# rows, at a sensible rate, and after a third or half of the steps on few of them.
+# How often does the loss over all rows rise? ``compare_strategies`` counts it for the three roads: never
+# with all rows, at a sensible rate, and after a third or half of the steps on few of them.
 
 roads = mb.diagnostics.compare_strategies(X, y, loss="log_loss", batch_size=8, passes=20, n_looked=400)
 for name, b, share in zip(roads.names, roads.batch_sizes, roads.rise_fraction, strict=True):
     print(f"{name:>4}, b = {b:3d}: the loss over all rows rose after {share:.0%} of the steps")
 
 # %%
-# The batch's loss jumps by its own luck. The thick line is what is really happening; the dots are the steps that
-# led up. They are no mistake of the method: on average a step leads down, and to have that on average, cheaply,
-# is the whole idea.
+# The batch's loss jumps by its own luck. The thick line is what is really happening; the dots are the steps
+# that led up. They are no mistake of the method: on average a step leads down, and to have that on average,
+# cheaply, is the whole idea.
 
 steps = np.arange(1, len(real) + 1)
 rose = np.flatnonzero(np.diff(real) > 0) + 1

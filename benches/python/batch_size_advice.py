@@ -1,13 +1,14 @@
 """The recommended batch size beside the best of an exhaustive sweep: a table in Markdown.
 
-`python benches/python/batch_size_advice.py [folder]`; the folder may have a9a.svm.gz, california-housing.csv.gz,
-mnist10k-images.idx3.gz and mnist10k-labels.idx1.gz. What is not there is left out.
+`python benches/python/batch_size_advice.py [folder]`; the folder may have a9a.svm.gz,
+california-housing.csv.gz, mnist10k-images.idx3.gz and mnist10k-labels.idx1.gz. What is not there is left
+out.
 
-The sweep counts the steps that gradient descent takes to the target with every power of two as its batch size,
-each with the best constant rate of the powers of two, in the mean of 9 runs. Those are facts: they follow from
-the seeds. They are multiplied by the least seconds per step of 27 timed runs. A batch size is given up when it
-takes 4 times as long as the best so far. The adviser has other seeds, and sees fewer rows when it looks at the
-loss.
+The sweep counts the steps that gradient descent takes to the target with every power of two as its batch
+size, each with the best constant rate of the powers of two, in the mean of 9 runs. Those are facts: they
+follow from the seeds. They are multiplied by the least seconds per step of 27 timed runs. A batch size is
+given up when it takes 4 times as long as the best so far. The adviser has other seeds, and sees fewer rows
+when it looks at the loss.
 """
 
 from __future__ import annotations
@@ -123,8 +124,8 @@ def main(folders: list[str]) -> None:
     """Print the table."""
     begin = time.perf_counter()
     print(
-        "| set | n x d | recommended | within 10 % | best of sweep | time / best | noise scale | tau_f / tau_d | "
-        "regime | best time | pilot | sweep: time / best by batch size |"
+        "| set | n x d | recommended | within 10 % | best of sweep | time / best | noise scale | "
+        "tau_f / tau_d | regime | best time | pilot | sweep: time / best by batch size |"
     )
     print("|---|---|---|---|---|---|---|---|---|---|---|---|")
     ratios = []

@@ -176,8 +176,9 @@ def fit(
         Names are "sgd", "adagrad", "rmsprop", "adadelta", "adam", "adamw", "nadam", "radam", "adamax",
         "lion", "ftrl", "sgld", "schedule_free_sgd", "schedule_free_adamw" and "dog".
     batch_size : int, "full", "auto" or object of mbgd_rs.batch_sizes, default="auto"
-        Rows of a step; more than n means all, as "full" does. "auto" is min(256, n). An object lets it grow
-        from epoch to epoch.
+        Rows of a step; more than n means all, as "full" does. "auto" is min(256, n), a middle that serves
+        most data; :func:`mbgd_rs.diagnostics.recommend_batch_size` measures what serves these best. An
+        object lets it grow from epoch to epoch. The result says in `batch_size` what it was.
     shuffle : {"full", "once", "block", "stratified", False} or object of mbgd_rs.sampling, default="full"
         A new permutation every epoch; one that keeps reads local; one by which every batch has the classes in
         proportion; the same one every epoch; or the rows as they come. Objects say more, or draw by weights.

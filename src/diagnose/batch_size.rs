@@ -92,9 +92,9 @@ impl fmt::Display for Regime {
 /// A recommended batch size, and what it follows from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Advice {
-    /// The batch size with the least predicted time.
+    /// Of the batch sizes predicted within 10 % of the least time, the one whose pilot runs were the fastest.
     pub batch_size: usize,
-    /// The smallest and the largest size predicted within 10 % of that.
+    /// The smallest and the largest size predicted within 10 % of the least time.
     pub interval: (usize, usize),
     /// Predicted seconds to the target, by batch size.
     pub predicted_seconds: Vec<f64>,
@@ -135,7 +135,11 @@ impl Advice {
         let Line { at_zero: c_var, slope: n_iter } = law.line;
         if batch_sizes.len() != cost.seconds.len() || batch_sizes.is_empty() {
             let expected = format!("{} sizes, one for each time", cost.seconds.len());
-            return Err(Error::Shape { argument: "batch_sizes", expected, got: batch_sizes.len().to_string() });
+            return Err(Error::Shape {
+                argument: "batch_sizes",
+                expected,
+                got: batch_sizes.len().to_string(),
+            });
         }
         let predicted_seconds: Vec<f64> = batch_sizes
             .iter()
@@ -145,18 +149,21 @@ impl Advice {
         let best = (0..batch_sizes.len())
             .min_by(|&i, &j| predicted_seconds[i].total_cmp(&predicted_seconds[j]))
             .unwrap_or(0);
-        let good = |&&(_, &seconds): &&(&usize, &f64)| seconds <= GOOD * predicted_seconds[best];
-        let times: Vec<_> = batch_sizes.iter().zip(&predicted_seconds).collect();
-        let good: Vec<usize> = times.iter().filter(good).map(|&(&b, _)| b).collect();
-        let batch_size = batch_sizes[best];
+        let is_good = |&i: &usize| predicted_seconds[i] <= GOOD * predicted_seconds[best];
+        let good: Vec<usize> = (0..batch_sizes.len()).filter(is_good).collect();
+        let counted = |&i: &usize| {
+            let at = pilot_batch_sizes.iter().position(|&b| b == batch_sizes[i])?;
+            let seconds = mean(&steps[at]) * smoothed(cost, batch_sizes[i], cost.seconds[i]);
+            Some((i, seconds)).filter(|_| seconds.is_finite())
+        };
+        let fastest = good.iter().filter_map(counted).min_by(|(_, s), (_, t)| s.total_cmp(t));
+        let batch_size = batch_sizes[fastest.map_or(best, |(i, _)| i)];
+        let good = || good.iter().map(|&i| batch_sizes[i]);
         let noise_scale = if n_iter > 0.0 { c_var / n_iter } else { f64::INFINITY };
         let rows_of_overhead = if cost.tau_d > 0.0 { cost.tau_f / cost.tau_d } else { f64::INFINITY };
         Ok(Self {
             batch_size,
-            interval: (
-                good.iter().copied().min().unwrap_or(batch_size),
-                good.iter().copied().max().unwrap_or(batch_size),
-            ),
+            interval: (good().min().unwrap_or(batch_size), good().max().unwrap_or(batch_size)),
             predicted_seconds,
             c_var,
             c_var_interval: law.at_zero_interval,
@@ -227,9 +234,8 @@ mod tests {
         let sizes: Vec<usize> = (0..15).map(|j| 1 << j).collect();
         let seconds: Vec<Vec<f64>> = sizes.iter().map(|&b| vec![tau_f + tau_d * b as f64]).collect();
         let cost = StepCost::of(&sizes, &seconds).unwrap();
-        let pilot = [2, 16, 128, 1024];
-        let steps = pilot.map(|b| vec![n_iter + c_var / b as f64; 3]);
-        Advice::of(1 << 14, &pilot, &steps, &sizes, &cost).unwrap()
+        let steps: Vec<Vec<f64>> = sizes.iter().map(|&b| vec![n_iter + c_var / b as f64; 3]).collect();
+        Advice::of(1 << 14, &sizes, &steps, &sizes, &cost).unwrap()
     }
 
     #[test]
@@ -242,6 +248,18 @@ mod tests {
             assert!(advice.interval.0 <= advice.batch_size && advice.batch_size <= advice.interval.1);
             assert!((advice.c_var / c_var - 1.0).abs() < 1e-6 && (advice.n_iter / n_iter - 1.0).abs() < 1e-6);
         }
+    }
+
+    #[test]
+    fn among_good_sizes_the_fastest_runs_decide() {
+        let sizes = [1, 2, 4, 8, 16, 32];
+        let seconds: Vec<Vec<f64>> = sizes.iter().map(|&b| vec![4.0 + f64::from(b as u8)]).collect();
+        let cost = StepCost::of(&sizes, &seconds).unwrap();
+        let steps = |factor: f64| {
+            [2, 4, 8].map(|b| vec![(10.0 + 40.0 / b as f64) * if b == 8 { factor } else { 1.0 }])
+        };
+        let chosen = |factor| Advice::of(100, &[2, 4, 8], &steps(factor), &sizes, &cost).unwrap().batch_size;
+        assert_eq!((chosen(1.0), chosen(0.97), chosen(0.8)), (4, 4, 8));
     }
 
     #[test]

@@ -82,7 +82,11 @@ impl LineFit {
         }
         let is_positive = |v: &&f64| !(v.is_finite() && **v > 0.0);
         if let Some(value) = measured.iter().flatten().chain(xs).find(is_positive) {
-            return Err(Error::OutOfRange { argument, condition: "finite and > 0", value: value.to_string() });
+            return Err(Error::OutOfRange {
+                argument,
+                condition: "finite and > 0",
+                value: value.to_string(),
+            });
         }
         let middles: Vec<f64> = measured.iter().map(|values| middle(values)).collect();
         let points: Vec<(f64, f64)> = xs.iter().copied().zip(middles.iter().copied()).collect();
@@ -105,7 +109,7 @@ impl LineFit {
 
 /// Lines through the middles of draws with replacement, at x drawn with replacement.
 fn resampled(xs: &[f64], measured: &[Vec<f64>], middle: fn(&[f64]) -> f64) -> Vec<Line> {
-    let draw = |words: &mut Words, n: usize| (u64::from(words.next()) * n as u64 >> 32) as usize;
+    let draw = |words: &mut Words, n: usize| ((u64::from(words.next()) * n as u64) >> 32) as usize;
     let fit = |i| {
         let mut words = Words { stream: Stream::new(0, i, BOOTSTRAP), index: 0 };
         let points: Vec<(f64, f64)> = (0..xs.len())
@@ -161,7 +165,10 @@ mod tests {
             (0..12).map(|j| f64::from(1 << j)).map(|x| (x, 2e-7 + 3e-9 * x)).collect();
         (points[3].1, points[11].1) = (1e3, 1e6);
         let line = Line::through(&points).unwrap();
-        assert!((line.at_zero / 2e-7 - 1.0).abs() < 1e-9 && (line.slope / 3e-9 - 1.0).abs() < 1e-9, "{line:?}");
+        assert!(
+            (line.at_zero / 2e-7 - 1.0).abs() < 1e-9 && (line.slope / 3e-9 - 1.0).abs() < 1e-9,
+            "{line:?}"
+        );
         // The broken version, least squares, is led astray by one of them.
         let n = points.len() as f64;
         let (sx, sy) = points.iter().fold((0.0, 0.0), |(a, b), (x, y)| (a + x / n, b + y / n));
@@ -194,9 +201,8 @@ mod tests {
     fn intervals_have_the_line() {
         let xs: Vec<f64> = (0..10).map(|j| f64::from(1 << j)).collect();
         let noise = |j: usize, r: usize| 1.0 + 0.2 * ((j * 7 + r * 3) % 11) as f64 / 11.0 - 0.1;
-        let measured: Vec<Vec<f64>> = (0..10)
-            .map(|j| (0..9).map(|r| (5.0 + 0.5 * xs[j]) * noise(j, r)).collect())
-            .collect();
+        let measured: Vec<Vec<f64>> =
+            (0..10).map(|j| (0..9).map(|r| (5.0 + 0.5 * xs[j]) * noise(j, r)).collect()).collect();
         let fit = LineFit::of("times", &xs, &measured, median).unwrap();
         assert!(fit.at_zero_interval.0 <= 5.0 && 5.0 <= fit.at_zero_interval.1, "{fit:?}");
         assert!(fit.slope_interval.0 <= 0.5 && 0.5 <= fit.slope_interval.1, "{fit:?}");
@@ -205,9 +211,14 @@ mod tests {
 
     #[test]
     fn what_is_no_measurement_is_refused() {
-        let of = |xs: &[f64], measured: &[Vec<f64>]| LineFit::of("times", xs, measured, median).unwrap_err().to_string();
+        let of = |xs: &[f64], measured: &[Vec<f64>]| {
+            LineFit::of("times", xs, measured, median).unwrap_err().to_string()
+        };
         assert_eq!(of(&[1.0, 2.0], &[vec![1.0], vec![f64::NAN]]), "times must be finite and > 0, got NaN");
-        assert_eq!(of(&[1.0, 1.0], &[vec![1.0], vec![1.0]]), "batch_sizes must have batch sizes that differ, got [1.0, 1.0]");
+        assert_eq!(
+            of(&[1.0, 1.0], &[vec![1.0], vec![1.0]]),
+            "batch_sizes must have batch sizes that differ, got [1.0, 1.0]"
+        );
         assert!(of(&[1.0, 2.0], &[vec![1.0], vec![]]).contains("got [1, 0]"));
     }
 }

@@ -36,7 +36,8 @@ impl StepCost {
     /// Unless there are two batch sizes at least, and positive times for each.
     pub fn of(batch_sizes: &[usize], seconds: &[Vec<f64>]) -> Result<Self> {
         let sizes: Vec<f64> = batch_sizes.iter().map(|&b| b as f64).collect();
-        let LineFit { line, middles, at_zero_interval, slope_interval } = LineFit::of("seconds", &sizes, seconds, median)?;
+        let LineFit { line, middles, at_zero_interval, slope_interval } =
+            LineFit::of("seconds", &sizes, seconds, median)?;
         Ok(Self {
             seconds: middles,
             tau_f: line.at_zero,

@@ -152,8 +152,7 @@ pub(super) fn batch_size_advice<'py>(
     let (pilot_batch_sizes, steps) = pilot;
     let (batch_sizes, seconds) = timed;
     let cost = StepCost::of(&batch_sizes, &seconds).map_err(to_python)?;
-    let advice =
-        Advice::of(n_rows, &pilot_batch_sizes, &steps, &batch_sizes, &cost).map_err(to_python)?;
+    let advice = Advice::of(n_rows, &pilot_batch_sizes, &steps, &batch_sizes, &cost).map_err(to_python)?;
     let said = PyDict::new(py);
     said.set_item("batch_size", advice.batch_size)?;
     said.set_item("interval", advice.interval)?;

@@ -40,7 +40,7 @@ const LONGER: f64 = 1.25;
 const FACTOR: f64 = 2.0;
 const MOST_DOUBLINGS: f64 = 40.0;
 /// How much longer than with the best rate so far a run may take before it is given up.
-const PATIENCE: f64 = 2.0;
+const PATIENCE: f64 = 1.5;
 
 impl<'a, T: Scalar> Pilot<'a, T> {
     /// Runs from `start` to `target`, a value of the objective over `n_judged` rows, evenly spread.
@@ -150,7 +150,7 @@ impl<'a, T: Scalar> Pilot<'a, T> {
             if loss <= self.target {
                 return Ok(t_last + n as f64 * (last - self.target) / (last - loss));
             }
-            if !(loss - self.start_loss < FAR * (self.start_loss - self.target)) {
+            if loss.is_nan() || loss - self.start_loss > FAR * (self.start_loss - self.target) {
                 return Ok(f64::INFINITY);
             }
         }
@@ -225,4 +225,52 @@ fn spread(n_rows: usize, n_wanted: usize) -> Result<Option<Vec<usize>>> {
     let mut rows = try_reserved("judged rows", n_wanted)?;
     rows.extend((0..n_wanted as u128).map(|i| (i * n_rows as u128 / n_wanted as u128) as usize));
     Ok(Some(rows))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Dense, Rows, TargetKind, Targets, Weights};
+    use crate::gradient::loss::SquaredError;
+    use crate::gradient::{Loss, Penalty};
+
+    fn steps(n_threads: usize, target: f64, max_steps: u64) -> Result<Tuned> {
+        let (n_rows, n_columns) = (500, 3);
+        let noise = |i: usize| ((i * 7919) % 1009) as f64 / 504.5 - 1.0;
+        let x: Vec<f64> = (0..n_rows * n_columns).map(noise).collect();
+        let y: Vec<f64> = x.chunks(n_columns).map(|x| x[0] - 2.0 * x[1] + 0.1 * x[2]).collect();
+        let tier = Tier::current()?;
+        let problem = Problem::new(
+            Rows::Dense(Dense::new(tier, &x, n_rows, n_columns)?),
+            Targets::new(&y, n_rows, 1, TargetKind::Real)?,
+            Weights::equal(),
+            Loss::SquaredError(SquaredError),
+            Penalty::none(),
+            true,
+        )?;
+        let start = vec![0.0; problem.layout().len()];
+        let pilot = Pilot::new(&problem, start, target, 200, (tier, n_threads), &|| false)?;
+        let rate = safe_rate(&problem, 8, (tier, n_threads), &|| false)?;
+        pilot.tuned(8, rate, &[0, 1, 2], max_steps, &|| false)
+    }
+
+    #[test]
+    fn steps_do_not_depend_on_the_number_of_threads() {
+        let tuned = steps(1, 1e-3, 10_000).unwrap();
+        assert!(tuned.steps.iter().all(|&s| s > 1.0 && s < 1000.0), "{tuned:?}");
+        assert_eq!(tuned, steps(3, 1e-3, 10_000).unwrap());
+    }
+
+    #[test]
+    fn what_is_not_reached_has_no_steps() {
+        assert!(steps(1, -1.0, 50).unwrap().steps.iter().all(|s| s.is_infinite()));
+        let error = steps(1, 1e9, 50).unwrap_err().to_string();
+        assert!(error.starts_with("target must be finite and below the loss at the start"), "{error}");
+    }
+
+    #[test]
+    fn rows_are_evenly_spread() {
+        assert_eq!(spread(10, 10).unwrap(), None);
+        assert_eq!(spread(10, 4).unwrap(), Some(vec![0, 2, 5, 7]));
+    }
 }

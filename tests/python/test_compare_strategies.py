@@ -49,8 +49,9 @@ def test_batches_win_on_a_budget_of_passes(roads):
 
 
 def test_paths_are_smooth_erratic_and_between(roads):
-    """S3. With independent noise alone, the broken version of a signal, 50 cosines in 9 dimensions would have a
-    mean of 0 with a standard deviation of 1 / sqrt(9 * 50) = 0.05: MBGD's and BGD's are beyond six of these."""
+    """S3. With independent noise alone, the broken version of a signal, 50 cosines in 9 dimensions would
+    have a mean of 0 with a standard deviation of 1 / sqrt(9 * 50) = 0.05: MBGD's and BGD's are beyond six
+    of these."""
     bgd, sgd, mbgd = roads.cosine
     assert bgd > mbgd > sgd
     assert mbgd > 0.3
@@ -58,8 +59,8 @@ def test_paths_are_smooth_erratic_and_between(roads):
 
 
 def test_the_loss_over_all_rows_rises_now_and_then(data):
-    """S6. About a third of SGD's steps and a quarter of MBGD's lead up; a record of the batches' own losses would
-    rise after half of them, and one that only falls after none."""
+    """S6. About a third of SGD's steps and a quarter of MBGD's lead up; a record of the batches' own losses
+    would rise after half of them, and one that only falls after none."""
     roads = mb.diagnostics.compare_strategies(*data, batch_size=50, passes=5, n_looked=200)
     bgd, sgd, mbgd = roads.rise_fraction
     assert bgd == 0

@@ -57,7 +57,10 @@ def optimal_batch_size(c_var: float, tau_f: float, n_iter: float, tau_d: float) 
     60.0
     """
     return _core.optimal_batch_size(
-        as_float("c_var", c_var), as_float("tau_f", tau_f), as_float("n_iter", n_iter), as_float("tau_d", tau_d)
+        as_float("c_var", c_var),
+        as_float("tau_f", tau_f),
+        as_float("n_iter", n_iter),
+        as_float("tau_d", tau_d),
     )
 
 
@@ -68,9 +71,9 @@ class BatchSizeAdvice(Diagnosis):
     Attributes
     ----------
     batch_size : int
-        Of `batch_sizes`, the one with the least predicted time.
+        Of the sizes within `interval`, the one whose pilot runs were the fastest.
     interval : (int, int)
-        The smallest and the largest of `batch_sizes` predicted to take at most 10 % longer than that.
+        The smallest and the largest of `batch_sizes` predicted to take at most 10 % longer than the best.
     learning_rate : float
         The best constant rate found, for `batch_size` or the pilot batch size that is nearest.
     regime : str
@@ -91,8 +94,8 @@ class BatchSizeAdvice(Diagnosis):
     pilot_batch_sizes : ndarray of int
         Those that pilot runs were trained with.
     pilot_steps, pilot_rates : ndarray
-        Mean steps of their runs to the target, infinite if one of them did not come there in the time that was
-        worth it, and their rates.
+        Mean steps of their runs to the target, infinite if one of them did not come there in the time that
+        was worth it, and their rates.
     pilot_seconds : float
         What all this took.
     n_threads : int
@@ -149,17 +152,20 @@ def recommend_batch_size(
     four are measured, on these data and this machine:
 
     - `tau_f` and `tau_d` by timed epochs of training, see :func:`step_cost`;
-    - `n_iter` and `c_var` by pilot runs of gradient descent to the target, for some batch sizes from 32 on, in
-      both directions as long as time may be gained, and around the size predicted to be best. Each has the
-      constant learning rate, of the powers of two times a first one, with the fewest steps in the mean of
-      `n_draws` runs. ``b N(b) = c_var + n_iter b`` is then a line, of least absolute relative errors.
+    - `n_iter` and `c_var` by pilot runs of gradient descent to the target, for some batch sizes from 32 on,
+      in both directions as long as time may be gained. Each has the constant learning rate, of the powers of
+      two, with the fewest steps in the mean of `n_draws` runs. ``b N(b) = c_var + n_iter b`` is then a line,
+      of least absolute relative errors.
+
+    Last, all sizes predicted to be within 10 % of the best have pilot runs, and the one with the fastest is
+    recommended.
 
     The predicted seconds of a step are the geometric mean of what was measured and of the line. How long
     pilot runs may take follows the clock, so the advice may differ from call to call where the time hardly
     depends on the batch size; its `interval` says where that is.
 
-    The pilot takes as long as some tens of trainings to the target. It is worth it before many trainings on
-    such data, or one on much more.
+    The pilot takes as long as some hundreds of trainings to the target, `pilot_seconds`. It is worth it before
+    many trainings on such data, not before a single one.
 
     Parameters
     ----------

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
@@ -24,7 +23,7 @@ STRIDE = 4
 """From one pilot batch size to the next."""
 SECONDS = 0.3
 """That a first run may take, when there is no other to compare it with."""
-HOPELESS = 5.0
+HOPELESS = 3.0
 """A run that takes so many times as long as the best has is given up."""
 WORSE = 2.0
 """How much more time than the best one the last batch size in a direction has taken."""
@@ -91,7 +90,9 @@ class Pilot:
         """Those tried, in order."""
         return sorted(self.steps)
 
-    def advise(self, sizes: Sequence[int], timed: list[list[float]], seconds: dict[int, float]) -> dict[str, Any]:
+    def advise(
+        self, sizes: Sequence[int], timed: list[list[float]], seconds: dict[int, float]
+    ) -> dict[str, Any]:
         """Tries batch sizes until the best is known to lie between others."""
         first = min(sizes, key=lambda b: abs(math.log(b / FIRST)))
         ordered = sorted(sizes)
@@ -111,8 +112,8 @@ class Pilot:
         for _ in range(3):
             pilot = self.batch_sizes, [self.steps[b] for b in self.batch_sizes]
             advice = _core.batch_size_advice(len(self.problem.X), pilot, (list(sizes), timed))
-            i = ordered.index(advice["batch_size"])
-            around = [b for b in ordered[max(i - 1, 0) : i + 2] if b not in self.steps]
+            low, high = map(ordered.index, advice["interval"])
+            around = [b for b in ordered[low : high + 1] if b not in self.steps]
             if not around:
                 break
             for b in around:
@@ -126,15 +127,21 @@ class Pilot:
         max_steps = max(int(allowed / seconds[batch_size]), 16)
         if self.rates:
             nearest = min(self.rates, key=lambda b: abs(math.log(b / batch_size)))
-            factor = batch_size / nearest  # noise allows a rate in proportion, and curvature no more than some
+            factor = (
+                batch_size / nearest
+            )  # noise allows a rate in proportion, and curvature no more than some
             rate = self.rates[nearest] * 2.0 ** round(math.log2(factor if factor < 1 else math.sqrt(factor)))
         else:
             safe = _core.safe_rate(self.problem, batch_size, self.n_threads)
-            rate, _ = self.tuned(batch_size, safe, self.seeds[:1], max_steps)  # far away, where one run says it
+            rate, _ = self.tuned(
+                batch_size, safe, self.seeds[:1], max_steps
+            )  # far away, where one run says it
         tuned = self.tuned(batch_size, rate, self.seeds, max_steps)
         self.rates[batch_size], self.steps[batch_size] = tuned
 
-    def tuned(self, batch_size: int, rate: float, seeds: list[int], max_steps: int) -> tuple[float, list[float]]:
+    def tuned(
+        self, batch_size: int, rate: float, seeds: list[int], max_steps: int
+    ) -> tuple[float, list[float]]:
         """The rate with the fewest steps, and the steps of each seed."""
         problem, start, threads = self.problem, self.start, self.n_threads
         course = Course(start, self.target, self.n_judged, batch_size, rate, seeds, max_steps, threads)

@@ -116,9 +116,9 @@ def compare_strategies(
     """Compare gradient descent on all rows (BGD), on one row (SGD) and on batches (MBGD).
 
     All begin at the same place and have the same budget, of passes over the data or of seconds of training.
-    Each has the constant learning rate, of the powers of two times 1 / L(b) with which the loss over all rows is
-    never seen above that of the start, with the lowest loss when the budget is spent; to find it is not
-    counted. The times are those of the fastest of three runs.
+    Each has the constant learning rate, of the powers of two times 1 / L(b) with which the loss over all
+    rows is never seen above that of the start, with the lowest loss when the budget is spent; to find it is
+    not counted. The times are those of the fastest of three runs.
 
     Parameters
     ----------
@@ -163,7 +163,11 @@ def compare_strategies(
     n_seen, b = as_integer("n_looked", n_looked, 1), min(as_integer("batch_size", batch_size, 1), n)
     if passes is not None and seconds is not None:
         raise ValueError(f"passes and seconds exclude each other, got {passes} and {seconds}")
-    budget = as_float("passes", 10 if passes is None else passes) if seconds is None else as_float("seconds", seconds)
+    budget = (
+        as_float("passes", 10 if passes is None else passes)
+        if seconds is None
+        else as_float("seconds", seconds)
+    )
     if not 0 < budget < math.inf:
         name = "passes" if seconds is None else "seconds"
         raise ValueError(f"{name} must be finite and > 0, got {budget}")
@@ -173,7 +177,9 @@ def compare_strategies(
     for size in (n, 1, b):
         per_pass = math.ceil(n / size)
         if by_time:
-            run = _core.fit(problem, plain_training(n, size, 1e-3 * safe(problem, size), key, threads, 3, start))
+            run = _core.fit(
+                problem, plain_training(n, size, 1e-3 * safe(problem, size), key, threads, 3, start)
+            )
             n_steps = int(budget / (run["history"]["epoch_elapsed"][-1] / run["state"]["n_steps"]))
         else:
             n_steps = round(budget * per_pass)
@@ -223,8 +229,8 @@ def walk(
     def loss_at(params: Array) -> float:
         return _core.sampled_loss(problem, params, n, n_threads)
 
-    looks = {round(10 ** (i / LOOKS_A_DECADE)) for i in range(400)} | {n_steps}
-    looks = sorted(t for t in looks if t <= n_steps)
+    wanted = {round(10 ** (i / LOOKS_A_DECADE)) for i in range(400)} | {n_steps}
+    looks = sorted(t for t in wanted if t <= n_steps)
 
     def losses_with(rate: float) -> Array | None:
         losses, state, done = [], None, 0
@@ -237,7 +243,9 @@ def walk(
         return np.array(losses)
 
     tried = {rate: losses_with(rate) for rate in (safe(problem, batch_size) * 2.0**j for j in EXPONENTS)}
-    found = {rate: losses for rate, losses in tried.items() if losses is not None and np.isfinite(losses).all()}
+    found = {
+        rate: losses for rate, losses in tried.items() if losses is not None and np.isfinite(losses).all()
+    }
     if not found:
         raise ValueError(f"X, y must be such that a rate of 2^j / L(b) does not diverge, b = {batch_size}")
     calm = {rate: losses for rate, losses in found.items() if losses.max() <= start_loss}
@@ -245,7 +253,9 @@ def walk(
     timed = min((run(rate, n_steps) for _ in range(3)), key=lambda one: one["seconds"])
     near = run(rate, min(n_steps, n_looked), record=(True, True, True))["history"]
     path = np.concatenate([start[None], near["path"]]).astype(np.float64)
-    cosine, rises = _core.path_measures(path.ravel().tolist(), path.shape[1], [start_loss, *near["full_loss"]])
+    cosine, rises = _core.path_measures(
+        path.ravel().tolist(), path.shape[1], [start_loss, *near["full_loss"]]
+    )
     per_epoch = math.ceil(n / batch_size)
     elapsed = timed["history"]["epoch_elapsed"]
     ends = [0, *(per_epoch * np.arange(1, len(elapsed) + 1)), n_steps]

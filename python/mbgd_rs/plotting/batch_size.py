@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -93,9 +93,9 @@ def time_to_target(advice: BatchSizeAdvice, *, ax: Axes | None = None) -> Axes:
     t = advice.tau_f + sizes * advice.tau_d
     ax.axvspan(*advice.interval, color=OURS, alpha=0.12, label="within 10 % of the least time", zorder=0)
     ax.plot(sizes, seconds, color=OURS, linewidth=2, label="predicted: (N_iter + C_var / b) · t(b)", zorder=2)
-    noise = {"color": "grey", "linestyle": ":", "linewidth": 1.2, "zorder": 1}
+    noise: dict[str, Any] = {"color": "grey", "linestyle": ":", "linewidth": 1.2, "zorder": 1}
     ax.plot(sizes, advice.c_var / sizes * t, **noise, label="what the noise costs: C_var / b · t(b)")
-    slope = {"color": "grey", "linestyle": "--", "linewidth": 1.2, "zorder": 1}
+    slope: dict[str, Any] = {"color": "grey", "linestyle": "--", "linewidth": 1.2, "zorder": 1}
     ax.plot(sizes, advice.n_iter * t, **slope, label="steps needed anyway: N_iter · t(b)")
     came = np.isfinite(advice.pilot_steps)
     b, steps = advice.pilot_batch_sizes[came], advice.pilot_steps[came]
