@@ -164,8 +164,8 @@ def recommend_batch_size(
     pilot runs may take follows the clock, so the advice may differ from call to call where the time hardly
     depends on the batch size; its `interval` says where that is.
 
-    The pilot takes as long as some hundreds of trainings to the target, `pilot_seconds`. It is worth it before
-    many trainings on such data, not before a single one.
+    The pilot takes as long as some hundreds of trainings to the target, `pilot_seconds`. It is worth it
+    before many trainings on such data, not before a single one.
 
     Parameters
     ----------
