@@ -16,7 +16,7 @@ use crate::error::{Error, Result, checked};
 /// ```
 /// use mbgd_rs::diagnose::optimal_batch_size;
 ///
-/// assert_eq!(optimal_batch_size(900.0, 2e-6, 50.0, 1e-8)?, 60.0);
+/// assert!((optimal_batch_size(900.0, 2e-6, 50.0, 1e-8)? - 60.0).abs() < 1e-9);
 /// # Ok::<(), mbgd_rs::error::Error>(())
 /// ```
 ///

@@ -38,7 +38,7 @@ pub struct Tuned {
 const LONGER: f64 = 1.25;
 /// Between one rate and the next, and how often at most.
 const FACTOR: f64 = 2.0;
-const MOST_DOUBLINGS: f64 = 40.0;
+const MOST_DOUBLINGS: f64 = 24.0;
 /// How much longer than with the best rate so far a run may take before it is given up.
 const PATIENCE: f64 = 1.5;
 

@@ -207,11 +207,18 @@ def test_a_target_of_the_users_own():
     assert advice.batch_sizes.tolist() == [4, 16, 64]
 
 
+def test_a_target_that_cannot_be_reached(monkeypatch):
+    monkeypatch.setattr(mb.diagnostics.pilot, "SECONDS", 1e-3)
+    X, y = noisy_regression(300)
+    message = "steps must have runs that reached the target at two batch sizes at least, got 0"
+    with pytest.raises(ValueError, match=message):
+        mb.diagnostics.recommend_batch_size(X, y, target=-1.0, n_draws=1, batch_sizes=[8, 32], n_threads=1)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"target": 1e9}, "target must be finite and below the loss at the start, got 1000000000"),
-        ({"target": -1.0}, "steps must have runs that reached the target at two batch sizes at least, got 0"),
         ({"target": math.nan}, "target must be finite"),
         ({"tolerance": 0}, "tolerance must be in \\(0, 1\\), got 0"),
         ({"batch_sizes": [2, 301]}, "batch_sizes must be <= 300, got 301"),

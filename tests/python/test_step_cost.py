@@ -72,6 +72,12 @@ def test_sparse_rows_and_a_result_as_start():
     assert (cost.seconds > 0).all()
 
 
+def test_one_row_has_one_batch_size():
+    for instrument in (mb.diagnostics.step_cost, mb.diagnostics.recommend_batch_size):
+        with pytest.raises(ValueError, match="X must have at least 2 rows to tell batch sizes apart, got 1"):
+            instrument([[1.0]], [2.0])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -17,8 +17,8 @@ from ..objective import make_problem
 from ..threads import resolve_n_threads
 from .diagnosis import Diagnosis
 from .pilot import Pilot
-from .step_cost import as_batch_sizes, start_of
-from .timing import LARGEST, powers_of_two, time_steps
+from .step_cost import sizes_or_powers, start_of
+from .timing import LARGEST, time_steps
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,7 +53,7 @@ def optimal_batch_size(c_var: float, tau_f: float, n_iter: float, tau_d: float) 
 
     Examples
     --------
-    >>> optimal_batch_size(c_var=900.0, tau_f=2e-6, n_iter=50.0, tau_d=1e-8)
+    >>> round(optimal_batch_size(c_var=900.0, tau_f=2e-6, n_iter=50.0, tau_d=1e-8), 6)
     60.0
     """
     return _core.optimal_batch_size(
@@ -206,7 +206,7 @@ def recommend_batch_size(
     begin = time.perf_counter()
     problem = make_problem(X, y, sample_weight, loss, penalty, as_flag("fit_intercept", fit_intercept), at)
     n = len(problem.X)
-    sizes = powers_of_two(n, LARGEST) if batch_sizes is None else as_batch_sizes(batch_sizes, n)
+    sizes = sizes_or_powers(batch_sizes, n, LARGEST)
     n_runs, key = as_integer("n_draws", n_draws, 1), as_integer("seed", seed, 0, 2**64 - 1)
     start, threads = start_of(problem, at), resolve_n_threads(n_threads)
     pilot = Pilot.to_target(problem, start, target, as_float("tolerance", tolerance), n_runs, key, threads)

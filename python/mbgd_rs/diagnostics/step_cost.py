@@ -115,7 +115,7 @@ def step_cost(
     """
     problem = make_problem(X, y, sample_weight, loss, penalty, True, at)
     n = len(problem.X)
-    sizes = powers_of_two(n, 4096) if batch_sizes is None else as_batch_sizes(batch_sizes, n)
+    sizes = sizes_or_powers(batch_sizes, n, 4096)
     n_runs, key = as_integer("n_draws", n_draws, 1), as_integer("seed", seed, 0, 2**64 - 1)
     start = start_of(problem, at)
     threads = resolve_n_threads(n_threads)
@@ -140,8 +140,12 @@ def step_cost(
     )
 
 
-def as_batch_sizes(values: Sequence[int], n: int) -> list[int]:
-    """Different batch sizes in [1, n], at least two."""
+def sizes_or_powers(values: Sequence[int] | None, n: int, largest: int) -> list[int]:
+    """Different batch sizes in [1, n], at least two; by default powers of two."""
+    if n < 2:
+        raise ValueError(f"X must have at least 2 rows to tell batch sizes apart, got {n}")
+    if values is None:
+        return powers_of_two(n, largest)
     sizes = [as_integer("batch_sizes", b, 1, n) for b in values]
     if len(set(sizes)) < max(2, len(sizes)):
         raise ValueError(f"batch_sizes must be at least 2 that differ, got {sizes}")

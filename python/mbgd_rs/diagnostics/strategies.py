@@ -15,6 +15,7 @@ from ..inputs import as_flag, as_float, as_integer
 from ..objective import Problem, make_problem
 from ..stopping import MaxSteps
 from ..threads import resolve_n_threads
+from ..training import resolve_record
 from .diagnosis import Diagnosis
 from .step_cost import start_of
 from .timing import plain_training
@@ -251,7 +252,7 @@ def walk(
     calm = {rate: losses for rate, losses in found.items() if losses.max() <= start_loss}
     rate, losses = min((calm or found).items(), key=lambda item: item[1][-1])
     timed = min((run(rate, n_steps) for _ in range(3)), key=lambda one: one["seconds"])
-    near = run(rate, min(n_steps, n_looked), record=(True, True, True))["history"]
+    near = run(rate, min(n_steps, n_looked), record=resolve_record(("step", "full_loss", "path")))["history"]
     path = np.concatenate([start[None], near["path"]]).astype(np.float64)
     cosine, rises = _core.path_measures(
         path.ravel().tolist(), path.shape[1], [start_loss, *near["full_loss"]]

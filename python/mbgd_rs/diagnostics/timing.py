@@ -14,7 +14,7 @@ from .. import _core, reference
 from ..objective import Problem
 from ..optimizers import SGD
 from ..sparse import SparseRows
-from ..training import Training
+from ..training import Training, resolve_record
 
 __all__ = ["plain_training", "powers_of_two", "time_reference", "time_steps"]
 
@@ -41,9 +41,8 @@ def plain_training(
 ) -> Training:
     """Gradient descent on reshuffled batches, and nothing besides."""
     batches = _core.Batches(n_rows, batch_size, "full", False, False, seed)
-    nothing = (False, False, False)
     return Training(
-        SGD(rate), batches, epochs, 1, None, None, None, nothing, n_threads, init,
+        SGD(rate), batches, epochs, 1, None, None, None, resolve_record(()), n_threads, init,
         None, None, None, None, (), [],
     )  # fmt: skip
 
