@@ -90,7 +90,7 @@ def step_cost(
     Parameters
     ----------
     X, y, loss, penalty, sample_weight
-        As in :func:`mbgd_rs.fit`. Of more than 16384 rows the first are trained on.
+        As in :func:`mbgd_rs.fit`. Of more than 8192 rows the first are trained on.
     at : pair (coef, intercept) or FitResult, optional
         Where the runs begin; zeros by default.
     batch_sizes : sequence of int, optional

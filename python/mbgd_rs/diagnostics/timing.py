@@ -21,7 +21,7 @@ __all__ = ["plain_training", "powers_of_two", "time_reference", "time_steps"]
 Array = NDArray[Any]
 LARGEST = 1 << 16
 """The largest batch size that is timed unasked."""
-MOST_ROWS = 1 << 14
+MOST_ROWS = 1 << 13
 """Rows of a timed run. More would only take longer, and long runs are the ones that are disturbed."""
 RUNS_OF_A_DRAW = 3
 """Of which the fastest counts: what else a machine is busy with makes runs slower, never faster."""
