@@ -108,6 +108,11 @@ class Pilot:
                 before = b
                 if len(self.reached()) > 1 and self.time(b, seconds) > WORSE * self.best_time(seconds):
                     break
+        if len(self.reached()) < 2:
+            raise ValueError(
+                f"target must be a loss that gradient descent comes to in {SECONDS} seconds with two batch "
+                f"sizes at least, got {self.target}: a higher target, or tolerance, is in reach"
+            )
         advice: dict[str, Any] = {}
         for _ in range(3):
             pilot = self.batch_sizes, [self.steps[b] for b in self.batch_sizes]
