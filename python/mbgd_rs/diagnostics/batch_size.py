@@ -178,8 +178,8 @@ def recommend_batch_size(
         some millions of entries. By default what is left of the way from the loss at the start to that of 30
         epochs with ``learning_rate="auto"`` is `tolerance`.
     tolerance : float, default=0.02
-        In (0, 1); not used with a `target`. Where that is too near to be reached in a fraction of a second, as
-        it may be with heavy tails, there is no advice but an error.
+        In (0, 1); not used with a `target`. Where that is too near to be reached in a fraction of a second,
+        as it may be with heavy tails, there is no advice but an error.
     batch_sizes : sequence of int, optional
         At least two to choose from, each in [1, n]; by default the powers of two up to n, and n, of at most
         65536 rows.
