@@ -21,7 +21,6 @@ extensions = [
     "sphinx_copybutton",
 ]
 nitpicky = True
-nitpick_ignore_regex = [("py:func", r"mbgd_rs\.diagnostics\..*")]  # until all instruments are there
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "gallery/**/GALLERY_HEADER.rst", "gallery/GALLERY_HEADER.rst"]
 

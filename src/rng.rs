@@ -28,6 +28,8 @@ pub const STRATA_BATCHES: [u32; 2] = [21, 22];
 pub const SPLIT: u32 = 7;
 /// The stream of an optimizer's noise. Array `a` of several reads `NOISE + 256 * a`.
 pub const NOISE: u32 = 3;
+/// The stream of the draws by which measurements are resampled; fit `i` reads that of epoch `i`.
+pub const BOOTSTRAP: u32 = 33;
 
 /// The stream of the random signs of a bootstrap: resample `r`, in the place of the epoch, gives deviation `j` the sign
 /// of bit `j % 32` of word `j / 32`.

@@ -181,8 +181,8 @@ def fit(
     batch_size : int, "full", "auto" or object of mbgd_rs.batch_sizes, default="auto"
         Rows of a step; more than n means all, as "full" does. "auto" is min(256, n) for fewer than 65,536
         rows; of more rows some are trained on before, and their noise says how large batches are to be, see
-        :class:`mbgd_rs.AutoBatchSize`. An object lets it grow from epoch to epoch,
-        :class:`mbgd_rs.batch_sizes.NormTest` as the noise asks for it.
+        :class:`mbgd_rs.AutoBatchSize`; :func:`mbgd_rs.diagnostics.recommend_batch_size` measures more. An
+        object lets it grow from epoch to epoch, :class:`mbgd_rs.batch_sizes.NormTest` as the noise asks.
     shuffle : {"full", "once", "block", "stratified", False} or object of mbgd_rs.sampling, default="full"
         A new permutation every epoch; one that keeps reads local; one by which every batch has the classes in
         proportion; the same one every epoch; or the rows as they come. Objects say more, or draw by weights.

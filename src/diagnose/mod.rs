@@ -34,6 +34,7 @@
 //! ```
 
 mod angles;
+mod batch_size;
 mod bias;
 mod draws;
 mod escape;
@@ -41,9 +42,13 @@ mod interval;
 mod line;
 mod noise;
 mod noise_scale;
+mod path;
 mod recorded;
+mod robust_line;
+mod step_cost;
 
 pub use angles::{Angles, angles};
+pub use batch_size::{Advice, Regime, optimal_batch_size};
 pub use bias::{Bias, Effort, bias, bias_of_rows};
 pub use draws::{Point, Sampling};
 pub use escape::{Descent, Escapes};
@@ -51,4 +56,7 @@ pub use interval::{binomial_interval, normal_quantile, student_quantile};
 pub use line::Line;
 pub use noise::{Noise, Variances, default_batch_sizes, noise};
 pub use noise_scale::NoiseScale;
+pub use path::{mean_cosine, rise_fraction};
 pub use recorded::{Recorded, RecordedNoise, Unknown, smoothed};
+pub use robust_line::{RobustFit, RobustLine};
+pub use step_cost::StepCost;

@@ -1,6 +1,7 @@
 //! The border to Python: thin functions that take NumPy arrays and the package's dataclasses, release the
 //! interpreter, call the core and give arrays back. What users see is built on them in `python/mbgd_rs`.
 
+mod advice;
 mod array;
 mod batches;
 mod choice;
@@ -41,6 +42,10 @@ fn available_threads() -> usize {
 
 #[pymodule]
 mod _core {
+    #[pymodule_export]
+    use super::advice::{
+        batch_size_advice, optimal_batch_size, path_measures, safe_rate, sampled_loss, step_cost, tuned_steps,
+    };
     #[pymodule_export]
     use super::batches::Batches;
     #[pymodule_export]

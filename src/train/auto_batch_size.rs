@@ -10,7 +10,7 @@ use crate::shuffle::{Batches, BatchesConfig};
 
 /// Rows of a pilot run, drawn by the seed, each seen once: to every gradient its rows are new, so that what it says of
 /// |G|^2 is about rows in general, and not about how well these are known by heart.
-pub const ROWS_OF_PILOT: usize = 1 << 14;
+const ROWS_OF_PILOT: usize = 1 << 14;
 /// Rows of the data from which on a pilot pays: a quarter of an epoch, of the ten there are by default.
 pub const FEWEST_ROWS: usize = 4 * ROWS_OF_PILOT;
 /// Rows of its batches.

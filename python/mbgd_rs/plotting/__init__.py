@@ -3,10 +3,12 @@
 Needs the extra ``mbgd_rs[plot]``.
 """
 
+from .batch_size import step_cost, time_to_target
 from .gradients import gradient_angles, gradient_bias, noise_by_batch_size
 from .landscape import escape, landscape
 from .loss import loss_curves
 from .noise import recorded_noise
+from .strategies import strategies
 
 __all__ = [
     "escape",
@@ -16,4 +18,7 @@ __all__ = [
     "loss_curves",
     "noise_by_batch_size",
     "recorded_noise",
+    "step_cost",
+    "strategies",
+    "time_to_target",
 ]
