@@ -16,7 +16,7 @@ unexport OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
 help:            ## list the verbs
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  +##' $(MAKEFILE_LIST) | sed -E 's/:.*## / \t/' | expand -t 16
 
-demo: build $(STAMPS)/demo  ## train on real digits three ways, print the table, draw the picture
+demo: build $(STAMPS)/demo  ## train on real digits three ways, print the tables, draw the three pictures of the README
 	$(BIN)/python -m mbgd_rs demo
 
 build: $(STAMPS)/build  ## the package, in release, in .venv

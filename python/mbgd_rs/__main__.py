@@ -18,17 +18,32 @@ def info() -> None:
     mb.show_versions()
 
 
-def demo(output: Path, n_epochs: int) -> None:
-    """Train softmax regression on handwritten digits down three roads, print a table and draw a picture."""
+def demo(folder: Path, n_epochs: int) -> None:
+    """Train on digits down three roads, price a step and advise a batch size; print and draw it."""
     try:
         import matplotlib.pyplot as plt
         from sklearn.datasets import load_digits
-        from sklearn.model_selection import train_test_split
     except ImportError as error:
         sys.exit(f"the demo needs scikit-learn and matplotlib, pip install 'mbgd_rs[demo]': {error}")
 
     X, y = load_digits(return_X_y=True)
     X = (X / 16).astype(np.float32)
+    figures = {"three_roads": three_roads(X, y, n_epochs)}
+    for name, draw in (("step_cost", step_cost), ("time_to_target", time_to_target)):
+        figures[name], ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
+        draw(X, y, ax)
+    folder.mkdir(parents=True, exist_ok=True)
+    print()
+    for name, figure in figures.items():
+        figure.savefig(folder / f"{name}.png", dpi=110)
+        print(f"wrote {folder / name}.png")
+
+
+def three_roads(X: Any, y: Any, n_epochs: int) -> Any:
+    """The same budget of passes with batches of all rows, of one and of 64."""
+    import matplotlib.pyplot as plt
+    from sklearn.model_selection import train_test_split
+
     X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.2, random_state=0, stratify=y)
     roads = {  # the learning rate that suits each, found by trying powers of two
         "full batch": ("full", 2.0),
@@ -62,15 +77,33 @@ def demo(output: Path, n_epochs: int) -> None:
             f"{reference_seconds / reference.n_steps * 1e6:15.2f}"
         )
     print("\nloss: mean over all training rows after the last step; accuracy: on the 20% held out")
-
     figure, (per_step, per_second) = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
     mb.plotting.loss_curves(runs, ax=per_step)
     mb.plotting.loss_curves(runs, x="seconds", ax=per_second)
     per_step.set_title("the same budget of passes, by step")
     per_second.set(title="and by time", ylabel="")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(output, dpi=110)
-    print(f"wrote {output}")
+    return figure
+
+
+def step_cost(X: Any, y: Any, ax: Any) -> None:
+    """What a step costs, by batch size, here and in NumPy."""
+    cost = mb.diagnostics.step_cost(X, y, loss="log_loss")
+    for name, tau_f, tau_d in (
+        ("mbgd_rs", cost.tau_f, cost.tau_d),
+        ("NumPy", cost.reference_tau_f, cost.reference_tau_d),
+    ):
+        print(f"\n{name:8}a step costs {tau_f * 1e6:6.2f} us and {tau_d * 1e9:5.1f} ns a row", end="")
+    cost.plot(ax)
+
+
+def time_to_target(X: Any, y: Any, ax: Any) -> None:
+    """Which batch size reaches a loss soonest."""
+    advice = mb.diagnostics.recommend_batch_size(X, y, loss="log_loss", n_threads=1)
+    low, high = advice.interval
+    print(
+        f"\nto a loss of {advice.target:.3g} soonest: b = {advice.batch_size}, {low} to {high} nearly as soon"
+    )
+    advice.plot(ax)
 
 
 def bench() -> None:
@@ -101,14 +134,14 @@ def main(arguments: list[str] | None = None) -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m mbgd_rs", description="mini-batch gradient descent")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    demo_parser = verbs.add_parser("demo", help="train on real digits three ways and draw the picture")
-    demo_parser.add_argument("--output", type=Path, default=Path("docs/three_roads.png"))
+    demo_parser = verbs.add_parser("demo", help="real digits: three roads, a step's price, the best batch")
+    demo_parser.add_argument("--folder", type=Path, default=Path("docs"), help="of the three pictures")
     demo_parser.add_argument("--epochs", type=int, default=20)
     verbs.add_parser("info", help="versions, SIMD tier and threads")
     verbs.add_parser("bench", help="an epoch on this machine, beside NumPy")
     options = parser.parse_args(arguments)
     if options.verb == "demo":
-        demo(options.output, options.epochs)
+        demo(options.folder, options.epochs)
     elif options.verb == "info":
         info()
     else:

@@ -107,6 +107,7 @@ impl<'a, T: Scalar> Dense<'a, T> {
         tier.run(Scores { values, n_columns, rows, ahead, coef, intercept, scores });
     }
 
+    #[inline(always)]
     pub(super) fn accumulate(&self, tier: Tier, rows: &[usize], slopes: &[T], gradient: LinearMut<'_, T>) {
         let (values, n_columns) = (self.values, self.n_columns);
         let LinearMut { coef, intercept } = gradient;

@@ -112,6 +112,7 @@ impl<'a, T: Scalar> Rows<'a, T> {
 
     /// Adds `r_c[i] x_i` and `r_c[i]` over the rows i of a tile to the gradient by coefficients and intercept
     /// of every output c.
+    #[inline(always)] // part of every step's fixed cost, as are gather and slopes
     pub fn accumulate(&self, tier: Tier, rows: &[usize], slopes: &[T], gradient: LinearMut<'_, T>) {
         match self {
             Rows::Dense(x) => x.accumulate(tier, rows, slopes, gradient),

@@ -110,6 +110,7 @@ impl<'a, T: Scalar> Targets<'a, T> {
     }
 
     /// Copies the targets of `rows`, one row of `stride` entries per target, filled up with the last row's.
+    #[inline(always)]
     pub(crate) fn gather(&self, rows: &[usize], stride: usize, to: &mut [T]) {
         let Some((&last, others)) = rows.split_last() else { return };
         for c in 0..self.per_row {

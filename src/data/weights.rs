@@ -93,6 +93,7 @@ impl<T: Scalar> Weights<T> {
     }
 
     /// Copies the weights of `rows`, then zeros up to the end of `to`.
+    #[inline(always)]
     pub(crate) fn gather(&self, rows: &[usize], to: &mut [T]) {
         match &self.scaled {
             Some(s) => to.iter_mut().zip(rows).for_each(|(to, &r)| *to = s[r]),

@@ -231,6 +231,8 @@ impl<T: Scalar> BatchGradient<T> {
     ///
     /// # Errors
     /// [`Error::Interrupted`] if the caller wants the work to end.
+    #[cold]
+    #[inline(never)]
     pub fn of_with_noise(
         &mut self,
         positions: Range<usize>,
@@ -242,7 +244,7 @@ impl<T: Scalar> BatchGradient<T> {
         Ok((value, Noise::of(positions.len(), squares, self.data_norm, batch_norm)))
     }
 
-    #[inline]
+    #[inline(always)]
     fn compute(
         &mut self,
         positions: Range<usize>,
@@ -272,6 +274,8 @@ impl<T: Scalar> BatchGradient<T> {
     ///
     /// # Errors
     /// [`Error::Interrupted`] if the caller wants the work to end.
+    #[cold]
+    #[inline(never)]
     pub fn variance_along_last(
         &mut self,
         positions: Range<usize>,

@@ -292,6 +292,8 @@ impl<'a, T: Scalar> Run<'a, T> {
     }
 
     /// The same, noting how noisy the gradient is.
+    #[cold]
+    #[inline(never)]
     fn noisy_loss_on(&mut self, batch: Range<usize>, team: &mut Team<'_, Work<'a, T>>) -> Result<f64> {
         let t = self.state.optimizer.n_steps;
         let (loss, noise) = self.gradient.of_with_noise(batch.clone(), team)?;
@@ -389,22 +391,15 @@ impl<'a, T: Scalar> Run<'a, T> {
     ) -> Result<()> {
         let record = self.config.record;
         let t = self.state.optimizer.n_steps - 1;
-        let learning_rate = self.optimizer.learning_rate_at(t, &self.state.optimizer);
         if record.steps {
             self.history.step_loss.push(loss);
             self.history.batch_size.push(n_rows as i64);
             self.history.gradient_norm.push(norm);
-            self.history.learning_rate.push(learning_rate);
+            self.history.learning_rate.push(self.optimizer.learning_rate_at(t, &self.state.optimizer));
             self.history.elapsed.push(seconds_since(self.start));
         }
         if let Some((noise, along)) = self.look.take() {
-            if let Some(growth) = &mut self.state.growth {
-                growth.see(noise);
-            }
-            if record.noise {
-                let n_population = (!self.config.batches.draws()).then(|| self.problem.n_rows());
-                self.history.noise.push(t, noise, n_population, along, learning_rate);
-            }
+            self.record_noise(t, noise, along);
         }
         if record.path {
             let model = model_of(&mut self.apart, self.config, &mut self.state, team)?;
@@ -417,6 +412,18 @@ impl<'a, T: Scalar> Run<'a, T> {
             full_loss?;
         }
         Ok(())
+    }
+
+    #[cold]
+    fn record_noise(&mut self, t: u64, noise: Noise, variance_along: f64) {
+        if let Some(growth) = &mut self.state.growth {
+            growth.see(noise);
+        }
+        if self.config.record.noise {
+            let n_population = (!self.config.batches.draws()).then(|| self.problem.n_rows());
+            let learning_rate = self.optimizer.learning_rate_at(t, &self.state.optimizer);
+            self.history.noise.push(t, noise, n_population, variance_along, learning_rate);
+        }
     }
 
     fn end_epoch(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<()> {

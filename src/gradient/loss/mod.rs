@@ -202,6 +202,8 @@ macro_rules! losses {
             }
 
             /// Turns the scores of a tile into weighted slopes and returns the sum of the weighted losses.
+            // Part of every step's fixed cost: inlined wherever it is called, however often that is.
+            #[inline(always)]
             pub(crate) fn slopes<T: Scalar>(self, tier: Tier, kind: TargetKind, tile: TileOf<'_, T>) -> f64 {
                 match (self, kind) {
                     _ if self.is_softmax(kind) => tier.run(Softmax { tile }).to_f64(),
