@@ -194,10 +194,11 @@ class AutoBatchSize:
     """What ``batch_size="auto"`` has found out and chosen, for 65,536 rows or more.
 
     A pilot run of one pass over 16,384 rows, drawn by the seed, in batches of 64 and with the optimizer
-    given, measures the noise scale B in its second half. The size is the largest power of two, of 16 to 8192,
-    whose predicted time to a target, ``(1 + B / b) (tau_f + b tau_d)``, is within 10 % of the least. The
-    costs of a step, tau_f, and of a row, tau_d, come from a fixed table of what they usually are: no clock is
-    asked, and the choice is the same for every number of threads.
+    given, leads to the mean of its parameters in the second half, or to the model of an optimizer that has
+    its own; there 4096 other rows give the noise scale B. The size is the largest power of two, of 32 to
+    1024, whose predicted time to a target, ``(1 + B / b) (tau_f + b tau_d)``, is within 10 % of the least.
+    The costs of a step, tau_f, and of a row, tau_d, come from a fixed table of what they usually are: no
+    clock is asked, and the choice is the same for every number of threads.
     :func:`mbgd_rs.diagnostics.recommend_batch_size` measures all of it.
 
     Attributes

@@ -1,24 +1,29 @@
 //! `batch_size="auto"`: a size from the noise of a short pilot run and from what steps cost, without a clock.
 
+use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
 use super::{Config, Record, State, StopReason, fit};
 use crate::error::{Error, Result};
-use crate::gradient::Problem;
+use crate::gradient::{BatchGradient, Noise, Problem, Work};
+use crate::parallel::with_team;
 use crate::scalar::Scalar;
 use crate::shuffle::{Batches, BatchesConfig};
+use crate::update::{Average, Schedule};
 
-/// Rows of a pilot run, drawn by the seed, each seen once: to every gradient its rows are new, so that what it says of
-/// |G|^2 is about rows in general, and not about how well these are known by heart.
+/// Rows of a pilot run, drawn by the seed, of which each is seen once.
 const ROWS_OF_PILOT: usize = 1 << 14;
-/// Rows of the data from which on a pilot pays: a quarter of an epoch, of the ten there are by default.
-pub const FEWEST_ROWS: usize = 4 * ROWS_OF_PILOT;
 /// Rows of its batches.
 const BATCH_OF_PILOT: usize = 64;
+/// Other rows, at which the gradient is looked at where the pilot has led: rows that it has learned by heart would say
+/// that there is no gradient left.
+const ROWS_OF_LOOK: usize = 1 << 12;
+/// Rows of the data from which on a pilot pays: a third of an epoch, of the ten there are by default.
+pub const FEWEST_ROWS: usize = 4 * ROWS_OF_PILOT;
 /// The epoch whose draws the rows are: the last there is, which no training comes to.
 const EPOCH_OF_PILOT: u64 = u32::MAX as u64;
 /// Sizes to choose from, as powers of two.
-const POWERS: std::ops::RangeInclusive<u32> = 4..=13;
+const POWERS: std::ops::RangeInclusive<u32> = 5..=10;
 /// How much more time than the best a size may take and still be chosen for being larger: it has fewer steps, less
 /// noise, and more to share among threads.
 const FLAT: f64 = 1.1;
@@ -28,15 +33,19 @@ const FLAT: f64 = 1.1;
 pub struct AutoBatchSize {
     /// Rows of a batch.
     pub batch_size: usize,
-    /// tr(Sigma) / |G|^2 in the second half of the pilot, or, where |G|^2 is lost in its noise, the least that it may be.
+    /// B = tr(Sigma) / |G|^2 where the pilot has led, or, where |G|^2 is lost in its noise, the least that it may be.
     pub noise_scale: f64,
     /// tau_f / tau_d: rows that cost as much as the fixed part of a step.
     pub cost_ratio: f64,
 }
 
 /// Chooses the batch size of a run: of the powers of two whose predicted time to a target, `(1 + B / b) (tau_f + b
-/// tau_d)`, is within 10 % of the least, the largest. None if the pilot has nothing to say: it diverged, or all its
-/// gradients were the same.
+/// tau_d)`, is within 10 % of the least, the largest. None if the pilot has nothing to say: it diverged, or all
+/// gradients are the same.
+///
+/// The place looked at is the mean of the parameters in the second half of the pilot, unless the optimizer has a model
+/// of its own: the parameters are driven about by the noise of the pilot's batches, and the more so the larger its
+/// rate, which is not what the batch size is to be chosen by.
 ///
 /// # Errors
 /// If a buffer cannot be had, or the pilot is interrupted.
@@ -48,16 +57,24 @@ pub fn auto_batch_size<T: Scalar>(
     interrupted: &(dyn Fn() -> bool + Sync),
 ) -> Result<Option<AutoBatchSize>> {
     let n_rows = problem.n_rows();
-    let drawn = BatchesConfig { replacement: true, seed, ..BatchesConfig::new(n_rows, ROWS_OF_PILOT) };
-    let drawn = Batches::new(drawn)?.batch(EPOCH_OF_PILOT, 0)?;
-    let Ok(pilot) = problem.among_own(drawn) else { return Ok(None) }; // nearly all weights are zero
+    let n_drawn = ROWS_OF_PILOT + ROWS_OF_LOOK;
+    let drawn = BatchesConfig { replacement: true, seed, ..BatchesConfig::new(n_rows, n_drawn) };
+    let mut drawn = Batches::new(drawn)?.batch(EPOCH_OF_PILOT, 0)?;
+    let others = drawn.split_off(ROWS_OF_PILOT);
+    let (Ok(pilot), Ok(others)) = (problem.among_own(drawn), problem.among_own(others)) else {
+        return Ok(None); // nearly all weights are zero
+    };
     let batches = BatchesConfig { seed, ..BatchesConfig::new(ROWS_OF_PILOT, BATCH_OF_PILOT) };
+    let half = (ROWS_OF_PILOT / BATCH_OF_PILOT / 2) as u64;
+    // A rate that chooses itself tries too long ones on the way, and gives back the best place it has seen.
+    let has_model =
+        config.optimizer.averages() || matches!(config.optimizer.learning_rate, Schedule::Auto(_));
     let config = Config {
         batches: Batches::new(batches)?,
-        accumulate: std::num::NonZeroUsize::MIN,
-        average: None,
+        accumulate: NonZeroUsize::MIN,
+        average: (!has_model).then(|| Average::polyak(half)),
         n_epochs: 1,
-        record: Record { noise: true, ..Record::default() },
+        record: Record::default(),
         ..config.clone()
     };
     let state = State::new(params.to_vec(), config.optimizer.init(problem.layout().len())?);
@@ -67,22 +84,18 @@ pub fn auto_batch_size<T: Scalar>(
         StopReason::Diverged { .. } => return Ok(None),
         _ => {}
     }
-    let noise = &run.history.noise;
-    let half = noise.trace.len() / 2;
-    let Some(noise_scale) = noise_scale(&noise.trace[half..], &noise.squared_norm[half..]) else {
-        return Ok(None);
-    };
+    let work = Work::new(&others, config.tier, run.params, 1, interrupted)?;
+    let noise = with_team(1, work, |team| {
+        BatchGradient::new(&others, config.tier)?.of_with_noise(0..ROWS_OF_LOOK, team).map(|(_, noise)| noise)
+    })?;
+    let Some(noise_scale) = noise_scale(noise) else { return Ok(None) };
     let cost_ratio = cost_ratio(problem);
     Ok(Some(AutoBatchSize { batch_size: choose(noise_scale, cost_ratio), noise_scale, cost_ratio }))
 }
 
-/// The ratio of the means, the second not taken to be less than its standard error.
-fn noise_scale(trace: &[f64], squared_norm: &[f64]) -> Option<f64> {
-    let n = trace.len() as f64;
-    let mean = |x: &[f64]| x.iter().sum::<f64>() / n;
-    let (trace, mean_norm) = (mean(trace), mean(squared_norm));
-    let spread = squared_norm.iter().map(|x| (x - mean_norm).powi(2)).sum::<f64>() / (n - 1.0);
-    let scale = trace / mean_norm.max((spread / n).sqrt());
+/// tr(Sigma) over |G|^2, this not taken to be less than what noise alone adds to it.
+fn noise_scale(noise: Noise) -> Option<f64> {
+    let scale = noise.trace / noise.squared_norm(None).max(noise.variance(None));
     (scale.is_finite() && scale > 0.0).then_some(scale)
 }
 
@@ -113,16 +126,16 @@ mod tests {
     fn the_largest_of_the_good_sizes_is_chosen() {
         assert_eq!(choose(1000.0, 4.0), 128);
         assert_eq!(choose(1000.0, 100.0), 512);
-        assert_eq!(choose(0.01, 1.0), 16);
-        assert_eq!(choose(1e12, 10.0), 8192);
+        assert_eq!(choose(0.01, 1.0), 32);
+        assert_eq!(choose(1e12, 10.0), 1024);
     }
 
     #[test]
-    fn a_gradient_lost_in_its_noise_counts_as_its_standard_error() {
-        let squared_norm = [1.0, -1.0, 1.0, -1.0];
-        let scale = noise_scale(&[6.0; 4], &squared_norm).unwrap();
-        assert!((scale - 6.0 / (4.0_f64 / 3.0 / 4.0).sqrt()).abs() < 1e-12);
-        assert_eq!(noise_scale(&[0.0; 4], &squared_norm), None);
-        assert_eq!(noise_scale(&[f64::NAN; 4], &squared_norm), None);
+    fn a_gradient_lost_in_its_noise_counts_as_its_noise() {
+        let noise = |trace| Noise { n_rows: 100, trace, batch_squared_norm: 0.5 };
+        assert_eq!(noise_scale(noise(10.0)), Some(10.0 / 0.4));
+        assert_eq!(noise_scale(noise(49.0)), Some(100.0));
+        assert_eq!(noise_scale(noise(0.0)), None);
+        assert_eq!(noise_scale(noise(f64::NAN)), None);
     }
 }

@@ -5,10 +5,28 @@ from typing import Any
 
 import numpy as np
 
+from .naming import name_of
+from .noise import noise_of
+from .objective import Objective
 from .shuffle import draws
 
-ROWS_OF_PILOT, BATCH_OF_PILOT, EPOCH_OF_PILOT = 2**14, 64, 2**32 - 1
+ROWS_OF_PILOT, BATCH_OF_PILOT, ROWS_OF_LOOK, EPOCH_OF_PILOT = 2**14, 64, 2**12, 2**32 - 1
 FEWEST_ROWS = 4 * ROWS_OF_PILOT
+
+
+class SecondHalf:
+    """The mean of the parameters in the second half of a pilot, `averages.Polyak` by another name."""
+
+    start = ROWS_OF_PILOT // BATCH_OF_PILOT // 2
+
+
+SecondHalf.__name__ = "Polyak"
+
+
+def has_model(optimizer: Any) -> bool:
+    """Whether what a run with it gives back is an average, or the best place that it has seen."""
+    is_average = name_of(optimizer).startswith("schedulefree")
+    return is_average or optimizer == "sgd" or getattr(optimizer, "learning_rate", None) == "auto"
 
 
 def auto_batch_size(
@@ -16,24 +34,31 @@ def auto_batch_size(
 ) -> int | str:
     """The batch size for many rows; "auto" for few, or where a pilot run has nothing to say.
 
-    The pilot goes once over some rows. The noise scale of its second half and what steps cost, by a fixed
-    table, predict the time that each size takes; of those within 10 % of the least it is the largest.
+    The pilot goes once over some rows. The noise scale where it has led, on other rows, and what steps cost,
+    by a fixed table, predict the time that each size takes; of those within 10 % of the least it is the largest.
     """
     n = len(y)
     if n < FEWEST_ROWS:
         return "auto"
-    rows = draws(seed, EPOCH_OF_PILOT, n)[:ROWS_OF_PILOT]
-    s = None if sample_weight is None else np.asarray(sample_weight)[rows]
-    drawn = np.asarray(X)[rows]
+    rows = draws(seed, EPOCH_OF_PILOT, n)[: ROWS_OF_PILOT + ROWS_OF_LOOK]
+    X, y = np.asarray(X), np.asarray(y)
+    s = None if sample_weight is None else np.asarray(sample_weight)
+    own, others = rows[:ROWS_OF_PILOT], rows[ROWS_OF_PILOT:]
+    drawn = X[own]
+    average = None if has_model(arguments["optimizer"]) else SecondHalf()
     try:
-        pilot = fit(drawn, np.asarray(y)[rows], sample_weight=s, seed=seed, batch_size=BATCH_OF_PILOT,
-                    epochs=1, record=("noise",), **arguments)  # fmt: skip
+        pilot = fit(drawn, y[own], sample_weight=None if s is None else s[own], seed=seed, epochs=1,
+                    record=(), batch_size=BATCH_OF_PILOT, average=average, **arguments)  # fmt: skip
     except FloatingPointError:
         return "auto"
-    trace, squared_norm = (pilot.history[f"noise_{name}"] for name in ("trace", "squared_norm"))
-    trace, squared_norm = trace[len(trace) // 2 :], squared_norm[len(trace) // 2 :]
-    error = squared_norm.std(ddof=1) / np.sqrt(len(squared_norm))
-    noise_scale = trace.mean() / max(squared_norm.mean(), error)
+    weight = None if s is None else s[others]
+    names = ("loss", "penalty", "fit_intercept", "class_weight")
+    objective = Objective(X[others], y[others], weight, *(arguments[name] for name in names))
+    w, g = objective.start(pilot), objective.zeros()
+    objective.gradient(w, slice(None), g, wants_value=False)
+    noise = noise_of(objective, w, slice(None), g.flat, draws=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        noise_scale = np.float64(noise.trace) / max(noise.squared_norm, noise.variance)
     if not (np.isfinite(noise_scale) and noise_scale > 0):
         return "auto"
     item = drawn.dtype.itemsize if drawn.dtype == np.float32 else 8
@@ -41,6 +66,6 @@ def auto_batch_size(
     padded = k * -(-drawn.shape[1] // lanes) * lanes + -(-k // lanes) * lanes
     row = drawn.shape[1] * item
     ratio = (150 + padded * item / 32) / (20 + 0.14 * row + row * (k - 1) / 64)
-    sizes = 2.0 ** np.arange(4, 14)
+    sizes = 2.0 ** np.arange(5, 11)
     times = (1 + noise_scale / sizes) * (ratio + sizes)
     return int(-(-sizes[times <= 1.1 * times.min()][-1] // accumulate))
