@@ -1,7 +1,7 @@
 """What `batch_size="auto"` chooses for many rows, beside sizes that were given: a table in Markdown.
 
-`python benches/python/auto_batch_size.py`. Ten epochs with the rate that chooses itself; excess is the objective
-over all rows above that of a long run with large batches.
+`python benches/python/auto_batch_size.py`. Ten epochs with the rate that chooses itself; excess is the
+objective over all rows above that of a long run with large batches.
 """
 
 from __future__ import annotations

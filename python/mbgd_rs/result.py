@@ -84,7 +84,7 @@ class History:
     path : ndarray of shape (n_steps, n_params)
         Coefficients in C order and then intercepts, after every step, in the dtype of X.
     noise_records : structured ndarray of shape (n_looks,)
-        What :attr:`noise` is made of, of every fourth step: "step", "batch_size", "learning_rate", and what
+        What :attr:`noise` is made of, of every eighth step: "step", "batch_size", "learning_rate", and what
         the batch alone says of tr(Sigma), "trace", of ``|G|^2``, "squared_norm", and of its own gradient,
         "batch_squared_norm", "variance" and, now and then, "variance_along".
     """
@@ -104,8 +104,8 @@ class History:
 
     @property
     def noise(self) -> RecordedNoise:
-        """How noisy the gradients were, smoothed over 25 looks, 100 steps; needs ``record="noise"``."""
-        return self.smoothed_noise(25)
+        """How noisy the gradients were, smoothed over 100 steps; needs ``record="noise"``."""
+        return self.smoothed_noise(12.5)
 
     def smoothed_noise(self, n_smoothed: float) -> RecordedNoise:
         """How noisy the gradients were, by weights that fall to 1/e in `n_smoothed` looks.

@@ -56,6 +56,6 @@ pub struct Record {
     pub full_loss: bool,
     /// The parameters after every step.
     pub path: bool,
-    /// What the batch of every fourth step says about the noise of its gradient.
+    /// What the batch of every eighth step says about the noise of its gradient.
     pub noise: bool,
 }

@@ -7,7 +7,7 @@ use super::apart::Apart;
 use super::columns::Caught;
 use super::history::seconds_since;
 use super::model::{exchange_model, model_of};
-use super::noise::{STEPS_BETWEEN_LOOKS, STEPS_BETWEEN_SECOND_LOOKS};
+use super::noise::{STEPS_BETWEEN_SECOND_LOOKS, steps_between_looks};
 use super::orders::Orders;
 use super::selection::Values;
 use super::{Config, Growth, History, Selection, State, StopReason};
@@ -279,8 +279,9 @@ impl<'a, T: Scalar> Run<'a, T> {
     /// nothing is left.
     fn loss_on(&mut self, batch: Range<usize>, team: &mut Team<'_, Work<'a, T>>) -> Result<f64> {
         let t = self.state.optimizer.n_steps;
-        let is_wanted = self.config.record.noise || self.state.growth.is_some();
-        let is_looked_at = is_wanted && t.is_multiple_of(STEPS_BETWEEN_LOOKS);
+        let is_growing = self.state.growth.is_some();
+        let is_wanted = self.config.record.noise || is_growing;
+        let is_looked_at = is_wanted && t.is_multiple_of(steps_between_looks(is_growing));
         let loss = match is_looked_at {
             false => self.gradient.of(batch, team),
             true => self.noisy_loss_on(batch, team),
@@ -374,7 +375,8 @@ impl<'a, T: Scalar> Run<'a, T> {
             self.history.reserve_steps(n_steps, record.full_loss)?;
         }
         if record.noise {
-            self.history.noise.reserve(n_steps.div_ceil(STEPS_BETWEEN_LOOKS as usize))?;
+            let every = steps_between_looks(self.state.growth.is_some()) as usize;
+            self.history.noise.reserve(n_steps.div_ceil(every))?;
         }
         if record.path {
             self.history.reserve_path(n_steps, self.problem.layout())?;

@@ -4,14 +4,18 @@ use super::history::out_of_memory;
 use crate::error::Result;
 use crate::gradient::Noise;
 
-/// Steps from one look at the noise to the next. A look costs a fifth of a step where rows are in
-/// cache and have few columns, a tenth elsewhere, so that looks at every fourth cost some per cent of the epoch.
-pub(super) const STEPS_BETWEEN_LOOKS: u64 = 4;
+/// Steps from one look at the noise to the next. A look costs up to two fifths of a step where rows are in cache and
+/// batches small, a tenth elsewhere, so that looks at every eighth step cost some per cent of the epoch. Batches that
+/// grow are decided on by fewer steps, and looked at more often.
+pub(super) const fn steps_between_looks(is_growing: bool) -> u64 {
+    if is_growing { 4 } else { 8 }
+}
+
 /// Steps from one second look at the rows of a batch to the next: it costs about as much as the step itself.
 pub(super) const STEPS_BETWEEN_SECOND_LOOKS: u64 = 64;
 
-/// The noise of the gradients that were looked at, before clipping, see [`Noise`]: those of every fourth
-/// step.
+/// The noise of the gradients that were looked at, before clipping, see [`Noise`]: those of every eighth
+/// step, or of every fourth where batches grow.
 #[derive(Debug, Clone, Default)]
 pub struct NoiseHistory {
     /// Which step, counted from 0 over the whole run.

@@ -35,8 +35,8 @@ class RecordedNoise(Diagnosis):
     With g_i the gradient of row i, weight and all, g their mean over the b rows of a batch and G over all n
     rows, Sigma is the covariance of the g_i. Each batch gives unbiased estimates of two numbers: tr(Sigma),
     from how far its rows are apart, and ``|G|^2 = |g|^2 - var(g)``. Both are smoothed over the looks before;
-    every fourth step is looked at, beginning with the first of the run. Rows are taken to come in random
-    order: of blocks or strata the batches differ more, or less, than their rows say.
+    every eighth step is looked at, or every fourth where batches grow, from the first of the run on. Rows are
+    taken to come in random order: of blocks or strata the batches differ more, or less, than their rows say.
 
     Attributes
     ----------
@@ -87,8 +87,8 @@ class RecordedNoise(Diagnosis):
     >>> sgd = mb.optimizers.SGD(learning_rate=0.01)
     >>> noise = mb.fit(X, y, optimizer=sgd, batch_size=50, epochs=4, record="noise").history.noise
     >>> noise.noise_scale.shape
-    (100,)
-    >>> bool(noise.noise_scale[10] < noise.noise_scale[50])  # nearer to the optimum noise weighs more
+    (50,)
+    >>> bool(noise.noise_scale[9] < noise.noise_scale[25])  # nearer to the optimum noise weighs more
     True
     """
 

@@ -35,7 +35,7 @@ def auto_batch_size(
     """The batch size for many rows; "auto" for few, or where a pilot run has nothing to say.
 
     The pilot goes once over some rows. The noise scale where it has led, on other rows, and what steps cost,
-    by a fixed table, predict the time that each size takes; of those within 10 % of the least it is the largest.
+    by a fixed table, predict the time that each size takes; the largest within 10 % of the least is chosen.
     """
     n = len(y)
     if n < FEWEST_ROWS:

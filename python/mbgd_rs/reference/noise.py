@@ -12,7 +12,7 @@ from .shuffle import Rows
 
 Array = NDArray[Any]
 
-STEPS_BETWEEN_LOOKS = 4
+STEPS_BETWEEN_LOOKS, WHERE_BATCHES_GROW = 8, 4
 STEPS_BETWEEN_SECOND_LOOKS = 64
 
 

@@ -15,7 +15,14 @@ from .auto_rate import Spectral, Trials, best_model, make_auto_rate, share_of_ra
 from .averages import Average
 from .batch_sizes import batch_size_at
 from .naming import name_of
-from .noise import STEPS_BETWEEN_LOOKS, STEPS_BETWEEN_SECOND_LOOKS, Growth, Noise, noise_of
+from .noise import (
+    STEPS_BETWEEN_LOOKS,
+    STEPS_BETWEEN_SECOND_LOOKS,
+    WHERE_BATCHES_GROW,
+    Growth,
+    Noise,
+    noise_of,
+)
 from .objective import Objective, Parameters
 from .optimizers import Rule
 from .resting import Kept, is_on_columns, is_resting, untouched
@@ -150,6 +157,7 @@ def fit(
     )
     draws = replacement or hasattr(shuffle, "weights")
     growth = Growth(batch_size, draws, accumulate) if name_of(batch_size) == "normtest" else None
+    between_looks = STEPS_BETWEEN_LOOKS if growth is None else WHERE_BATCHES_GROW
     t = n_epochs = 0
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         for epoch in range(epochs):
@@ -167,7 +175,7 @@ def fit(
                 wants_value = history.has_losses or auto is not None
                 n_rows, value = objective.mean_gradient(w, group, g, wants_value)  # how wrong w is there
                 noise = None
-                if (history.has_noise or growth) and t % STEPS_BETWEEN_LOOKS == 0:
+                if (history.has_noise or growth) and t % between_looks == 0:
                     noise = noise_of(objective, w, joined(group), g.flat, draws)
                 if auto:
                     value = auto.before_step(value, w.flat, g.flat)
