@@ -7,7 +7,7 @@ use super::apart::Apart;
 use super::columns::Caught;
 use super::history::seconds_since;
 use super::model::{exchange_model, model_of};
-use super::noise::{STEPS_BETWEEN_SECOND_LOOKS, steps_between_looks};
+use super::noise::steps_between_looks;
 use super::orders::Orders;
 use super::selection::Values;
 use super::{Config, Growth, History, Selection, State, StopReason};
@@ -85,12 +85,7 @@ pub fn fit_with<'a, T: Scalar>(
     let Config { ref batches, ref optimizer, .. } = *config;
     config.check()?;
     problem.penalty().check_rates(optimizer.rule.has_same_rate(), optimizer.rule.name())?;
-    state.growth = batches.norm_test().map(|test| {
-        let first = Growth::new(batches.of_epoch(0).batch_size());
-        let growth = state.growth.unwrap_or(first);
-        let most = test.max_batch_size().min(batches.n_positions());
-        if state.step == 0 { Growth { batch_size: growth.batch_size.min(most), ..growth } } else { growth }
-    });
+    state.growth = Growth::of_run(batches, state.growth, state.step > 0);
     state.check(problem.layout(), state.batches(batches).n_steps())?;
     match config.average {
         None => state.average = AverageState::default(), // of a run that did average
@@ -168,9 +163,9 @@ pub(super) struct Run<'a, T> {
     batch_size: usize,
     /// The model at the end of the last epoch.
     reported: Vec<T>,
-    history: History<T>,
+    pub(super) history: History<T>,
     /// What was seen of the noise of the gradient of the step at hand, if it was looked at: see [`super::NoiseHistory`].
-    look: Option<(Noise, f64)>,
+    pub(super) look: Option<(Noise, f64)>,
     begin: Instant,
     /// Later than the beginning by the time that was spent looking.
     start: Instant,
@@ -278,11 +273,7 @@ impl<'a, T: Scalar> Run<'a, T> {
     /// The objective on a batch, and its gradient, which is kept. Of an interrupted step
     /// nothing is left.
     fn loss_on(&mut self, batch: Range<usize>, team: &mut Team<'_, Work<'a, T>>) -> Result<f64> {
-        let t = self.state.optimizer.n_steps;
-        let is_growing = self.state.growth.is_some();
-        let is_wanted = self.config.record.noise || is_growing;
-        let is_looked_at = is_wanted && t.is_multiple_of(steps_between_looks(is_growing));
-        let loss = match is_looked_at {
+        let loss = match self.is_looked_at() {
             false => self.gradient.of(batch, team),
             true => self.noisy_loss_on(batch, team),
         };
@@ -290,19 +281,6 @@ impl<'a, T: Scalar> Run<'a, T> {
             self.apart.give_up(team)?;
         }
         loss
-    }
-
-    /// The same, noting how noisy the gradient is.
-    #[cold]
-    #[inline(never)]
-    fn noisy_loss_on(&mut self, batch: Range<usize>, team: &mut Team<'_, Work<'a, T>>) -> Result<f64> {
-        let t = self.state.optimizer.n_steps;
-        let (loss, noise) = self.gradient.of_with_noise(batch.clone(), team)?;
-        let is_recorded = self.config.record.noise;
-        let is_second_look = is_recorded && t.is_multiple_of(STEPS_BETWEEN_SECOND_LOOKS) && batch.len() > 1;
-        let along = if is_second_look { self.gradient.variance_along_last(batch, team)? } else { f64::NAN };
-        self.look = Some((noise, along));
-        Ok(loss)
     }
 
     /// Of sparse rows, lends the step what belongs to the columns of its batch.
@@ -414,18 +392,6 @@ impl<'a, T: Scalar> Run<'a, T> {
             full_loss?;
         }
         Ok(())
-    }
-
-    #[cold]
-    fn record_noise(&mut self, t: u64, noise: Noise, variance_along: f64) {
-        if let Some(growth) = &mut self.state.growth {
-            growth.see(noise);
-        }
-        if self.config.record.noise {
-            let n_population = (!self.config.batches.draws()).then(|| self.problem.n_rows());
-            let learning_rate = self.optimizer.learning_rate_at(t, &self.state.optimizer);
-            self.history.noise.push(t, noise, n_population, variance_along, learning_rate);
-        }
     }
 
     fn end_epoch(&mut self, team: &mut Team<'_, Work<'a, T>>) -> Result<()> {

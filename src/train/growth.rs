@@ -22,6 +22,16 @@ impl Growth {
         Self { batch_size, n_looks: 0, trace: 0.0, squared_norm: 0.0 }
     }
 
+    /// Where a run begins: at the first size, or where another has left off, unless that is more than is allowed now
+    /// and the epoch has not begun. None if batches do not grow by their noise.
+    pub(super) fn of_run(batches: &Batches, before: Option<Self>, is_within_epoch: bool) -> Option<Self> {
+        let test = batches.norm_test()?;
+        let growth = before.unwrap_or(Self::new(batches.of_epoch(0).batch_size()));
+        let most = test.max_batch_size().min(batches.n_positions());
+        let batch_size = if is_within_epoch { growth.batch_size } else { growth.batch_size.min(most) };
+        Some(Self { batch_size, ..growth })
+    }
+
     /// Takes in a gradient.
     pub(super) fn see(&mut self, noise: Noise) {
         if noise.trace.is_finite() && noise.batch_squared_norm.is_finite() {

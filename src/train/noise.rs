@@ -1,8 +1,13 @@
-//! What is written down of the noise of gradients.
+//! Looking at the noise of gradients, and what is written down of it.
 
+use std::ops::Range;
+
+use super::epoch::Run;
 use super::history::out_of_memory;
 use crate::error::Result;
-use crate::gradient::Noise;
+use crate::gradient::{Noise, Work};
+use crate::parallel::Team;
+use crate::scalar::Scalar;
 
 /// Steps from one look at the noise to the next. A look costs up to two fifths of a step where rows are in cache and
 /// batches small, a tenth elsewhere, so that looks at every eighth step cost some per cent of the epoch. Batches that
@@ -12,7 +17,7 @@ pub(super) const fn steps_between_looks(is_growing: bool) -> u64 {
 }
 
 /// Steps from one second look at the rows of a batch to the next: it costs about as much as the step itself.
-pub(super) const STEPS_BETWEEN_SECOND_LOOKS: u64 = 64;
+const STEPS_BETWEEN_SECOND_LOOKS: u64 = 64;
 
 /// The noise of the gradients that were looked at, before clipping, see [`Noise`]: those of every eighth
 /// step, or of every fourth where batches grow.
@@ -74,5 +79,45 @@ impl NoiseHistory {
         self.batch_squared_norm.push(noise.batch_squared_norm);
         self.variance.push(noise.variance(n_population));
         self.variance_along.push(variance_along);
+    }
+}
+
+impl<'a, T: Scalar> Run<'a, T> {
+    /// Whether the step at hand is looked at.
+    #[inline]
+    pub(super) fn is_looked_at(&self) -> bool {
+        let is_growing = self.state.growth.is_some();
+        (self.config.record.noise || is_growing)
+            && self.state.optimizer.n_steps.is_multiple_of(steps_between_looks(is_growing))
+    }
+
+    /// The objective on a batch, and its gradient, which is kept, and how noisy that is.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn noisy_loss_on(
+        &mut self,
+        batch: Range<usize>,
+        team: &mut Team<'_, Work<'a, T>>,
+    ) -> Result<f64> {
+        let t = self.state.optimizer.n_steps;
+        let (loss, noise) = self.gradient.of_with_noise(batch.clone(), team)?;
+        let is_recorded = self.config.record.noise;
+        let is_second_look = is_recorded && t.is_multiple_of(STEPS_BETWEEN_SECOND_LOOKS) && batch.len() > 1;
+        let along = if is_second_look { self.gradient.variance_along_last(batch, team)? } else { f64::NAN };
+        self.look = Some((noise, along));
+        Ok(loss)
+    }
+
+    /// Writes down, of step t, what was seen.
+    #[cold]
+    pub(super) fn record_noise(&mut self, t: u64, noise: Noise, variance_along: f64) {
+        if let Some(growth) = &mut self.state.growth {
+            growth.see(noise);
+        }
+        if self.config.record.noise {
+            let n_population = (!self.config.batches.draws()).then(|| self.problem.n_rows());
+            let learning_rate = self.optimizer.learning_rate_at(t, &self.state.optimizer);
+            self.history.noise.push(t, noise, n_population, variance_along, learning_rate);
+        }
     }
 }
