@@ -49,7 +49,7 @@ for epochs in (0, 1, 4, 16, 64, 256):
         model = mb.fit(X, y, loss=loss, optimizer=sgd, batch_size=64, epochs=epochs)
     noise = gradient_noise(X, y, model, loss=loss, batch_sizes=[1, 32], n_draws=50)
     value = f"{noise.noise_scale:.0f}" if not noise.reason else "none: " + noise.reason.split(":")[0]
-    print(f"{epochs:6}  {noise.squared_gradient_norm:.2e}   {noise.trace:.2e}   {value}")
+    print(f"{epochs:6}  {noise.squared_norm:.2e}   {noise.trace:.2e}   {value}")
 
 # %%
 # Early steps are well served by small batches, late ones want large batches, or a smaller rate.

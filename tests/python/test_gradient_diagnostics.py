@@ -192,7 +192,7 @@ def test_the_noise_scale_is_that_of_all_rows(name, fitted, dtype):
     trace, squared_norm = brute_force(X, y, loss, (at.coef, at.intercept) if at else zeros)
     noise = gradient_noise(X, y, at, loss=loss, n_draws=50)
     rtol = 1e-3 if dtype == np.float32 else 1e-9
-    np.testing.assert_allclose([noise.trace, noise.squared_gradient_norm], [trace, squared_norm], rtol)
+    np.testing.assert_allclose([noise.trace, noise.squared_norm], [trace, squared_norm], rtol)
     low, high = noise.noise_scale_interval
     assert low < trace / squared_norm < high
     # A scale that forgets to square, or that counts a batch instead of a row, is not in it.
@@ -250,7 +250,7 @@ def test_a_perfect_fit_has_no_noise_and_no_angles():
     X, _, _, (coef, _) = data()
     noise = gradient_noise(X, np.zeros(N))
     assert (noise.variance == 0).all()
-    assert (noise.trace, noise.squared_gradient_norm) == (0.0, 0.0)
+    assert (noise.trace, noise.squared_norm) == (0.0, 0.0)
     assert np.isnan([noise.slope, noise.slope_with_replacement, noise.noise_scale]).all()
     assert noise.reason == "the gradient over all rows is zero"
     assert gradient_bias(X, np.zeros(N)).p_value == 1.0
@@ -258,7 +258,7 @@ def test_a_perfect_fit_has_no_noise_and_no_angles():
     assert np.isnan(angles.cosine).all()
     assert np.isnan(angles.negative_fraction).all()
     assert (angles.negative_interval == [0, 1]).all()
-    assert gradient_noise(X, X @ coef, (coef, 0.0), penalty="l2").squared_gradient_norm > 0
+    assert gradient_noise(X, X @ coef, (coef, 0.0), penalty="l2").squared_norm > 0
 
 
 @pytest.mark.parametrize("dtype", TOLERANCES)
@@ -267,7 +267,7 @@ def test_equal_rows_have_no_bias_but_rounding(dtype):
     bias = gradient_bias(X, y, batch_sizes=[1, 3, 100, 200])
     assert (bias.p_value == 1).all()
     noise = gradient_noise(X, y)
-    assert noise.variance.max() < 1e-10 * noise.squared_gradient_norm
+    assert noise.variance.max() < 1e-10 * noise.squared_norm
     assert noise.noise_scale < 1e-5
 
 

@@ -45,7 +45,7 @@ class GradientNoise(Diagnosis):
         Of log(variance_with_replacement).
     trace : float
         ``tr(Sigma)`` of all rows, the variance of a batch of one.
-    squared_gradient_norm : float
+    squared_norm : float
         ``|G|^2`` of the gradient over all rows, with the penalty's part.
     noise_scale : float
         ``tr(Sigma) / |G|^2``; NaN if the gradient cannot be told from zero.
@@ -66,7 +66,7 @@ class GradientNoise(Diagnosis):
     slope_with_replacement: float
     slope_with_replacement_interval: tuple[float, float]
     trace: float
-    squared_gradient_norm: float
+    squared_norm: float
     noise_scale: float
     noise_scale_interval: tuple[float, float]
     reason: str
@@ -154,7 +154,7 @@ def gradient_noise(
     )
     found = _core.gradient_noise(looked)
     found["batch_sizes"] = np.array(found["batch_sizes"], np.intp)
-    found["squared_gradient_norm"] = found.pop("squared_norm")
+    found["squared_norm"] = found.pop("squared_norm")
     for name in ("variance_interval", "variance_with_replacement_interval"):
         found[name] = np.array(found[name])
     return GradientNoise(**found)

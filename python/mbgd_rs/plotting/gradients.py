@@ -61,11 +61,11 @@ def noise_by_batch_size(noise: GradientNoise, ax: Axes | None = None) -> Axes:
             b[is_noise], variance[is_noise], np.abs(interval.T - variance)[:, is_noise],
             color=color, marker=marker, markersize=4, linestyle="none", linewidth=1, label=label,
         )  # fmt: skip
-    if np.isfinite(noise.noise_scale) and noise.squared_gradient_norm > 0:
-        ax.axhline(noise.squared_gradient_norm, color="C2", linewidth=1, linestyle=":")
+    if np.isfinite(noise.noise_scale) and noise.squared_norm > 0:
+        ax.axhline(noise.squared_norm, color="C2", linewidth=1, linestyle=":")
         ax.annotate(
             f"$|G|^2$, met at the noise scale, b = {noise.noise_scale:.3g}",
-            (b.min(), noise.squared_gradient_norm), color="C2", fontsize="small",
+            (b.min(), noise.squared_norm), color="C2", fontsize="small",
             xytext=(2, -3), textcoords="offset points", va="top",
         )  # fmt: skip
     ax.set(xlabel="batch size b", ylabel="variance of the batch gradient")
