@@ -154,7 +154,6 @@ def gradient_noise(
     )
     found = _core.gradient_noise(looked)
     found["batch_sizes"] = np.array(found["batch_sizes"], np.intp)
-    found["squared_norm"] = found.pop("squared_norm")
     for name in ("variance_interval", "variance_with_replacement_interval"):
         found[name] = np.array(found[name])
     return GradientNoise(**found)
