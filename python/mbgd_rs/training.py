@@ -304,7 +304,7 @@ def fit(
         "n_rows": n_rows,
     }
     is_auto = isinstance(batch_size, str) and batch_size == "auto"
-    chosen = None if resume is None else resume.auto_batch_size
+    chosen = resume.auto_batch_size if isinstance(resume, FitResult) else None
     if is_auto and chosen is not None:
         batch_size = chosen.batch_size
     batches = _core.Batches(
