@@ -112,8 +112,10 @@ def gradient_bias(
     -------
     GradientBias
 
-    References ---------- C. F. J. Wu, Jackknife, bootstrap and other resampling methods in regression
-    analysis, Annals of Statistics 14, 1986.
+    References
+    ----------
+    C. F. J. Wu, Jackknife, bootstrap and other resampling methods in regression analysis, Annals of
+    Statistics 14, 1986.
 
     Examples
     --------
