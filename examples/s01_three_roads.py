@@ -1,5 +1,5 @@
 """
-S1: Three roads down the same valley
+S1: three roads down the same valley
 ====================================
 
 The mean loss of a model over all rows is a landscape over its parameters. There are three ways to walk

@@ -1,5 +1,5 @@
 """
-S3: Smooth, erratic, and between: paths of the three roads
+S3: smooth, erratic, and between: paths of the three roads
 ==========================================================
 
 How straight a road is, one sees from above. A regression with two coefficients has a landscape that can be

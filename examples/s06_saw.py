@@ -1,5 +1,5 @@
 """
-S6: The saw: why the loss does not simply fall
+S6: the saw: why the loss does not simply fall
 ==============================================
 
 Whoever plots the loss of each batch sees a saw. Some of its teeth are an illusion: the next batch has other

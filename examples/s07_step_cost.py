@@ -1,11 +1,13 @@
 """
-S7: What a step costs: a fixed part and a part for every row
+S7: what a step costs: a fixed part and a part for every row
 ============================================================
 
 Before a step has looked at a single row it has cost something: the loop, the calls, the update of the
 parameters. That part, tau_f, is the same for one row and for a thousand. Every row then adds its own tau_d:
 
-.. math:: t(b) = \\tau_f + b \\, \\tau_d
+.. code-block:: text
+
+   t(b) = tau_f + b tau_d
 
 A batch spreads the fixed part over its rows. In a loop written in NumPy the fixed part is that of some ten
 calls from the interpreter, tens of microseconds, and a step on one row costs hundreds of times what the row

@@ -1,4 +1,4 @@
-r"""
+"""
 S8: batches that grow with the noise
 ====================================
 
@@ -10,7 +10,7 @@ S8 itself: more rows a step.
 
 # %%
 # Every eighth step of a fit with ``record="noise"`` is asked how far the gradients of its rows are apart.
-# That gives :math:`\operatorname{tr}\Sigma` and :math:`|G|^2`, and their ratio, the noise scale B: the
+# That gives ``tr(Sigma)`` and ``|G|^2``, and their ratio, the noise scale B: the
 # batch size at which noise and gradient are equally large. It is not a property of the data. It grows as
 # the loss falls.
 import matplotlib.pyplot as plt

@@ -1,16 +1,18 @@
 """
-S9: Which batch size is best?
+S9: which batch size is best?
 =============================
 
 Total time is the number of steps times the time of a step. More rows a step make its gradient better, so
 that fewer steps are needed, but only down to the number that the landscape demands of anyone; and they make
 the step longer:
 
-.. math:: T(b) = \\Big(N_{iter} + \\frac{C_{var}}{b}\\Big) (\\tau_f + b \\, \\tau_d)
+.. code-block:: text
+
+   T(b) = (N_iter + C_var / b) (tau_f + b tau_d)
 
 Too small a batch wastes the fixed cost of its steps, too large a one wastes rows. Between them is the
-optimum, :math:`b_{opt} = \\sqrt{C_{var} \\tau_f / (N_{iter} \\tau_d)}`. The ratio :math:`C_{var} /
-N_{iter}` is known as the gradient-noise scale (McCandlish et al. 2018).
+optimum, ``b_opt = sqrt(C_var tau_f / (N_iter tau_d))``. The ratio ``C_var / N_iter`` is known as the
+gradient-noise scale (McCandlish et al. 2018).
 """
 
 # %%

@@ -44,7 +44,7 @@ def system(loudness, seed):
 # means of twenty runs. A small step is slow and a large one ends further away; what was right for the soft
 # input is thrown about by the loud one, and with a little more would be lost. NLMS does not mind.
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.2), layout="constrained")
+figure, left = plt.subplots(figsize=(7, 4.2), layout="constrained")
 loudness = np.repeat([1.0, 3.0], 2000)
 ways = {"LMS, mu = 0.002": (lms, 0.002), "LMS, mu = 0.01": (lms, 0.01), "NLMS, mu = 0.3": (nlms, 0.3)}
 for name, (way, mu) in ways.items():
@@ -61,6 +61,7 @@ left.legend(loc="lower left")
 # mu d / (2 b - mu (b + d + 1)) for batches of b rows of unit white noise: proportional to the temperature,
 # mu / b, as long as that is small.
 
+figure, right = plt.subplots(figsize=(7, 4.2), layout="constrained")
 X, w, y = system(np.ones(200_000), seed=0)
 rates = np.geomspace(0.001, 0.05, 8)
 for b, marker in ((1, "o"), (4, "s"), (16, "^")):
