@@ -16,6 +16,8 @@ from ..objective import Problem
 from ..sparse import SparseRows
 from .timing import plain_training
 
+__all__ = ["Pilot"]
+
 Array = NDArray[Any]
 FIRST = 32
 """The batch size to begin with: not far from the best on most data."""
@@ -132,15 +134,13 @@ class Pilot:
         max_steps = max(int(allowed / seconds[batch_size]), 16)
         if self.rates:
             nearest = min(self.rates, key=lambda b: abs(math.log(b / batch_size)))
-            factor = (
-                batch_size / nearest
-            )  # noise allows a rate in proportion, and curvature no more than some
+            # Noise allows a rate in proportion to the batch, and curvature no more than some.
+            factor = batch_size / nearest
             rate = self.rates[nearest] * 2.0 ** round(math.log2(factor if factor < 1 else math.sqrt(factor)))
         else:
             safe = _core.safe_rate(self.problem, batch_size, self.n_threads)
-            rate, _ = self.tuned(
-                batch_size, safe, self.seeds[:1], max_steps
-            )  # far away, where one run says it
+            # That is far away, where one run says as much as several.
+            rate, _ = self.tuned(batch_size, safe, self.seeds[:1], max_steps)
         tuned = self.tuned(batch_size, rate, self.seeds, max_steps)
         self.rates[batch_size], self.steps[batch_size] = tuned
 
@@ -174,6 +174,3 @@ def n_worth_judging(problem: Problem) -> int:
     X = problem.X
     per_row = len(X.data) / len(X) if isinstance(X, SparseRows) else X.shape[1]
     return max(int(JUDGED / max(per_row * problem.n_outputs, 1)), FEWEST_JUDGED)
-
-
-__all__ = ["Pilot"]
