@@ -17,7 +17,8 @@ from ..objective import make_problem
 from ..threads import resolve_n_threads
 from .diagnosis import Diagnosis
 from .pilot import Pilot
-from .step_cost import sizes_or_powers, start_of
+from .point import params_at
+from .step_cost import sizes_or_powers
 from .timing import LARGEST, time_steps
 
 if TYPE_CHECKING:
@@ -209,7 +210,7 @@ def recommend_batch_size(
     n = len(problem.X)
     sizes = sizes_or_powers(batch_sizes, n, LARGEST)
     n_runs, key = as_integer("n_draws", n_draws, 1), as_integer("seed", seed, 0, 2**64 - 1)
-    start, threads = start_of(problem, at), resolve_n_threads(n_threads)
+    start, threads = params_at(problem, at), resolve_n_threads(n_threads)
     pilot = Pilot.to_target(problem, start, target, as_float("tolerance", tolerance), n_runs, key, threads)
     seconds, _ = time_steps(problem, start, sizes, n_runs, key, threads)
     cost = _core.step_cost(sizes, seconds)

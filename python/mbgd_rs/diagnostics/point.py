@@ -15,7 +15,7 @@ from ..objective import Problem, make_problem
 from ..sampling import resolve_shuffle
 from ..threads import resolve_n_threads
 
-__all__ = ["Looked", "look"]
+__all__ = ["Looked", "look", "params_at"]
 
 Array = NDArray[Any]
 
@@ -51,14 +51,10 @@ def look(
 ) -> Looked:
     """Check and convert the arguments that all instruments have."""
     problem = make_problem(X, y, sample_weight, loss, penalty, fit_intercept, model=at)
-    if at is None:
-        params = np.zeros(problem.n_outputs * (problem.X.shape[1] + 1), problem.X.dtype)
-    else:
-        params = as_params("at", at, problem.n_outputs, problem.X)
     labels = problem.y[:, 0] if problem.classes is not None and problem.y.shape[1] == 1 else None
     return Looked(
         problem,
-        params,
+        params_at(problem, at),
         as_batch_sizes(batch_sizes, len(problem.X)),
         as_integer("n_draws", n_draws, 1),
         resolve_shuffle(shuffle, lambda: labels),
@@ -66,6 +62,13 @@ def look(
         as_integer("seed", seed, 0, 2**64 - 1),
         resolve_n_threads(n_threads),
     )
+
+
+def params_at(problem: Problem, at: Any) -> Array:
+    """Flat parameters: those of `at`, or zeros."""
+    if at is None:
+        return np.zeros(problem.n_outputs * (problem.X.shape[1] + 1), problem.X.dtype)
+    return as_params("at", at, problem.n_outputs, problem.X)
 
 
 def as_batch_sizes(batch_sizes: Any, n: int) -> list[int]:

@@ -11,12 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
 from ..choices import Loss, Penalty
-from ..inputs import as_flag, as_integer, as_params
-from ..objective import Problem, make_problem
+from ..inputs import as_flag, as_integer
+from ..objective import make_problem
 from ..optimizers import SGD
 from ..sparse import is_sparse
 from ..threads import resolve_n_threads
 from .diagnosis import Diagnosis
+from .point import params_at
 from .timing import powers_of_two, time_reference, time_steps
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def step_cost(
     n = len(problem.X)
     sizes = sizes_or_powers(batch_sizes, n, 4096)
     n_runs, key = as_integer("n_draws", n_draws, 1), as_integer("seed", seed, 0, 2**64 - 1)
-    start = start_of(problem, at)
+    start = params_at(problem, at)
     threads = resolve_n_threads(n_threads)
     is_compared = as_flag("reference", reference)
     seconds, rate = time_steps(problem, start, sizes, n_runs, key, threads)
@@ -157,10 +158,3 @@ def sizes_or_powers(values: Sequence[int] | None, n: int, largest: int) -> list[
     if len(set(sizes)) < max(2, len(sizes)):
         raise ValueError(f"batch_sizes must be at least 2 that differ, got {sizes}")
     return sizes
-
-
-def start_of(problem: Problem, at: Any) -> Array:
-    """Flat parameters: those of `at`, or zeros."""
-    if at is not None:
-        return as_params("at", at, problem.n_outputs, problem.X)
-    return np.zeros(problem.n_outputs * (problem.X.shape[1] + 1), problem.X.dtype)

@@ -17,7 +17,7 @@ from ..stopping import MaxSteps
 from ..threads import resolve_n_threads
 from ..training import resolve_record
 from .diagnosis import Diagnosis
-from .step_cost import start_of
+from .point import params_at
 from .timing import plain_training
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def compare_strategies(
     True
     """
     problem = make_problem(X, y, sample_weight, loss, penalty, as_flag("fit_intercept", fit_intercept), at)
-    n, start = len(problem.X), start_of(problem, at)
+    n, start = len(problem.X), params_at(problem, at)
     threads, key = resolve_n_threads(n_threads), as_integer("seed", seed, 0, 2**64 - 1)
     n_seen, b = as_integer("n_looked", n_looked, 1), min(as_integer("batch_size", batch_size, 1), n)
     if passes is not None and seconds is not None:

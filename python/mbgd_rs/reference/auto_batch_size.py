@@ -14,13 +14,10 @@ ROWS_OF_PILOT, BATCH_OF_PILOT, ROWS_OF_LOOK, EPOCH_OF_PILOT = 2**14, 64, 2**12, 
 FEWEST_ROWS = 4 * ROWS_OF_PILOT
 
 
-class SecondHalf:
-    """The mean of the parameters in the second half of a pilot, `averages.Polyak` by another name."""
+class Polyak:
+    """The mean of the parameters in the second half of a pilot, as `averages.Polyak` is."""
 
     start = ROWS_OF_PILOT // BATCH_OF_PILOT // 2
-
-
-SecondHalf.__name__ = "Polyak"
 
 
 def has_model(optimizer: Any) -> bool:
@@ -45,7 +42,7 @@ def auto_batch_size(
     s = None if sample_weight is None else np.asarray(sample_weight)
     own, others = rows[:ROWS_OF_PILOT], rows[ROWS_OF_PILOT:]
     drawn = X[own]
-    average = None if has_model(arguments["optimizer"]) else SecondHalf()
+    average = None if has_model(arguments["optimizer"]) else Polyak()
     try:
         pilot = fit(drawn, y[own], sample_weight=None if s is None else s[own], seed=seed, epochs=1,
                     record=(), batch_size=BATCH_OF_PILOT, average=average, **arguments)  # fmt: skip
