@@ -11,13 +11,17 @@ SOURCE := Cargo.toml pyproject.toml $(shell find src -name '*.rs')
 # Set in some environments, these slow NumPy down and would flatter every comparison with it.
 unexport OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
 
-.PHONY: help demo build test test-rust test-python lint fmt bench docs check clean need-cargo need-python
+.PHONY: help demo pictures build test test-rust test-python lint fmt bench docs sdist-check check clean \
+        need-cargo need-python
 
 help:            ## list the verbs
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  +##' $(MAKEFILE_LIST) | sed -E 's/:.*## / \t/' | expand -t 16
 
-demo: build $(STAMPS)/demo  ## train on real digits three ways, print the tables, draw the three pictures of the README
-	$(BIN)/python -m mbgd_rs demo
+demo: build $(STAMPS)/demo  ## train on real digits, print the tables, draw three pictures in build/pictures
+	$(BIN)/python -m mbgd_rs demo --folder build/pictures
+
+pictures: build $(STAMPS)/demo  ## the same, but redraw the pictures of the README, in docs
+	$(BIN)/python -m mbgd_rs demo --folder docs
 
 build: $(STAMPS)/build  ## the package, in release, in .venv
 
@@ -57,10 +61,23 @@ docs: need-cargo build $(STAMPS)/docs  ## the documentation: site in docs/_build
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
 
+sdist-check: need-cargo $(STAMPS)/venv  ## install from the source distribution into an empty environment; test there
+	rm -rf build/sdist
+	$(BIN)/maturin sdist --quiet --out build/sdist
+	tar -xzf build/sdist/*.tar.gz -C build/sdist --strip-components=1
+	@git ls-files | while read -r file; do test -e "build/sdist/$$file" || echo "$$file"; done > build/missing
+	@test ! -s build/missing || { echo "The source distribution lacks:"; cat build/missing; exit 1; }
+	$(PYTHON) -m venv build/sdist/.venv
+	build/sdist/.venv/bin/python -m pip install --quiet --upgrade pip
+	CARGO_TARGET_DIR=$(abspath target) build/sdist/.venv/bin/python -m pip install --quiet build/sdist/*.tar.gz
+	cd build/sdist && .venv/bin/python -m pip install --quiet --group test
+	cd build/sdist && .venv/bin/python -m pytest -q docs/guide tests/python/test_gallery.py \
+	    tests/python/test_against_reference.py tests/python/test_optimizers.py
+
 check: lint test  ## what CI runs
 
 clean:           ## remove everything that was built
-	rm -rf $(VENV) target dist .pytest_cache .mypy_cache .ruff_cache .benchmarks docs/_build docs/api docs/gallery
+	rm -rf $(VENV) target build dist .pytest_cache .mypy_cache .ruff_cache .benchmarks docs/_build docs/api docs/gallery
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -f python/mbgd_rs/_core*.so
 

@@ -19,7 +19,7 @@ def info() -> None:
 
 
 def demo(folder: Path, n_epochs: int) -> None:
-    """Train on digits down three roads, price a step and advise a batch size; print and draw it."""
+    """Compare three batch sizes on digits, time steps, recommend a batch size; draw it all in `folder`."""
     try:
         import matplotlib.pyplot as plt
         from sklearn.datasets import load_digits
@@ -40,21 +40,21 @@ def demo(folder: Path, n_epochs: int) -> None:
 
 
 def three_roads(X: Any, y: Any, n_epochs: int) -> Any:
-    """The same budget of passes with batches of all rows, of one and of 64."""
+    """Train with batches of all rows, of one row and of 64, each for the same number of epochs."""
     import matplotlib.pyplot as plt
     from sklearn.model_selection import train_test_split
 
     X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.2, random_state=0, stratify=y)
-    roads = {  # the learning rate that suits each, found by trying powers of two
+    roads = {  # each with the best learning rate among powers of two
         "full batch": ("full", 2.0),
         "one sample": (1, 0.03125),
         "mini-batch of 64": (64, 0.5),
     }
     print(f"scikit-learn's digits, {len(X_train)} x {X.shape[1]}, 10 classes, softmax regression, float32")
-    print(f"{n_epochs} passes over the data for each road, reshuffled every epoch\n")
+    print(f"{n_epochs} passes over the data for each, reshuffled every epoch\n")
     columns = f"{'steps':>8}{'seconds':>10}{'loss':>8}{'accuracy':>10}{'us/step':>9}{'NumPy us/step':>15}"
-    print(f"{'road':18}{columns}")
-    mb.reference.fit(X_train, y_train, loss="log_loss", epochs=1)  # wakes NumPy's threads
+    print(f"{'batch size':18}{columns}")
+    mb.reference.fit(X_train, y_train, loss="log_loss", epochs=1)  # starts NumPy's threads
     runs = {}
     for road, (batch_size, learning_rate) in roads.items():
         arguments: dict[str, Any] = {
@@ -86,28 +86,29 @@ def three_roads(X: Any, y: Any, n_epochs: int) -> Any:
 
 
 def step_cost(X: Any, y: Any, ax: Any) -> None:
-    """What a step costs, by batch size, here and in NumPy."""
+    """Draw the time of a step by batch size, of mbgd_rs and of the NumPy reference."""
     cost = mb.diagnostics.step_cost(X, y, loss="log_loss")
     for name, tau_f, tau_d in (
         ("mbgd_rs", cost.tau_f, cost.tau_d),
         ("NumPy", cost.reference_tau_f, cost.reference_tau_d),
     ):
-        print(f"\n{name:8}a step costs {tau_f * 1e6:6.2f} us and {tau_d * 1e9:5.1f} ns a row", end="")
+        print(f"\n{name:8}a step takes {tau_f * 1e6:6.2f} us plus {tau_d * 1e9:5.1f} ns for each row", end="")
     cost.plot(ax)
 
 
 def time_to_target(X: Any, y: Any, ax: Any) -> None:
-    """Which batch size reaches a loss soonest."""
+    """Draw the time to a target loss by batch size, and print the size that is recommended."""
     advice = mb.diagnostics.recommend_batch_size(X, y, loss="log_loss", n_threads=1)
     low, high = advice.interval
     print(
-        f"\nto a loss of {advice.target:.3g} soonest: b = {advice.batch_size}, {low} to {high} nearly as soon"
+        f"\nrecommended batch size to reach a loss of {advice.target:.3g}: {advice.batch_size}; "
+        f"sizes from {low} to {high} are predicted to be within 10 % of the fastest"
     )
     advice.plot(ax)
 
 
 def bench() -> None:
-    """Print how long an epoch takes here, beside the NumPy reference."""
+    """Print how long an epoch takes on this machine, beside the NumPy reference."""
     print("one epoch of logistic regression, float32, reshuffled; milliseconds, median of 5\n")
     print(f"{'n x d':>16}{'b':>6}{'NumPy':>10}{'mbgd_rs':>10}{'ratio':>8}")
     for n_rows, n_columns in [(20_000, 30), (200_000, 100)]:
@@ -134,11 +135,17 @@ def main(arguments: list[str] | None = None) -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m mbgd_rs", description="mini-batch gradient descent")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    demo_parser = verbs.add_parser("demo", help="real digits: three roads, a step's price, the best batch")
-    demo_parser.add_argument("--folder", type=Path, default=Path("docs"), help="of the three pictures")
+    demo_parser = verbs.add_parser("demo", help="train on real digits, time steps, recommend a batch size")
+    demo_parser.add_argument(
+        "--folder",
+        type=Path,
+        default=Path("pictures"),
+        metavar="FOLDER",
+        help="where the three pictures go, made if need be; by default %(default)s",
+    )
     demo_parser.add_argument("--epochs", type=int, default=20)
-    verbs.add_parser("info", help="versions, SIMD tier and threads")
-    verbs.add_parser("bench", help="an epoch on this machine, beside NumPy")
+    verbs.add_parser("info", help="print versions, SIMD tier and number of threads")
+    verbs.add_parser("bench", help="time an epoch on this machine, beside NumPy")
     options = parser.parse_args(arguments)
     if options.verb == "demo":
         demo(options.folder, options.epochs)

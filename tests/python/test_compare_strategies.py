@@ -4,6 +4,7 @@ import matplotlib
 import mbgd_rs as mb
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
 matplotlib.use("Agg")
 
@@ -66,6 +67,20 @@ def test_the_loss_over_all_rows_rises_now_and_then(data):
     assert bgd == 0
     assert 0.2 < sgd < 0.48
     assert 0.1 < mbgd < 0.48
+
+
+def test_the_loss_of_full_batches_falls_at_every_step():
+    """S1, S3. On these rows a rate of twice the length ends lower after ten steps, but rises on the way."""
+    X, y = load_digits(return_X_y=True)
+    X = X / 16
+    roads = mb.diagnostics.compare_strategies(X, y, loss="log_loss", passes=10)
+    assert roads.steps[0].tolist() == list(range(1, 11))
+    assert (np.diff(roads.losses[0], prepend=roads.start_loss) < 0).all()
+    assert roads.rise_fraction[0] == 0
+    longer = mb.optimizers.SGD(2 * roads.learning_rates[0])
+    run = mb.fit(X, y, loss="log_loss", optimizer=longer, batch_size="full", epochs=10, record="full_loss")
+    assert run.history.full_loss[-1] < roads.final_loss[0]
+    assert (np.diff(run.history.full_loss) > 0).any()
 
 
 def test_a_budget_of_seconds(data):

@@ -29,6 +29,8 @@ Array = NDArray[Any]
 EXPONENTS = range(-3, 9)
 """The rates tried are 2^j / L(b): from far too short to far too long for most data."""
 LOOKS_A_DECADE = 20
+ROUNDING = 1e-6
+"""A rise of the loss by less than this part of the loss at the start is taken for rounding."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -117,9 +119,10 @@ def compare_strategies(
     """Compare gradient descent on all rows (BGD), on one row (SGD) and on batches (MBGD).
 
     All begin at the same place and have the same budget, of passes over the data or of seconds of training.
-    Each has the constant learning rate, of the powers of two times 1 / L(b) with which the loss over all
-    rows is never seen above that of the start, with the lowest loss when the budget is spent; to find it is
-    not counted. The times are those of the fastest of three runs.
+    Each has the best constant learning rate of the powers of two times 1 / L(b): the one with the lowest loss
+    over all rows when the budget is spent, among those with which that loss is never seen above its value at
+    the start; for BGD, among those with which it is never seen to rise from one step to the next. The search
+    is not counted. The times are those of the fastest of three runs.
 
     Parameters
     ----------
@@ -249,7 +252,15 @@ def walk(
     }
     if not found:
         raise ValueError(f"X, y must be such that a rate of 2^j / L(b) does not diverge, b = {batch_size}")
-    calm = {rate: losses for rate, losses in found.items() if losses.max() <= start_loss}
+
+    def is_calm(losses: Array) -> bool:
+        if batch_size < n:
+            return bool(losses.max() <= start_loss)
+        # A batch of all rows has no noise: if its loss rises, the rate is too long.
+        rises = np.diff(losses, prepend=start_loss)
+        return bool(rises.max() <= ROUNDING * abs(start_loss))
+
+    calm = {rate: losses for rate, losses in found.items() if is_calm(losses)}
     rate, losses = min((calm or found).items(), key=lambda item: item[1][-1])
     timed = min((run(rate, n_steps) for _ in range(3)), key=lambda one: one["seconds"])
     near = run(rate, min(n_steps, n_looked), record=resolve_record(("step", "full_loss", "path")))["history"]
