@@ -111,9 +111,9 @@ def row(name: str, X: np.ndarray, y: np.ndarray, loss: str) -> tuple[str, float]
     sizes = [1 << j for j in range(n.bit_length()) if 1 << j <= LARGEST]
     options = {"loss": loss, "seed": ADVISER_SEED, "n_threads": 1, "batch_sizes": sizes}
     advice = mb.diagnostics.recommend_batch_size(X, y, **options)
-    problem = make_problem(X, y, None, loss, None, True)
+    problem = make_problem(X, y, loss=loss, penalty=None)
     start = params_at(problem, None)
-    timed, _ = time_steps(problem, start, sizes, N_TIMED, 0, 1)
+    timed, _ = time_steps(problem, start, sizes, n_draws=N_TIMED, seed=0, n_threads=1)
     seconds = {b: min(times) for b, times in zip(sizes, timed, strict=True)}
     sweep = Sweep(problem, advice.target, seconds).times
     best = min(sweep, key=lambda b: sweep[b])

@@ -24,13 +24,18 @@ from . import (
     stopping,
 )
 from ._core import __version__
+from .auto_batch_size import AutoBatchSize
+from .auto_rate import AutoRate
 from .batches import Batches, minibatches
+from .callbacks import Progress
 from .errors import DivergenceError
+from .history import History
 from .minimization import MinimizeResult, minimize
 from .objective import gradient
-from .result import AutoBatchSize, AutoRate, FitResult, History, StopReason
+from .result import FitResult
+from .stop_reason import StopReason
 from .threads import get_num_threads, set_num_threads, show_versions, simd_tier
-from .training import Progress, fit
+from .training import fit
 
 __all__ = [
     "AutoBatchSize",

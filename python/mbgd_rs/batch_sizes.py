@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from . import _core
 from .inputs import as_array, as_integer
@@ -129,3 +130,16 @@ class NormTest(BatchSizes):
     def __call__(self, epoch: int) -> int:
         """Refuses: only the run knows."""
         raise TypeError("the batch sizes of NormTest follow from the run: they are in its history.batch_size")
+
+
+def resolve_batch_size(batch_size: Any, n_rows: int, sees_noise: bool = False) -> int | BatchSizes:
+    """Rows of a batch, at most all, or an object that has them by epoch, or by the noise if that is seen."""
+    if isinstance(batch_size, NormTest) and not sees_noise:
+        raise ValueError(f"batch_size must not depend on the noise, which only fit sees, got {batch_size!r}")
+    if isinstance(batch_size, BatchSizes):
+        return batch_size
+    if isinstance(batch_size, str):
+        if batch_size not in ("auto", "full"):
+            raise ValueError(f"batch_size must be an integer, 'full' or 'auto', got {batch_size!r}")
+        return n_rows if batch_size == "full" else min(256, n_rows)
+    return min(as_integer("batch_size", batch_size, 1), n_rows)

@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
-from .batch_sizes import BatchSizes
+from .batch_sizes import BatchSizes, resolve_batch_size
 from .gathering import as_sources, built, labels_of
 from .inputs import as_flag, as_integer
 from .sampling import Shuffle, Weighted, n_positions, resolve_shuffle
 from .threads import resolve_n_threads
-from .training import resolve_batch_size
 
 __all__ = ["Batches", "minibatches"]
 

@@ -13,14 +13,15 @@ from numpy.typing import ArrayLike
 
 from .batch_sizes import BatchSizes
 from .batches import minibatches
+from .callbacks import Progress, check_callback
 from .choices import resolve_optimizer
 from .errors import DivergenceError
+from .history import History
 from .inputs import as_float
 from .optimizers import Optimizer
 from .optimizers.optimizer import pair_leaves
-from .result import History, StopReason
 from .sampling import Shuffle, n_positions
-from .training import Progress, check_callback
+from .stop_reason import StopReason
 
 __all__ = ["MinimizeResult", "minimize"]
 

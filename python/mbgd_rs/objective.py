@@ -30,7 +30,7 @@ __all__ = ["Problem", "gradient", "make_problem"]
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Problem:
     """The arrays and choices of an objective, as the core reads them."""
 
@@ -61,12 +61,13 @@ class Problem:
 def make_problem(
     X: Any,
     y: Any,
-    sample_weight: Any,
+    *,
     loss: str | Loss,
     penalty: str | Penalty | None,
-    fit_intercept: bool,
-    model: Any = None,
+    sample_weight: Any = None,
     class_weight: ClassWeight = None,
+    fit_intercept: Any = True,
+    model: Any = None,
 ) -> Problem:
     """Check and convert what is to be minimised. A classifier given as `model`, or the problem of
     one, says what the classes are."""
@@ -85,10 +86,17 @@ def make_problem(
         is_vector = n_classes == 2
     weights = with_class_weight(class_weight, classes, targets, as_weights(sample_weight, matrix))
     return Problem(
-        matrix, targets, weights, n_classes, chosen, chosen.name,
-        resolve_penalty(penalty),
-        as_flag("fit_intercept", fit_intercept), classes, is_vector,
-    )  # fmt: skip
+        X=matrix,
+        y=targets,
+        sample_weight=weights,
+        n_classes=n_classes,
+        loss=chosen,
+        loss_name=chosen.name,
+        penalty=resolve_penalty(penalty),
+        fit_intercept=as_flag("fit_intercept", fit_intercept),
+        classes=classes,
+        is_vector=is_vector,
+    )
 
 
 def gradient(
@@ -132,7 +140,7 @@ def gradient(
     >>> mb.gradient(X, y, ([0.0, 0.0], 0.0), rows=[1])
     (4.5, (array([ 0., -6.]), np.float64(-3.0)))
     """
-    problem = make_problem(X, y, sample_weight, loss, penalty, fit_intercept=True, model=params)
+    problem = make_problem(X, y, loss=loss, penalty=penalty, sample_weight=sample_weight, model=params)
     flat = as_params("params", params, problem.n_outputs, problem.X)
     chosen = None if rows is None else as_row_numbers("rows", rows)
     value, grad = _core.gradient(problem, flat, chosen, resolve_n_threads(None))

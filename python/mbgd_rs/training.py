@@ -2,117 +2,33 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from . import _core
+from .arguments import Training, is_auto, make_sampling, resolve_record
+from .auto_batch_size import AutoBatchSize
 from .averages import Average
-from .batch_sizes import BatchSizes, NormTest
+from .batch_sizes import BatchSizes
+from .callbacks import Progress, after_epoch, progress_bar
 from .choices import Loss, Penalty, resolve_average, resolve_optimizer
 from .class_weights import ClassWeight
 from .errors import DivergenceError
-from .inputs import as_flag, as_float, as_integer, as_params
-from .objective import Problem, make_problem
+from .inputs import as_float, as_integer, as_params
+from .objective import make_problem
 from .optimizers import Optimizer
-from .result import AutoBatchSize, FitResult, History, StopReason
-from .resuming import check_arguments, raise_with
-from .sampling import Shuffle, among, described, n_positions, resolve_shuffle
+from .outcome import make_history, make_result
+from .result import FitResult
+from .resuming import check_arguments, check_resume, raise_with
+from .sampling import Shuffle
+from .stop_reason import StopReason
 from .stopping import StopRule, resolve_stop
 from .threads import resolve_n_threads
 from .validation import Metric, Metrics, make_validation, resolve_metrics
 
-__all__ = ["Progress", "fit"]
-
-Array = NDArray[Any]
-AfterEpoch = Callable[..., tuple[bool, list[float], BaseException | None]]
-RECORDS = ("epoch", "step", "full_loss", "path", "noise")
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a callback is told after every epoch.
-
-    Attributes
-    ----------
-    epoch : int
-        Epochs completed, in the whole run.
-    n_steps : int
-        Updates made.
-    loss : float
-        Mean of the objective during the epoch, as ``history.epoch_loss`` has it.
-    elapsed : float
-        Seconds since the call of fit.
-    coef, intercept : ndarray
-        Copies of the parameters, shaped as in :class:`FitResult`.
-    validation_loss : float or None
-        Mean loss over the validation rows, if there are any.
-    metrics : dict of str to float
-        Metrics of the model as it is.
-    """
-
-    epoch: int
-    n_steps: int
-    loss: float
-    elapsed: float
-    coef: Array
-    intercept: Any
-    validation_loss: float | None = None
-    metrics: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Training:
-    """How to minimise, as the core reads it."""
-
-    optimizer: Optimizer
-    batches: _core.Batches
-    epochs: int
-    accumulate: int
-    average: Average | None
-    clip_norm: float | None
-    clip_value: float | None
-    record: tuple[bool, bool, bool, bool]
-    n_threads: int
-    init: Array | None
-    state: dict[str, Any] | None
-    callback: AfterEpoch | None
-    validation: Problem | None
-    split: tuple[Array, Array] | None
-    stop: tuple[StopRule, ...]
-    metrics: list[str]
-    chooses_batch_size: int | None
-
-
-def resolve_batch_size(batch_size: Any, n_rows: int, sees_noise: bool = False) -> int | BatchSizes:
-    """Rows of a batch, at most all, or an object that has them by epoch, or by the noise if that is seen."""
-    if isinstance(batch_size, NormTest) and not sees_noise:
-        raise ValueError(f"batch_size must not depend on the noise, which only fit sees, got {batch_size!r}")
-    if isinstance(batch_size, BatchSizes):
-        return batch_size
-    if isinstance(batch_size, str):
-        if batch_size not in ("auto", "full"):
-            raise ValueError(f"batch_size must be an integer, 'full' or 'auto', got {batch_size!r}")
-        return n_rows if batch_size == "full" else min(256, n_rows)
-    return min(as_integer("batch_size", batch_size, 1), n_rows)
-
-
-def resolve_record(record: Any) -> tuple[bool, bool, bool, bool]:
-    """Whether to record steps, full losses, the path and the noise."""
-    known = ", ".join(map(repr, RECORDS))
-    try:
-        names = (record,) if isinstance(record, str) else tuple(record)
-    except TypeError:
-        raise TypeError(f"record must be one or some of {known}, got {record!r}") from None
-    for name in names:
-        if name not in RECORDS:
-            raise ValueError(f"record must be one or some of {known}, got {name!r}")
-    return "step" in names, "full_loss" in names, "path" in names, "noise" in names
+__all__ = ["fit"]
 
 
 def fit(
@@ -280,210 +196,87 @@ def fit(
     >>> result.n_steps  # 20 epochs of ceil(1000 / 32) steps
     640
     """
-    problem = make_problem(X, y, sample_weight, loss, penalty, fit_intercept, resume, class_weight)
-    n_rows = len(problem.X)
+    problem = make_problem(
+        X,
+        y,
+        sample_weight=sample_weight,
+        class_weight=class_weight,
+        loss=loss,
+        penalty=penalty,
+        fit_intercept=fit_intercept,
+        model=resume,
+    )
     if init is not None and resume is not None:
         raise ValueError("init and resume exclude each other: a resumed run begins where the other ended")
     rule = resolve_optimizer(optimizer)
     key = as_integer("seed", seed, 0, 2**64 - 1)
     named = resolve_metrics(metrics)
-    judged = make_validation(validation, problem, y, key, needs_data=bool(named))
-    has_labels = problem.classes is not None and problem.y.shape[1] == 1
-    labels = problem.y[:, 0] if has_labels else None
-    if judged.split is not None:
-        n_rows = len(judged.split[0])
-        shuffle, labels = among(shuffle, judged.split[0]), None if labels is None else labels[judged.split[0]]
+    judged = make_validation(validation, problem, y, seed=key, needs_data=bool(named))
+    chosen = resume.auto_batch_size if isinstance(resume, FitResult) else None
+    chooses_batch_size = is_auto(batch_size) and resume is None
+    if is_auto(batch_size) and chosen is not None:
+        batch_size = chosen.batch_size
+    sampling = make_sampling(
+        problem,
+        judged.split,
+        batch_size=batch_size,
+        shuffle=shuffle,
+        replacement=replacement,
+        drop_last=drop_last,
+        seed=key,
+    )
     arguments = {
         "optimizer": type(rule).__name__,
         "fit_intercept": problem.fit_intercept,
-        "shuffle": described(shuffle),
-        "replacement": replacement,
-        "drop_last": drop_last,
+        "shuffle": sampling.shuffle,
+        "replacement": sampling.replacement,
+        "drop_last": sampling.drop_last,
         "seed": key,
         "validation": judged.fraction,
-        "n_rows": n_rows,
+        "n_rows": sampling.n_rows,
     }
-    is_auto = isinstance(batch_size, str) and batch_size == "auto"
-    chosen = resume.auto_batch_size if isinstance(resume, FitResult) else None
-    if is_auto and chosen is not None:
-        batch_size = chosen.batch_size
-    batches = _core.Batches(
-        n_rows,
-        resolve_batch_size(batch_size, n_positions(shuffle, n_rows), sees_noise=True),
-        resolve_shuffle(shuffle, lambda: labels),
-        as_flag("replacement", replacement),
-        as_flag("drop_last", drop_last),
-        key,
-    )
     if resume is not None:
-        check_resume(resume, problem, rule, batches, batch_size)
+        check_resume(resume, problem, rule, batches=sampling.batches, batch_size=batch_size)
         check_arguments(resume, arguments)
     n_epochs = as_integer("epochs", epochs, 0)
     measured = Metrics.of(named, judged)
     with progress_bar(progress, n_epochs) as show:
         training = Training(
-            rule,
-            batches,
-            n_epochs,
-            as_integer("accumulate", accumulate, 1, 2**62),
-            resolve_average(average),
-            None if clip_norm is None else as_float("clip_norm", clip_norm),
-            None if clip_value is None else as_float("clip_value", clip_value),
-            resolve_record(record),
-            resolve_n_threads(n_threads),
-            None if init is None else as_params("init", init, problem.n_outputs, problem.X),
-            None if resume is None else resume.state,
-            after_epoch(problem, callback, show, measured),
-            judged.problem,
-            judged.split,
-            resolve_stop(stop),
-            list(named),
-            key if is_auto and resume is None and n_epochs > 0 else None,
+            optimizer=rule,
+            batches=sampling.batches,
+            epochs=n_epochs,
+            accumulate=as_integer("accumulate", accumulate, 1, 2**62),
+            average=resolve_average(average),
+            clip_norm=None if clip_norm is None else as_float("clip_norm", clip_norm),
+            clip_value=None if clip_value is None else as_float("clip_value", clip_value),
+            record=resolve_record(record),
+            n_threads=resolve_n_threads(n_threads),
+            init=None if init is None else as_params("init", init, problem.n_outputs, problem.X),
+            state=None if resume is None else resume.state,
+            callback=after_epoch(problem, callback, show, measured),
+            validation=judged.problem,
+            split=judged.split,
+            stop=resolve_stop(stop),
+            metrics=tuple(named),
+            chooses_batch_size=key if chooses_batch_size and n_epochs > 0 else None,
         )
         run = _core.fit(problem, training)
     size = run.pop("chosen_batch_size")
-    chosen = chosen if size is None else AutoBatchSize(*size)
-    if "raised" in run:
+    raised = run.pop("raised", None)
+    if raised is not None:
         run["stop_reason"] = ("interrupted", "")
-    run["history"]["noise_records"] = structured(run["history"]["noise_records"])
-    run["history"]["metrics"] = measured.history(len(run["history"]["epoch_loss"]))
-    result = make_result(problem, run, resume, arguments, chosen)
+    metrics_by_epoch = measured.history(len(run["history"]["epoch_loss"]))
+    result = make_result(
+        problem,
+        run,
+        make_history(run["history"], metrics_by_epoch),
+        before=resume,
+        arguments=arguments,
+        auto_batch_size=chosen if size is None else AutoBatchSize(*size),
+    )
     if result.stop_reason is StopReason.INTERRUPTED:
-        raise_with(run.pop("raised"), result)
+        raise_with(raised, result)
     if result.stop_reason is StopReason.DIVERGED:
         epoch, step = run["diverged_at"]
         raise DivergenceError(run["stop_reason"][1], epoch, step, result)
     return result
-
-
-def structured(columns: dict[str, Array]) -> Array:
-    """Columns of the same length as one array with fields."""
-    records = np.empty(len(columns["step"]), [(name, column.dtype) for name, column in columns.items()])
-    for name, column in columns.items():
-        records[name] = column
-    return records
-
-
-def make_result(
-    problem: Problem,
-    run: dict[str, Any],
-    before: FitResult | None,
-    arguments: dict[str, Any],
-    auto_batch_size: AutoBatchSize | None = None,
-) -> FitResult:
-    """What the core gave back, for users."""
-    seconds = 0.0 if before is None else before.state["seconds"]
-    run["state"]["seconds"] = seconds + run["seconds"]
-    coef, intercept = problem.split(run["params"])
-    history = History(**run["history"])
-    return FitResult(
-        coef=coef,
-        intercept=intercept,
-        classes=problem.classes,
-        history=history if before is None else before.history.followed_by(history, seconds),
-        n_steps=run["state"]["n_steps"],
-        n_epochs=run["state"]["epoch"],
-        stop_reason=StopReason(run["stop_reason"][0]),
-        state=run["state"],
-        loss=problem.loss_name,
-        batch_size=run["batch_size"],
-        loss_object=problem.loss,
-        best_epoch=run["best_epoch"],
-        arguments=arguments,
-        auto_batch_size=auto_batch_size,
-    )
-
-
-def check_resume(
-    resume: Any, problem: Problem, optimizer: Optimizer, batches: _core.Batches, batch_size: Any
-) -> None:
-    """That a run can be gone on with, on this data."""
-    if not isinstance(resume, FitResult):
-        raise TypeError(f"resume must be a FitResult, got {type(resume).__name__}")
-    if resume.stop_reason is StopReason.DIVERGED:
-        raise ValueError("resume must be a run that did not diverge; its parameters can be given as init")
-    if resume.loss != problem.loss_name:
-        raise ValueError(f"resume must be a run of loss {problem.loss_name!r}, got {resume.loss!r}")
-    if resume.loss_object != problem.loss:
-        raise ValueError(f"resume must be a run of loss {problem.loss}, got {resume.loss_object}")
-    if resume.coef.dtype != problem.X.dtype:
-        raise ValueError(f"resume must be a run on {problem.X.dtype}, got {resume.coef.dtype}")
-    if resume.coef.shape[-1] != problem.X.shape[1] or np.size(resume.intercept) != problem.n_outputs:
-        raise ValueError(
-            f"resume must be a run with {problem.n_outputs} x {problem.X.shape[1]} coefficients, "
-            f"got coef of shape {resume.coef.shape}"
-        )
-    memory = len(resume.state["memory"]), len(resume.state["scalars"])
-    if memory != _core.init_optimizer(optimizer):
-        raise ValueError(f"resume must be a run of {optimizer}, got one of an optimizer with another memory")
-    keeps_growing = isinstance(batch_size, NormTest) and resume.state.get("growth") is not None
-    size = resume.batch_size if keeps_growing else batches.batch_size(resume.state["epoch"])
-    if resume.state["step"] > 0 and resume.batch_size != size:
-        raise ValueError(
-            f"resume must be a run with batch_size {size}, for it ended within an epoch, "
-            f"got {resume.batch_size}"
-        )
-
-
-def model_of(problem: Problem, params: Array) -> FitResult:
-    """A model in the middle of its run, to predict with."""
-    state = {"n_steps": 0, "epoch": 0}
-    run = {"params": params, "state": state, "history": {}, "stop_reason": ("interrupted", "")}
-    return make_result(problem, {**run, "seconds": 0.0, "best_epoch": None, "batch_size": 0}, None, {})
-
-
-def check_callback(callback: Any) -> None:
-    """That there is none, or one to be called."""
-    if callback is not None and not callable(callback):
-        raise TypeError(f"callback must be callable, got {callback!r}")
-
-
-def after_epoch(
-    problem: Problem,
-    callback: Callable[[Progress], Any] | None,
-    show: Callable[[float], None] | None,
-    metrics: Metrics,
-) -> AfterEpoch | None:
-    """What the core is to call after every epoch, if anything."""
-    check_callback(callback)
-    if callback is None and show is None and not metrics.named:
-        return None
-
-    def call(
-        epoch: int, n_steps: int, loss: float, elapsed: float, params: Array, validation_loss: float | None
-    ) -> tuple[bool, list[float], BaseException | None]:
-        if show is not None:
-            show(loss)
-        measured = metrics.measure(model_of(problem, params).predict) if metrics.named else {}
-        values = list(measured.values())
-        if callback is None:
-            return False, values, None
-        coef, intercept = problem.split(params)
-        told = Progress(epoch, n_steps, loss, elapsed, coef, intercept, validation_loss, measured)
-        try:
-            return bool(callback(told)), values, None
-        except BaseException as error:  # the core raises it, but the rules must not miss the values
-            return True, values, error
-
-    return call
-
-
-@contextmanager
-def progress_bar(progress: bool, n_epochs: int) -> Any:
-    """A function to be told the loss of every epoch, or None without tqdm or the wish for it."""
-    if not as_flag("progress", progress):
-        yield None
-        return
-    try:
-        from tqdm.auto import tqdm
-    except ImportError:
-        warnings.warn("progress=True needs tqdm: pip install 'mbgd_rs[progress]'", stacklevel=4)
-        yield None
-        return
-    with tqdm(total=n_epochs, unit="epoch") as bar:
-
-        def show(loss: float) -> None:
-            bar.set_postfix(loss=f"{loss:.4g}", refresh=False)
-            bar.update()
-
-        yield show

@@ -22,7 +22,7 @@ KINDS = "a fraction between 0 and 1, a pair (X, y), a triple (X, y, sample_weigh
 MONITORS = ("loss", "validation_loss")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Validation:
     """Rows to judge a model by, as the core reads them."""
 
@@ -36,7 +36,7 @@ class Validation:
     """The rows and what the user says of them, for metrics."""
 
 
-def make_validation(validation: Any, problem: Problem, y: Any, seed: int, needs_data: bool) -> Validation:
+def make_validation(validation: Any, problem: Problem, y: Any, *, seed: int, needs_data: bool) -> Validation:
     """What the argument `validation` of a fit on `problem` means; `needs_data` if metrics will look at it."""
     if validation is None:
         return Validation(X=problem.X, y=y)
@@ -66,7 +66,13 @@ def of_data(data: Any, problem: Problem) -> Validation:
             with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused as such
                 matrix = matrix.astype(problem.X.dtype)
         judged = make_problem(
-            matrix, y, rest[0] if rest else None, problem.loss, None, problem.fit_intercept, problem
+            matrix,
+            y,
+            loss=problem.loss,
+            penalty=None,
+            sample_weight=rest[0] if rest else None,
+            fit_intercept=problem.fit_intercept,
+            model=problem,
         )
         if judged.n_outputs != problem.n_outputs:
             raise ValueError(f"y must have {problem.n_outputs} column(s), as in fit, got {judged.n_outputs}")

@@ -108,7 +108,7 @@ def test_lucky_runs_are_no_evidence():
 def test_steps_are_those_of_fit(batch_size):
     """Counted by the core between looks, and by `fit` with a look after every step."""
     X, y = noisy_regression()
-    problem = make_problem(X, y, None, "squared_error", None, True)
+    problem = make_problem(X, y, loss="squared_error", penalty=None)
     start = mb.gradient(X, y, (np.zeros(10), 0.0))[0]
     target = 4.5 + 0.1 * (start - 4.5)
     course = Course(np.zeros(11), target, len(X), batch_size, 0.05, [3], 3000, 1)
@@ -125,7 +125,7 @@ def test_steps_are_those_of_fit(batch_size):
 
 def test_tuning_finds_a_rate_that_others_do_not_beat():
     X, y = noisy_regression()
-    problem = make_problem(X, y, None, "squared_error", None, True)
+    problem = make_problem(X, y, loss="squared_error", penalty=None)
     seeds = [0, 1, 2, 3, 4]
 
     def steps(rate, target, most):
@@ -147,10 +147,10 @@ def test_the_predicted_optimum_against_a_sweep():
     powers of two, with other seeds than the adviser's. The steps are deterministic, so this cannot fail by
     chance; advice that had forgotten the noise, or the fixed cost, is caught."""
     X, y = noisy_regression()
-    problem = make_problem(X, y, None, "squared_error", None, True)
+    problem = make_problem(X, y, loss="squared_error", penalty=None)
     seconds = {b: 2e-6 + b * 1e-7 for b in SIZES}
     timed = [[seconds[b]] * 3 for b in SIZES]
-    pilot = Pilot.to_target(problem, np.zeros(11), None, 0.05, 5, 0, 1)
+    pilot = Pilot.to_target(problem, np.zeros(11), None, tolerance=0.05, n_runs=5, seed=0, n_threads=1)
     advice = pilot.advise(SIZES, timed, seconds)
     times, rate = {}, pilot.rate_near(1)
     for b in SIZES:

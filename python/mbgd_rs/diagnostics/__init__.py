@@ -4,12 +4,12 @@ Every function gives back a small frozen result with arrays, which shows itself 
 draws itself with ``plot()``.
 """
 
+from ..recorded_noise import RecordedNoise
 from .angles import GradientAngles, gradient_angles
 from .batch_size import BatchSizeAdvice, optimal_batch_size, recommend_batch_size
 from .bias import GradientBias, gradient_bias
 from .escape import EscapeProbability, escape_probability
 from .noise import GradientNoise, gradient_noise
-from .recorded import RecordedNoise
 from .step_cost import StepCost, step_cost
 from .strategies import StrategyComparison, compare_strategies
 

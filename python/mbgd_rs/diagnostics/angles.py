@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _core
+from .. import _core, plotting
 from ..choices import Loss, Penalty
+from ..diagnosis import Diagnosis
 from ..sampling import Shuffle
-from .diagnosis import Diagnosis
 from .point import look
 
 if TYPE_CHECKING:
@@ -46,9 +46,7 @@ class GradientAngles(Diagnosis):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw it: :func:`mbgd_rs.plotting.gradient_angles`."""
-        from ..plotting import gradient_angles
-
-        return gradient_angles(self, ax)
+        return plotting.gradient_angles(self, ax)
 
 
 def gradient_angles(
@@ -108,9 +106,20 @@ def gradient_angles(
     (True, 0.0)
     """
     looked = look(
-        X, y, at, loss, sample_weight, batch_sizes, n_draws, seed, penalty, fit_intercept, n_threads,
-        shuffle, replacement,
-    )  # fmt: skip
+        X,
+        y,
+        at,
+        loss=loss,
+        sample_weight=sample_weight,
+        batch_sizes=batch_sizes,
+        n_draws=n_draws,
+        seed=seed,
+        penalty=penalty,
+        fit_intercept=fit_intercept,
+        n_threads=n_threads,
+        shuffle=shuffle,
+        replacement=replacement,
+    )
     sizes, cosines, fractions, intervals = _core.gradient_angles(looked)
     return GradientAngles(
         np.array(sizes, np.intp), np.array(cosines), np.array(fractions), np.array(intervals)

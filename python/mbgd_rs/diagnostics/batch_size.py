@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _core
+from .. import _core, plotting
 from ..choices import Loss, Penalty
-from ..inputs import as_flag, as_float, as_integer
+from ..diagnosis import Diagnosis
+from ..inputs import as_float, as_integer
 from ..objective import make_problem
 from ..threads import resolve_n_threads
-from .diagnosis import Diagnosis
 from .pilot import Pilot
 from .point import params_at
 from .step_cost import sizes_or_powers
@@ -126,8 +126,6 @@ class BatchSizeAdvice(Diagnosis):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the predicted times, see :func:`mbgd_rs.plotting.time_to_target`."""
-        from .. import plotting
-
         return plotting.time_to_target(self, ax=ax)
 
 
@@ -206,13 +204,23 @@ def recommend_batch_size(
     True
     """
     begin = time.perf_counter()
-    problem = make_problem(X, y, sample_weight, loss, penalty, as_flag("fit_intercept", fit_intercept), at)
+    problem = make_problem(
+        X, y, loss=loss, penalty=penalty, sample_weight=sample_weight, fit_intercept=fit_intercept, model=at
+    )
     n = len(problem.X)
     sizes = sizes_or_powers(batch_sizes, n, LARGEST)
     n_runs, key = as_integer("n_draws", n_draws, 1), as_integer("seed", seed, 0, 2**64 - 1)
     start, threads = params_at(problem, at), resolve_n_threads(n_threads)
-    pilot = Pilot.to_target(problem, start, target, as_float("tolerance", tolerance), n_runs, key, threads)
-    seconds, _ = time_steps(problem, start, sizes, n_runs, key, threads)
+    pilot = Pilot.to_target(
+        problem,
+        start,
+        target,
+        tolerance=as_float("tolerance", tolerance),
+        n_runs=n_runs,
+        seed=key,
+        n_threads=threads,
+    )
+    seconds, _ = time_steps(problem, start, sizes, n_draws=n_runs, seed=key, n_threads=threads)
     cost = _core.step_cost(sizes, seconds)
     advice = pilot.advise(sizes, seconds, dict(zip(sizes, cost["seconds"].tolist(), strict=True)))
     return BatchSizeAdvice(

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _core
+from .. import _core, plotting
 from ..choices import Loss, Penalty
+from ..diagnosis import Diagnosis
 from ..inputs import as_integer, as_row_numbers
 from ..sampling import Shuffle, n_positions
-from .diagnosis import Diagnosis
 from .point import look
 
 if TYPE_CHECKING:
@@ -52,9 +52,7 @@ class GradientBias(Diagnosis):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw it: :func:`mbgd_rs.plotting.gradient_bias`."""
-        from ..plotting import gradient_bias
-
-        return gradient_bias(self, ax)
+        return plotting.gradient_bias(self, ax)
 
 
 def gradient_bias(
@@ -133,9 +131,20 @@ def gradient_bias(
     if rows is not None and batch_sizes is not None:
         raise ValueError(f"batch_sizes must be left out where rows are given, got {batch_sizes!r}")
     looked = look(
-        X, y, at, loss, sample_weight, batch_sizes, n_draws, seed, penalty, fit_intercept, n_threads,
-        shuffle, replacement,
-    )  # fmt: skip
+        X,
+        y,
+        at,
+        loss=loss,
+        sample_weight=sample_weight,
+        batch_sizes=batch_sizes,
+        n_draws=n_draws,
+        seed=seed,
+        penalty=penalty,
+        fit_intercept=fit_intercept,
+        n_threads=n_threads,
+        shuffle=shuffle,
+        replacement=replacement,
+    )
     if rows is not None:
         found = _core.gradient_bias_of_rows(
             looked, [as_row_numbers("rows", batch) for batch in rows], n_resamples

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _core
+from .. import _core, plotting
+from ..diagnosis import Diagnosis
 from ..errors import DivergenceError
 from ..inputs import as_float, as_integer
 from ..landscapes import Landscape
@@ -17,7 +18,6 @@ from ..minimization import minimize
 from ..optimizers import SGD
 from ..sampling import Shuffle, n_positions
 from ..threads import resolve_n_threads
-from .diagnosis import Diagnosis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,9 +65,7 @@ class EscapeProbability(Diagnosis):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw probability by temperature; see :func:`mbgd_rs.plotting.escape`."""
-        from ..plotting import escape
-
-        return escape(self, ax=ax)
+        return plotting.escape(self, ax=ax)
 
 
 def escape_probability(

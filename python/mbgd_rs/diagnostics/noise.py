@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _core
+from .. import _core, plotting
 from ..choices import Loss, Penalty
-from .diagnosis import Diagnosis
+from ..diagnosis import Diagnosis
 from .point import look
 
 if TYPE_CHECKING:
@@ -73,9 +73,7 @@ class GradientNoise(Diagnosis):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw it: :func:`mbgd_rs.plotting.noise_by_batch_size`."""
-        from ..plotting import noise_by_batch_size
-
-        return noise_by_batch_size(self, ax)
+        return plotting.noise_by_batch_size(self, ax)
 
 
 def gradient_noise(
@@ -150,7 +148,17 @@ def gradient_noise(
     6.5
     """
     looked = look(
-        X, y, at, loss, sample_weight, batch_sizes, n_draws, seed, penalty, fit_intercept, n_threads
+        X,
+        y,
+        at,
+        loss=loss,
+        sample_weight=sample_weight,
+        batch_sizes=batch_sizes,
+        n_draws=n_draws,
+        seed=seed,
+        penalty=penalty,
+        fit_intercept=fit_intercept,
+        n_threads=n_threads,
     )
     found = _core.gradient_noise(looked)
     found["batch_sizes"] = np.array(found["batch_sizes"], np.intp)

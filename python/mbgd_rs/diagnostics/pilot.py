@@ -69,6 +69,7 @@ class Pilot:
         problem: Problem,
         start: Array,
         target: float | None,
+        *,
         tolerance: float,
         n_runs: int,
         seed: int,
@@ -80,7 +81,8 @@ class Pilot:
         n_judged = n_worth_judging(problem)
         if target is None:
             n = len(problem.X)
-            long = plain_training(n, min(n, 2 * FIRST), "auto", seed, n_threads, EPOCHS, start)
+            size = min(n, 2 * FIRST)
+            long = plain_training(n, size, "auto", seed=seed, n_threads=n_threads, epochs=EPOCHS, init=start)
             best = _core.fit(problem, long)["params"]
             low, high = (_core.sampled_loss(problem, w, n_judged, n_threads) for w in (best, start))
             target = low + tolerance * (high - low)
@@ -148,9 +150,17 @@ class Pilot:
         self, batch_size: int, rate: float, seeds: list[int], max_steps: int
     ) -> tuple[float, list[float]]:
         """The rate with the fewest steps, and the steps of each seed."""
-        problem, start, threads = self.problem, self.start, self.n_threads
-        course = Course(start, self.target, self.n_judged, batch_size, rate, seeds, max_steps, threads)
-        return _core.tuned_steps(problem, course)
+        course = Course(
+            start=self.start,
+            target=self.target,
+            n_judged=self.n_judged,
+            batch_size=batch_size,
+            first_rate=rate,
+            seeds=seeds,
+            max_steps=max_steps,
+            n_threads=self.n_threads,
+        )
+        return _core.tuned_steps(self.problem, course)
 
     def reached(self) -> list[int]:
         """Batch sizes with which all runs came to the target."""

@@ -20,7 +20,7 @@ __all__ = ["Looked", "look", "params_at"]
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Looked:
     """A point and draws, as the core reads them."""
 
@@ -38,6 +38,7 @@ def look(
     X: Any,
     y: Any,
     at: Any,
+    *,
     loss: str | Loss,
     sample_weight: Any,
     batch_sizes: int | Sequence[int] | None,
@@ -50,17 +51,19 @@ def look(
     replacement: bool = False,
 ) -> Looked:
     """Check and convert the arguments that all instruments have."""
-    problem = make_problem(X, y, sample_weight, loss, penalty, fit_intercept, model=at)
+    problem = make_problem(
+        X, y, loss=loss, penalty=penalty, sample_weight=sample_weight, fit_intercept=fit_intercept, model=at
+    )
     labels = problem.y[:, 0] if problem.classes is not None and problem.y.shape[1] == 1 else None
     return Looked(
-        problem,
-        params_at(problem, at),
-        as_batch_sizes(batch_sizes, len(problem.X)),
-        as_integer("n_draws", n_draws, 1),
-        resolve_shuffle(shuffle, lambda: labels),
-        as_flag("replacement", replacement),
-        as_integer("seed", seed, 0, 2**64 - 1),
-        resolve_n_threads(n_threads),
+        problem=problem,
+        params=params_at(problem, at),
+        batch_sizes=as_batch_sizes(batch_sizes, len(problem.X)),
+        n_draws=as_integer("n_draws", n_draws, 1),
+        shuffle=resolve_shuffle(shuffle, lambda: labels),
+        replacement=as_flag("replacement", replacement),
+        seed=as_integer("seed", seed, 0, 2**64 - 1),
+        n_threads=resolve_n_threads(n_threads),
     )
 
 

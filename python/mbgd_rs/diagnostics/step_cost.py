@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _core
+from .. import _core, plotting
 from ..choices import Loss, Penalty
+from ..diagnosis import Diagnosis
 from ..inputs import as_flag, as_integer
 from ..objective import make_problem
 from ..optimizers import SGD
 from ..sparse import is_sparse
 from ..threads import resolve_n_threads
-from .diagnosis import Diagnosis
 from .point import params_at
 from .timing import powers_of_two, time_reference, time_steps
 
@@ -62,8 +62,6 @@ class StepCost(Diagnosis):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the measured times and the fitted lines, see :func:`mbgd_rs.plotting.step_cost`."""
-        from .. import plotting
-
         return plotting.step_cost(self, ax=ax)
 
 
@@ -121,22 +119,30 @@ def step_cost(
     >>> bool(cost.reference_seconds[0] > cost.seconds[0])  # a step in NumPy takes longer
     True
     """
-    problem = make_problem(X, y, sample_weight, loss, penalty, True, at)
+    problem = make_problem(X, y, loss=loss, penalty=penalty, sample_weight=sample_weight, model=at)
     n = len(problem.X)
     sizes = sizes_or_powers(batch_sizes, n, 4096)
     n_runs, key = as_integer("n_draws", n_draws, 1), as_integer("seed", seed, 0, 2**64 - 1)
     start = params_at(problem, at)
     threads = resolve_n_threads(n_threads)
     is_compared = as_flag("reference", reference)
-    seconds, rate = time_steps(problem, start, sizes, n_runs, key, threads)
+    seconds, rate = time_steps(problem, start, sizes, n_draws=n_runs, seed=key, n_threads=threads)
     ours = _core.step_cost(sizes, seconds)
     theirs: dict[str, Any] = {"seconds": np.empty(0), "tau_f": np.nan, "tau_d": np.nan}
     if is_compared:
         rows = X if is_sparse(X) else problem.X
         seconds = time_reference(
-            rows, y, sizes, n_runs, key, loss=problem.loss, penalty=penalty, sample_weight=sample_weight,
-            optimizer=SGD(rate), init=problem.split(start),
-        )  # fmt: skip
+            rows,
+            y,
+            sizes,
+            n_draws=n_runs,
+            seed=key,
+            loss=problem.loss,
+            penalty=penalty,
+            sample_weight=sample_weight,
+            optimizer=SGD(rate),
+            init=problem.split(start),
+        )
         theirs = _core.step_cost(sizes, seconds)
     return StepCost(
         batch_sizes=np.array(sizes),

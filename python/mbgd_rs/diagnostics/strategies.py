@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _core
+from .. import _core, plotting
+from ..arguments import Record
 from ..choices import Loss, Penalty
-from ..inputs import as_flag, as_float, as_integer
+from ..diagnosis import Diagnosis
+from ..inputs import as_float, as_integer
 from ..objective import Problem, make_problem
 from ..stopping import MaxSteps
 from ..threads import resolve_n_threads
-from ..training import resolve_record
-from .diagnosis import Diagnosis
 from .point import params_at
 from .timing import plain_training
 
@@ -81,8 +81,6 @@ class StrategyComparison(Diagnosis):
 
     def plot(self, ax: Axes | None = None, *, x: Literal["step", "seconds"] = "step") -> Axes:
         """Draw the losses, see :func:`mbgd_rs.plotting.strategies`."""
-        from .. import plotting
-
         return plotting.strategies(self, x=x, ax=ax)
 
 
@@ -161,7 +159,9 @@ def compare_strategies(
     >>> bool(bgd > mbgd > sgd)
     True
     """
-    problem = make_problem(X, y, sample_weight, loss, penalty, as_flag("fit_intercept", fit_intercept), at)
+    problem = make_problem(
+        X, y, loss=loss, penalty=penalty, sample_weight=sample_weight, fit_intercept=fit_intercept, model=at
+    )
     n, start = len(problem.X), params_at(problem, at)
     threads, key = resolve_n_threads(n_threads), as_integer("seed", seed, 0, 2**64 - 1)
     n_seen, b = as_integer("n_looked", n_looked, 1), min(as_integer("batch_size", batch_size, 1), n)
@@ -181,13 +181,24 @@ def compare_strategies(
     for size in (n, 1, b):
         per_pass = math.ceil(n / size)
         if by_time:
-            run = _core.fit(
-                problem, plain_training(n, size, 1e-3 * safe(problem, size), key, threads, 3, start)
-            )
+            rate = 1e-3 * safe(problem, size)
+            training = plain_training(n, size, rate, seed=key, n_threads=threads, epochs=3, init=start)
+            run = _core.fit(problem, training)
             n_steps = int(budget / (run["history"]["epoch_elapsed"][-1] / run["state"]["n_steps"]))
         else:
             n_steps = round(budget * per_pass)
-        roads.append(walk(problem, start, start_loss, size, max(n_steps, 1), n_seen, key, threads))
+        roads.append(
+            walk(
+                problem,
+                start,
+                start_loss=start_loss,
+                batch_size=size,
+                n_steps=max(n_steps, 1),
+                n_looked=n_seen,
+                seed=key,
+                n_threads=threads,
+            )
+        )
     return StrategyComparison(
         names=("BGD", "SGD", "MBGD"),
         batch_sizes=np.array([road.batch_size for road in roads]),
@@ -213,6 +224,7 @@ def safe(problem: Problem, batch_size: int) -> float:
 def walk(
     problem: Problem,
     start: Array,
+    *,
     start_loss: float,
     batch_size: int,
     n_steps: int,
@@ -225,7 +237,9 @@ def walk(
     epochs = n_steps // math.ceil(n / batch_size) + 1
 
     def run(rate: float, until: int, state: Any = None, **changes: Any) -> dict[str, Any]:
-        training = plain_training(n, batch_size, rate, seed, n_threads, epochs, start)
+        training = plain_training(
+            n, batch_size, rate, seed=seed, n_threads=n_threads, epochs=epochs, init=start
+        )
         init = None if state is not None else start
         stop = (MaxSteps(until),)
         return _core.fit(problem, replace(training, init=init, state=state, stop=stop, **changes))
@@ -263,7 +277,7 @@ def walk(
     calm = {rate: losses for rate, losses in found.items() if is_calm(losses)}
     rate, losses = min((calm or found).items(), key=lambda item: item[1][-1])
     timed = min((run(rate, n_steps) for _ in range(3)), key=lambda one: one["seconds"])
-    near = run(rate, min(n_steps, n_looked), record=resolve_record(("step", "full_loss", "path")))["history"]
+    near = run(rate, min(n_steps, n_looked), record=Record(step=True, full_loss=True, path=True))["history"]
     path = np.concatenate([start[None], near["path"]]).astype(np.float64)
     cosine, rises = _core.path_measures(
         path.ravel().tolist(), path.shape[1], [start_loss, *near["full_loss"]]

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core, reference
+from ..arguments import Training
 from ..objective import Problem
 from ..optimizers import SGD
 from ..sparse import SparseRows
-from ..training import Training, resolve_record
 
 __all__ = ["plain_training", "powers_of_two", "time_reference", "time_steps"]
 
@@ -37,41 +37,43 @@ def powers_of_two(n: int, largest: int) -> list[int]:
 
 
 def plain_training(
-    n_rows: int, batch_size: int, rate: Any, seed: int, n_threads: int, epochs: int, init: Array
+    n_rows: int, batch_size: int, rate: Any, *, seed: int, n_threads: int, epochs: int, init: Array
 ) -> Training:
     """Gradient descent on reshuffled batches, and nothing besides."""
-    batches = _core.Batches(n_rows, batch_size, "full", False, False, seed)
-    return Training(
-        SGD(rate), batches, epochs, 1, None, None, None, resolve_record(()), n_threads, init,
-        None, None, None, None, (), [], None,
-    )  # fmt: skip
+    batches = _core.Batches(
+        n=n_rows, batch_size=batch_size, shuffle="full", replacement=False, drop_last=False, seed=seed
+    )
+    return Training(optimizer=SGD(rate), batches=batches, epochs=epochs, n_threads=n_threads, init=init)
 
 
 def time_steps(
-    problem: Problem, start: Array, batch_sizes: Sequence[int], n_draws: int, seed: int, n_threads: int
+    problem: Problem, start: Array, batch_sizes: Sequence[int], *, n_draws: int, seed: int, n_threads: int
 ) -> tuple[list[list[float]], float]:
     """Seconds of a step in `n_draws` runs for each batch size, in turn, so that a disturbance hits all; and
     the rate of these runs, which does not diverge."""
     part = first_rows(problem, max(MOST_ROWS, *batch_sizes))
     n = len(part.X)
+    epochs = math.ceil(ROWS_OF_A_RUN / n)
+
+    def train(b: int, rate: float, seed: int) -> dict[str, Any]:
+        training = plain_training(n, b, rate, seed=seed, n_threads=n_threads, epochs=epochs, init=start)
+        return _core.fit(part, training)
+
     rate = _core.safe_rate(part, 1, n_threads)
     seconds: list[list[float]] = [[] for _ in batch_sizes]
     for draw in range(n_draws):
         for b, of_size in zip(batch_sizes, seconds, strict=True):
-            epochs = math.ceil(ROWS_OF_A_RUN / n)
             least = math.inf
             for _ in range(RUNS_OF_A_DRAW):
-                training = plain_training(n, b, rate, seed + draw, n_threads, epochs, start)
-                while (run := _core.fit(part, training))["stop_reason"][0] == "diverged":
+                while (run := train(b, rate, seed + draw))["stop_reason"][0] == "diverged":
                     rate /= 16
-                    training = plain_training(n, b, rate, seed + draw, n_threads, epochs, start)
                 least = min(least, run["history"]["epoch_elapsed"][-1] / run["state"]["n_steps"])
             of_size.append(least)
     return seconds, rate
 
 
 def time_reference(
-    X: Any, y: Any, batch_sizes: Sequence[int], n_draws: int, seed: int, **options: Any
+    X: Any, y: Any, batch_sizes: Sequence[int], *, n_draws: int, seed: int, **options: Any
 ) -> list[list[float]]:
     """The same of the NumPy reference, with NumPy's own permutations."""
     n = X.shape[0]

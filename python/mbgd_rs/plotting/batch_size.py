@@ -2,23 +2,84 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .axes import axes_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ..diagnostics import BatchSizeAdvice, StepCost
-
 __all__ = ["step_cost", "time_to_target"]
 
 OURS, THEIRS = "#0b6e99", "#c8553d"
 
 
-def step_cost(cost: StepCost, *, ax: Axes | None = None) -> Axes:
+class StepCostLike(Protocol):
+    """What is drawn of a :class:`mbgd_rs.diagnostics.StepCost`."""
+
+    @property
+    def batch_sizes(self) -> NDArray[Any]: ...
+
+    @property
+    def seconds(self) -> NDArray[Any]: ...
+
+    @property
+    def tau_f(self) -> float: ...
+
+    @property
+    def tau_d(self) -> float: ...
+
+    @property
+    def reference_seconds(self) -> NDArray[Any]: ...
+
+    @property
+    def reference_tau_f(self) -> float: ...
+
+    @property
+    def reference_tau_d(self) -> float: ...
+
+
+class BatchSizeAdviceLike(Protocol):
+    """What is drawn of a :class:`mbgd_rs.diagnostics.BatchSizeAdvice`."""
+
+    @property
+    def batch_size(self) -> int: ...
+
+    @property
+    def batch_sizes(self) -> NDArray[Any]: ...
+
+    @property
+    def predicted_seconds(self) -> NDArray[Any]: ...
+
+    @property
+    def interval(self) -> tuple[int, int]: ...
+
+    @property
+    def tau_f(self) -> float: ...
+
+    @property
+    def tau_d(self) -> float: ...
+
+    @property
+    def c_var(self) -> float: ...
+
+    @property
+    def n_iter(self) -> float: ...
+
+    @property
+    def target(self) -> float: ...
+
+    @property
+    def pilot_batch_sizes(self) -> NDArray[Any]: ...
+
+    @property
+    def pilot_steps(self) -> NDArray[Any]: ...
+
+
+def step_cost(cost: StepCostLike, *, ax: Axes | None = None) -> Axes:
     """Draw how long a step takes by batch size, measured and as the fitted line ``tau_f + b tau_d``.
 
     Parameters
@@ -62,7 +123,7 @@ def step_cost(cost: StepCost, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def time_to_target(advice: BatchSizeAdvice, *, ax: Axes | None = None) -> Axes:
+def time_to_target(advice: BatchSizeAdviceLike, *, ax: Axes | None = None) -> Axes:
     """Draw the predicted time to the target by batch size, the recommended size and what is nearly as good.
 
     Parameters

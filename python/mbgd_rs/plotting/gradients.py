@@ -2,21 +2,95 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .axes import axes_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ..diagnostics import GradientAngles, GradientBias, GradientNoise
-
 __all__ = ["gradient_angles", "gradient_bias", "noise_by_batch_size"]
 
 
-def noise_by_batch_size(noise: GradientNoise, ax: Axes | None = None) -> Axes:
+class GradientNoiseLike(Protocol):
+    """What is drawn of a :class:`mbgd_rs.diagnostics.GradientNoise`."""
+
+    @property
+    def batch_sizes(self) -> NDArray[Any]: ...
+
+    @property
+    def trace(self) -> float: ...
+
+    @property
+    def squared_norm(self) -> float: ...
+
+    @property
+    def noise_scale(self) -> float: ...
+
+    @property
+    def finite_population(self) -> NDArray[Any]: ...
+
+    @property
+    def variance(self) -> NDArray[Any]: ...
+
+    @property
+    def variance_interval(self) -> NDArray[Any]: ...
+
+    @property
+    def variance_with_replacement(self) -> NDArray[Any]: ...
+
+    @property
+    def variance_with_replacement_interval(self) -> NDArray[Any]: ...
+
+    @property
+    def slope(self) -> float: ...
+
+    @property
+    def slope_interval(self) -> tuple[float, float]: ...
+
+    @property
+    def slope_with_replacement(self) -> float: ...
+
+    @property
+    def slope_with_replacement_interval(self) -> tuple[float, float]: ...
+
+
+class GradientAnglesLike(Protocol):
+    """What is drawn of a :class:`mbgd_rs.diagnostics.GradientAngles`."""
+
+    @property
+    def batch_sizes(self) -> NDArray[Any]: ...
+
+    @property
+    def cosine(self) -> NDArray[Any]: ...
+
+    @property
+    def negative_fraction(self) -> NDArray[Any]: ...
+
+
+class GradientBiasLike(Protocol):
+    """What is drawn of a :class:`mbgd_rs.diagnostics.GradientBias`."""
+
+    @property
+    def batch_sizes(self) -> Any: ...
+
+    @property
+    def bias_norm(self) -> Any: ...
+
+    @property
+    def p_value(self) -> Any: ...
+
+    @property
+    def chance_norm(self) -> Any: ...
+
+    @property
+    def chance_limit(self) -> Any: ...
+
+
+def noise_by_batch_size(noise: GradientNoiseLike, ax: Axes | None = None) -> Axes:
     """Draw the variance of batch gradients by batch size, and the laws it is to follow.
 
     Points are measured, with 95 % intervals. The lines are computed from all rows: ``tr(Sigma) / b``, and
@@ -76,7 +150,7 @@ def noise_by_batch_size(noise: GradientNoise, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def gradient_angles(angles: GradientAngles, ax: Axes | None = None) -> Axes:
+def gradient_angles(angles: GradientAnglesLike, ax: Axes | None = None) -> Axes:
     """Draw the angles between the gradients of two batches, by batch size.
 
     Every pair of batches is a dot. Those above the line of 90 degrees contradict each other; their fraction
@@ -124,7 +198,7 @@ def gradient_angles(angles: GradientAngles, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def gradient_bias(bias: GradientBias, ax: Axes | None = None) -> Axes:
+def gradient_bias(bias: GradientBiasLike, ax: Axes | None = None) -> Axes:
     """Draw how far the mean of batch gradients is from that over all rows, and how far chance takes it.
 
     The band is what chance alone stays in, 95 times of 100; a point above it is a bias.

@@ -3,23 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..landscapes import Landscape
 from .axes import axes_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ..diagnostics.escape import EscapeProbability
-    from ..landscapes import Landscape
-
 __all__ = ["escape", "landscape"]
 
 N_POINTS = 201
 """Of the grid on which heights are drawn, in each direction."""
+
+
+class EscapeProbabilityLike(Protocol):
+    """What is drawn of a :class:`mbgd_rs.diagnostics.EscapeProbability`."""
+
+    @property
+    def batch_sizes(self) -> NDArray[Any]: ...
+
+    @property
+    def temperature(self) -> NDArray[Any]: ...
+
+    @property
+    def probability(self) -> NDArray[Any]: ...
+
+    @property
+    def interval(self) -> NDArray[Any]: ...
+
+    @property
+    def n_diverged(self) -> NDArray[Any]: ...
 
 
 def landscape(
@@ -109,7 +126,7 @@ def _bounds(landscape: Landscape, paths: Mapping[str, NDArray[Any]]) -> tuple[ND
     )
 
 
-def escape(result: EscapeProbability, ax: Axes | None = None) -> Axes:
+def escape(result: EscapeProbabilityLike, ax: Axes | None = None) -> Axes:
     """Draw how often runs escaped by the temperature of their noise, learning_rate / batch_size.
 
     A line for each batch size, with intervals of confidence. Where the temperature decides alone, the lines

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +13,31 @@ from .axes import axes_or_new
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ..result import FitResult, History
-
 __all__ = ["loss_curves"]
 
 
+class HistoryLike(Protocol):
+    """What is drawn of a :class:`mbgd_rs.History`."""
+
+    @property
+    def step_loss(self) -> NDArray[Any]: ...
+
+    @property
+    def full_loss(self) -> NDArray[Any]: ...
+
+    @property
+    def elapsed(self) -> NDArray[Any]: ...
+
+
+class ResultLike(Protocol):
+    """What is drawn of a :class:`mbgd_rs.FitResult`."""
+
+    @property
+    def history(self) -> HistoryLike: ...
+
+
 def loss_curves(
-    results: Mapping[str, FitResult], *, x: Literal["step", "seconds"] = "step", ax: Axes | None = None
+    results: Mapping[str, ResultLike], *, x: Literal["step", "seconds"] = "step", ax: Axes | None = None
 ) -> Axes:
     """Draw how the loss falls, of several runs in one picture.
 
@@ -70,6 +88,6 @@ def loss_curves(
     return ax
 
 
-def _best_known_loss(history: History) -> NDArray[Any]:
+def _best_known_loss(history: HistoryLike) -> NDArray[Any]:
     """The loss over all rows by step where it was recorded, else that of the batches."""
     return history.full_loss if len(history.full_loss) == len(history.step_loss) else history.step_loss

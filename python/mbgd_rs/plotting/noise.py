@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
+
+from numpy.typing import NDArray
 
 from .axes import axes_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ..diagnostics import RecordedNoise
-
 __all__ = ["recorded_noise"]
 
 
-def recorded_noise(noise: RecordedNoise, *, ax: Axes | None = None) -> Axes:
+class RecordedNoiseLike(Protocol):
+    """What is drawn of a :class:`mbgd_rs.diagnostics.RecordedNoise`."""
+
+    @property
+    def step(self) -> NDArray[Any]: ...
+
+    @property
+    def batch_size(self) -> NDArray[Any]: ...
+
+    @property
+    def noise_scale(self) -> NDArray[Any]: ...
+
+    @property
+    def noise_scale_interval(self) -> NDArray[Any]: ...
+
+
+def recorded_noise(noise: RecordedNoiseLike, *, ax: Axes | None = None) -> Axes:
     """Draw the noise scale along the run with its interval, and the batch size beside it.
 
     Where the batch is larger than the noise scale, steps follow the gradient; where it is smaller, the noise.

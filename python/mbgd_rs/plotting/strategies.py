@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from numpy.typing import NDArray
 
 from .axes import axes_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ..diagnostics import StrategyComparison
-
 __all__ = ["strategies"]
 
 COLORS = {"BGD": "#5b5b5b", "SGD": "#c8553d", "MBGD": "#0b6e99"}
 
 
+class StrategyComparisonLike(Protocol):
+    """What is drawn of a :class:`mbgd_rs.diagnostics.StrategyComparison`."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+    @property
+    def batch_sizes(self) -> NDArray[Any]: ...
+
+    @property
+    def start_loss(self) -> float: ...
+
+    @property
+    def steps(self) -> tuple[NDArray[Any], ...]: ...
+
+    @property
+    def seconds(self) -> tuple[NDArray[Any], ...]: ...
+
+    @property
+    def losses(self) -> tuple[NDArray[Any], ...]: ...
+
+
 def strategies(
-    comparison: StrategyComparison, *, x: Literal["step", "seconds"] = "step", ax: Axes | None = None
+    comparison: StrategyComparisonLike, *, x: Literal["step", "seconds"] = "step", ax: Axes | None = None
 ) -> Axes:
     """Draw the loss over all rows of BGD, SGD and MBGD.
 

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _core
-from ..inputs import as_float
+from . import _core, plotting
 from .diagnosis import Diagnosis
+from .inputs import as_float
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from ..result import History
 
 __all__ = ["RecordedNoise"]
 
@@ -105,10 +103,10 @@ class RecordedNoise(Diagnosis):
     batch_size: NDArray[np.int64]
 
     @classmethod
-    def of(cls, history: History, n_smoothed: float) -> RecordedNoise:
-        """The noise that `history` has a record of, by weights that fall to 1/e in `n_smoothed` looks."""
-        names = history.noise_records.dtype.names or ()
-        records = {name: np.ascontiguousarray(history.noise_records[name]) for name in names}
+    def of(cls, noise_records: NDArray[Any], n_smoothed: float) -> RecordedNoise:
+        """The noise in the records of a history, by weights that fall to 1/e in `n_smoothed` looks."""
+        names = noise_records.dtype.names or ()
+        records = {name: np.ascontiguousarray(noise_records[name]) for name in names}
         arrays = _core.smoothed_noise(records, as_float("n_smoothed", n_smoothed))
         interval = np.stack([arrays.pop("low"), arrays.pop("high")], axis=1)
         reason = np.array(REASONS, dtype=object)[arrays.pop("unknown")]
@@ -117,6 +115,4 @@ class RecordedNoise(Diagnosis):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the noise scale beside the batch size, see :func:`mbgd_rs.plotting.recorded_noise`."""
-        from .. import plotting
-
         return plotting.recorded_noise(self, ax=ax)

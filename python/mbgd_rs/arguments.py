@@ -1,0 +1,128 @@
+"""What the arguments of `fit` mean: how to minimise, checked, as the core reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
+
+from . import _core
+from .averages import Average
+from .batch_sizes import resolve_batch_size
+from .inputs import as_flag
+from .objective import Problem
+from .optimizers import Optimizer
+from .sampling import among, described, n_positions, resolve_shuffle
+from .stopping import StopRule
+
+__all__ = ["AfterEpoch", "Record", "Sampling", "Training", "make_sampling", "resolve_record"]
+
+Array = NDArray[Any]
+AfterEpoch = Callable[..., tuple[bool, list[float], BaseException | None]]
+RECORDS = ("epoch", "step", "full_loss", "path", "noise")
+
+
+class Record(NamedTuple):
+    """What to write down besides the loss of each epoch."""
+
+    step: bool = False
+    full_loss: bool = False
+    path: bool = False
+    noise: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """How to minimise, as the core reads it."""
+
+    optimizer: Optimizer
+    batches: _core.Batches
+    epochs: int
+    n_threads: int
+    accumulate: int = 1
+    average: Average | None = None
+    clip_norm: float | None = None
+    clip_value: float | None = None
+    record: Record = field(default_factory=Record)
+    init: Array | None = None
+    """Where to begin: coefficients and intercepts, one after the other; zeros by default."""
+    state: dict[str, Any] | None = None
+    """The state of another run to go on with, in place of `init`."""
+    callback: AfterEpoch | None = None
+    validation: Problem | None = None
+    """Data to judge the model by."""
+    split: tuple[Array, Array] | None = None
+    """Rows of X to learn from and to judge by, in place of all and of `validation`."""
+    stop: tuple[StopRule, ...] = ()
+    metrics: tuple[str, ...] = ()
+    """Names of the numbers that the callback returns."""
+    chooses_batch_size: int | None = None
+    """The seed by which the batch size is to be chosen, if it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """Which rows a run sees, and in which batches."""
+
+    batches: _core.Batches
+    n_rows: int
+    shuffle: Any
+    """A word for the way of sampling, see :func:`described`."""
+    replacement: bool
+    drop_last: bool
+    seed: int
+
+
+def make_sampling(
+    problem: Problem,
+    split: tuple[Array, Array] | None,
+    *,
+    batch_size: Any,
+    shuffle: Any,
+    replacement: Any,
+    drop_last: Any,
+    seed: int,
+) -> Sampling:
+    """The batches of the rows of `problem`, or of the first part of `split`."""
+    labels = problem.y[:, 0] if problem.classes is not None and problem.y.shape[1] == 1 else None
+    n_rows = len(problem.X)
+    if split is not None:
+        rows, _ = split
+        n_rows = len(rows)
+        shuffle, labels = among(shuffle, rows), None if labels is None else labels[rows]
+    batches = _core.Batches(
+        n=n_rows,
+        batch_size=resolve_batch_size(batch_size, n_positions(shuffle, n_rows), sees_noise=True),
+        shuffle=resolve_shuffle(shuffle, lambda: labels),
+        replacement=as_flag("replacement", replacement),
+        drop_last=as_flag("drop_last", drop_last),
+        seed=seed,
+    )
+    return Sampling(
+        batches=batches,
+        n_rows=n_rows,
+        shuffle=described(shuffle),
+        replacement=replacement,
+        drop_last=drop_last,
+        seed=seed,
+    )
+
+
+def is_auto(batch_size: Any) -> bool:
+    """Whether the batch size is to be chosen."""
+    return isinstance(batch_size, str) and batch_size == "auto"
+
+
+def resolve_record(record: Any) -> Record:
+    """What to write down, by its names."""
+    known = ", ".join(map(repr, RECORDS))
+    try:
+        names = (record,) if isinstance(record, str) else tuple(record)
+    except TypeError:
+        raise TypeError(f"record must be one or some of {known}, got {record!r}") from None
+    for name in names:
+        if name not in RECORDS:
+            raise ValueError(f"record must be one or some of {known}, got {name!r}")
+    return Record(**{name: name in names for name in Record._fields})

@@ -1,0 +1,76 @@
+"""What the core gives back, as a result for users."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .auto_batch_size import AutoBatchSize
+from .history import History
+from .objective import Problem
+from .result import FitResult
+from .stop_reason import StopReason
+
+__all__ = ["make_history", "make_result", "model_of"]
+
+Array = NDArray[Any]
+
+
+def make_history(records: dict[str, Any], metrics: dict[str, Array]) -> History:
+    """The records of the core, and those of the metrics."""
+    noise = structured(records["noise_records"])
+    return History(**{**records, "noise_records": noise}, metrics=metrics)
+
+
+def make_result(
+    problem: Problem,
+    run: dict[str, Any],
+    history: History,
+    *,
+    before: FitResult | None = None,
+    arguments: dict[str, Any] | None = None,
+    auto_batch_size: AutoBatchSize | None = None,
+) -> FitResult:
+    """The result of a run, after what was `before` it; `arguments` are those that its continuation needs."""
+    seconds = 0.0 if before is None else before.state["seconds"]
+    run["state"]["seconds"] = seconds + run["seconds"]
+    coef, intercept = problem.split(run["params"])
+    return FitResult(
+        coef=coef,
+        intercept=intercept,
+        classes=problem.classes,
+        history=history if before is None else before.history.followed_by(history, seconds),
+        n_steps=run["state"]["n_steps"],
+        n_epochs=run["state"]["epoch"],
+        stop_reason=StopReason(run["stop_reason"][0]),
+        state=run["state"],
+        loss=problem.loss_name,
+        batch_size=run["batch_size"],
+        loss_object=problem.loss,
+        best_epoch=run["best_epoch"],
+        arguments=arguments or {},
+        auto_batch_size=auto_batch_size,
+    )
+
+
+def model_of(problem: Problem, params: Array) -> FitResult:
+    """A model in the middle of its run, to predict with."""
+    run = {
+        "params": params,
+        "state": {"n_steps": 0, "epoch": 0},
+        "stop_reason": ("interrupted", ""),
+        "seconds": 0.0,
+        "best_epoch": None,
+        "batch_size": 0,
+    }
+    return make_result(problem, run, History())
+
+
+def structured(columns: dict[str, Array]) -> Array:
+    """Columns of the same length as one array with fields."""
+    records = np.empty(len(columns["step"]), [(name, column.dtype) for name, column in columns.items()])
+    for name, column in columns.items():
+        records[name] = column
+    return records

@@ -1,0 +1,27 @@
+"""What all schedules have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .. import _core
+from ..inputs import as_integer
+
+__all__ = ["LearningRate", "Schedule"]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What all schedules have in common."""
+
+    def __post_init__(self) -> None:
+        _core.check(self)
+
+    def __call__(self, t: int) -> float:
+        """Learning rate of step `t`, counted from 0."""
+        return _core.learning_rate_at(self, as_integer("t", t, 0))
+
+
+LearningRate = float | Schedule | Callable[[int], float]
+"""What a learning rate may be given as."""
