@@ -41,6 +41,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "mbgd_rs"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_search_scorer = str(Path(__file__).parent / "search_scorer.js")
 html_show_sourcelink = False
 html_theme_options = {
     "show_prev_next": False,
