@@ -64,7 +64,6 @@
 //! The Python package of the same name is built on this crate with the feature `python`, without which there
 //! is no Python in it. ARCHITECTURE.md in the repository is the way in for whoever wants to change something.
 
-pub mod ahead;
 pub mod data;
 pub mod diagnose;
 pub mod error;
@@ -76,11 +75,12 @@ pub mod options;
 pub mod parallel;
 mod pool;
 pub mod predict;
+pub mod prefetcher;
 #[cfg(feature = "python")]
 mod python;
-pub mod rate;
 pub mod rng;
 pub mod scalar;
 pub mod shuffle;
+pub mod step_size;
 pub mod train;
 pub mod update;

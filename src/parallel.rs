@@ -14,8 +14,8 @@ use std::thread;
 
 /// Work that falls into parts which can be done in any order by anyone.
 pub trait Job: Send + Sync {
-    /// Does one part. `seat` tells the members apart, to give each a scratch of its own.
-    fn part(&self, part: usize, seat: usize);
+    /// Does one part. `worker` tells the members apart, to give each a scratch of its own.
+    fn part(&self, part: usize, worker: usize);
 
     /// Does all there is, in parts `0..n_parts`, without the locks that sharing needs.
     fn alone(&mut self, n_parts: usize);
@@ -25,7 +25,7 @@ pub trait Job: Send + Sync {
 #[derive(Debug)]
 pub struct Team<'a, J> {
     shared: &'a Shared<J>,
-    n_seats: usize,
+    n_workers: usize,
     /// Held between runs, so that small steps pay for no lock.
     job: Option<RwLockWriteGuard<'a, J>>,
 }
@@ -40,32 +40,32 @@ pub fn with_team<J: Job, R>(n_threads: usize, job: J, lead: impl FnOnce(&mut Tea
         n_done: AtomicUsize::new(0),
         closed: AtomicBool::new(false),
         n_asleep: AtomicUsize::new(0),
-        bed: Mutex::new(()),
-        alarm: Condvar::new(),
+        mutex: Mutex::new(()),
+        condvar: Condvar::new(),
         // With more members than processors, whoever spins keeps the one it waits for from running.
-        patience: if n_threads <= processors { PATIENCE } else { 0 },
+        spin_limit: if n_threads <= processors { SPIN_LIMIT } else { 0 },
     };
     thread::scope(|scope| {
         let shared = &shared;
         let _close = CloseOnDrop(shared);
-        let mut n_seats = 1;
-        while n_seats < n_threads {
-            let seat = n_seats;
-            let follower = thread::Builder::new().name(format!("mbgd-{seat}"));
-            // A thread that cannot be had is not missed: the others take its parts.
-            if follower.spawn_scoped(scope, move || shared.follow(seat)).is_err() {
+        let mut n_workers = 1;
+        while n_workers < n_threads {
+            let worker = n_workers;
+            let follower = thread::Builder::new().name(format!("mbgd-{worker}"));
+            // A thread that cannot be spawned is not missed: the others take its parts.
+            if follower.spawn_scoped(scope, move || shared.follow(worker)).is_err() {
                 break;
             }
-            n_seats += 1;
+            n_workers += 1;
         }
-        lead(&mut Team { shared, n_seats, job: None })
+        lead(&mut Team { shared, n_workers, job: None })
     })
 }
 
 impl<'a, J: Job> Team<'a, J> {
     /// Members of the team, the leader among them.
-    pub fn n_seats(&self) -> usize {
-        self.n_seats
+    pub fn n_workers(&self) -> usize {
+        self.n_workers
     }
 
     /// The job, to be changed between runs.
@@ -77,7 +77,7 @@ impl<'a, J: Job> Team<'a, J> {
 
     /// Does the parts `0..n_parts` of the job, all members together; returns when all are done.
     pub fn run(&mut self, n_parts: usize) {
-        if self.n_seats == 1 || n_parts == 1 {
+        if self.n_workers == 1 || n_parts == 1 {
             return self.job().alone(n_parts);
         }
         assert!(n_parts < 1 << 31, "a step has fewer than 2^31 parts");
@@ -92,7 +92,7 @@ impl<'a, J: Job> Team<'a, J> {
         shared.take_parts(LEADER);
         let mut n_spins = 0;
         while shared.n_done.load(Ordering::Acquire) < n_parts {
-            pause(&mut n_spins, shared.patience);
+            pause(&mut n_spins, shared.spin_limit);
         }
     }
 }
@@ -100,7 +100,7 @@ impl<'a, J: Job> Team<'a, J> {
 /// Seat of the calling thread.
 pub const LEADER: usize = 0;
 /// How often a member looks for news before it lies down: some 20 to 50 microseconds.
-const PATIENCE: u32 = 2000;
+const SPIN_LIMIT: u32 = 2000;
 
 #[derive(Debug)]
 struct Shared<J> {
@@ -111,16 +111,16 @@ struct Shared<J> {
     n_done: AtomicUsize,
     closed: AtomicBool,
     n_asleep: AtomicUsize,
-    bed: Mutex<()>,
-    alarm: Condvar,
-    patience: u32,
+    mutex: Mutex<()>,
+    condvar: Condvar,
+    spin_limit: u32,
 }
 
 impl<J: Job> Shared<J> {
-    fn follow(&self, seat: usize) {
+    fn follow(&self, worker: usize) {
         let mut last_run = 0;
         while let Some(run) = self.next_run(last_run) {
-            self.take_parts(seat);
+            self.take_parts(worker);
             last_run = run;
         }
     }
@@ -132,7 +132,7 @@ impl<J: Job> Shared<J> {
             (run != last_run || self.closed.load(Ordering::SeqCst)).then_some(run)
         };
         let mut found = None;
-        for _ in 0..self.patience {
+        for _ in 0..self.spin_limit {
             found = news();
             if found.is_some() {
                 break;
@@ -140,11 +140,11 @@ impl<J: Job> Shared<J> {
             std::hint::spin_loop();
         }
         if found.is_none() {
-            let mut bed = self.bed();
+            let mut guard = self.lock();
             self.n_asleep.fetch_add(1, Ordering::SeqCst);
             found = news();
             while found.is_none() {
-                bed = self.alarm.wait(bed).unwrap_or_else(PoisonError::into_inner);
+                guard = self.condvar.wait(guard).unwrap_or_else(PoisonError::into_inner);
                 found = news();
             }
             self.n_asleep.fetch_sub(1, Ordering::SeqCst);
@@ -154,7 +154,7 @@ impl<J: Job> Shared<J> {
 
     /// Takes parts of the current run until none is left. Latecomers find none and do no harm: the lock is
     /// held while a part is taken and done, so the run cannot change under them.
-    fn take_parts(&self, seat: usize) {
+    fn take_parts(&self, worker: usize) {
         let job = self.job.read().unwrap_or_else(PoisonError::into_inner);
         let n_parts = self.n_parts.load(Ordering::Relaxed);
         loop {
@@ -163,27 +163,27 @@ impl<J: Job> Shared<J> {
                 break;
             }
             let _done = CountOnDrop(&self.n_done);
-            job.part(part, seat);
+            job.part(part, worker);
         }
     }
 }
 
 impl<J> Shared<J> {
-    fn bed(&self) -> MutexGuard<'_, ()> {
-        self.bed.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, ()> {
+        self.mutex.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn wake(&self) {
         // SeqCst on the ticket and on n_asleep: either the sleeper sees the news or we see the sleeper.
         if self.n_asleep.load(Ordering::SeqCst) > 0 {
-            let _bed = self.bed();
-            self.alarm.notify_all();
+            let _guard = self.lock();
+            self.condvar.notify_all();
         }
     }
 }
 
-fn pause(n_spins: &mut u32, patience: u32) {
-    if *n_spins < patience {
+fn pause(n_spins: &mut u32, spin_limit: u32) {
+    if *n_spins < spin_limit {
         *n_spins += 1;
         std::hint::spin_loop();
     } else {
@@ -197,8 +197,8 @@ struct CloseOnDrop<'a, J>(&'a Shared<J>);
 impl<J> Drop for CloseOnDrop<'_, J> {
     fn drop(&mut self) {
         self.0.closed.store(true, Ordering::SeqCst);
-        let _bed = self.0.bed();
-        self.0.alarm.notify_all();
+        let _guard = self.0.lock();
+        self.0.condvar.notify_all();
     }
 }
 

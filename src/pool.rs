@@ -16,7 +16,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use crate::error::{Error, Result};
 
 /// Between two looks at the interrupt, where the calling thread has nothing else to do.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+const BETWEEN_POLLS: Duration = Duration::from_millis(20);
 
 /// The pool of this process, and how it was made.
 struct Pool {
@@ -84,7 +84,7 @@ pub(crate) fn each_chunk_until<T: Send, S>(
             if interrupted() {
                 ends.store(true, Ordering::Relaxed);
             }
-            thread::park_timeout(BETWEEN_LOOKS);
+            thread::park_timeout(BETWEEN_POLLS);
         }
         Ok(())
     })

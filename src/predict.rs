@@ -37,7 +37,7 @@ const TILE: usize = 64;
 /// Predictions for all rows, row-major: k columns, or 2 for the probabilities of two classes.
 ///
 /// # Errors
-/// If the parameters are another model's, the loss has no probabilities, or a buffer cannot be had.
+/// If the parameters are another model's, the loss has no probabilities, or an allocation failed.
 pub fn predict<T: Scalar>(
     rows: Rows<'_, T>,
     layout: Layout,

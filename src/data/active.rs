@@ -21,7 +21,7 @@ const CACHE_BYTES: usize = 256 << 10;
 #[derive(Debug, Clone, Copy, Default)]
 struct Mark {
     /// The tick of the last batch it was in.
-    tick: u32,
+    last_update_step: u32,
     /// Its number in that batch.
     local: u32,
 }
@@ -35,7 +35,7 @@ pub struct Active<T> {
     indices: Vec<u32>,
     rows: Vec<Range<usize>>,
     columns: Vec<usize>,
-    last_ticks: Vec<u32>,
+    last_update_steps: Vec<u32>,
     marks: Vec<Mark>,
 }
 
@@ -48,24 +48,24 @@ impl<T: Scalar> Active<T> {
             indices: Vec::new(),
             rows: Vec::new(),
             columns: Vec::new(),
-            last_ticks: Vec::new(),
+            last_update_steps: Vec::new(),
             marks,
         })
     }
 
-    /// Takes these rows. `tick` numbers the batch; it is larger than any before.
+    /// Takes these rows. `step` numbers the batch; it is larger than any before.
     ///
     /// # Errors
-    /// If a buffer cannot be had.
+    /// If an allocation failed.
     pub fn collect(
         &mut self,
         csr: &Csr<'_, T>,
         rows: impl ExactSizeIterator<Item = usize> + Clone,
-        tick: u32,
+        step: u32,
     ) -> Result<()> {
         match csr.indices {
-            Indices::Narrow(indices) => self.collect_by(indices, csr, rows, tick),
-            Indices::Wide(indices) => self.collect_by(indices, csr, rows, tick),
+            Indices::Narrow(indices) => self.collect_by(indices, csr, rows, step),
+            Indices::Wide(indices) => self.collect_by(indices, csr, rows, step),
         }
     }
 
@@ -75,7 +75,7 @@ impl<T: Scalar> Active<T> {
         indices: &[I],
         csr: &Csr<'_, T>,
         rows: impl ExactSizeIterator<Item = usize> + Clone,
-        tick: u32,
+        step: u32,
     ) -> Result<()> {
         self.rows.clear();
         reserve(&mut self.rows, rows.len())?;
@@ -99,7 +99,7 @@ impl<T: Scalar> Active<T> {
         resize(&mut self.indices, n_entries)?;
         // One more than needed: what is not new is written behind the end, and written over.
         resize(&mut self.columns, n_entries + 1)?;
-        resize(&mut self.last_ticks, n_entries + 1)?;
+        resize(&mut self.last_update_steps, n_entries + 1)?;
         let is_large = size_of_val(&*self.marks) > CACHE_BYTES;
         let mut ahead = rows.clone().skip(ROWS_AHEAD);
         let mut marks_ahead = rows.clone().skip(MARKS_AHEAD);
@@ -117,16 +117,16 @@ impl<T: Scalar> Active<T> {
                 let column = column.at();
                 let mark = &mut self.marks[column];
                 self.columns[n_columns] = column;
-                self.last_ticks[n_columns] = mark.tick;
-                let is_new = mark.tick != tick;
+                self.last_update_steps[n_columns] = mark.last_update_step;
+                let is_new = mark.last_update_step != step;
                 let local = if is_new { n_columns as u32 } else { mark.local };
-                *mark = Mark { tick, local };
+                *mark = Mark { last_update_step: step, local };
                 *index = local;
                 n_columns += usize::from(is_new);
             }
         }
         self.columns.truncate(n_columns);
-        self.last_ticks.truncate(n_columns);
+        self.last_update_steps.truncate(n_columns);
         Ok(())
     }
 
@@ -146,26 +146,26 @@ impl<T: Scalar> Active<T> {
     }
 
     /// The tick of the last batch each of them was in, 0 for none.
-    pub fn last_ticks(&self) -> &[u32] {
-        &self.last_ticks
+    pub fn last_update_steps(&self) -> &[u32] {
+        &self.last_update_steps
     }
 
     /// Makes the batch as if it had never been: its columns were last in the batches before.
     pub fn forget(&mut self) {
-        for (&column, &tick) in self.columns.iter().zip(&self.last_ticks) {
-            self.marks[column].tick = tick;
+        for (&column, &step) in self.columns.iter().zip(&self.last_update_steps) {
+            self.marks[column].last_update_step = step;
         }
     }
 
     /// The tick of the last batch a column of the data was in, 0 for none.
-    pub fn last_tick(&self, column: usize) -> u32 {
-        self.marks[column].tick
+    pub fn last_update_step(&self, column: usize) -> u32 {
+        self.marks[column].last_update_step
     }
 
     /// Says of every column of the data in which batch it was last.
-    pub fn set_last_ticks(&mut self, ticks: impl Iterator<Item = u32>) {
-        for (mark, tick) in self.marks.iter_mut().zip(ticks) {
-            *mark = Mark { tick, local: 0 };
+    pub fn set_last_update_steps(&mut self, steps: impl Iterator<Item = u32>) {
+        for (mark, step) in self.marks.iter_mut().zip(steps) {
+            *mark = Mark { last_update_step: step, local: 0 };
         }
     }
 

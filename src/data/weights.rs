@@ -27,7 +27,7 @@ impl<T: Scalar> Weights<T> {
     ///
     /// # Errors
     /// As [`Weights::new`], and if a row is not there, or all of these have weight zero.
-    pub fn among(weights: &[T], n_rows: usize, rows: &[usize]) -> Result<Self> {
+    pub fn subset(weights: &[T], n_rows: usize, rows: &[usize]) -> Result<Self> {
         if let Some(row) = rows.iter().find(|&&row| row >= n_rows) {
             let (argument, condition) = ("rows", "less than the number of rows of X");
             return Err(Error::OutOfRange { argument, condition, value: row.to_string() });
@@ -42,7 +42,7 @@ impl<T: Scalar> Weights<T> {
     pub(crate) fn rescaled(&self, rows: &[usize]) -> Result<Self> {
         match &self.scaled {
             None => Ok(Self::equal()),
-            Some(scaled) => Self::among(scaled, scaled.len(), rows),
+            Some(scaled) => Self::subset(scaled, scaled.len(), rows),
         }
     }
 

@@ -25,7 +25,7 @@ pub struct Angles {
 /// common, unless drawn with replacement; of batches so large that an epoch has one, they are of two epochs.
 ///
 /// # Errors
-/// If a size is not in [1, n], a gradient is not finite, a buffer cannot be had, or the work was interrupted.
+/// If a size is not in [1, n], a gradient is not finite, an allocation failed, or the work was interrupted.
 pub fn angles<T: Scalar>(
     point: &Point<'_, T>,
     sampling: &Sampling,
@@ -38,7 +38,7 @@ pub fn angles<T: Scalar>(
         all_draws.push(sampling.of_size(point.problem.n_rows(), batch_size, 0)?);
     }
     point.look(|gradients| {
-        gradients.count_rows_by(all_draws.first().and_then(Draws::row_factors))?;
+        gradients.set_importance_weights(all_draws.first().and_then(Draws::importance_weights))?;
         let mut next_epoch = 0;
         let mut found = try_reserved("angles", batch_sizes.len())?;
         let mut pair = [0, 1].map(|_| Vec::new());

@@ -47,7 +47,7 @@ pub struct Effort {
 /// The bias of batches drawn by `sampling`, of each size.
 ///
 /// # Errors
-/// If a size is not in [1, n], a gradient is not finite, a buffer cannot be had, or the work was interrupted.
+/// If a size is not in [1, n], a gradient is not finite, an allocation failed, or the work was interrupted.
 pub fn bias<T: Scalar>(
     point: &Point<'_, T>,
     sampling: &Sampling,
@@ -61,7 +61,7 @@ pub fn bias<T: Scalar>(
     }
     point.look(|gradients| {
         let deviation = full(point, gradients)?;
-        gradients.count_rows_by(all_draws.first().and_then(Draws::row_factors))?;
+        gradients.set_importance_weights(all_draws.first().and_then(Draws::importance_weights))?;
         let mut found = try_reserved("biases", batch_sizes.len())?;
         for mut draws in all_draws {
             draws.epoch = next_epoch; // epochs of their own for each size

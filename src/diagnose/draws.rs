@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::data::Order;
 use crate::error::{Error, Result, try_filled, try_reserved};
-use crate::gradient::{BatchGradient, Problem, Work, n_seats_worth};
+use crate::gradient::{BatchGradient, Problem, Work, n_workers_worth};
 use crate::kernel::Tier;
 use crate::parallel::{Team, with_team};
 use crate::scalar::Scalar;
@@ -52,11 +52,11 @@ impl<'a, T: Scalar> Point<'a, T> {
         lead: impl FnOnce(&mut Gradients<'_, '_, 'a, T>) -> Result<R>,
     ) -> Result<R> {
         let Self { problem, tier, interrupted, .. } = *self;
-        let n_seats = n_seats_worth(problem, problem.n_rows(), false, self.n_threads);
+        let n_workers = n_workers_worth(problem, problem.n_rows(), false, self.n_threads);
         let mut params = try_reserved("parameters", self.params.len())?;
         params.extend_from_slice(&self.params);
-        let work = Work::new(problem, tier, params, n_seats, interrupted)?;
-        with_team(n_seats, work, |team| {
+        let work = Work::new(problem, tier, params, n_workers, interrupted)?;
+        with_team(n_workers, work, |team| {
             let gradient = BatchGradient::new(problem, tier)?;
             lead(&mut Gradients { point: self, team, gradient, n_rows: 0 })
         })
@@ -132,8 +132,8 @@ impl Draws {
     }
 
     /// What rows count for having been drawn.
-    pub(super) fn row_factors(&self) -> Option<&[f64]> {
-        self.batches.row_factors()
+    pub(super) fn importance_weights(&self) -> Option<&[f64]> {
+        self.batches.importance_weights()
     }
 
     /// How many batches, one after the other, are taken from an epoch: a multiple of `n_together` if it has so many,
@@ -171,7 +171,7 @@ pub(super) struct Gradients<'t, 's, 'a, T> {
 }
 
 impl<T: Scalar> Gradients<'_, '_, '_, T> {
-    /// The gradient over all rows, each counting once: before [`Self::count_rows_by`].
+    /// The gradient over all rows, each counting once: before [`Self::set_importance_weights`].
     pub(super) fn of_all(&mut self) -> Result<&mut Vec<T>> {
         self.n_rows = self.point.problem.n_rows();
         self.gradient.of_all(self.team)?;
@@ -179,8 +179,8 @@ impl<T: Scalar> Gradients<'_, '_, '_, T> {
     }
 
     /// From now on row i counts as much for having been drawn.
-    pub(super) fn count_rows_by(&mut self, factors: Option<&[f64]>) -> Result<()> {
-        factors.map_or(Ok(()), |factors| self.team.job().count_rows_by(factors))
+    pub(super) fn set_importance_weights(&mut self, factors: Option<&[f64]>) -> Result<()> {
+        factors.map_or(Ok(()), |factors| self.team.job().set_importance_weights(factors))
     }
 
     /// The gradient of a batch, its rows given.

@@ -54,7 +54,7 @@ pub use draws::{Point, Sampling};
 pub use escape::{Descent, Escapes};
 pub use interval::{binomial_interval, normal_quantile, student_quantile};
 pub use line::Line;
-pub use noise::{Noise, Variances, default_batch_sizes, noise};
+pub use noise::{NoiseByBatchSize, Variances, default_batch_sizes, noise};
 pub use noise_scale::NoiseScale;
 pub use path::{mean_cosine, rise_fraction};
 pub use recorded::{Recorded, RecordedNoise, Unknown, smoothed};

@@ -2,7 +2,7 @@
 
 use super::draws::{Dependence, Deviation, Draws, Gradients, Point, Sampling, dot};
 use super::line::{Line, Observed, weighted_line};
-use super::noise_scale::{Moments, NoiseScale};
+use super::noise_scale::{GradientMoments, NoiseScale};
 use super::normal_quantile;
 use crate::error::{Result, try_reserved};
 use crate::scalar::Scalar;
@@ -32,7 +32,7 @@ const LEAST_LARGEST_BATCH: usize = 64;
 ///
 /// The penalty is the same for every batch: it is in the gradient, and not in the variance.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Noise {
+pub struct NoiseByBatchSize {
     /// Rows of a batch.
     pub batch_sizes: Vec<usize>,
     /// `(n - b) / (n - 1)` for each of them.
@@ -72,13 +72,13 @@ pub fn default_batch_sizes<T: Scalar>(point: &Point<'_, T>, n_draws: usize) -> V
 /// Measures the variance of batches of each size by `n_draws` draws, with and without replacement.
 ///
 /// # Errors
-/// If a size is not in [1, n], a gradient is not finite, a buffer cannot be had, or the work was interrupted.
+/// If a size is not in [1, n], a gradient is not finite, an allocation failed, or the work was interrupted.
 pub fn noise<T: Scalar>(
     point: &Point<'_, T>,
     batch_sizes: &[usize],
     n_draws: usize,
     seed: u64,
-) -> Result<Noise> {
+) -> Result<NoiseByBatchSize> {
     let n_rows = point.problem.n_rows();
     let draws_of = |replacement| {
         let sampling = Sampling { shuffle: Shuffle::Full, replacement, seed };
@@ -91,7 +91,7 @@ pub fn noise<T: Scalar>(
     let finite_population: Vec<f64> = batch_sizes.iter().map(|&b| finite(b)).collect();
     point.look(|gradients| {
         let full = gradients.of_all()?;
-        let mut moments = Moments::of(point, full)?;
+        let mut moments = GradientMoments::of(point, full)?;
         let deviation = Deviation::from_full(full, moments.unit())?;
         let (with, squared_trace) = squares_of(gradients, with, &deviation, n_draws)?;
         let (without, _) = squares_of(gradients, without, &deviation, n_draws)?;
@@ -100,7 +100,7 @@ pub fn noise<T: Scalar>(
         let variances = |means: &[f64], factors: &dyn Fn(usize) -> f64| {
             variances_of(batch_sizes, means, factors, &moments, n_draws, square)
         };
-        Ok(Noise {
+        Ok(NoiseByBatchSize {
             batch_sizes: batch_sizes.to_vec(),
             without_replacement: variances(&without, &|i| finite_population[i]),
             with_replacement: variances(&with, &|_| 1.0),
@@ -148,7 +148,7 @@ fn variances_of(
     batch_sizes: &[usize],
     means: &[f64],
     factor: &dyn Fn(usize) -> f64,
-    moments: &Moments,
+    moments: &GradientMoments,
     n_draws: usize,
     square: f64,
 ) -> Variances {

@@ -30,7 +30,7 @@ pub struct NoiseScale {
 
 /// What follows from the gradients of all rows, in a [unit](Self::unit) near their size.
 #[derive(Debug)]
-pub(super) struct Moments {
+pub(super) struct GradientMoments {
     n_rows: f64,
     n_params: f64,
     unit: f64,
@@ -44,7 +44,7 @@ pub(super) struct Moments {
     covariance: f64,
 }
 
-impl Moments {
+impl GradientMoments {
     /// Looks at all rows. `full` is the gradient over all of them, without the part of the penalty that has a kink.
     pub(super) fn of<T: Scalar>(point: &Point<'_, T>, full: &[T]) -> Result<Self> {
         let Point { problem, params, tier, interrupted, .. } = point;

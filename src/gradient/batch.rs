@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::noise::Noise;
-use super::sharing::Sharing;
+use super::noise::BatchNoise;
+use super::parallelism::ParallelismHeuristic;
 use super::step::{Scratch, Step, Wanted};
 use super::sum::{LEAF_ROWS, TreeSum, n_leaves_of_part};
 use super::{Layout, Problem};
@@ -30,7 +30,7 @@ fn work_of<T: Scalar>(problem: &Problem<'_, T>, n_rows: usize, is_random: bool) 
 }
 
 /// The largest team that batches of `batch_size` rows may be worth.
-pub fn n_seats_worth<T: Scalar>(
+pub fn n_workers_worth<T: Scalar>(
     problem: &Problem<'_, T>,
     batch_size: usize,
     is_random: bool,
@@ -45,17 +45,17 @@ pub fn n_seats_worth<T: Scalar>(
 pub struct Work<'a, T> {
     step: Step<'a, T>,
     parts: Vec<Mutex<TreeSum<T>>>,
-    seats: Vec<Mutex<Scratch<T>>>,
+    workers: Vec<Mutex<Scratch<T>>>,
 }
 
 impl<'a, T: Scalar> Work<'a, T> {
-    /// Work on `problem`, from `params`, for a team of `n_seats`. `interrupted` is asked by the leader about
+    /// Work on `problem`, from `params`, for a team of `n_workers`. `interrupted` is asked by the leader about
     /// every millisecond.
     pub fn new(
         problem: &'a Problem<'a, T>,
         tier: Tier,
         params: Vec<T>,
-        n_seats: usize,
+        n_workers: usize,
         interrupted: &'a (dyn Fn() -> bool + Sync),
     ) -> Result<Self> {
         let step = Step {
@@ -68,7 +68,7 @@ impl<'a, T: Scalar> Work<'a, T> {
             layout: problem.layout,
             active: None,
             order: Order::Sequential,
-            row_factors: None,
+            importance_weights: None,
             positions: 0..0,
             wanted: Wanted::Gradient,
             direction: Vec::new(),
@@ -77,8 +77,8 @@ impl<'a, T: Scalar> Work<'a, T> {
             interrupted,
             is_cancelled: AtomicBool::new(false),
         };
-        let seats = (0..n_seats).map(|_| Scratch::new(problem).map(Mutex::new)).collect::<Result<_>>()?;
-        Ok(Self { step, parts: Vec::new(), seats })
+        let workers = (0..n_workers).map(|_| Scratch::new(problem).map(Mutex::new)).collect::<Result<_>>()?;
+        Ok(Self { step, parts: Vec::new(), workers })
     }
 
     /// Where the model is, in the [layout](Self::layout) of the step.
@@ -88,15 +88,15 @@ impl<'a, T: Scalar> Work<'a, T> {
 
     /// Multiplies the weight of row i by `factors[i]` wherever a gradient is computed, because rows are drawn
     /// by other probabilities than the objective counts them. The value on its own stays what it is.
-    pub fn count_rows_by(&mut self, factors: &[f64]) -> Result<()> {
+    pub fn set_importance_weights(&mut self, factors: &[f64]) -> Result<()> {
         let problem = self.step.problem;
-        let mut of_data = try_filled("factors of rows", problem.rows.n_rows(), T::ONE)?;
+        let mut of_data = try_filled("importance weights", problem.rows.n_rows(), T::ONE)?;
         for (row, &factor) in factors.iter().enumerate() {
             let mut row = [row];
             problem.to_rows_of_data(&mut row);
             of_data[row[0]] = T::from_f64(factor);
         }
-        self.step.row_factors = Some(of_data);
+        self.step.importance_weights = Some(of_data);
         self.forget_weights();
         Ok(())
     }
@@ -145,7 +145,7 @@ impl<'a, T: Scalar> Work<'a, T> {
 
     /// What members know of the weights of tiles is no longer so.
     fn forget_weights(&mut self) {
-        self.seats.iter_mut().for_each(|seat| exclusive(seat).weights_are_for = 0);
+        self.workers.iter_mut().for_each(|worker| exclusive(worker).weights_are_for = 0);
     }
 
     /// The row of the data at a position.
@@ -161,13 +161,13 @@ impl<'a, T: Scalar> Work<'a, T> {
     }
 
     /// Sets the next step and cuts it into parts for so many members. Returns how many.
-    fn begin(&mut self, positions: Range<usize>, wanted: Wanted, n_seats: usize) -> Result<usize> {
+    fn begin(&mut self, positions: Range<usize>, wanted: Wanted, n_workers: usize) -> Result<usize> {
         let n_params = self.step.n_summed(wanted);
         let rows_of_leaf = self.step.rows_of_leaf(positions.len());
         let n_leaves = positions.len().div_ceil(rows_of_leaf);
-        let n_leaves_of_part = match n_seats {
+        let n_leaves_of_part = match n_workers {
             1 => n_leaves.next_power_of_two(),
-            n_seats => n_leaves_of_part(n_leaves, n_seats),
+            n_workers => n_leaves_of_part(n_leaves, n_workers),
         };
         let n_parts = n_leaves.div_ceil(n_leaves_of_part);
         while self.parts.len() < n_parts {
@@ -185,13 +185,13 @@ impl<'a, T: Scalar> Work<'a, T> {
 }
 
 impl<T: Scalar> Job for Work<'_, T> {
-    fn part(&self, part: usize, seat: usize) {
-        let (mut sum, mut scratch) = (locked(&self.parts[part]), locked(&self.seats[seat]));
-        self.step.part(part, seat == LEADER, &mut sum, &mut scratch);
+    fn part(&self, part: usize, worker: usize) {
+        let (mut sum, mut scratch) = (locked(&self.parts[part]), locked(&self.workers[worker]));
+        self.step.part(part, worker == LEADER, &mut sum, &mut scratch);
     }
 
     fn alone(&mut self, n_parts: usize) {
-        let scratch = exclusive(&mut self.seats[LEADER]);
+        let scratch = exclusive(&mut self.workers[LEADER]);
         for (part, sum) in self.parts[..n_parts].iter_mut().enumerate() {
             self.step.part(part, true, exclusive(sum), scratch);
         }
@@ -202,10 +202,10 @@ impl<T: Scalar> Job for Work<'_, T> {
 #[derive(Debug)]
 pub struct BatchGradient<T> {
     total: TreeSum<T>,
-    sharing: Sharing,
+    parallelism: ParallelismHeuristic,
     /// The norm of the sum of the gradients of the rows, before the penalty, where it was wanted.
     data_norm: f64,
-    /// Sums of a second look at a batch, which leaves its gradient alone.
+    /// Sums of a second probe of a batch, which leaves its gradient alone.
     products: TreeSum<T>,
 }
 
@@ -214,7 +214,12 @@ impl<T: Scalar> BatchGradient<T> {
     pub fn new(problem: &Problem<'_, T>, tier: Tier) -> Result<Self> {
         let mut total = TreeSum::new(tier);
         total.reserve(problem.layout.len(), 1)?;
-        Ok(Self { total, sharing: Sharing::default(), data_norm: f64::NAN, products: TreeSum::new(tier) })
+        Ok(Self {
+            total,
+            parallelism: ParallelismHeuristic::default(),
+            data_norm: f64::NAN,
+            products: TreeSum::new(tier),
+        })
     }
 
     /// Computes the gradient on the rows at `positions` of the order, without the l1 part, and returns the
@@ -237,11 +242,11 @@ impl<T: Scalar> BatchGradient<T> {
         &mut self,
         positions: Range<usize>,
         team: &mut Team<'_, Work<'_, T>>,
-    ) -> Result<(f64, Noise)> {
+    ) -> Result<(f64, BatchNoise)> {
         let value = self.compute(positions.clone(), Wanted::GradientAndSquares, team)?;
         let squares = self.total.finish().of_rows[0];
         let batch_norm = norm(team.job().step.tier, self.last());
-        Ok((value, Noise::of(positions.len(), squares, self.data_norm, batch_norm)))
+        Ok((value, BatchNoise::of(positions.len(), squares, self.data_norm, batch_norm)))
     }
 
     #[inline(always)]
@@ -270,7 +275,7 @@ impl<T: Scalar> BatchGradient<T> {
     }
 
     /// The variance over the rows i at `positions` of the product of their gradients with the gradient computed
-    /// last, `var_i(g_i . g)`: a second look at these rows.
+    /// last, `var_i(g_i . g)`: a second probe of these rows.
     ///
     /// # Errors
     /// [`Error::Interrupted`] if the caller wants the work to end.
@@ -299,7 +304,7 @@ impl<T: Scalar> BatchGradient<T> {
 
     /// Whether steps have lately been shared by the team.
     pub fn is_shared(&self) -> bool {
-        self.sharing.is_worth_it()
+        self.parallelism.is_worth_it()
     }
 
     /// The objective on the rows at `positions` of the order.
@@ -359,17 +364,21 @@ impl<T: Scalar> BatchGradient<T> {
     ) -> Result<&'t Step<'a, T>> {
         if positions.len() <= LEAF_ROWS {
             // A step of one leaf has no use for parts, nor for the bookkeeping of a team.
-            let Work { step, seats, .. } = team.job();
+            let Work { step, workers, .. } = team.job();
             step.wanted = wanted;
             step.positions = positions.clone();
             self.total.reserve(step.n_summed(wanted), 1)?;
             self.total.reset();
-            self.total.push(|partial| step.leaf(positions, exclusive(&mut seats[LEADER]), partial));
-            return if step.look(exclusive(&mut seats[LEADER])) { Err(Error::Interrupted) } else { Ok(step) };
+            self.total.push(|partial| step.leaf(positions, exclusive(&mut workers[LEADER]), partial));
+            return if step.poll(exclusive(&mut workers[LEADER])) {
+                Err(Error::Interrupted)
+            } else {
+                Ok(step)
+            };
         }
-        let (n_rows, n_seats) = (positions.len(), team.n_seats());
-        let is_shared = n_seats > 1 && self.sharing.begin(n_rows, team.job().work_of(n_rows));
-        let n_parts = team.job().begin(positions, wanted, if is_shared { n_seats } else { 1 })?;
+        let (n_rows, n_workers) = (positions.len(), team.n_workers());
+        let is_shared = n_workers > 1 && self.parallelism.begin(n_rows, team.job().work_of(n_rows));
+        let n_parts = team.job().begin(positions, wanted, if is_shared { n_workers } else { 1 })?;
         team.run(n_parts);
         let Work { step, parts, .. } = team.job();
         if *step.is_cancelled.get_mut() {
@@ -380,7 +389,7 @@ impl<T: Scalar> BatchGradient<T> {
         for part in &mut parts[..n_parts] {
             self.total.push_sum(exclusive(part));
         }
-        self.sharing.end();
+        self.parallelism.end();
         Ok(step)
     }
 }

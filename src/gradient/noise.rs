@@ -5,7 +5,7 @@
 /// Source: S. McCandlish, J. Kaplan, D. Amodei, An empirical model of large-batch training, arXiv:1812.06162,
 /// appendix A, where two batches are compared; here the rows of one are.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Noise {
+pub struct BatchNoise {
     /// Rows of the batch, b.
     pub n_rows: usize,
     /// `sum_i |g_i - g|^2 / (b - 1)`, an unbiased estimate of tr(Sigma), the variance of the gradient of a row;
@@ -15,7 +15,7 @@ pub struct Noise {
     pub batch_squared_norm: f64,
 }
 
-impl Noise {
+impl BatchNoise {
     /// Of `squares = sum_i |g_i|^2` and `data_norm = |sum_i g_i|`.
     pub(super) fn of(n_rows: usize, squares: f64, data_norm: f64, batch_norm: f64) -> Self {
         let b = n_rows as f64;
@@ -52,7 +52,7 @@ mod tests {
     #[test]
     fn two_rows_by_hand() {
         // Gradients (3, 0) and (0, 4): mean (1.5, 2), spread 2 (1.5^2 + 2^2).
-        let noise = Noise::of(2, 25.0, 5.0, 2.5);
+        let noise = BatchNoise::of(2, 25.0, 5.0, 2.5);
         assert!((noise.trace - 12.5).abs() < 1e-12);
         assert!((noise.squared_norm(None) - 0.0).abs() < 1e-12);
         assert!((noise.squared_norm(Some(4)) - 3.125).abs() < 1e-12);
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn one_row_has_no_variance_unless_it_is_all() {
-        let noise = Noise::of(1, 4.0, 2.0, 2.0);
+        let noise = BatchNoise::of(1, 4.0, 2.0, 2.0);
         assert!(noise.trace.is_nan() && noise.squared_norm(Some(9)).is_nan());
         assert_eq!(noise.squared_norm(Some(1)), 4.0);
     }

@@ -1,6 +1,6 @@
 //! The objective and its gradient at given parameters, on any rows: the batch gradient on its own.
 
-use super::{BatchGradient, Problem, Work, n_seats_worth};
+use super::{BatchGradient, Problem, Work, n_workers_worth};
 use crate::data::Order;
 use crate::error::{Error, Result};
 use crate::kernel::Tier;
@@ -28,10 +28,10 @@ pub fn objective<T: Scalar>(
             value: row.to_string(),
         });
     }
-    let n_seats = n_seats_worth(problem, n_rows, rows.is_some(), n_threads);
-    let mut work = Work::new(problem, tier, params, n_seats, interrupted)?;
+    let n_workers = n_workers_worth(problem, n_rows, rows.is_some(), n_threads);
+    let mut work = Work::new(problem, tier, params, n_workers, interrupted)?;
     *work.order() = rows.map_or(Order::Sequential, Order::Listed);
-    with_team(n_seats, work, |team| {
+    with_team(n_workers, work, |team| {
         let mut gradient = BatchGradient::new(problem, tier)?;
         let value = gradient.of(0..n_rows, team)?;
         let mut grad = std::mem::take(gradient.last());

@@ -17,7 +17,7 @@ pub struct Problem<'a, T> {
     pub(crate) fit_intercept: bool,
     pub(crate) layout: Layout,
     /// The rows learned from, by position, if not all.
-    pub(crate) chosen: Option<Vec<usize>>,
+    pub(crate) row_subset: Option<Vec<usize>>,
 }
 
 impl<'a, T: Scalar> Problem<'a, T> {
@@ -45,35 +45,35 @@ impl<'a, T: Scalar> Problem<'a, T> {
         targets.check_domain(loss.domain(), loss.name())?;
         let layout = Layout::new::<T>(rows.n_columns(), targets.n_outputs())?;
         penalty.check(layout)?;
-        Ok(Self { rows, targets, weights, loss, penalty, fit_intercept, layout, chosen: None })
+        Ok(Self { rows, targets, weights, loss, penalty, fit_intercept, layout, row_subset: None })
     }
 
     /// The same over some of the rows of the data, which stay where they are: what was row p is now row
-    /// `chosen[p]`. The weights are given anew, of mean 1 over these rows.
+    /// `row_subset[p]`. The weights are given anew, of mean 1 over these rows.
     ///
     /// # Errors
     /// If there are none, or one is not there.
-    pub fn among(&self, chosen: Vec<usize>, weights: Weights<T>) -> Result<Self> {
+    pub fn subset(&self, row_subset: Vec<usize>, weights: Weights<T>) -> Result<Self> {
         let n_rows = self.rows.n_rows();
-        if chosen.is_empty() {
+        if row_subset.is_empty() {
             let (argument, condition) = ("rows", "at least one");
             return Err(Error::OutOfRange { argument, condition, value: "none".into() });
         }
-        if let Some(row) = chosen.iter().find(|&&row| row >= n_rows) {
+        if let Some(row) = row_subset.iter().find(|&&row| row >= n_rows) {
             let (argument, condition) = ("rows", "less than the number of rows of X");
             return Err(Error::OutOfRange { argument, condition, value: row.to_string() });
         }
-        Ok(Self { weights, chosen: Some(chosen), ..self.clone() })
+        Ok(Self { weights, row_subset: Some(row_subset), ..self.clone() })
     }
 
     /// The same over some of its own rows; a row may be there more than once. Their weights are scaled anew.
     ///
     /// # Errors
-    /// As [`Problem::among`], and if all these rows have weight zero.
-    pub fn among_own(&self, mut rows: Vec<usize>) -> Result<Self> {
+    /// As [`Problem::subset`], and if all these rows have weight zero.
+    pub fn subset_of_own(&self, mut rows: Vec<usize>) -> Result<Self> {
         self.to_rows_of_data(&mut rows);
         let weights = self.weights.rescaled(&rows)?;
-        self.among(rows, weights)
+        self.subset(rows, weights)
     }
 
     /// Where the parameters lie.
@@ -98,13 +98,13 @@ impl<'a, T: Scalar> Problem<'a, T> {
 
     /// Number of rows learned from, n.
     pub fn n_rows(&self) -> usize {
-        self.chosen.as_ref().map_or(self.rows.n_rows(), Vec::len)
+        self.row_subset.as_ref().map_or(self.rows.n_rows(), Vec::len)
     }
 
     /// Rows of the data in place of rows of the problem.
     pub(super) fn to_rows_of_data(&self, rows: &mut [usize]) {
-        if let Some(chosen) = &self.chosen {
-            rows.iter_mut().for_each(|row| *row = chosen[*row]);
+        if let Some(row_subset) = &self.row_subset {
+            rows.iter_mut().for_each(|row| *row = row_subset[*row]);
         }
     }
 }

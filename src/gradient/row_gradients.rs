@@ -27,7 +27,7 @@ impl RowGradients {
     /// Looks at all rows, at `params`. Directions of length 1 overflow only where gradients do.
     ///
     /// # Errors
-    /// If a buffer cannot be had, or the work was interrupted.
+    /// If an allocation failed, or the work was interrupted.
     pub fn of<T: Scalar>(
         problem: &Problem<'_, T>,
         params: &[T],

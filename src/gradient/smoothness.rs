@@ -1,6 +1,6 @@
 //! How fast the gradient can change: what the longest safe step follows from.
 
-use super::{BatchGradient, Layout, Loss, Penalty, Problem, Work, n_seats_worth};
+use super::{BatchGradient, Layout, Loss, Penalty, Problem, Work, n_workers_worth};
 use crate::data::{Order, TargetKind, Targets};
 use crate::error::{Result, try_filled, try_reserved};
 use crate::gradient::loss::SquaredError;
@@ -36,13 +36,13 @@ impl Smoothness {
     /// The constants of `problem`. Of a loss whose curvature has no bound, those for a curvature of 1.
     ///
     /// L_max is exact. L comes from power iterations on at most 2048 rows: a lower bound on theirs. With
-    /// `row_factors` the gradient of row i counts so much more when it is drawn, which L_max has and L has not.
+    /// `importance_weights` the gradient of row i counts so much more when it is drawn, which L_max has and L has not.
     ///
     /// # Errors
-    /// If a buffer cannot be had, or the work was interrupted.
+    /// If an allocation failed, or the work was interrupted.
     pub fn of<T: Scalar>(
         problem: &Problem<'_, T>,
-        row_factors: Option<&[f64]>,
+        importance_weights: Option<&[f64]>,
         tier: Tier,
         n_threads: usize,
         interrupted: &(dyn Fn() -> bool + Sync),
@@ -56,7 +56,7 @@ impl Smoothness {
             problem.to_rows_of_data(&mut row);
             let norm = weights.of(row[0]) * (rows.squared_norm(row[0]) + one);
             largest = largest.max(norm);
-            row_norm = row_norm.max(norm * row_factors.map_or(1.0, |factors| factors[position]));
+            row_norm = row_norm.max(norm * importance_weights.map_or(1.0, |factors| factors[position]));
         }
         // A sum of overflowing products says nothing; the trace bounds the largest eigenvalue.
         let eigenvalue = largest_eigenvalue(problem, largest, tier, n_threads, interrupted)?;
@@ -93,19 +93,19 @@ fn largest_eigenvalue<T: Scalar>(
         Penalty::none(),
         problem.fit_intercept,
     )?;
-    quadratic.chosen.clone_from(&problem.chosen);
+    quadratic.row_subset.clone_from(&problem.row_subset);
     let n_sampled = n_rows.min(N_SAMPLED);
     // Scores of vectors this short are at most 1: no product overflows that need not.
     let length = 1.0 / largest.sqrt().max(f64::MIN_POSITIVE);
     let start = start(quadratic.layout(), problem.fit_intercept, length)?;
-    let n_seats = n_seats_worth(&quadratic, n_sampled, false, n_threads);
-    let mut work = Work::new(&quadratic, tier, start, n_seats, interrupted)?;
+    let n_workers = n_workers_worth(&quadratic, n_sampled, false, n_threads);
+    let mut work = Work::new(&quadratic, tier, start, n_workers, interrupted)?;
     if n_sampled < n_rows {
         let mut rows = try_reserved("sampled rows", n_sampled)?;
         rows.extend((0..n_sampled as u128).map(|i| (i * n_rows as u128 / n_sampled as u128) as usize));
         *work.order() = Order::Listed(rows);
     }
-    with_team(n_seats, work, |team| {
+    with_team(n_workers, work, |team| {
         let mut product = BatchGradient::new(&quadratic, tier)?;
         let mut eigenvalue = 0.0;
         for _ in 0..N_ITERATIONS {

@@ -15,8 +15,8 @@ use crate::scalar::Scalar;
 
 /// Entries of a partial gradient that may be cleared and added, in vectors, for every stored entry of sparse rows.
 const SUMMED_FOR_ENTRY: usize = 4;
-/// Multiply-adds between two looks at whether the caller wants the work to end: about a millisecond.
-const WORK_BETWEEN_LOOKS: usize = 1 << 22;
+/// Multiply-adds between two polls of whether the caller wants the work to end: about a millisecond.
+const WORK_BETWEEN_POLLS: usize = 1 << 22;
 
 /// What a step adds up over its rows, beside the loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub(super) struct Step<'a, T> {
     /// The rows at `positions` as a matrix of their own, which `params` and `layout` are for then.
     pub(super) active: Option<Active<T>>,
     pub(super) order: Order,
-    pub(super) row_factors: Option<Vec<T>>,
+    pub(super) importance_weights: Option<Vec<T>>,
     pub(super) positions: Range<usize>,
     pub(super) wanted: Wanted,
     /// In the layout of `params`.
@@ -93,22 +93,22 @@ impl<T: Scalar> Step<'_, T> {
             let leaf = position..end.min(position + self.rows_of_leaf);
             position = leaf.end;
             sum.push(|partial| self.leaf(leaf, scratch, partial));
-            if is_leader && self.look(scratch) {
+            if is_leader && self.poll(scratch) {
                 self.is_cancelled.store(true, Ordering::Relaxed);
             }
         }
     }
 
-    /// Asks now and then whether the caller wants the work to end.
-    pub(super) fn look(&self, scratch: &mut Scratch<T>) -> bool {
-        if scratch.n_worked < WORK_BETWEEN_LOOKS {
+    /// Polls now and then whether the caller wants the work to end.
+    pub(super) fn poll(&self, scratch: &mut Scratch<T>) -> bool {
+        if scratch.n_worked < WORK_BETWEEN_POLLS {
             return false;
         }
         scratch.n_worked = 0;
         (self.interrupted)()
     }
 
-    /// Asks the memory for the first rows of a part.
+    /// Prefetches the first rows of a part.
     fn prefetch(&self, from: usize, end: usize, scratch: &mut Scratch<T>) {
         if let Order::Listed(_) = &self.order {
             let ahead = &mut scratch.ahead[..self.n_ahead.min(end - from)];
@@ -171,9 +171,10 @@ impl<T: Scalar> Step<'_, T> {
         let s = &mut scratch.weights[..stride];
         if scratch.weights_are_for != n {
             weights.gather(rows, s);
-            scratch.weights_are_for = if weights.are_equal() && self.row_factors.is_none() { n } else { 0 };
+            scratch.weights_are_for =
+                if weights.are_equal() && self.importance_weights.is_none() { n } else { 0 };
         }
-        if let Some(factors) = self.row_factors.as_ref().filter(|_| self.wanted != Wanted::Value) {
+        if let Some(factors) = self.importance_weights.as_ref().filter(|_| self.wanted != Wanted::Value) {
             s.iter_mut().zip(rows).for_each(|(s, &row)| *s *= factors[row]);
         }
         let scores = &mut scratch.scores[..n_outputs * stride];
@@ -193,15 +194,15 @@ impl<T: Scalar> Step<'_, T> {
             }
         }
         if matches!(self.wanted, Wanted::GradientAndSquares | Wanted::Products) {
-            self.look_at_rows(of_batch, scratch, partial);
+            self.probe_rows(of_batch, scratch, partial);
         }
     }
 
-    /// Adds up, over the rows of the scratch, whose slopes are there, what a look at the noise is made of. Out of the
-    /// way of the steps that are not looked at, whose fixed cost is counted in nanoseconds.
+    /// Adds up, over the rows of the scratch, whose slopes are there, what a noise probe is made of. Out of the
+    /// way of the steps that are not probed, whose fixed cost is counted in nanoseconds.
     #[cold]
     #[inline(never)]
-    fn look_at_rows(&self, of_batch: Range<usize>, scratch: &mut Scratch<T>, partial: &mut Partial<T>) {
+    fn probe_rows(&self, of_batch: Range<usize>, scratch: &mut Scratch<T>, partial: &mut Partial<T>) {
         let Problem { rows: data, fit_intercept, .. } = self.problem;
         let (n, n_outputs) = (of_batch.len(), self.layout.n_outputs());
         let stride = n.next_multiple_of(T::LANES);
@@ -240,7 +241,7 @@ pub(super) struct Scratch<T> {
     along: Vec<T>,
     /// Of how many rows `weights` are known to be the weights, whichever rows these are; 0 if of none.
     pub(super) weights_are_for: usize,
-    /// Multiply-adds since the last look at whether to go on.
+    /// Multiply-adds since the last poll.
     n_worked: usize,
 }
 

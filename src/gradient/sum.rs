@@ -19,7 +19,7 @@ pub struct Partial<T> {
     pub gradient: Vec<T>,
     /// Sum of weighted losses.
     pub loss: f64,
-    /// Sums over rows that a look at the noise is made of, see [`Noise`](super::Noise): of squared norms, or of
+    /// Sums over rows that a noise probe is made of, see [`BatchNoise`](super::BatchNoise): of squared norms, or of
     /// products with a direction and their squares.
     pub of_rows: [f64; 2],
 }
@@ -136,10 +136,10 @@ impl<T: Scalar> TreeSum<T> {
     }
 }
 
-/// Leaves of one part when `n_leaves` are to be shared by `n_seats`: a power of two, so that a part is a
+/// Leaves of one part when `n_leaves` are to be shared by `n_workers`: a power of two, so that a part is a
 /// subtree. A small step has one part for each, so that rows are fetched in long runs; a large one about four,
 /// so that nobody waits long for the last.
-pub fn n_leaves_of_part(n_leaves: usize, n_seats: usize) -> usize {
-    let parts_of_seat = if n_leaves <= 16 * n_seats { 1 } else { 4 };
-    n_leaves.div_ceil(parts_of_seat * n_seats).next_power_of_two()
+pub fn n_leaves_of_part(n_leaves: usize, n_workers: usize) -> usize {
+    let parts_of_worker = if n_leaves <= 16 * n_workers { 1 } else { 4 };
+    n_leaves.div_ceil(parts_of_worker * n_workers).next_power_of_two()
 }

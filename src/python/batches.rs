@@ -50,7 +50,7 @@ impl Batches {
     /// What each row counts for having been drawn, where that is to be corrected.
     #[getter]
     fn row_factors<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArray1<f64>>> {
-        self.batches.row_factors().map(|factors| factors.to_pyarray(py))
+        self.batches.importance_weights().map(|factors| factors.to_pyarray(py))
     }
 
     /// The rows of an epoch, in order.

@@ -47,8 +47,8 @@ pub(super) fn batch_size_at(sizes: &Bound<'_, PyAny>, epoch: u64) -> PyResult<us
 #[pyfunction]
 pub(super) fn learning_rate_at(learning_rate: &Bound<'_, PyAny>, t: u64) -> PyResult<f64> {
     let schedule = schedule(learning_rate)?;
-    let ahead = schedule.ahead(t..t.saturating_add(1)).map_err(to_python)?;
-    Ok(ahead.unwrap_or(schedule).at(t))
+    let tabulated = schedule.tabulate(t..t.saturating_add(1)).map_err(to_python)?;
+    Ok(tabulated.unwrap_or(schedule).at(t))
 }
 
 pub(super) fn loss(name: &str, choice: &Bound<'_, PyAny>) -> PyResult<Loss> {

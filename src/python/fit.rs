@@ -20,7 +20,9 @@ use crate::gradient::{Layout, Problem, objective};
 use crate::kernel::Tier;
 use crate::predict::{Link, predict as predictions};
 use crate::scalar::Scalar;
-use crate::train::{self, AutoRate, Config, Fit, Growth, History, Progress, Record, Selection, State};
+use crate::train::{
+    self, AdaptiveBatchSize, AutoRate, Config, Fit, History, Progress, Record, Selection, State,
+};
 use crate::update::schedule::PlateauState;
 use crate::update::{self, AverageState};
 
@@ -281,10 +283,10 @@ fn start<T: Scalar + Element>(
         return Ok(State::new(params, optimizer));
     };
     let entry = |name| saved.as_any().get_item(name);
-    let memory: Vec<Bound<'_, PyAny>> = entry("memory")?.extract()?;
-    let memory = memory.iter().map(|vector| packed(layout, "resume", vector)).collect::<PyResult<_>>()?;
+    let slots: Vec<Bound<'_, PyAny>> = entry("memory")?.extract()?;
+    let slots = slots.iter().map(|vector| packed(layout, "resume", vector)).collect::<PyResult<_>>()?;
     let scalars = entry("scalars")?.extract()?;
-    let mut optimizer = update::State::new(entry("n_steps")?.extract()?, memory, scalars);
+    let mut optimizer = update::OptimizerState::new(entry("n_steps")?.extract()?, slots, scalars);
     optimizer.plateau = PlateauState::from_numbers(entry("plateau")?.extract()?);
     let average = entry("average")?;
     let average = match average.is_none() {
@@ -302,9 +304,11 @@ fn start<T: Scalar + Element>(
         n_seen: entry("n_seen")?.extract()?,
         loss_sum: entry("loss_sum")?.extract()?,
         stopping: selection::seen_from(layout, &entry("stopping")?)?,
-        touched: saved.get_item("touched")?.map_or(Ok(Vec::new()), |touched| touched.extract())?,
+        last_update_steps: saved.get_item("touched")?.map_or(Ok(Vec::new()), |steps| steps.extract())?,
         auto_rate: auto_rate(layout, &entry("auto_rate")?)?,
-        growth: saved.get_item("growth")?.map_or(Ok(None), |saved| growth_from(&saved))?,
+        adaptive_batch_size: saved
+            .get_item("growth")?
+            .map_or(Ok(None), |saved| adaptive_batch_size_from(&saved))?,
     })
 }
 
@@ -317,11 +321,11 @@ fn auto_rate<T: Scalar + Element>(layout: Layout, saved: &Bound<'_, PyAny>) -> P
 }
 
 /// The size of the batches that grow by their noise, and what they were seen to be; or None.
-fn growth_from(saved: &Bound<'_, PyAny>) -> PyResult<Option<Growth>> {
+fn adaptive_batch_size_from(saved: &Bound<'_, PyAny>) -> PyResult<Option<AdaptiveBatchSize>> {
     let saved: Option<(usize, u64, f64, f64)> = saved.extract()?;
-    Ok(saved.map(|(batch_size, n_looks, trace, squared_norm)| Growth {
+    Ok(saved.map(|(batch_size, n_probes, trace, squared_norm)| AdaptiveBatchSize {
         batch_size,
-        n_looks,
+        n_probes,
         trace,
         squared_norm,
     }))
@@ -369,8 +373,8 @@ fn to_dict<'py, T: Scalar + Element>(
 ) -> PyResult<Bound<'py, PyDict>> {
     let state = PyDict::new(py);
     state.set_item("params", flat(layout, &fit.state.params).to_pyarray(py))?;
-    let memory = fit.state.optimizer.memory.iter().map(|vector| flat(layout, vector).to_pyarray(py));
-    state.set_item("memory", memory.collect::<Vec<_>>())?;
+    let slots = fit.state.optimizer.slots.iter().map(|vector| flat(layout, vector).to_pyarray(py));
+    state.set_item("memory", slots.collect::<Vec<_>>())?;
     state.set_item("scalars", fit.state.optimizer.scalars.to_pyarray(py))?;
     state.set_item("plateau", fit.state.optimizer.plateau.to_numbers())?;
     let AverageState { params: average, n } = &fit.state.average;
@@ -383,8 +387,8 @@ fn to_dict<'py, T: Scalar + Element>(
     state.set_item("n_seen", fit.state.n_seen)?;
     state.set_item("loss_sum", fit.state.loss_sum)?;
     state.set_item("stopping", selection::seen_to_list(py, layout, &fit.state.stopping)?)?;
-    if !fit.state.touched.is_empty() {
-        state.set_item("touched", fit.state.touched.to_pyarray(py))?;
+    if !fit.state.last_update_steps.is_empty() {
+        state.set_item("touched", fit.state.last_update_steps.to_pyarray(py))?;
     }
     let saved = fit.state.auto_rate.as_ref().map(|rate| {
         let (method, numbers, vectors) = rate.saved();
@@ -392,8 +396,8 @@ fn to_dict<'py, T: Scalar + Element>(
         (method, numbers.to_pyarray(py), vectors.collect::<Vec<_>>())
     });
     state.set_item("auto_rate", saved)?;
-    let growth = fit.state.growth;
-    state.set_item("growth", growth.map(|g| (g.batch_size, g.n_looks, g.trace, g.squared_norm)))?;
+    let adaptive = fit.state.adaptive_batch_size;
+    state.set_item("growth", adaptive.map(|a| (a.batch_size, a.n_probes, a.trace, a.squared_norm)))?;
 
     let history = PyDict::new(py);
     let History {

@@ -12,9 +12,9 @@ use pyo3::types::{PyList, PyTuple};
 use super::batches::Batches;
 use super::error::{detached, to_python};
 use super::memory::Memory;
-use crate::ahead::{Ahead, Next};
 use crate::error::Result;
 use crate::gather::{Compressed, gathered_rows};
+use crate::prefetcher::{Next, Prefetcher};
 use crate::shuffle::{self, Order, Workspace};
 
 /// Small batches are made ahead until there are so many bytes of them: waking a thread for each would take longer
@@ -36,7 +36,7 @@ pub(super) struct Minibatches {
 
 enum Running {
     NotYet,
-    Now(Arc<Ahead<Result<Batch>>>),
+    Now(Arc<Prefetcher<Result<Batch>>>),
     Closed,
 }
 
@@ -134,14 +134,14 @@ impl Minibatches {
 
     /// The arrays of the next batch, and its rows if they are wanted.
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
-        let Some(ahead) = self.running()? else { return Ok(None) };
-        let mut next = match ahead.next(Duration::ZERO) {
-            Next::NotYet => detached(py, || Ok(ahead.next(PATIENCE)))?,
+        let Some(prefetcher) = self.running()? else { return Ok(None) };
+        let mut next = match prefetcher.next(Duration::ZERO) {
+            Next::NotYet => detached(py, || Ok(prefetcher.next(PATIENCE)))?,
             next => next,
         };
         while matches!(next, Next::NotYet) {
             py.check_signals()?;
-            next = detached(py, || Ok(ahead.next(PATIENCE)))?;
+            next = detached(py, || Ok(prefetcher.next(PATIENCE)))?;
         }
         match next {
             Next::Made(Ok(batch)) => {
@@ -175,21 +175,23 @@ impl Minibatches {
     }
 
     /// The batches that are being made, by a thread of this process: a forked child goes on with one of its own.
-    fn running(&self) -> PyResult<Option<Arc<Ahead<Result<Batch>>>>> {
+    fn running(&self) -> PyResult<Option<Arc<Prefetcher<Result<Batch>>>>> {
         let mut running = self.lock();
         match &*running {
             Running::Closed => return Ok(None),
-            Running::Now(ahead) if ahead.is_of_this_process() => return Ok(Some(Arc::clone(ahead))),
+            Running::Now(prefetcher) if prefetcher.is_of_this_process() => {
+                return Ok(Some(Arc::clone(prefetcher)));
+            }
             _ => {}
         }
         let n_ahead = (BYTES_AHEAD / self.plan.bytes_of_batch().max(1)).clamp(1, 64);
         let mut maker = Maker::new(Arc::clone(&self.plan), self.n_taken.load(Ordering::Relaxed));
-        let ahead = Ahead::new(n_ahead, move |is_abandoned| {
+        let prefetcher = Prefetcher::new(n_ahead, move |is_abandoned| {
             maker.next(&|| is_abandoned.load(Ordering::Relaxed)).transpose()
         });
-        let ahead = Arc::new(ahead.map_err(to_python)?);
-        *running = Running::Now(Arc::clone(&ahead));
-        Ok(Some(ahead))
+        let prefetcher = Arc::new(prefetcher.map_err(to_python)?);
+        *running = Running::Now(Arc::clone(&prefetcher));
+        Ok(Some(prefetcher))
     }
 
     fn arrays<'py>(&self, py: Python<'py>, batch: Batch) -> PyResult<Bound<'py, PyList>> {

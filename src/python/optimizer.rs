@@ -17,13 +17,13 @@ use crate::update::schedule::PlateauState;
 #[pyfunction]
 pub(super) fn init_optimizer(optimizer: &Bound<'_, PyAny>) -> PyResult<(usize, usize)> {
     let state = choice::optimizer(optimizer)?.init::<f64>(0).map_err(to_python)?;
-    Ok((state.memory.len(), state.scalars.len()))
+    Ok((state.slots.len(), state.scalars.len()))
 }
 
 /// What an optimizer remembers of the losses of epochs when one more, of this loss, is over.
 #[pyfunction]
 pub(super) fn end_epoch(optimizer: &Bound<'_, PyAny>, plateau: [f64; 4], loss: f64) -> PyResult<[f64; 4]> {
-    let mut state = update::State::<f64>::new(0, Vec::new(), Vec::new());
+    let mut state = update::OptimizerState::<f64>::new(0, Vec::new(), Vec::new());
     state.plateau = PlateauState::from_numbers(plateau);
     choice::optimizer(optimizer)?.end_epoch(&mut state, loss);
     Ok(state.plateau.to_numbers())
@@ -58,11 +58,11 @@ fn step<T: Scalar + Element>(
     grad: &Bound<'_, PyAny>,
     array: u32,
 ) -> PyResult<Vec<f64>> {
-    let (n_steps, memory, scalars, plateau) = saved;
+    let (n_steps, slots, scalars, plateau) = saved;
     let tier = Tier::current().map_err(to_python)?;
     let rule = choice::optimizer(optimizer)?;
-    let ahead = rule.ahead(n_steps..n_steps.saturating_add(1)).map_err(to_python)?;
-    let rule = ahead.unwrap_or(rule);
+    let tabulated = rule.tabulate(n_steps..n_steps.saturating_add(1)).map_err(to_python)?;
+    let rule = tabulated.unwrap_or(rule);
     let refused = |_| PyValueError::new_err("params must be writeable, aligned and in C order");
     let params = params.cast::<PyArrayDyn<T>>()?;
     let mut params: PyReadwriteArrayDyn<'_, T> = params.try_readwrite().map_err(|error| {
@@ -73,16 +73,16 @@ fn step<T: Scalar + Element>(
     }
     let grad: PyReadonlyArrayDyn<'_, T> = grad.extract()?;
     let mut vectors: Vec<PyReadwriteArray1<'_, T>> =
-        memory.iter().map(|vector| vector.extract()).collect::<PyResult<_>>()?;
+        slots.iter().map(|vector| vector.extract()).collect::<PyResult<_>>()?;
     // The core owns its memory; moving it in and out costs a copy each, small beside the step itself.
     let owned = vectors.iter().map(|vector| Ok(vector.as_slice()?.to_vec())).collect::<PyResult<Vec<_>>>()?;
-    let mut state = update::State::new(n_steps, owned, scalars);
+    let mut state = update::OptimizerState::new(n_steps, owned, scalars);
     state.plateau = PlateauState::from_numbers(plateau);
     let params = params.as_slice_mut().map_err(refused)?;
     let all = update::Entries::all(params.len(), array);
     rule.step(tier, all, &mut state, params, entries("grad", &grad)?, false).map_err(to_python)?;
-    rule.settle(tier, &mut state, params);
-    for (vector, new) in vectors.iter_mut().zip(&state.memory) {
+    rule.post_prox(tier, &mut state, params);
+    for (vector, new) in vectors.iter_mut().zip(&state.slots) {
         vector.as_slice_mut()?.copy_from_slice(new);
     }
     Ok(state.scalars)

@@ -11,7 +11,7 @@ use super::choice::Attributes;
 use super::error::{detached, to_python};
 use crate::error::Error;
 use crate::options::Options;
-use crate::shuffle::{Block, Shuffle, Stratified, Weighted};
+use crate::shuffle::{Block, Shuffle, Stratified, WeightedSampling};
 
 /// Checks a way of sampling.
 #[pyfunction]
@@ -55,7 +55,7 @@ pub(super) fn shuffle_from(choice: &Bound<'_, PyAny>) -> PyResult<Shuffle> {
     }
 }
 
-fn weighted(choice: &Bound<'_, PyAny>, options: &Attributes<'_>) -> PyResult<Weighted> {
+fn weighted(choice: &Bound<'_, PyAny>, options: &Attributes<'_>) -> PyResult<WeightedSampling> {
     let weights: PyReadonlyArray1<'_, f64> = choice.getattr("weights")?.extract()?;
     let weights = weights.as_slice()?;
     let flag = |name| options.flag(name).map_err(to_python);
@@ -68,5 +68,5 @@ fn weighted(choice: &Bound<'_, PyAny>, options: &Attributes<'_>) -> PyResult<Wei
         .map(|n| usize::try_from(n).map_err(|_| n))
         .transpose()
         .map_err(|n| PyValueError::new_err(format!("n_samples must be >= 1, got {n}")))?;
-    detached(choice.py(), || Weighted::new(weights, replacement, n_samples, correct_bias))
+    detached(choice.py(), || WeightedSampling::new(weights, replacement, n_samples, correct_bias))
 }

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::gradient::{Layout, Problem};
 use crate::scalar::Scalar;
 use crate::shuffle;
-use crate::train::{Kept, Mode, Monitor, Seen, StopRule};
+use crate::train::{BestCheckpoint, EarlyStoppingState, Mode, Monitor, StopRule};
 
 /// The rows of a split, for training and for validation.
 #[derive(FromPyObject)]
@@ -44,8 +44,8 @@ pub(super) fn parts<'a, T: Scalar + Element>(
     let (training, validation) = (entries("training", training)?, entries("validation", validation)?);
     let n_rows = whole.n_rows();
     let part = |rows: &[usize]| -> Result<Problem<'a, T>> {
-        let weights = sample_weight.map_or(Ok(Weights::equal()), |s| Weights::among(s, n_rows, rows))?;
-        whole.among(rows.to_vec(), weights)
+        let weights = sample_weight.map_or(Ok(Weights::equal()), |s| Weights::subset(s, n_rows, rows))?;
+        whole.subset(rows.to_vec(), weights)
     };
     let training = detached(py, || part(training))?;
     let validation = detached(py, || part(validation)).map_err(|error| of_validation(py, error))?;
@@ -65,10 +65,10 @@ pub(super) fn rules(rules: &[Bound<'_, PyAny>]) -> PyResult<Vec<StopRule>> {
 pub(super) fn seen_to_list<'py, T: Scalar + Element>(
     py: Python<'py>,
     layout: Layout,
-    seen: &[Seen<T>],
+    seen: &[EarlyStoppingState<T>],
 ) -> PyResult<Bound<'py, PyList>> {
     let list = PyList::empty(py);
-    for Seen { monitor, mode, best, n_waited, kept } in seen {
+    for EarlyStoppingState { monitor, mode, best, n_waited, kept } in seen {
         let entry = PyDict::new(py);
         entry.set_item("monitor", monitor.name())?;
         entry.set_item("mode", mode.name())?;
@@ -86,16 +86,16 @@ pub(super) fn seen_to_list<'py, T: Scalar + Element>(
 pub(super) fn seen_from<T: Scalar + Element>(
     layout: Layout,
     saved: &Bound<'_, PyAny>,
-) -> PyResult<Vec<Seen<T>>> {
+) -> PyResult<Vec<EarlyStoppingState<T>>> {
     let read = |entry: PyResult<Bound<'_, PyAny>>| {
         let entry = entry?;
         let get = |name| entry.get_item(name);
         let epoch: Option<u64> = get("epoch")?.extract()?;
         let kept = match epoch {
             None => None,
-            Some(epoch) => Some(Kept { epoch, params: packed(layout, "resume", &get("params")?)? }),
+            Some(epoch) => Some(BestCheckpoint { epoch, params: packed(layout, "resume", &get("params")?)? }),
         };
-        Ok(Seen {
+        Ok(EarlyStoppingState {
             monitor: Monitor::from_name(&get("monitor")?.extract::<String>()?),
             mode: Mode::from_name(&get("mode")?.extract::<String>()?).map_err(to_python)?,
             best: get("best")?.extract()?,

@@ -10,22 +10,22 @@ const INTERVAL: Duration = Duration::from_millis(40);
 
 /// Looks for signals now and then, and keeps what they, or a callback, raised.
 pub(super) struct Signals {
-    last_look: Mutex<Instant>,
+    last_poll: Mutex<Instant>,
     raised: Mutex<Option<PyErr>>,
 }
 
 impl Signals {
     pub(super) fn new() -> Self {
-        Self { last_look: Mutex::new(Instant::now()), raised: Mutex::new(None) }
+        Self { last_poll: Mutex::new(Instant::now()), raised: Mutex::new(None) }
     }
 
     /// Whether the work is to end. Called often, looks seldom: it needs the interpreter for that.
     pub(super) fn interrupted(&self) -> bool {
-        let mut last_look = self.last_look.lock().unwrap_or_else(PoisonError::into_inner);
-        if last_look.elapsed() < INTERVAL {
+        let mut last_poll = self.last_poll.lock().unwrap_or_else(PoisonError::into_inner);
+        if last_poll.elapsed() < INTERVAL {
             return false;
         }
-        *last_look = Instant::now();
+        *last_poll = Instant::now();
         match Python::attach(|py| py.check_signals()) {
             Ok(()) => false,
             Err(error) => {

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::permutation::{permute, resize};
-use super::{BatchSizes, Block, NormTest, Stratified, Weighted, Workspace, replacement};
+use super::{BatchSizes, Block, NormTest, Stratified, WeightedSampling, Workspace, replacement};
 use crate::data::Order;
 use crate::error::{Error, Result, try_filled};
 
@@ -21,7 +21,7 @@ pub enum Shuffle {
     /// Blocks of rows, and rows within windows of blocks.
     Block(Block),
     /// Rows drawn by weights.
-    Weighted(Arc<Weighted>),
+    Weighted(Arc<WeightedSampling>),
     /// Every batch with all strata in proportion.
     Stratified(Arc<Stratified>),
 }
@@ -196,9 +196,9 @@ impl Batches {
     }
 
     /// What each row counts for having been drawn, where weighted draws are to leave the objective as it is.
-    pub fn row_factors(&self) -> Option<&[f64]> {
+    pub fn importance_weights(&self) -> Option<&[f64]> {
         match &self.config.shuffle {
-            Shuffle::Weighted(weighted) => weighted.factors(),
+            Shuffle::Weighted(weighted) => weighted.importance_weights(),
             _ => None,
         }
     }

@@ -5,7 +5,7 @@
 //! by one, is more than `u` times the sum of all. Of n rows, probabilities are exact but for the rounding of
 //! the sums, below n 2^-53 of the whole; a row of weight zero is never drawn.
 
-use super::permutation::{ROWS_UNINTERRUPTED, look, resize};
+use super::permutation::{ROWS_UNINTERRUPTED, poll, resize};
 use crate::error::Result;
 use crate::rng::{Stream, WEIGHTED_DRAWS};
 
@@ -63,7 +63,7 @@ impl DrawsByWeight {
         let mut words = [[0; 2]; CHUNK];
         for (i, rows) in rows.chunks_mut(CHUNK).enumerate() {
             if i % (ROWS_UNINTERRUPTED / CHUNK) == 0 {
-                look(interrupted)?;
+                poll(interrupted)?;
             }
             let words = &mut words[..rows.len()];
             stream.words(2 * (first + i * CHUNK) as u64, words.as_flattened_mut());

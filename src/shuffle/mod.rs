@@ -33,7 +33,7 @@ pub use batches::{Batches, BatchesConfig, Shuffle};
 pub use block::Block;
 pub use split::{Split, split};
 pub use stratified::Stratified;
-pub use weighted::Weighted;
+pub use weighted::WeightedSampling;
 pub use workspace::Workspace;
 
 pub use crate::data::Order;

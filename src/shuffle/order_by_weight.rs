@@ -9,7 +9,7 @@
 //! `u_i = (k + 1) / 2^53` with `k = (word(2i) << 32 | word(2i + 1)) >> 11` of the stream `WEIGHTED_TIMES`; equal
 //! times are ordered by row.
 
-use super::permutation::{ROWS_UNINTERRUPTED, look};
+use super::permutation::{ROWS_UNINTERRUPTED, poll};
 use crate::error::{Error, Result};
 use crate::rng::{Stream, WEIGHTED_TIMES};
 
@@ -51,7 +51,7 @@ impl OrderByWeight {
         let mut words = [[0; 2]; CHUNK];
         for (i, weights) in self.weights.chunks(CHUNK).enumerate() {
             if i % (ROWS_UNINTERRUPTED / CHUNK) == 0 {
-                look(interrupted)?;
+                poll(interrupted)?;
             }
             let words = &mut words[..weights.len()];
             stream.words(2 * (i * CHUNK) as u64, words.as_flattened_mut());
@@ -76,7 +76,7 @@ impl OrderByWeight {
 
 /// Sorts, with a look at the interrupt now and then.
 fn sort(times: &mut [(u64, usize)], interrupted: &dyn Fn() -> bool) -> Result<()> {
-    look(interrupted)?;
+    poll(interrupted)?;
     if times.len() <= ROWS_UNINTERRUPTED {
         times.sort_unstable();
         return Ok(());

@@ -224,7 +224,7 @@ impl<E: Entry> Run<'_, E> {
         let mut rest = rows;
         for (i, (bucket, end)) in buckets.chunks_exact_mut(split.capacity).zip(ends).enumerate() {
             if i % BUCKETS_UNINTERRUPTED == 0 {
-                look(interrupted)?;
+                poll(interrupted)?;
             }
             let entries = &mut bucket[..end - (first + i) * split.capacity];
             let rows = rest.split_off_mut(..entries.len()).expect("the run has the rows of its buckets");
@@ -285,7 +285,7 @@ fn fill_buckets<E: Entry>(
     let mut words = [0; CHUNK];
     for first in (0..n_rows).step_by(CHUNK) {
         if first % ROWS_UNINTERRUPTED == 0 {
-            look(interrupted)?;
+            poll(interrupted)?;
         }
         let words = &mut words[..CHUNK.min(n_rows - first)];
         keys.high_words(first, words);
@@ -391,7 +391,7 @@ pub(super) fn resize<T: Clone + Default>(what: &'static str, buffer: &mut Vec<T>
 }
 
 /// [`Error::Interrupted`] if the caller wants the work to end.
-pub(super) fn look(interrupted: &dyn Fn() -> bool) -> Result<()> {
+pub(super) fn poll(interrupted: &dyn Fn() -> bool) -> Result<()> {
     if interrupted() { Err(Error::Interrupted) } else { Ok(()) }
 }
 

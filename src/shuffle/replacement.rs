@@ -5,7 +5,7 @@
 //! `2^64 mod n`. D. Lemire, "Fast random integer generation in an interval", ACM TOMACS 29(1), 2019,
 //! <https://arxiv.org/abs/1805.10941>.
 
-use super::permutation::{ROWS_UNINTERRUPTED, look, resize};
+use super::permutation::{ROWS_UNINTERRUPTED, poll, resize};
 use crate::error::Result;
 use crate::rng::{REPLACEMENT, Stream};
 
@@ -22,7 +22,7 @@ pub(super) fn draw_all(
 ) -> Result<()> {
     resize("the order of an epoch", rows, n_rows)?;
     for (first, rows) in (0..).step_by(ROWS_UNINTERRUPTED).zip(rows.chunks_mut(ROWS_UNINTERRUPTED)) {
-        look(interrupted)?;
+        poll(interrupted)?;
         draw(seed, epoch, n_rows, first, rows);
     }
     Ok(())

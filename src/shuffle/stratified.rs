@@ -18,7 +18,7 @@
 //! of the stream `STRATA_OFFSET`. Full batches are ordered by the keys of `STRATA_BATCHES`; the rows come in
 //! the order of a full shuffle, which is also their order within a batch.
 
-use super::permutation::{ROWS_UNINTERRUPTED, look, permute, permute_from, resize};
+use super::permutation::{ROWS_UNINTERRUPTED, permute, permute_from, poll, resize};
 use super::workspace::Workspace;
 use crate::error::{Error, Result, try_filled};
 use crate::rng::{STRATA_BATCHES, STRATA_OFFSET, Stream};
@@ -85,7 +85,7 @@ impl Stratified {
         next_place.copy_from_slice(&self.starts);
         next_position.iter_mut().enumerate().for_each(|(batch, position)| *position = batch * batch_size);
         for rows in permutation.chunks(ROWS_UNINTERRUPTED) {
-            look(interrupted)?;
+            poll(interrupted)?;
             for &row in rows {
                 let place = &mut next_place[self.strata[row] as usize];
                 let shifted = *place + offset;

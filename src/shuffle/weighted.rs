@@ -10,11 +10,11 @@ const LEAST: f64 = 1e-300;
 
 /// How rows are drawn by weights.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Weighted {
+pub struct WeightedSampling {
     n_rows: usize,
     n_samples: usize,
     way: Way,
-    factors: Option<Vec<f64>>,
+    importance_weights: Option<Vec<f64>>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -23,7 +23,7 @@ enum Way {
     WithoutReplacement(OrderByWeight),
 }
 
-impl Weighted {
+impl WeightedSampling {
     /// Draws `n_samples` positions an epoch by `weights`, one a row, on any scale.
     ///
     /// With replacement every position draws row `i` with probability `p_i = weights[i] / sum(weights)`, and
@@ -62,11 +62,11 @@ impl Weighted {
                 "correct_bias needs replacement=True, got replacement=False".to_owned(),
             ));
         }
-        let factors = if correct_bias {
+        let importance_weights = if correct_bias {
             let mean = weights.iter().sum::<f64>() / n_rows as f64;
-            let mut factors = try_reserved("factors of weights", n_rows)?;
-            factors.extend(weights.iter().map(|&w| mean / w));
-            Some(factors)
+            let mut importance_weights = try_reserved("importance weights", n_rows)?;
+            importance_weights.extend(weights.iter().map(|&w| mean / w));
+            Some(importance_weights)
         } else {
             None
         };
@@ -75,7 +75,7 @@ impl Weighted {
         } else {
             Way::WithoutReplacement(OrderByWeight::new(weights, n_samples))
         };
-        Ok(Self { n_rows, n_samples, way, factors })
+        Ok(Self { n_rows, n_samples, way, importance_weights })
     }
 
     /// Rows there are weights of.
@@ -89,8 +89,8 @@ impl Weighted {
     }
 
     /// What a row counts for having been drawn, if that is to be corrected: `1 / (n p_i)`.
-    pub fn factors(&self) -> Option<&[f64]> {
-        self.factors.as_deref()
+    pub fn importance_weights(&self) -> Option<&[f64]> {
+        self.importance_weights.as_deref()
     }
 
     /// Writes the rows from position `first` on.

@@ -12,7 +12,7 @@ use crate::gradient::{Problem, Work};
 use crate::parallel::Team;
 use crate::scalar::Scalar;
 use crate::update::Schedule;
-use crate::update::idle::WhenIdle;
+use crate::update::lazy::LazyUpdate;
 
 /// Columns that may be moved without a gradient, in vectors, for every stored entry of a batch.
 const COLUMNS_FOR_ENTRY: usize = 2;
@@ -22,7 +22,7 @@ const COLUMNS_FOR_ENTRY: usize = 2;
 pub(super) struct Apart<'a, T> {
     columns: Option<Columns<'a, T>>,
     /// The penalty of the columns that the batch at hand does not have, where it is to be recorded.
-    elsewhere: f64,
+    inactive_column_penalty: f64,
 }
 
 impl<'a, T: Scalar> Apart<'a, T> {
@@ -32,8 +32,8 @@ impl<'a, T: Scalar> Apart<'a, T> {
     /// # Errors
     /// If the state is of a run on sparse rows and these are not, or of another optimizer.
     pub(super) fn of(problem: &'a Problem<'_, T>, config: &Config, state: &mut State<T>) -> Result<Self> {
-        let none = Self { columns: None, elsewhere: 0.0 };
-        let is_behind = !state.touched.is_empty();
+        let none = Self { columns: None, inactive_column_penalty: 0.0 };
+        let is_behind = !state.last_update_steps.is_empty();
         let Rows::Csr(csr) = problem.rows else {
             let (argument, condition) =
                 ("X", "of sparse rows, for the run to go on with ended within an epoch");
@@ -53,35 +53,35 @@ impl<'a, T: Scalar> Apart<'a, T> {
         }
         config.optimizer.check(&state.optimizer, state.params.len())?;
         let strengths = problem.penalty.uniform().unwrap_or_default();
-        let first = config.optimizer.when_idle(0, &state.optimizer, strengths.1);
-        if state.optimizer.n_steps == 0 && matches!(first, WhenIdle::Scales(_)) {
+        let first = config.optimizer.lazy_update(0, &state.optimizer, strengths.1);
+        if state.optimizer.n_steps == 0 && matches!(first, LazyUpdate::Diagonal(_)) {
             let entries = entries_of(problem, problem.layout());
             config.optimizer.begin(entries, &mut state.optimizer, &state.params)?;
         }
         let decays = config.optimizer.decays();
         let params = std::mem::take(&mut state.params);
-        let n_vectors = state.optimizer.memory.len();
-        let memory = std::mem::replace(&mut state.optimizer.memory, vec![Vec::new(); n_vectors]);
-        let mut columns = Columns::new(csr, problem.layout(), (first, decays), strengths, params, memory)?;
+        let n_vectors = state.optimizer.slots.len();
+        let slots = std::mem::replace(&mut state.optimizer.slots, vec![Vec::new(); n_vectors]);
+        let mut columns = Columns::new(csr, problem.layout(), (first, decays), strengths, params, slots)?;
         let (batches, n) = (state.batches(&config.batches), config.accumulate.get());
         if state.step > 0 && state.step < batches.n_steps() {
             let n_steps = state.optimizer.n_steps;
             let n_done = state.step / n;
             let steps = n_steps - n_done as u64..n_steps;
-            let evaluated = config.optimizer.ahead(steps)?;
+            let evaluated = config.optimizer.tabulate(steps)?;
             let optimizer = evaluated.as_ref().unwrap_or(&config.optimizer);
             let step_of = |s: usize| {
                 let last = batches.n_steps().min((s + 1).saturating_mul(n)) - 1;
                 let rows = batches.positions(s * n).start..batches.positions(last).end;
                 let t = n_steps - (n_done - s) as u64;
-                (optimizer.when_idle(t, &state.optimizer, strengths.1), rows.len())
+                (optimizer.lazy_update(t, &state.optimizer, strengths.1), rows.len())
             };
-            columns.resume(n_done, step_of, &state.touched);
+            columns.resume(n_done, step_of, &state.last_update_steps);
         }
-        let mut apart = Self { columns: Some(columns), elsewhere: 0.0 };
+        let mut apart = Self { columns: Some(columns), inactive_column_penalty: 0.0 };
         if !is_apart {
             // The run went on the columns of batches, and goes on over all of them.
-            let caught = apart.columns.as_mut().map(Columns::end_stretch);
+            let caught = apart.columns.as_mut().map(Columns::flush);
             state.loss_sum += caught.map_or(0.0, |caught| caught.penalty);
             apart.put_together(state);
         }
@@ -104,8 +104,8 @@ impl<'a, T: Scalar> Apart<'a, T> {
     }
 
     /// The penalty of the columns that the last batch did not have, where it was to be recorded.
-    pub(super) fn elsewhere(&self) -> f64 {
-        self.elsewhere
+    pub(super) fn inactive_column_penalty(&self) -> f64 {
+        self.inactive_column_penalty
     }
 
     /// Brings what belongs to the columns of a batch up to date and gathers it.
@@ -120,12 +120,13 @@ impl<'a, T: Scalar> Apart<'a, T> {
         let Some(columns) = &mut self.columns else { return Ok(Caught::nothing()) };
         let layout = problem.layout();
         if is_recorded {
-            self.elsewhere = problem.penalty.value(layout, &columns.model()?[..layout.n_coef()]);
+            self.inactive_column_penalty =
+                problem.penalty.value(layout, &columns.model()?[..layout.n_coef()]);
         }
-        let caught = columns.gather(batch.clone(), team.job(), &mut state.optimizer.memory)?;
+        let caught = columns.gather(batch.clone(), team.job(), &mut state.optimizer.slots)?;
         if is_recorded {
             let few = team.job().layout();
-            self.elsewhere -= problem.penalty.value(few, &team.job().params()[..few.n_coef()]);
+            self.inactive_column_penalty -= problem.penalty.value(few, &team.job().params()[..few.n_coef()]);
         }
         Ok(caught)
     }
@@ -135,25 +136,25 @@ impl<'a, T: Scalar> Apart<'a, T> {
         self.columns.as_mut().map_or(Ok(()), |columns| columns.give_up(team.job()))
     }
 
-    /// Puts back what [`Self::gather`] took; at the end of a stretch all columns are brought up to date.
+    /// Puts back what [`Self::gather`] took; at the end of a flush interval all columns are brought up to date.
     pub(super) fn scatter(
         &mut self,
         is_last: bool,
-        step: WhenIdle,
+        step: LazyUpdate,
         state: &State<T>,
         team: &mut Team<'_, Work<'a, T>>,
     ) -> Result<Caught> {
         let Some(columns) = &mut self.columns else { return Ok(Caught::nothing()) };
-        columns.scatter(step, team.job(), &state.optimizer.memory)?;
-        Ok(if is_last || columns.is_stretch_over() { columns.end_stretch() } else { Caught::nothing() })
+        columns.scatter(step, team.job(), &state.optimizer.slots)?;
+        Ok(if is_last || columns.is_flush_due() { columns.flush() } else { Caught::nothing() })
     }
 
     /// Gives the state its vectors back, if they were taken.
     pub(super) fn put_together(&mut self, state: &mut State<T>) {
         if let Some(columns) = self.columns.take() {
-            state.touched = columns.touched();
+            state.last_update_steps = columns.last_update_steps();
             state.params = columns.params;
-            state.optimizer.memory = columns.memory;
+            state.optimizer.slots = columns.slots;
         }
     }
 }
@@ -173,10 +174,10 @@ fn is_worth_it<T: Scalar>(
     }
     let n_rows = config.batches.batch_size().saturating_mul(config.accumulate.get()).min(csr.n_rows());
     let n_entries = csr.n_entries() / csr.n_rows() * n_rows;
-    match config.optimizer.when_idle(0, &state.optimizer, l2) {
-        WhenIdle::Unknown => false,
-        WhenIdle::Rests => true,
-        WhenIdle::Moves(_) | WhenIdle::Scales(_) => {
+    match config.optimizer.lazy_update(0, &state.optimizer, l2) {
+        LazyUpdate::Dense => false,
+        LazyUpdate::Frozen => true,
+        LazyUpdate::Affine(_) | LazyUpdate::Diagonal(_) => {
             let is_same = l2 == 0.0 || config.clip.is_none();
             let pays = csr.n_columns() / COLUMNS_FOR_ENTRY > n_entries;
             config.average.is_none() && (pays || !is_same)

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use super::{Config, Record, State, StopReason, fit};
 use crate::error::{Error, Result};
-use crate::gradient::{BatchGradient, Noise, Problem, Work};
+use crate::gradient::{BatchGradient, BatchNoise, Problem, Work};
 use crate::parallel::with_team;
 use crate::scalar::Scalar;
 use crate::shuffle::{Batches, BatchesConfig};
@@ -48,7 +48,7 @@ pub struct AutoBatchSize {
 /// rate, which is not what the batch size is to be chosen by.
 ///
 /// # Errors
-/// If a buffer cannot be had, or the pilot is interrupted.
+/// If an allocation failed, or the pilot is interrupted.
 pub fn auto_batch_size<T: Scalar>(
     problem: &Problem<'_, T>,
     config: &Config,
@@ -61,12 +61,12 @@ pub fn auto_batch_size<T: Scalar>(
     let drawn = BatchesConfig { replacement: true, seed, ..BatchesConfig::new(n_rows, n_drawn) };
     let mut drawn = Batches::new(drawn)?.batch(EPOCH_OF_PILOT, 0)?;
     let others = drawn.split_off(ROWS_OF_PILOT);
-    let (Ok(pilot), Ok(others)) = (problem.among_own(drawn), problem.among_own(others)) else {
+    let (Ok(pilot), Ok(others)) = (problem.subset_of_own(drawn), problem.subset_of_own(others)) else {
         return Ok(None); // nearly all weights are zero
     };
     let batches = BatchesConfig { seed, ..BatchesConfig::new(ROWS_OF_PILOT, BATCH_OF_PILOT) };
     let half = (ROWS_OF_PILOT / BATCH_OF_PILOT / 2) as u64;
-    // A rate that chooses itself tries too long ones on the way, and gives back the best place it has seen.
+    // A automatic learning rate tries too long ones on the way, and gives back the best place it has seen.
     let has_model =
         config.optimizer.averages() || matches!(config.optimizer.learning_rate, Schedule::Auto(_));
     let config = Config {
@@ -94,7 +94,7 @@ pub fn auto_batch_size<T: Scalar>(
 }
 
 /// tr(Sigma) over |G|^2, this not taken to be less than what noise alone adds to it.
-fn noise_scale(noise: Noise) -> Option<f64> {
+fn noise_scale(noise: BatchNoise) -> Option<f64> {
     let scale = noise.trace / noise.squared_norm(None).max(noise.variance(None));
     (scale.is_finite() && scale > 0.0).then_some(scale)
 }
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_gradient_lost_in_its_noise_counts_as_its_noise() {
-        let noise = |trace| Noise { n_rows: 100, trace, batch_squared_norm: 0.5 };
+        let noise = |trace| BatchNoise { n_rows: 100, trace, batch_squared_norm: 0.5 };
         assert_eq!(noise_scale(noise(10.0)), Some(10.0 / 0.4));
         assert_eq!(noise_scale(noise(49.0)), Some(100.0));
         assert_eq!(noise_scale(noise(0.0)), None);

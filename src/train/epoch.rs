@@ -7,12 +7,12 @@ use super::apart::Apart;
 use super::columns::Caught;
 use super::history::seconds_since;
 use super::model::{exchange_model, model_of};
-use super::noise::steps_between_looks;
+use super::noise::steps_between_probes;
 use super::orders::Orders;
 use super::selection::Values;
-use super::{Config, Growth, History, Selection, State, StopReason};
+use super::{AdaptiveBatchSize, Config, History, Selection, State, StopReason};
 use crate::error::{Error, Result, try_filled};
-use crate::gradient::{BatchGradient, Layout, Noise, Problem, Work, n_seats_worth};
+use crate::gradient::{BatchGradient, BatchNoise, Layout, Problem, Work, n_workers_worth};
 use crate::kernel::{first_not_finite, norm};
 use crate::parallel::{Team, with_team};
 use crate::scalar::Scalar;
@@ -59,7 +59,7 @@ pub struct Progress<'a, T> {
 /// `interrupted` is asked about every millisecond whether to give up.
 ///
 /// # Errors
-/// If the state is another problem's, or a buffer cannot be had.
+/// If the state is another problem's, or an allocation failed.
 pub fn fit<T: Scalar>(
     problem: &Problem<'_, T>,
     config: &Config,
@@ -84,8 +84,8 @@ pub fn fit_with<'a, T: Scalar>(
 ) -> Result<Fit<T>> {
     let Config { ref batches, ref optimizer, .. } = *config;
     config.check()?;
-    problem.penalty().check_rates(optimizer.rule.has_same_rate(), optimizer.rule.name())?;
-    state.growth = Growth::of_run(batches, state.growth, state.step > 0);
+    problem.penalty().check_step_sizes(optimizer.rule.has_uniform_step_size(), optimizer.rule.name())?;
+    state.adaptive_batch_size = AdaptiveBatchSize::of_run(batches, state.adaptive_batch_size, state.step > 0);
     state.check(problem.layout(), state.batches(batches).n_steps())?;
     match config.average {
         None => state.average = AverageState::default(), // of a run that did average
@@ -98,16 +98,16 @@ pub fn fit_with<'a, T: Scalar>(
     let n_validation = selection.n_rows_for(problem)?;
     let most_rows = most_rows.max(n_validation);
     let is_random = *batches.shuffle() != Shuffle::Sequential;
-    let n_seats = n_seats_worth(problem, most_rows, is_random, config.n_threads);
+    let n_workers = n_workers_worth(problem, most_rows, is_random, config.n_threads);
     state.stopping = selection.remember(std::mem::take(&mut state.stopping));
     let apart = Apart::of(problem, config, &mut state)?;
     let params = std::mem::take(&mut state.params);
-    let mut work = Work::new(problem, config.tier, params, n_seats, interrupted)?;
-    if let Some(factors) = config.batches.row_factors() {
-        work.count_rows_by(factors)?;
+    let mut work = Work::new(problem, config.tier, params, n_workers, interrupted)?;
+    if let Some(factors) = config.batches.importance_weights() {
+        work.set_importance_weights(factors)?;
     }
     let batch_size = state.batches(batches).batch_size();
-    with_team(n_seats, work, |team| {
+    with_team(n_workers, work, |team| {
         let mut run = Run {
             problem,
             config,
@@ -121,7 +121,7 @@ pub fn fit_with<'a, T: Scalar>(
             last_finite: try_filled("parameters", problem.layout().len(), T::ZERO)?,
             reported: try_filled("parameters", problem.layout().len(), T::ZERO)?,
             history: History::default(),
-            look: None,
+            probe: None,
             begin: Instant::now(),
             start: Instant::now(),
         };
@@ -149,7 +149,7 @@ pub(super) struct Run<'a, T> {
     pub(super) problem: &'a Problem<'a, T>,
     pub(super) config: &'a Config,
     /// The optimizer of this epoch: a learning rate given as a function has been evaluated, or of this step, if
-    /// the rate chooses itself.
+    /// the learning rate is automatic.
     pub(super) optimizer: Optimizer,
     selection: &'a Selection<'a, T>,
     pub(super) state: State<T>,
@@ -164,8 +164,8 @@ pub(super) struct Run<'a, T> {
     /// The model at the end of the last epoch.
     reported: Vec<T>,
     pub(super) history: History<T>,
-    /// What was seen of the noise of the gradient of the step at hand, if it was looked at: see [`super::NoiseHistory`].
-    pub(super) look: Option<(Noise, f64)>,
+    /// What was seen of the noise of the gradient of the step at hand, if it was probed: see [`super::NoiseHistory`].
+    pub(super) probe: Option<(BatchNoise, f64)>,
     begin: Instant,
     /// Later than the beginning by the time that was spent looking.
     start: Instant,
@@ -188,7 +188,7 @@ impl<'a, T: Scalar> Run<'a, T> {
                 *order = orders.exchange(epoch, std::mem::take(order), interrupted)?;
             }
             let has_spare_thread =
-                n_threads > team.n_seats() || (n_threads > 1 && !self.gradient.is_shared());
+                n_threads > team.n_workers() || (n_threads > 1 && !self.gradient.is_shared());
             let ended = if is_last || !has_spare_thread {
                 self.epoch(team)?
             } else {
@@ -197,7 +197,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             if let ControlFlow::Break(reason) = ended {
                 return Ok(reason);
             }
-            if let Some(reason) = self.judge(after_epoch)? {
+            if let Some(reason) = self.evaluate(after_epoch)? {
                 return Ok(reason);
             }
         }
@@ -205,7 +205,7 @@ impl<'a, T: Scalar> Run<'a, T> {
     }
 
     /// Tells the observer and the rules of the epoch just done. Returns why the run is to end, if it is.
-    fn judge(
+    fn evaluate(
         &mut self,
         after_epoch: &mut dyn FnMut(Progress<'_, T>) -> ControlFlow<()>,
     ) -> Result<Option<StopReason>> {
@@ -218,7 +218,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             validation_loss: history.validation_loss.last().copied(),
             metrics: &metrics,
         };
-        let reason = self.selection.judge(epoch, values, params, &mut self.state.stopping)?;
+        let reason = self.selection.evaluate(epoch, values, params, &mut self.state.stopping)?;
         let callback = told.is_break().then_some(StopReason::Callback);
         Ok(callback.or(reason).or_else(|| self.limit()))
     }
@@ -235,7 +235,7 @@ impl<'a, T: Scalar> Run<'a, T> {
         self.reserve_records(n_steps)?;
         let t = self.state.optimizer.n_steps;
         if let Some(optimizer) =
-            self.config.optimizer.ahead(t..t + n_steps.div_ceil(self.config.accumulate.get()) as u64)?
+            self.config.optimizer.tabulate(t..t + n_steps.div_ceil(self.config.accumulate.get()) as u64)?
         {
             self.optimizer = optimizer;
         }
@@ -244,13 +244,13 @@ impl<'a, T: Scalar> Run<'a, T> {
             let last = batches.n_steps().min(first.saturating_add(self.config.accumulate.get())) - 1;
             let batch = batches.positions(first).start..batches.positions(last).end; // which rows
             let n_rows = batch.len();
-            self.judge_rate(batches.n_steps(), team)?;
+            self.evaluate_rate(batches.n_steps(), team)?;
             let gathered = self.gather(&batch, team)?;
             let loss = self.loss_on(batch, team)?; // how wrong the model is on them
-            let loss = self.follow_rate(loss, team)?;
+            let loss = self.observe_rate(loss, team)?;
             let norm = self.clip();
             let not_finite = self.update(loss, team)?;
-            let (not_finite, loss) = self.check_rate(not_finite, loss, team);
+            let (not_finite, loss) = self.accept_rate(not_finite, loss, team);
             let caught = gathered.and(self.scatter(last + 1 == batches.n_steps(), team)?);
             if let Some(quantity) = not_finite.or(caught.not_finite()) {
                 let (epoch, step) = (self.state.epoch, self.state.optimizer.n_steps - 1);
@@ -259,7 +259,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             self.state.step = last + 1;
             self.state.n_seen += n_rows as u64;
             self.state.loss_sum += loss * n_rows as f64 + caught.penalty;
-            self.record_step(n_rows, loss + self.apart.elsewhere(), norm, team)?;
+            self.record_step(n_rows, loss + self.apart.inactive_column_penalty(), norm, team)?;
             if self.state.step < batches.n_steps()
                 && let Some(reason) = self.limit()
             {
@@ -273,7 +273,7 @@ impl<'a, T: Scalar> Run<'a, T> {
     /// The objective on a batch, and its gradient, which is kept. Of an interrupted step
     /// nothing is left.
     fn loss_on(&mut self, batch: Range<usize>, team: &mut Team<'_, Work<'a, T>>) -> Result<f64> {
-        let loss = match self.is_looked_at() {
+        let loss = match self.is_probed() {
             false => self.gradient.of(batch, team),
             true => self.noisy_loss_on(batch, team),
         };
@@ -295,7 +295,7 @@ impl<'a, T: Scalar> Run<'a, T> {
         }
         let t = self.state.optimizer.n_steps.saturating_sub(1);
         let (_, l2) = self.problem.penalty.uniform().unwrap_or_default();
-        let step = self.optimizer.when_idle(t, &self.state.optimizer, l2);
+        let step = self.optimizer.lazy_update(t, &self.state.optimizer, l2);
         let caught = self.apart.scatter(is_last, step, &self.state, team)?;
         if let Some(average) = self.config.average
             && let Some(model) = self.apart.model()?
@@ -318,7 +318,7 @@ impl<'a, T: Scalar> Run<'a, T> {
         norm
     }
 
-    /// Moves the parameters, unless they or the loss would leave the finite numbers: then says which.
+    /// Moves the parameters, unless they or the loss would become non-finite: then says which.
     fn update(&mut self, loss: f64, team: &mut Team<'_, Work<'a, T>>) -> Result<Option<&'static str>> {
         let Config { tier, average, .. } = *self.config;
         let (penalty, layout) = (&self.problem.penalty, team.job().layout());
@@ -326,10 +326,10 @@ impl<'a, T: Scalar> Run<'a, T> {
         let params = team.job().params();
         self.last_finite.clear();
         self.last_finite.extend_from_slice(params);
-        let wants_rates = penalty.has_prox();
+        let wants_step_sizes = penalty.has_prox();
         let (state, gradient) = (&mut self.state.optimizer, self.gradient.last());
-        let rate = self.optimizer.step(tier, entries, state, params, gradient, wants_rates)?;
-        if wants_rates {
+        let rate = self.optimizer.step(tier, entries, state, params, gradient, wants_step_sizes)?;
+        if wants_step_sizes {
             penalty.prox(layout, &mut params[..layout.n_coef()], rate);
         }
         let quantity = if !loss.is_finite() {
@@ -337,7 +337,7 @@ impl<'a, T: Scalar> Run<'a, T> {
         } else if first_not_finite(tier, params).is_some() {
             "a parameter"
         } else {
-            self.optimizer.settle(tier, &mut self.state.optimizer, params);
+            self.optimizer.post_prox(tier, &mut self.state.optimizer, params);
             if let Some(average) = average.filter(|_| !self.apart.is_so()) {
                 average.step(tier, self.state.optimizer.n_steps - 1, &mut self.state.average, params);
             }
@@ -353,7 +353,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             self.history.reserve_steps(n_steps, record.full_loss)?;
         }
         if record.noise {
-            let every = steps_between_looks(self.state.growth.is_some()) as usize;
+            let every = steps_between_probes(self.state.adaptive_batch_size.is_some()) as usize;
             self.history.noise.reserve(n_steps.div_ceil(every))?;
         }
         if record.path {
@@ -378,7 +378,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             self.history.learning_rate.push(self.optimizer.learning_rate_at(t, &self.state.optimizer));
             self.history.elapsed.push(seconds_since(self.start));
         }
-        if let Some((noise, along)) = self.look.take() {
+        if let Some((noise, along)) = self.probe.take() {
             self.record_noise(t, noise, along);
         }
         if record.path {
@@ -400,7 +400,7 @@ impl<'a, T: Scalar> Run<'a, T> {
         let mut reported = std::mem::take(&mut self.reported);
         reported.copy_from_slice(model_of(&mut self.apart, self.config, &mut self.state, team)?);
         self.reported = reported;
-        // First what can be interrupted: then the epoch is ended when the run is gone on with.
+        // First what can be interrupted: then the epoch is ended when the run is resumed.
         let full_loss = (record.full_loss && !record.steps).then(|| self.full_loss(team)).transpose()?;
         let validation = self.selection.validation();
         let validation_loss = validation.map(|rows| self.validation_loss(rows, team)).transpose()?;
@@ -412,8 +412,11 @@ impl<'a, T: Scalar> Run<'a, T> {
         if !record.steps {
             self.history.batch_size.push(self.batch_size as i64);
         }
-        if let (Some(growth), Some(test)) = (&mut self.state.growth, self.config.batches.norm_test()) {
-            *growth = growth.next(test, &self.config.batches, self.config.accumulate.get());
+        if let (Some(adaptive_batch_size), Some(test)) =
+            (&mut self.state.adaptive_batch_size, self.config.batches.norm_test())
+        {
+            *adaptive_batch_size =
+                adaptive_batch_size.next(test, &self.config.batches, self.config.accumulate.get());
         }
         self.optimizer.end_epoch(&mut self.state.optimizer, loss);
         self.state.epoch += 1;

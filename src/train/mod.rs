@@ -1,12 +1,12 @@
 //! The loop around shuffle, gradient and update.
 
+mod adaptive_batch_size;
 mod apart;
 mod auto_batch_size;
 mod auto_rate;
 mod columns;
 mod config;
 mod epoch;
-mod growth;
 mod history;
 mod model;
 mod noise;
@@ -17,15 +17,18 @@ mod state;
 mod stop_reason;
 mod stopping;
 
+pub use adaptive_batch_size::AdaptiveBatchSize;
 pub use auto_batch_size::{AutoBatchSize, FEWEST_ROWS, auto_batch_size};
 pub use auto_rate::{AutoRate, Method, Spectral, Trials};
 pub use config::{Config, Record};
 pub use epoch::{Fit, Progress, fit, fit_with};
-pub use growth::Growth;
 pub use history::History;
 pub use noise::NoiseHistory;
 pub use pilot::{Pilot, Tuned, safe_rate, sampled_loss};
 pub use selection::Selection;
 pub use state::State;
 pub use stop_reason::StopReason;
-pub use stopping::{Kept, MaxSeconds, MaxSteps, Mode, Monitor, NoImprovement, Seen, StopRule, TargetLoss};
+pub use stopping::{
+    BestCheckpoint, EarlyStoppingState, MaxSeconds, MaxSteps, Mode, Monitor, NoImprovement, StopRule,
+    TargetLoss,
+};

@@ -37,7 +37,7 @@ pub(super) fn exchange_model<T: Scalar>(
     apart.exchange_model(team.job().params())
 }
 
-/// What is averaged to predict with, if anything is: apart from the optimizer, by it, or by a rate that chooses itself.
+/// What is averaged to predict with, if anything is: apart from the optimizer, by it, or by a automatic learning rate.
 fn average_of<'m, T: Scalar>(config: &Config, state: &'m mut State<T>) -> Option<&'m mut Vec<T>> {
     match config.average {
         Some(_) if state.average.n > 0 => Some(&mut state.average.params),

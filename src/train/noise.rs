@@ -5,21 +5,21 @@ use std::ops::Range;
 use super::epoch::Run;
 use super::history::out_of_memory;
 use crate::error::Result;
-use crate::gradient::{Noise, Work};
+use crate::gradient::{BatchNoise, Work};
 use crate::parallel::Team;
 use crate::scalar::Scalar;
 
-/// Steps from one look at the noise to the next. A look costs up to two fifths of a step where rows are in cache and
-/// batches small, a tenth elsewhere, so that looks at every eighth step cost some per cent of the epoch. Batches that
-/// grow are decided on by fewer steps, and looked at more often.
-pub(super) const fn steps_between_looks(is_growing: bool) -> u64 {
+/// Steps from one noise probe to the next. A probe costs up to two fifths of a step where rows are in cache and
+/// batches small, a tenth elsewhere, so that probes of every eighth step cost some per cent of the epoch. Batches that
+/// grow are decided on by fewer steps, and probed more often.
+pub(super) const fn steps_between_probes(is_growing: bool) -> u64 {
     if is_growing { 4 } else { 8 }
 }
 
-/// Steps from one second look at the rows of a batch to the next: it costs about as much as the step itself.
-const STEPS_BETWEEN_SECOND_LOOKS: u64 = 64;
+/// Steps from one second probe of the rows of a batch to the next: it costs about as much as the step itself.
+const STEPS_BETWEEN_SECOND_PROBES: u64 = 64;
 
-/// The noise of the gradients that were looked at, before clipping, see [`Noise`]: those of every eighth
+/// The noise of the gradients that were probed, before clipping, see [`BatchNoise`]: those of every eighth
 /// step, or of every fourth where batches grow.
 #[derive(Debug, Clone, Default)]
 pub struct NoiseHistory {
@@ -43,10 +43,10 @@ pub struct NoiseHistory {
 }
 
 impl NoiseHistory {
-    /// Makes room for so many more looks.
-    pub(super) fn reserve(&mut self, n_looks: usize) -> Result<()> {
+    /// Makes room for so many more probes.
+    pub(super) fn reserve(&mut self, n_probes: usize) -> Result<()> {
         for vector in [&mut self.step, &mut self.batch_size] {
-            vector.try_reserve(n_looks).map_err(|_| out_of_memory::<i64>(n_looks))?;
+            vector.try_reserve(n_probes).map_err(|_| out_of_memory::<i64>(n_probes))?;
         }
         let vectors = [
             &mut self.learning_rate,
@@ -57,16 +57,16 @@ impl NoiseHistory {
             &mut self.variance_along,
         ];
         for vector in vectors {
-            vector.try_reserve(n_looks).map_err(|_| out_of_memory::<f64>(n_looks))?;
+            vector.try_reserve(n_probes).map_err(|_| out_of_memory::<f64>(n_probes))?;
         }
         Ok(())
     }
 
-    /// Writes down a look at step t.
+    /// Writes down a probe of step t.
     pub(super) fn push(
         &mut self,
         t: u64,
-        noise: Noise,
+        noise: BatchNoise,
         n_population: Option<usize>,
         variance_along: f64,
         learning_rate: f64,
@@ -83,12 +83,12 @@ impl NoiseHistory {
 }
 
 impl<'a, T: Scalar> Run<'a, T> {
-    /// Whether the step at hand is looked at.
+    /// Whether the step at hand is probed.
     #[inline]
-    pub(super) fn is_looked_at(&self) -> bool {
-        let is_growing = self.state.growth.is_some();
+    pub(super) fn is_probed(&self) -> bool {
+        let is_growing = self.state.adaptive_batch_size.is_some();
         (self.config.record.noise || is_growing)
-            && self.state.optimizer.n_steps.is_multiple_of(steps_between_looks(is_growing))
+            && self.state.optimizer.n_steps.is_multiple_of(steps_between_probes(is_growing))
     }
 
     /// The objective on a batch, and its gradient, which is kept, and how noisy that is.
@@ -102,17 +102,17 @@ impl<'a, T: Scalar> Run<'a, T> {
         let t = self.state.optimizer.n_steps;
         let (loss, noise) = self.gradient.of_with_noise(batch.clone(), team)?;
         let is_recorded = self.config.record.noise;
-        let is_second_look = is_recorded && t.is_multiple_of(STEPS_BETWEEN_SECOND_LOOKS) && batch.len() > 1;
-        let along = if is_second_look { self.gradient.variance_along_last(batch, team)? } else { f64::NAN };
-        self.look = Some((noise, along));
+        let is_second_probe = is_recorded && t.is_multiple_of(STEPS_BETWEEN_SECOND_PROBES) && batch.len() > 1;
+        let along = if is_second_probe { self.gradient.variance_along_last(batch, team)? } else { f64::NAN };
+        self.probe = Some((noise, along));
         Ok(loss)
     }
 
     /// Writes down, of step t, what was seen.
     #[cold]
-    pub(super) fn record_noise(&mut self, t: u64, noise: Noise, variance_along: f64) {
-        if let Some(growth) = &mut self.state.growth {
-            growth.see(noise);
+    pub(super) fn record_noise(&mut self, t: u64, noise: BatchNoise, variance_along: f64) {
+        if let Some(adaptive_batch_size) = &mut self.state.adaptive_batch_size {
+            adaptive_batch_size.see(noise);
         }
         if self.config.record.noise {
             let n_population = (!self.config.batches.draws()).then(|| self.problem.n_rows());

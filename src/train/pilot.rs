@@ -4,7 +4,7 @@ use super::stopping::{MaxSteps, StopRule};
 use super::{Config, Record, Selection, State, StopReason, fit_with};
 use crate::data::Order;
 use crate::error::{Error, Result, try_reserved};
-use crate::gradient::{BatchGradient, Problem, Smoothness, Work, n_seats_worth};
+use crate::gradient::{BatchGradient, Problem, Smoothness, Work, n_workers_worth};
 use crate::kernel::Tier;
 use crate::parallel::with_team;
 use crate::scalar::Scalar;
@@ -211,10 +211,10 @@ pub fn sampled_loss<T: Scalar>(
     interrupted: &(dyn Fn() -> bool + Sync),
 ) -> Result<f64> {
     let n_rows = n_judged.min(problem.n_rows());
-    let n_seats = n_seats_worth(problem, n_rows, n_rows < problem.n_rows(), n_threads);
-    let mut work = Work::new(problem, tier, params, n_seats, interrupted)?;
+    let n_workers = n_workers_worth(problem, n_rows, n_rows < problem.n_rows(), n_threads);
+    let mut work = Work::new(problem, tier, params, n_workers, interrupted)?;
     *work.order() = spread(problem.n_rows(), n_rows)?.map_or(Order::Sequential, Order::Listed);
-    with_team(n_seats, work, |team| BatchGradient::new(problem, tier)?.value(0..n_rows, team))
+    with_team(n_workers, work, |team| BatchGradient::new(problem, tier)?.value(0..n_rows, team))
 }
 
 /// `n_wanted` of `n_rows` rows, evenly spread; None for all.

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::stopping::{Kept, Seen, StopRule};
+use super::stopping::{BestCheckpoint, EarlyStoppingState, StopRule};
 use super::{Monitor, StopReason};
 use crate::error::{Error, Result, try_filled};
 use crate::gradient::Problem;
@@ -96,7 +96,7 @@ impl<'a, T: Scalar> Selection<'a, T> {
     }
 
     /// What the rules begin with, given what those of the run before have seen.
-    pub(super) fn remember(&self, mut seen: Vec<Seen<T>>) -> Vec<Seen<T>> {
+    pub(super) fn remember(&self, mut seen: Vec<EarlyStoppingState<T>>) -> Vec<EarlyStoppingState<T>> {
         let patient = self.rules.iter().filter_map(|rule| match rule {
             StopRule::NoImprovement(rule) => Some(rule),
             _ => None,
@@ -105,12 +105,12 @@ impl<'a, T: Scalar> Selection<'a, T> {
     }
 
     /// Tells every rule of an epoch. Returns the reason of the first that wants to end the run.
-    pub(super) fn judge(
+    pub(super) fn evaluate(
         &self,
         epoch: u64,
         values: Values<'_>,
         model: &[T],
-        seen: &mut [Seen<T>],
+        seen: &mut [EarlyStoppingState<T>],
     ) -> Result<Option<StopReason>> {
         let mut reason = None;
         let mut seen = seen.iter_mut();
@@ -158,7 +158,7 @@ impl<'a, T: Scalar> Selection<'a, T> {
 }
 
 /// Puts a model aside, in the place of the one before.
-fn keep<T: Scalar>(epoch: u64, model: &[T], kept: &mut Option<Kept<T>>) -> Result<()> {
+fn keep<T: Scalar>(epoch: u64, model: &[T], kept: &mut Option<BestCheckpoint<T>>) -> Result<()> {
     match kept {
         Some(kept) => {
             kept.epoch = epoch;
@@ -167,7 +167,7 @@ fn keep<T: Scalar>(epoch: u64, model: &[T], kept: &mut Option<Kept<T>>) -> Resul
         None => {
             let mut params = try_filled("the best parameters", model.len(), T::ZERO)?;
             params.copy_from_slice(model);
-            *kept = Some(Kept { epoch, params });
+            *kept = Some(BestCheckpoint { epoch, params });
         }
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Everything needed to go on.
 
-use super::{AutoRate, Growth, Seen};
+use super::{AdaptiveBatchSize, AutoRate, EarlyStoppingState};
 use crate::error::{Error, Result};
 use crate::gradient::Layout;
 use crate::scalar::Scalar;
@@ -14,7 +14,7 @@ pub struct State<T> {
     /// Parameters in the layout of the problem.
     pub params: Vec<T>,
     /// What the optimizer remembers; its `n_steps` counts the steps of the whole run.
-    pub optimizer: update::State<T>,
+    pub optimizer: update::OptimizerState<T>,
     /// Their average, if they are averaged.
     pub average: AverageState<T>,
     /// Epochs done.
@@ -26,19 +26,19 @@ pub struct State<T> {
     /// Sum of the objective over those rows.
     pub loss_sum: f64,
     /// What the rules of stopping remember.
-    pub stopping: Vec<Seen<T>>,
-    /// Within an epoch over sparse rows, how many steps of the stretch each column has seen, see
-    /// [`Update::when_idle`](crate::update::Update::when_idle); empty if all are up to date.
-    pub touched: Vec<u32>,
-    /// What a rate that chooses itself remembers.
+    pub stopping: Vec<EarlyStoppingState<T>>,
+    /// Within an epoch over sparse rows, how many steps of the flush interval each column has caught up with, see
+    /// [`Update::lazy_update`](crate::update::Update::lazy_update); empty if all are up to date.
+    pub last_update_steps: Vec<u32>,
+    /// What a automatic learning rate remembers.
     pub auto_rate: Option<AutoRate<T>>,
     /// The size of the batches, where it follows from the noise.
-    pub growth: Option<Growth>,
+    pub adaptive_batch_size: Option<AdaptiveBatchSize>,
 }
 
 impl<T: Scalar> State<T> {
     /// The beginning of a run from `params`, with an optimizer that has made no step.
-    pub fn new(params: Vec<T>, optimizer: update::State<T>) -> Self {
+    pub fn new(params: Vec<T>, optimizer: update::OptimizerState<T>) -> Self {
         Self {
             params,
             optimizer,
@@ -48,16 +48,16 @@ impl<T: Scalar> State<T> {
             n_seen: 0,
             loss_sum: 0.0,
             stopping: Vec::new(),
-            touched: Vec::new(),
+            last_update_steps: Vec::new(),
             auto_rate: None,
-            growth: None,
+            adaptive_batch_size: None,
         }
     }
 
     /// The batches of the epoch begun.
     pub(super) fn batches(&self, batches: &Batches) -> Batches {
-        match self.growth {
-            Some(growth) => batches.clone().resized(growth.batch_size),
+        match self.adaptive_batch_size {
+            Some(adaptive_batch_size) => batches.clone().resized(adaptive_batch_size.batch_size),
             None => batches.of_epoch(self.epoch),
         }
     }
@@ -80,11 +80,11 @@ impl<T: Scalar> State<T> {
                 value: format!("step {} of {n_steps}", self.step),
             });
         }
-        if !self.touched.is_empty() && self.touched.len() != layout.n_columns() {
+        if !self.last_update_steps.is_empty() && self.last_update_steps.len() != layout.n_columns() {
             return Err(Error::Shape {
                 argument: "resume",
                 expected: format!("{} columns", layout.n_columns()),
-                got: self.touched.len().to_string(),
+                got: self.last_update_steps.len().to_string(),
             });
         }
         Ok(())

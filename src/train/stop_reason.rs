@@ -19,7 +19,7 @@ pub enum StopReason {
     MaxSeconds,
     /// The caller gave the work up, between two steps.
     Interrupted,
-    /// The run left the finite numbers. The parameters are the last finite ones.
+    /// The run became non-finite. The parameters are the last finite ones.
     Diverged {
         /// Epoch of the step, counted from 0.
         epoch: u64,

@@ -123,7 +123,7 @@ pub enum StopRule {
 
 /// What [`NoImprovement`] remembers between epochs.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Seen<T> {
+pub struct EarlyStoppingState<T> {
     /// What was looked at.
     pub monitor: Monitor,
     /// Which way was better.
@@ -133,12 +133,12 @@ pub struct Seen<T> {
     /// Epochs in a row without improvement.
     pub n_waited: u64,
     /// The model that had the best value, if it is to be restored.
-    pub kept: Option<Kept<T>>,
+    pub kept: Option<BestCheckpoint<T>>,
 }
 
 /// A model put aside.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Kept<T> {
+pub struct BestCheckpoint<T> {
     /// Epochs it had been trained for.
     pub epoch: u64,
     /// Its parameters.
@@ -181,24 +181,28 @@ impl NoImprovement {
     }
 
     /// What the rule begins with: what another of the same monitor and mode has seen, or nothing.
-    pub(super) fn remember<T>(&self, seen: &mut Vec<Seen<T>>) -> Seen<T> {
-        let is_ours = |seen: &Seen<T>| {
+    pub(super) fn remember<T>(&self, seen: &mut Vec<EarlyStoppingState<T>>) -> EarlyStoppingState<T> {
+        let is_ours = |seen: &EarlyStoppingState<T>| {
             let can_restore = !self.restores_best || seen.kept.is_some() || seen.best.is_none();
             seen.monitor == self.monitor && seen.mode == self.mode && can_restore
         };
         match seen.iter().position(is_ours) {
             Some(i) => {
                 let seen = seen.remove(i);
-                Seen { kept: seen.kept.filter(|_| self.restores_best), ..seen }
+                EarlyStoppingState { kept: seen.kept.filter(|_| self.restores_best), ..seen }
             }
-            None => {
-                Seen { monitor: self.monitor.clone(), mode: self.mode, best: None, n_waited: 0, kept: None }
-            }
+            None => EarlyStoppingState {
+                monitor: self.monitor.clone(),
+                mode: self.mode,
+                best: None,
+                n_waited: 0,
+                kept: None,
+            },
         }
     }
 
-    /// Looks at the value of an epoch. A rule that has ended a run waits anew if the run is gone on with.
-    pub(super) fn observe<T>(&self, value: f64, seen: &mut Seen<T>) -> Verdict {
+    /// Looks at the value of an epoch. A rule that has ended a run waits anew if the run is resumed.
+    pub(super) fn observe<T>(&self, value: f64, seen: &mut EarlyStoppingState<T>) -> Verdict {
         let value_cost = self.mode.as_cost(value);
         let (is_best, is_improvement) = match seen.best {
             _ if !value.is_finite() => (false, false),

@@ -2,9 +2,9 @@
 
 use super::decay::Decay;
 use super::entrywise::{Formula, entrywise};
-use super::idle::{Divisor, ScaledStep, WhenIdle};
+use super::lazy::{DiagonalStep, Divisor, LazyUpdate};
 use super::moments::{not_negative, positive};
-use super::{Begin, Rate, Step, Update};
+use super::{EffectiveStepSize, InitContext, StepContext, Update};
 use crate::error::Result;
 use crate::options::Options;
 use crate::scalar::Scalar;
@@ -50,31 +50,31 @@ impl Update for Adagrad {
         Decay::Coupled(self.weight_decay)
     }
 
-    fn begin<T: Scalar>(&self, begin: Begin<'_, T>) {
-        begin.memory[0].fill(T::from_f64(self.initial_accumulator_value));
+    fn begin<T: Scalar>(&self, begin: InitContext<'_, T>) {
+        begin.slots[0].fill(T::from_f64(self.initial_accumulator_value));
     }
 
-    fn when_idle(&self, t: u64, learning_rate: f64, l2: f64) -> WhenIdle {
+    fn lazy_update(&self, t: u64, learning_rate: f64, l2: f64) -> LazyUpdate {
         if l2 + self.weight_decay > 0.0 {
-            return WhenIdle::Unknown; // a gradient, which changes s
+            return LazyUpdate::Dense; // a gradient, which changes s
         }
         let rate = self.rate_at(t, learning_rate);
-        WhenIdle::Scales(ScaledStep { t, rate, by: Divisor::Root { eps: self.eps } })
+        LazyUpdate::Diagonal(DiagonalStep { t, rate, by: Divisor::Root { eps: self.eps } })
     }
 
-    fn step<'r, T: Scalar>(&self, step: Step<'_, 'r, T>) -> Rate<'r, T> {
+    fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T> {
         let rate = T::from_f64(self.rate_at(step.t, step.learning_rate));
-        entrywise(Scaled { rate, eps: T::from_f64(self.eps) }, step)
+        entrywise(AdagradFormula { rate, eps: T::from_f64(self.eps) }, step)
     }
 }
 
 #[derive(Clone, Copy)]
-struct Scaled<T> {
+struct AdagradFormula<T> {
     rate: T,
     eps: T,
 }
 
-impl<T: Scalar> Formula<T, 1> for Scaled<T> {
+impl<T: Scalar> Formula<T, 1> for AdagradFormula<T> {
     #[inline(always)]
     fn step(self, w: &mut T, g: T, [s]: [&mut T; 1]) -> T {
         *s += g * g;

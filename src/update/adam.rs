@@ -2,9 +2,9 @@
 
 use super::decay::Decay;
 use super::entrywise::{Formula, entrywise};
-use super::idle::WhenIdle;
-use super::moments::{Moments, MomentsAt, unbias};
-use super::{Rate, Step, Update};
+use super::lazy::LazyUpdate;
+use super::moments::{MomentDecays, MomentsAt, unbias};
+use super::{EffectiveStepSize, StepContext, Update};
 use crate::error::Result;
 use crate::options::Options;
 use crate::scalar::Scalar;
@@ -17,14 +17,14 @@ use crate::scalar::Scalar;
 /// S. Kumar, On the convergence of Adam and beyond, ICLR 2018.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Adam {
-    moments: Moments,
+    moments: MomentDecays,
     is_amsgrad: bool,
     weight_decay: f64,
 }
 
 impl Default for Adam {
     fn default() -> Self {
-        let moments = Moments { beta1: 0.9, beta2: 0.999, eps: 1e-8 };
+        let moments = MomentDecays { beta1: 0.9, beta2: 0.999, eps: 1e-8 };
         Self { moments, is_amsgrad: false, weight_decay: 0.0 }
     }
 }
@@ -32,7 +32,7 @@ impl Default for Adam {
 impl Adam {
     /// Both betas in [0, 1), eps finite and > 0.
     pub fn new(beta1: f64, beta2: f64, eps: f64) -> Result<Self> {
-        Ok(Self { moments: Moments::new(beta1, beta2, eps)?, ..Self::default() })
+        Ok(Self { moments: MomentDecays::new(beta1, beta2, eps)?, ..Self::default() })
     }
 }
 
@@ -41,7 +41,7 @@ impl Update for Adam {
 
     fn from_options(options: &dyn Options) -> Result<Self> {
         Ok(Self {
-            moments: Moments::from_options(options)?,
+            moments: MomentDecays::from_options(options)?,
             is_amsgrad: options.flag("amsgrad")?,
             weight_decay: Decay::strength_of(options)?,
         })
@@ -56,11 +56,11 @@ impl Update for Adam {
         Decay::Coupled(self.weight_decay)
     }
 
-    fn when_idle(&self, _t: u64, _learning_rate: f64, _l2: f64) -> WhenIdle {
-        WhenIdle::Rests
+    fn lazy_update(&self, _t: u64, _learning_rate: f64, _l2: f64) -> LazyUpdate {
+        LazyUpdate::Frozen
     }
 
-    fn step<'r, T: Scalar>(&self, step: Step<'_, 'r, T>) -> Rate<'r, T> {
+    fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T> {
         let formula = Formulas {
             moments: self.moments.at(step.t),
             rate: T::from_f64(step.learning_rate / unbias(self.moments.beta1, step.t)),

@@ -2,9 +2,9 @@
 
 use super::decay::Decay;
 use super::entrywise::{Formula, entrywise};
-use super::idle::WhenIdle;
-use super::moments::{Moments, MomentsAt, unbias};
-use super::{Rate, Step, Update};
+use super::lazy::LazyUpdate;
+use super::moments::{MomentDecays, MomentsAt, unbias};
+use super::{EffectiveStepSize, StepContext, Update};
 use crate::error::Result;
 use crate::options::Options;
 use crate::scalar::Scalar;
@@ -15,7 +15,7 @@ use crate::scalar::Scalar;
 /// Source: D. P. Kingma, J. Ba, Adam: a method for stochastic optimization, ICLR 2015, section 7.1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Adamax {
-    moments: Moments,
+    moments: MomentDecays,
     weight_decay: f64,
 }
 
@@ -23,7 +23,7 @@ impl Update for Adamax {
     const NAME: &'static str = "Adamax";
 
     fn from_options(options: &dyn Options) -> Result<Self> {
-        Ok(Self { moments: Moments::from_options(options)?, weight_decay: Decay::strength_of(options)? })
+        Ok(Self { moments: MomentDecays::from_options(options)?, weight_decay: Decay::strength_of(options)? })
     }
 
     /// The mean m of gradients and the largest u.
@@ -35,11 +35,11 @@ impl Update for Adamax {
         Decay::Coupled(self.weight_decay)
     }
 
-    fn when_idle(&self, _t: u64, _learning_rate: f64, _l2: f64) -> WhenIdle {
-        WhenIdle::Rests
+    fn lazy_update(&self, _t: u64, _learning_rate: f64, _l2: f64) -> LazyUpdate {
+        LazyUpdate::Frozen
     }
 
-    fn step<'r, T: Scalar>(&self, step: Step<'_, 'r, T>) -> Rate<'r, T> {
+    fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T> {
         let formula = Largest {
             moments: self.moments.at(step.t),
             rate: T::from_f64(step.learning_rate / unbias(self.moments.beta1, step.t)),

@@ -1,8 +1,8 @@
 //! AdamW: Adam with weight decay apart from the gradient.
 
 use super::decay::Decay;
-use super::idle::WhenIdle;
-use super::{Adam, Rate, Step, Update};
+use super::lazy::LazyUpdate;
+use super::{Adam, EffectiveStepSize, StepContext, Update};
 use crate::error::Result;
 use crate::options::Options;
 use crate::scalar::Scalar;
@@ -31,11 +31,11 @@ impl Update for AdamW {
         Decay::Decoupled(self.weight_decay)
     }
 
-    fn when_idle(&self, _t: u64, _learning_rate: f64, _l2: f64) -> WhenIdle {
-        WhenIdle::Rests
+    fn lazy_update(&self, _t: u64, _learning_rate: f64, _l2: f64) -> LazyUpdate {
+        LazyUpdate::Frozen
     }
 
-    fn step<'r, T: Scalar>(&self, step: Step<'_, 'r, T>) -> Rate<'r, T> {
+    fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T> {
         self.adam.step(step)
     }
 }

@@ -3,7 +3,7 @@
 use super::decay::Decay;
 use super::entrywise::{Formula, entrywise};
 use super::moments::positive;
-use super::{Rate, Step, Update};
+use super::{EffectiveStepSize, StepContext, Update};
 use crate::error::Result;
 use crate::kernel::{distance, norm};
 use crate::options::Options;
@@ -57,13 +57,13 @@ impl Update for DoG {
         Decay::Coupled(self.weight_decay)
     }
 
-    fn has_same_rate(&self) -> bool {
+    fn has_uniform_step_size(&self) -> bool {
         true
     }
 
-    fn step<'r, T: Scalar>(&self, step: Step<'_, 'r, T>) -> Rate<'r, T> {
-        let Step { tier, t, learning_rate, .. } = step;
-        let start = &mut step.memory[0];
+    fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T> {
+        let StepContext { tier, t, learning_rate, .. } = step;
+        let start = &mut step.slots[0];
         let farthest = if t == 0 {
             start.copy_from_slice(step.params);
             self.reps_rel * (1.0 + norm(tier, start))
@@ -75,7 +75,7 @@ impl Update for DoG {
         (step.scalars[0], step.scalars[1]) = (farthest, root);
         let rate = T::from_f64(learning_rate * (farthest / root.hypot(self.eps.sqrt())));
         entrywise(Along { rate }, step);
-        Rate::Same(rate)
+        EffectiveStepSize::Uniform(rate)
     }
 }
 

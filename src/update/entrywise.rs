@@ -1,6 +1,6 @@
 //! The loop of the rules that move every parameter by its own gradient and memory alone.
 
-use super::{Rate, Step};
+use super::{EffectiveStepSize, StepContext};
 use crate::kernel::{Kernel, Lanes};
 use crate::scalar::Scalar;
 
@@ -10,23 +10,23 @@ use crate::scalar::Scalar;
 /// with a zero gradient and no memory where it is.
 pub(super) trait Formula<T, const N: usize>: Copy {
     /// Moves `w` against `g`. Returns the rate: the step this would have been had all gradients been 1.
-    fn step(self, w: &mut T, g: T, memory: [&mut T; N]) -> T;
+    fn step(self, w: &mut T, g: T, slots: [&mut T; N]) -> T;
 }
 
 /// Moves all parameters by a formula, with the first `N` vectors of the memory.
 pub(super) fn entrywise<'r, T: Scalar, F: Formula<T, N>, const N: usize>(
     formula: F,
-    step: Step<'_, 'r, T>,
-) -> Rate<'r, T>
+    step: StepContext<'_, 'r, T>,
+) -> EffectiveStepSize<'r, T>
 where
     for<'a> Entrywise<'a, T, F, N>: Kernel<T>,
 {
-    let Step { tier, memory, params, grad, wants_rates, rates, .. } = step;
-    let Some(memory) = memory.first_chunk_mut::<N>() else { unreachable!("checked by Optimizer::step") };
-    let memory = memory.each_mut().map(Vec::as_mut_slice);
-    let wanted = if wants_rates { &mut *rates } else { &mut [] };
-    tier.run(Entrywise { formula, params, grad, memory, rates: wanted });
-    Rate::Each(rates)
+    let StepContext { tier, slots, params, grad, wants_step_sizes, step_sizes, .. } = step;
+    let Some(slots) = slots.first_chunk_mut::<N>() else { unreachable!("checked by Optimizer::step") };
+    let slots = slots.each_mut().map(Vec::as_mut_slice);
+    let wanted = if wants_step_sizes { &mut *step_sizes } else { &mut [] };
+    tier.run(Entrywise { formula, params, grad, slots, step_sizes: wanted });
+    EffectiveStepSize::PerParameter(step_sizes)
 }
 
 /// The loop, as a kernel.
@@ -34,9 +34,9 @@ pub(super) struct Entrywise<'a, T, F, const N: usize> {
     formula: F,
     params: &'a mut [T],
     grad: &'a [T],
-    memory: [&'a mut [T]; N],
+    slots: [&'a mut [T]; N],
     /// Of the length of the parameters, or empty.
-    rates: &'a mut [T],
+    step_sizes: &'a mut [T],
 }
 
 /// For so many vectors by name: of an array of slices the compiler makes no vector instructions.
@@ -48,19 +48,19 @@ macro_rules! impl_kernel {
             #[inline(always)]
             #[allow(clippy::needless_range_loop)] // a zip of so many is harder to read
             fn run<L: Lanes<Elem = T>>(self) {
-                let Self { formula, params, grad, memory: [$($vector),*], rates } = self;
+                let Self { formula, params, grad, slots: [$($vector),*], step_sizes } = self;
                 // Slices of one known length, so that no index is checked in the loop.
                 let n = params.len();
                 let grad = &grad[..n];
                 $(let $vector = &mut $vector[..n];)*
-                if rates.is_empty() {
+                if step_sizes.is_empty() {
                     for i in 0..n {
                         formula.step(&mut params[i], grad[i], [$(&mut $vector[i]),*]);
                     }
                 } else {
-                    let rates = &mut rates[..n];
+                    let step_sizes = &mut step_sizes[..n];
                     for i in 0..n {
-                        rates[i] = formula.step(&mut params[i], grad[i], [$(&mut $vector[i]),*]);
+                        step_sizes[i] = formula.step(&mut params[i], grad[i], [$(&mut $vector[i]),*]);
                     }
                 }
             }

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::idle::{Divisor, ScaledStep, WhenIdle};
+use super::lazy::{DiagonalStep, Divisor, LazyUpdate};
 use super::moments::{not_negative, positive};
-use super::{Begin, Entries, Rate, Step, Update};
+use super::{EffectiveStepSize, Entries, InitContext, StepContext, Update};
 use crate::error::Result;
 use crate::kernel::{Kernel, Lanes};
 use crate::options::Options;
@@ -67,38 +67,48 @@ impl Update for Ftrl {
         1
     }
 
-    fn begin<T: Scalar>(&self, begin: Begin<'_, T>) {
-        let Begin { learning_rate, entries, memory, params } = begin;
+    fn begin<T: Scalar>(&self, begin: InitContext<'_, T>) {
+        let InitContext { learning_rate, entries, slots, params } = begin;
         for (l1, l2, range) in self.strengths(entries, params.len()) {
             let closed_form = self.closed_form(l1, l2, learning_rate, learning_rate, 0);
-            let starts = memory[0][range.clone()].iter_mut().zip(&params[range]);
+            let starts = slots[0][range.clone()].iter_mut().zip(&params[range]);
             starts.for_each(|(z, &w)| *z = closed_form.start(w));
         }
     }
 
-    fn when_idle(&self, t: u64, learning_rate: f64, l2: f64) -> WhenIdle {
+    fn lazy_update(&self, t: u64, learning_rate: f64, l2: f64) -> LazyUpdate {
         if l2 > 0.0 {
-            return WhenIdle::Unknown; // a gradient, which changes n
+            return LazyUpdate::Dense; // a gradient, which changes n
         }
         let by = Divisor::ClosedForm { beta: self.beta, l1: self.l1, l2: self.l2 };
-        WhenIdle::Scales(ScaledStep { t, rate: learning_rate, by })
+        LazyUpdate::Diagonal(DiagonalStep { t, rate: learning_rate, by })
     }
 
-    fn step<'r, T: Scalar>(&self, step: Step<'_, 'r, T>) -> Rate<'r, T> {
-        let Step { tier, t, learning_rate, entries, memory, scalars, params, grad, wants_rates, rates } =
-            step;
-        let [z, n] = memory else { unreachable!("checked by Optimizer::step") };
+    fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T> {
+        let StepContext {
+            tier,
+            t,
+            learning_rate,
+            entries,
+            slots,
+            scalars,
+            params,
+            grad,
+            wants_step_sizes,
+            step_sizes,
+        } = step;
+        let [z, n] = slots else { unreachable!("checked by Optimizer::step") };
         let rate_before = if t == 0 { learning_rate } else { scalars[0] };
         scalars[0] = learning_rate;
         for (l1, l2, range) in self.strengths(entries, params.len()) {
             let closed_form = self.closed_form(l1, l2, rate_before, learning_rate, t);
             let z = &mut z[range.clone()];
             let params = &mut params[range.clone()];
-            let rates = if wants_rates { &mut rates[range.clone()] } else { &mut [] };
+            let step_sizes = if wants_step_sizes { &mut step_sizes[range.clone()] } else { &mut [] };
             let (n, grad) = (&mut n[range.clone()], &grad[range]);
-            tier.run(Coordinates { closed_form, z, n, params, grad, rates });
+            tier.run(Coordinates { closed_form, z, n, params, grad, step_sizes });
         }
-        Rate::Each(rates)
+        EffectiveStepSize::PerParameter(step_sizes)
     }
 }
 
@@ -152,7 +162,7 @@ struct Coordinates<'a, T> {
     params: &'a mut [T],
     grad: &'a [T],
     /// Of the same length, or empty.
-    rates: &'a mut [T],
+    step_sizes: &'a mut [T],
 }
 
 impl<T: Scalar> Kernel<T> for Coordinates<'_, T> {
@@ -160,14 +170,14 @@ impl<T: Scalar> Kernel<T> for Coordinates<'_, T> {
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self) {
-        let Self { closed_form, z, n, params, grad, rates } = self;
+        let Self { closed_form, z, n, params, grad, step_sizes } = self;
         let entries = params.iter_mut().zip(z).zip(n).zip(grad);
-        if rates.is_empty() {
+        if step_sizes.is_empty() {
             for (((w, z), n), &g) in entries {
                 closed_form.step(w, g, z, n);
             }
         } else {
-            for ((((w, z), n), &g), rate) in entries.zip(rates) {
+            for ((((w, z), n), &g), rate) in entries.zip(step_sizes) {
                 *rate = closed_form.step(w, g, z, n);
             }
         }

@@ -2,9 +2,9 @@
 
 use super::decay::Decay;
 use super::entrywise::{Formula, entrywise};
-use super::idle::WhenIdle;
+use super::lazy::LazyUpdate;
 use super::moments::checked_betas;
-use super::{Rate, Step, Update};
+use super::{EffectiveStepSize, StepContext, Update};
 use crate::error::Result;
 use crate::options::Options;
 use crate::scalar::Scalar;
@@ -40,15 +40,15 @@ impl Update for Lion {
         Decay::Decoupled(self.weight_decay)
     }
 
-    fn has_same_rate(&self) -> bool {
+    fn has_uniform_step_size(&self) -> bool {
         true
     }
 
-    fn when_idle(&self, _t: u64, _learning_rate: f64, _l2: f64) -> WhenIdle {
-        WhenIdle::Rests
+    fn lazy_update(&self, _t: u64, _learning_rate: f64, _l2: f64) -> LazyUpdate {
+        LazyUpdate::Frozen
     }
 
-    fn step<'r, T: Scalar>(&self, step: Step<'_, 'r, T>) -> Rate<'r, T> {
+    fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T> {
         let learning_rate = T::from_f64(step.learning_rate);
         let formula = Sign {
             beta1: T::from_f64(self.beta1),
@@ -58,7 +58,7 @@ impl Update for Lion {
             learning_rate,
         };
         entrywise(formula, step);
-        Rate::Same(learning_rate)
+        EffectiveStepSize::Uniform(learning_rate)
     }
 }
 

@@ -1,6 +1,6 @@
 //! How the parameters move: one optimizer a file.
 //!
-//! Hyperparameters are immutable, what changes from step to step is in a [`State`], and the learning rate is
+//! Hyperparameters are immutable, what changes from step to step is in a [`OptimizerState`], and the learning rate is
 //! a pure function of the step.
 
 mod adadelta;
@@ -15,7 +15,7 @@ mod dog;
 mod entries;
 mod entrywise;
 mod ftrl;
-pub mod idle;
+pub mod lazy;
 mod lion;
 mod moments;
 mod nadam;
@@ -41,9 +41,9 @@ pub use dog::DoG;
 pub use entries::Entries;
 pub use ftrl::Ftrl;
 pub use lion::Lion;
-pub use moments::Moments;
+pub use moments::MomentDecays;
 pub use nadam::NAdam;
-pub use optimizer::{Begin, Optimizer, Rule, State, Step, Update};
+pub use optimizer::{InitContext, Optimizer, OptimizerState, Rule, StepContext, Update};
 pub use radam::RAdam;
 pub use rmsprop::RmsProp;
 pub use schedule::Schedule;
@@ -52,4 +52,4 @@ pub use schedule_free_sgd::ScheduleFreeSgd;
 pub use sgd::Sgd;
 pub use sgld::Sgld;
 
-pub use crate::rate::Rate;
+pub use crate::step_size::EffectiveStepSize;

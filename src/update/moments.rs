@@ -6,7 +6,7 @@ use crate::scalar::Scalar;
 
 /// `m = beta1 m + (1 - beta1) g`, `v = beta2 v + (1 - beta2) g^2`, and an `eps` to be added to roots of v.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Moments {
+pub struct MomentDecays {
     /// Memory of the gradient.
     pub beta1: f64,
     /// Memory of its square.
@@ -15,7 +15,7 @@ pub struct Moments {
     pub eps: f64,
 }
 
-impl Moments {
+impl MomentDecays {
     /// Both betas in [0, 1), eps finite and > 0.
     pub fn new(beta1: f64, beta2: f64, eps: f64) -> Result<Self> {
         let (beta1, beta2) = checked_betas(beta1, beta2)?;
@@ -46,7 +46,7 @@ pub(super) fn unbias(beta: f64, t: u64) -> f64 {
     1.0 - beta.powf((t + 1) as f64)
 }
 
-/// [`Moments`] at a step.
+/// [`MomentDecays`] at a step.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct MomentsAt<T> {
     pub beta1: T,

@@ -2,9 +2,9 @@
 
 use super::decay::Decay;
 use super::entrywise::{Formula, entrywise};
-use super::idle::WhenIdle;
-use super::moments::{Moments, MomentsAt, not_negative};
-use super::{Rate, Step, Update};
+use super::lazy::LazyUpdate;
+use super::moments::{MomentDecays, MomentsAt, not_negative};
+use super::{EffectiveStepSize, StepContext, Update};
 use crate::error::Result;
 use crate::options::Options;
 use crate::scalar::Scalar;
@@ -16,7 +16,7 @@ use crate::scalar::Scalar;
 /// Source: T. Dozat, Incorporating Nesterov momentum into Adam, ICLR workshop 2016.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct NAdam {
-    moments: Moments,
+    moments: MomentDecays,
     momentum_decay: f64,
     decay: Decay,
 }
@@ -34,7 +34,7 @@ impl Update for NAdam {
     fn from_options(options: &dyn Options) -> Result<Self> {
         let strength = Decay::strength_of(options)?;
         Ok(Self {
-            moments: Moments::from_options(options)?,
+            moments: MomentDecays::from_options(options)?,
             momentum_decay: not_negative("momentum_decay", options.number("momentum_decay")?)?,
             decay: match options.flag("decoupled_weight_decay")? {
                 true => Decay::Decoupled(strength),
@@ -57,11 +57,11 @@ impl Update for NAdam {
         self.decay
     }
 
-    fn when_idle(&self, _t: u64, _learning_rate: f64, _l2: f64) -> WhenIdle {
-        WhenIdle::Rests
+    fn lazy_update(&self, _t: u64, _learning_rate: f64, _l2: f64) -> LazyUpdate {
+        LazyUpdate::Frozen
     }
 
-    fn step<'r, T: Scalar>(&self, step: Step<'_, 'r, T>) -> Rate<'r, T> {
+    fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T> {
         let t = step.t as f64 + 1.0;
         let (now, next) = (self.momentum(t), self.momentum(t + 1.0));
         let product = (1.0 - step.scalars[0]) * now;

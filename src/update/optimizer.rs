@@ -3,9 +3,11 @@
 use std::ops::Range;
 
 use super::decay::couple;
-use super::idle::WhenIdle;
+use super::lazy::LazyUpdate;
 use super::schedule::{Auto, PlateauState};
-use super::{Adadelta, Adagrad, Adam, AdamW, Adamax, Decay, DoG, Entries, Ftrl, Lion, NAdam, RAdam, Rate};
+use super::{
+    Adadelta, Adagrad, Adam, AdamW, Adamax, Decay, DoG, EffectiveStepSize, Entries, Ftrl, Lion, NAdam, RAdam,
+};
 use super::{RmsProp, Schedule, ScheduleFreeAdamW, ScheduleFreeSgd, Sgd, Sgld};
 use crate::error::{Error, Result, try_filled};
 use crate::kernel::Tier;
@@ -40,19 +42,19 @@ pub trait Update: Sized {
         0
     }
 
-    /// Whether the rate that `step` returns is always [`Rate::Same`].
-    fn has_same_rate(&self) -> bool {
+    /// Whether the effective step size that `step` returns is always [`EffectiveStepSize::Uniform`].
+    fn has_uniform_step_size(&self) -> bool {
         false
     }
 
     /// Sets up what is remembered, which is zero, before the first step; to do it again for some of the parameters
     /// changes nothing.
-    fn begin<T: Scalar>(&self, _begin: Begin<'_, T>) {}
+    fn begin<T: Scalar>(&self, _begin: InitContext<'_, T>) {}
 
     /// What step `t` does to a parameter that has no gradient but `l2 w`, for steps on sparse rows. It is always of
     /// the same variant.
-    fn when_idle(&self, _t: u64, _learning_rate: f64, _l2: f64) -> WhenIdle {
-        WhenIdle::Unknown
+    fn lazy_update(&self, _t: u64, _learning_rate: f64, _l2: f64) -> LazyUpdate {
+        LazyUpdate::Dense
     }
 
     /// How weights decay. A step is done after it, and with a gradient that has it.
@@ -65,29 +67,29 @@ pub trait Update: Sized {
         None
     }
 
-    /// Moves the parameters of `step`. With `wants_rates` the returned rate is valid, else it may be anything.
-    fn step<'r, T: Scalar>(&self, step: Step<'_, 'r, T>) -> Rate<'r, T>;
+    /// Moves the parameters of `step`. With `wants_step_sizes` the returned step size is valid, else it may be anything.
+    fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T>;
 
     /// What remains to be done when a proximal map has acted on the parameters.
-    fn settle<T: Scalar>(&self, _tier: Tier, _memory: &mut [Vec<T>], _scalars: &[f64], _params: &mut [T]) {}
+    fn post_prox<T: Scalar>(&self, _tier: Tier, _slots: &mut [Vec<T>], _scalars: &[f64], _params: &mut [T]) {}
 }
 
 /// The beginning of a run: what is to be remembered of what.
 #[derive(Debug)]
-pub struct Begin<'a, T> {
+pub struct InitContext<'a, T> {
     /// The learning rate of the first step.
     pub learning_rate: f64,
     /// Which entries are parameters.
     pub entries: Entries,
-    /// See [`Step::memory`].
-    pub memory: &'a mut [Vec<T>],
+    /// See [`StepContext::slots`].
+    pub slots: &'a mut [Vec<T>],
     /// Where the run starts.
     pub params: &'a [T],
 }
 
 /// One step of an optimizer: what it is told, what it remembers and what it moves.
 #[derive(Debug)]
-pub struct Step<'a, 'r, T> {
+pub struct StepContext<'a, 'r, T> {
     /// Instructions to compute with.
     pub tier: Tier,
     /// The step, counted from 0.
@@ -97,17 +99,17 @@ pub struct Step<'a, 'r, T> {
     /// Which entries are parameters.
     pub entries: Entries,
     /// Vectors remembered, zero before the first step.
-    pub memory: &'a mut [Vec<T>],
+    pub slots: &'a mut [Vec<T>],
     /// Numbers remembered, zero before the first step.
     pub scalars: &'a mut [f64],
     /// Moved in place.
     pub params: &'a mut [T],
     /// Of the same length.
     pub grad: &'a [T],
-    /// Whether somebody will look at the rate.
-    pub wants_rates: bool,
-    /// Room for [`Rate::Each`], as long as the parameters if rates are wanted.
-    pub rates: &'r mut [T],
+    /// Whether somebody will use the effective step sizes.
+    pub wants_step_sizes: bool,
+    /// Room for [`EffectiveStepSize::PerParameter`], as long as the parameters if step sizes are wanted.
+    pub step_sizes: &'r mut [T],
 }
 
 /// Makes the enum of all rules: a new one is a line of the list below.
@@ -144,19 +146,19 @@ macro_rules! rules {
                 }
             }
 
-            fn settle<T: Scalar>(&self, tier: Tier, memory: &mut [Vec<T>], scalars: &[f64], params: &mut [T]) {
+            fn post_prox<T: Scalar>(&self, tier: Tier, slots: &mut [Vec<T>], scalars: &[f64], params: &mut [T]) {
                 match self {
-                    $(Rule::$rule(rule) => rule.settle(tier, memory, scalars, params),)*
+                    $(Rule::$rule(rule) => rule.post_prox(tier, slots, scalars, params),)*
                 }
             }
 
-            fn begin<T: Scalar>(&self, begin: Begin<'_, T>) {
+            fn begin<T: Scalar>(&self, begin: InitContext<'_, T>) {
                 match self {
                     $(Rule::$rule(rule) => rule.begin(begin),)*
                 }
             }
 
-            fn step<'r, T: Scalar>(&self, step: Step<'_, 'r, T>) -> Rate<'r, T> {
+            fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T> {
                 match self {
                     $(Rule::$rule(rule) => rule.step(step),)*
                 }
@@ -170,15 +172,15 @@ macro_rules! rules {
             }
 
             /// Whether the rate of a step is the same for all parameters.
-            pub fn has_same_rate(&self) -> bool {
+            pub fn has_uniform_step_size(&self) -> bool {
                 match self {
-                    $(Rule::$rule(rule) => rule.has_same_rate(),)*
+                    $(Rule::$rule(rule) => rule.has_uniform_step_size(),)*
                 }
             }
 
-            fn when_idle(&self, t: u64, learning_rate: f64, l2: f64) -> WhenIdle {
+            fn lazy_update(&self, t: u64, learning_rate: f64, l2: f64) -> LazyUpdate {
                 match self {
-                    $(Rule::$rule(rule) => rule.when_idle(t, learning_rate, l2),)*
+                    $(Rule::$rule(rule) => rule.lazy_update(t, learning_rate, l2),)*
                 }
             }
 
@@ -228,26 +230,26 @@ rules! {
 
 /// What an optimizer remembers between steps.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct State<T> {
+pub struct OptimizerState<T> {
     /// Steps made.
     pub n_steps: u64,
     /// One vector per thing remembered, as long as the parameters; which is what is up to the rule.
-    pub memory: Vec<Vec<T>>,
+    pub slots: Vec<Vec<T>>,
     /// Numbers remembered; which is what is up to the rule.
     pub scalars: Vec<f64>,
     /// How far the learning rate has fallen on plateaus of the loss.
     pub plateau: PlateauState,
     /// Rates of the last step, if they were wanted; a scratch.
-    rates: Vec<T>,
+    step_sizes: Vec<T>,
     /// The last gradient with what weight decay adds to it, if it does; a scratch.
     decayed: Vec<T>,
 }
 
-impl<T> State<T> {
+impl<T> OptimizerState<T> {
     /// The state of an optimizer that has made `n_steps` and remembers these vectors and numbers.
-    pub fn new(n_steps: u64, memory: Vec<Vec<T>>, scalars: Vec<f64>) -> Self {
+    pub fn new(n_steps: u64, slots: Vec<Vec<T>>, scalars: Vec<f64>) -> Self {
         let plateau = PlateauState::default();
-        Self { n_steps, memory, scalars, plateau, rates: Vec::new(), decayed: Vec::new() }
+        Self { n_steps, slots, scalars, plateau, step_sizes: Vec::new(), decayed: Vec::new() }
     }
 }
 
@@ -266,51 +268,56 @@ impl Optimizer {
     }
 
     /// A state for `n_params` parameters that has made no step.
-    pub fn init<T: Scalar>(&self, n_params: usize) -> Result<State<T>> {
-        let memory = (0..self.rule.n_vectors()).map(|_| try_filled("optimizer state", n_params, T::ZERO));
-        Ok(State::new(0, memory.collect::<Result<_>>()?, vec![0.0; self.rule.n_scalars()]))
+    pub fn init<T: Scalar>(&self, n_params: usize) -> Result<OptimizerState<T>> {
+        let slots = (0..self.rule.n_vectors()).map(|_| try_filled("optimizer state", n_params, T::ZERO));
+        Ok(OptimizerState::new(0, slots.collect::<Result<_>>()?, vec![0.0; self.rule.n_scalars()]))
     }
 
     /// The same optimizer for these steps, of which a learning rate given as a function is evaluated now; None
     /// if that is not needed.
     ///
     /// # Errors
-    /// As [`Schedule::ahead`].
-    pub fn ahead(&self, steps: Range<u64>) -> Result<Option<Self>> {
-        Ok(self.learning_rate.ahead(steps)?.map(|learning_rate| Self { learning_rate, ..self.clone() }))
+    /// As [`Schedule::tabulate`].
+    pub fn tabulate(&self, steps: Range<u64>) -> Result<Option<Self>> {
+        Ok(self.learning_rate.tabulate(steps)?.map(|learning_rate| Self { learning_rate, ..self.clone() }))
     }
 
     /// The learning rate of step `t` in the epoch at hand.
     #[inline]
-    pub fn learning_rate_at<T>(&self, t: u64, state: &State<T>) -> f64 {
+    pub fn learning_rate_at<T>(&self, t: u64, state: &OptimizerState<T>) -> f64 {
         self.learning_rate.at_plateau(t, &state.plateau)
     }
 
     /// Notes the loss of an epoch, for a schedule that depends on it.
-    pub fn end_epoch<T>(&self, state: &mut State<T>, loss: f64) {
+    pub fn end_epoch<T>(&self, state: &mut OptimizerState<T>, loss: f64) {
         self.learning_rate.end_epoch(&mut state.plateau, loss);
     }
 
-    /// See [`Update::when_idle`].
-    pub fn when_idle<T>(&self, t: u64, state: &State<T>, l2: f64) -> WhenIdle {
-        self.rule.when_idle(t, self.learning_rate_at(t, state), l2)
+    /// See [`Update::lazy_update`].
+    pub fn lazy_update<T>(&self, t: u64, state: &OptimizerState<T>, l2: f64) -> LazyUpdate {
+        self.rule.lazy_update(t, self.learning_rate_at(t, state), l2)
     }
 
     /// Sets up the state of a run before its first step, which does so for the parameters that it moves: needed
     /// where it does not move all.
     ///
     /// # Errors
-    /// As [`Schedule::ahead`].
-    pub fn begin<T: Scalar>(&self, entries: Entries, state: &mut State<T>, params: &[T]) -> Result<()> {
-        let evaluated = self.ahead(0..1)?;
+    /// As [`Schedule::tabulate`].
+    pub fn begin<T: Scalar>(
+        &self,
+        entries: Entries,
+        state: &mut OptimizerState<T>,
+        params: &[T],
+    ) -> Result<()> {
+        let evaluated = self.tabulate(0..1)?;
         let learning_rate = evaluated.as_ref().unwrap_or(self).learning_rate_at(0, state);
-        self.rule.begin(Begin { learning_rate, entries, memory: &mut state.memory, params });
+        self.rule.begin(InitContext { learning_rate, entries, slots: &mut state.slots, params });
         Ok(())
     }
 
     /// Moves `params` against `grad`, in place. A learning rate that is a function has to have been evaluated,
-    /// see [`Optimizer::ahead`]. With `wants_rates` the returned rate is valid, else it may be anything. A
-    /// proximal map may follow, and then [`Optimizer::settle`] has to.
+    /// see [`Optimizer::tabulate`]. With `wants_step_sizes` the returned step size is valid, else it may be anything. A
+    /// proximal map may follow, and then [`Optimizer::post_prox`] has to.
     ///
     /// # Errors
     /// If the lengths differ or the state is another optimizer's.
@@ -318,29 +325,29 @@ impl Optimizer {
         &self,
         tier: Tier,
         entries: Entries,
-        state: &'s mut State<T>,
+        state: &'s mut OptimizerState<T>,
         params: &mut [T],
         grad: &[T],
-        wants_rates: bool,
-    ) -> Result<Rate<'s, T>> {
+        wants_step_sizes: bool,
+    ) -> Result<EffectiveStepSize<'s, T>> {
         self.check_lengths(params, grad)?;
         self.check(state, params.len())?;
         if let Schedule::Auto(auto) = self.learning_rate {
             return auto.refuse();
         }
-        if wants_rates && state.rates.len() != params.len() {
-            let n_more = params.len().saturating_sub(state.rates.len());
+        if wants_step_sizes && state.step_sizes.len() != params.len() {
+            let n_more = params.len().saturating_sub(state.step_sizes.len());
             let bytes = n_more.saturating_mul(size_of::<T>());
-            let reserved = state.rates.try_reserve(n_more);
-            reserved.map_err(|_| Error::OutOfMemory { what: "rates", bytes })?;
-            state.rates.resize(params.len(), T::ZERO);
+            let reserved = state.step_sizes.try_reserve(n_more);
+            reserved.map_err(|_| Error::OutOfMemory { what: "step sizes", bytes })?;
+            state.step_sizes.resize(params.len(), T::ZERO);
         }
         let t = state.n_steps;
         state.n_steps += 1;
         let learning_rate = self.learning_rate_at(t, state);
-        let State { memory, scalars, rates, decayed, .. } = state;
+        let OptimizerState { slots, scalars, step_sizes, decayed, .. } = state;
         if t == 0 {
-            self.rule.begin(Begin { learning_rate, entries, memory, params });
+            self.rule.begin(InitContext { learning_rate, entries, slots, params });
         }
         let mut grad = grad;
         match self.rule.decay() {
@@ -360,20 +367,30 @@ impl Optimizer {
                 params[..entries.n_coef()].iter_mut().for_each(|w| *w *= factor);
             }
         }
-        let step =
-            Step { tier, t, learning_rate, entries, memory, scalars, params, grad, wants_rates, rates };
+        let step = StepContext {
+            tier,
+            t,
+            learning_rate,
+            entries,
+            slots,
+            scalars,
+            params,
+            grad,
+            wants_step_sizes,
+            step_sizes,
+        };
         Ok(self.rule.step(step))
     }
 
     /// Ends a step, after the proximal map if there is one.
-    pub fn settle<T: Scalar>(&self, tier: Tier, state: &mut State<T>, params: &mut [T]) {
-        self.rule.settle(tier, &mut state.memory, &state.scalars, params);
+    pub fn post_prox<T: Scalar>(&self, tier: Tier, state: &mut OptimizerState<T>, params: &mut [T]) {
+        self.rule.post_prox(tier, &mut state.slots, &state.scalars, params);
     }
 
     /// The model to predict with, where it is not the parameters.
-    pub fn model<'s, T>(&self, state: &'s mut State<T>) -> Option<&'s mut Vec<T>> {
+    pub fn model<'s, T>(&self, state: &'s mut OptimizerState<T>) -> Option<&'s mut Vec<T>> {
         let has_begun = state.n_steps > 0;
-        self.rule.model().filter(|_| has_begun).map(|i| &mut state.memory[i])
+        self.rule.model().filter(|_| has_begun).map(|i| &mut state.slots[i])
     }
 
     /// Whether the rule has a weight decay of its own.
@@ -402,11 +419,11 @@ impl Optimizer {
     /// # Errors
     /// If it is not.
     #[inline]
-    pub fn check<T: Scalar>(&self, state: &State<T>, n_params: usize) -> Result<()> {
+    pub fn check<T: Scalar>(&self, state: &OptimizerState<T>, n_params: usize) -> Result<()> {
         let (n_vectors, n_scalars) = (self.rule.n_vectors(), self.rule.n_scalars());
-        let is_ours = state.memory.len() == n_vectors && state.scalars.len() == n_scalars;
-        if !is_ours || state.memory.iter().any(|v| v.len() != n_params) {
-            let (n, len) = (state.memory.len(), state.memory.first().map_or(0, Vec::len));
+        let is_ours = state.slots.len() == n_vectors && state.scalars.len() == n_scalars;
+        if !is_ours || state.slots.iter().any(|v| v.len() != n_params) {
+            let (n, len) = (state.slots.len(), state.slots.first().map_or(0, Vec::len));
             return Err(Error::Shape {
                 argument: "state",
                 expected: format!("{n_vectors} vectors of {} entries and {n_scalars} numbers", n_params),

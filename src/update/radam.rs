@@ -2,9 +2,9 @@
 
 use super::decay::Decay;
 use super::entrywise::{Formula, entrywise};
-use super::idle::WhenIdle;
-use super::moments::{Moments, MomentsAt, unbias};
-use super::{Rate, Step, Update};
+use super::lazy::LazyUpdate;
+use super::moments::{MomentDecays, MomentsAt, unbias};
+use super::{EffectiveStepSize, StepContext, Update};
 use crate::error::Result;
 use crate::options::Options;
 use crate::scalar::Scalar;
@@ -17,7 +17,7 @@ use crate::scalar::Scalar;
 /// Source: L. Liu et al., On the variance of the adaptive learning rate and beyond, ICLR 2020.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RAdam {
-    moments: Moments,
+    moments: MomentDecays,
     decay: Decay,
 }
 
@@ -39,7 +39,7 @@ impl Update for RAdam {
     fn from_options(options: &dyn Options) -> Result<Self> {
         let strength = Decay::strength_of(options)?;
         Ok(Self {
-            moments: Moments::from_options(options)?,
+            moments: MomentDecays::from_options(options)?,
             decay: match options.flag("decoupled_weight_decay")? {
                 true => Decay::Decoupled(strength),
                 false => Decay::Coupled(strength),
@@ -56,12 +56,12 @@ impl Update for RAdam {
         self.decay
     }
 
-    fn when_idle(&self, _t: u64, _learning_rate: f64, _l2: f64) -> WhenIdle {
-        WhenIdle::Rests
+    fn lazy_update(&self, _t: u64, _learning_rate: f64, _l2: f64) -> LazyUpdate {
+        LazyUpdate::Frozen
     }
 
-    fn step<'r, T: Scalar>(&self, step: Step<'_, 'r, T>) -> Rate<'r, T> {
-        let Step { t, learning_rate, .. } = step;
+    fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T> {
+        let StepContext { t, learning_rate, .. } = step;
         let moments = self.moments.at(t);
         let unbias1 = unbias(self.moments.beta1, t);
         match self.rectification(t) {
@@ -72,7 +72,7 @@ impl Update for RAdam {
             Some(factor) => {
                 let unit = learning_rate * factor * unbias(self.moments.beta2, t).sqrt();
                 let (rate, unit) = (T::from_f64(unit / unbias1), T::from_f64(unit));
-                entrywise(Scaled { moments, rate, unit }, step)
+                entrywise(RectifiedFormula { moments, rate, unit }, step)
             }
         }
     }
@@ -95,13 +95,13 @@ impl<T: Scalar> Formula<T, 2> for Unscaled<T> {
 }
 
 #[derive(Clone, Copy)]
-struct Scaled<T> {
+struct RectifiedFormula<T> {
     moments: MomentsAt<T>,
     rate: T,
     unit: T,
 }
 
-impl<T: Scalar> Formula<T, 2> for Scaled<T> {
+impl<T: Scalar> Formula<T, 2> for RectifiedFormula<T> {
     #[inline(always)]
     fn step(self, w: &mut T, g: T, [m, v]: [&mut T; 2]) -> T {
         self.moments.update(m, v, g);

@@ -2,10 +2,10 @@
 
 use super::decay::Decay;
 use super::entrywise::{Formula, entrywise};
-use super::idle::WhenIdle;
+use super::lazy::LazyUpdate;
 use super::moments::{fraction, positive};
 use super::sgd::powers;
-use super::{Rate, Step, Update};
+use super::{EffectiveStepSize, StepContext, Update};
 use crate::error::Result;
 use crate::options::Options;
 use crate::scalar::Scalar;
@@ -47,11 +47,11 @@ impl Update for RmsProp {
         Decay::Coupled(self.weight_decay)
     }
 
-    fn when_idle(&self, _t: u64, _learning_rate: f64, _l2: f64) -> WhenIdle {
-        WhenIdle::Rests
+    fn lazy_update(&self, _t: u64, _learning_rate: f64, _l2: f64) -> LazyUpdate {
+        LazyUpdate::Frozen
     }
 
-    fn step<'r, T: Scalar>(&self, step: Step<'_, 'r, T>) -> Rate<'r, T> {
+    fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T> {
         let formula = Formulas {
             alpha: T::from_f64(self.alpha),
             rest: T::from_f64(1.0 - self.alpha),

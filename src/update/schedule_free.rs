@@ -15,7 +15,7 @@ pub(super) const X: usize = 1;
 /// `max_(s <= t) learning_rate_s ^ weight_lr_power`, and `y = momentum x + (1 - momentum) z`.
 ///
 /// The parameters that are trained are y. A step leaves the new z there, for a proximal map to act on, and
-/// `settle` makes y of it.
+/// `post_prox` makes y of it.
 ///
 /// Source: A. Defazio et al., The road less scheduled, NeurIPS 2024.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -39,13 +39,13 @@ impl ScheduleFree {
         &self,
         t: u64,
         learning_rate: f64,
-        memory: &mut [Vec<T>],
+        slots: &mut [Vec<T>],
         scalars: &mut [f64],
         params: &[T],
     ) {
         if t == 0 {
-            memory[Z].copy_from_slice(params);
-            memory[X].copy_from_slice(params);
+            slots[Z].copy_from_slice(params);
+            slots[X].copy_from_slice(params);
         }
         let largest = scalars[0].max(learning_rate);
         let before = scalars[1] * (scalars[0] / largest).powf(self.weight_lr_power);
@@ -53,14 +53,14 @@ impl ScheduleFree {
     }
 
     /// Takes the z that `params` has into x, and makes y of both.
-    pub(super) fn settle<T: Scalar>(
+    pub(super) fn post_prox<T: Scalar>(
         &self,
         tier: Tier,
-        memory: &mut [Vec<T>],
+        slots: &mut [Vec<T>],
         scalars: &[f64],
         params: &mut [T],
     ) {
-        let [z, x, ..] = memory else { unreachable!("checked by Optimizer::step") };
+        let [z, x, ..] = slots else { unreachable!("checked by Optimizer::step") };
         let share = 1.0 / scalars[1];
         z.copy_from_slice(params);
         tier.run(Interpolate {

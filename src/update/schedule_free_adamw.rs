@@ -2,9 +2,9 @@
 
 use super::decay::Decay;
 use super::entrywise::{Formula, entrywise};
-use super::moments::{Moments, MomentsAt};
+use super::moments::{MomentDecays, MomentsAt};
 use super::schedule_free::{ScheduleFree, X};
-use super::{Rate, Step, Update};
+use super::{EffectiveStepSize, StepContext, Update};
 use crate::error::Result;
 use crate::kernel::Tier;
 use crate::options::Options;
@@ -17,7 +17,7 @@ use crate::scalar::Scalar;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ScheduleFreeAdamW {
     average: ScheduleFree,
-    moments: Moments,
+    moments: MomentDecays,
     weight_decay: f64,
 }
 
@@ -25,7 +25,7 @@ impl Update for ScheduleFreeAdamW {
     const NAME: &'static str = "ScheduleFreeAdamW";
 
     fn from_options(options: &dyn Options) -> Result<Self> {
-        let moments = Moments::from_options(options)?;
+        let moments = MomentDecays::from_options(options)?;
         let average = ScheduleFree::new(moments.beta1, options)?;
         Ok(Self { average, moments, weight_decay: Decay::strength_of(options)? })
     }
@@ -43,20 +43,20 @@ impl Update for ScheduleFreeAdamW {
         Some(X)
     }
 
-    fn step<'r, T: Scalar>(&self, step: Step<'_, 'r, T>) -> Rate<'r, T> {
-        self.average.begin(step.t, step.learning_rate, step.memory, step.scalars, step.params);
+    fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T> {
+        self.average.begin(step.t, step.learning_rate, step.slots, step.scalars, step.params);
         let formula = FromZ { moments: self.moments.at(step.t), rate: T::from_f64(step.learning_rate) };
         // Decay is of y, not of the z that is stepped, so that it cannot be done before the step.
         let decay = T::from_f64(step.learning_rate * self.weight_decay);
-        let z = &mut step.memory[super::schedule_free::Z];
+        let z = &mut step.slots[super::schedule_free::Z];
         for (z, &y) in z.iter_mut().zip(&step.params[..step.entries.n_coef()]) {
             *z -= decay * y;
         }
         entrywise(formula, step)
     }
 
-    fn settle<T: Scalar>(&self, tier: Tier, memory: &mut [Vec<T>], scalars: &[f64], params: &mut [T]) {
-        self.average.settle(tier, memory, scalars, params);
+    fn post_prox<T: Scalar>(&self, tier: Tier, slots: &mut [Vec<T>], scalars: &[f64], params: &mut [T]) {
+        self.average.post_prox(tier, slots, scalars, params);
     }
 }
 

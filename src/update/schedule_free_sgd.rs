@@ -3,7 +3,7 @@
 use super::decay::Decay;
 use super::entrywise::{Formula, entrywise};
 use super::schedule_free::{ScheduleFree, X};
-use super::{Rate, Step, Update};
+use super::{EffectiveStepSize, StepContext, Update};
 use crate::error::Result;
 use crate::kernel::Tier;
 use crate::options::Options;
@@ -43,19 +43,19 @@ impl Update for ScheduleFreeSgd {
         Some(X)
     }
 
-    fn has_same_rate(&self) -> bool {
+    fn has_uniform_step_size(&self) -> bool {
         true
     }
 
-    fn step<'r, T: Scalar>(&self, step: Step<'_, 'r, T>) -> Rate<'r, T> {
-        self.average.begin(step.t, step.learning_rate, step.memory, step.scalars, step.params);
+    fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T> {
+        self.average.begin(step.t, step.learning_rate, step.slots, step.scalars, step.params);
         let rate = T::from_f64(step.learning_rate);
         entrywise(FromZ { rate }, step);
-        Rate::Same(rate)
+        EffectiveStepSize::Uniform(rate)
     }
 
-    fn settle<T: Scalar>(&self, tier: Tier, memory: &mut [Vec<T>], scalars: &[f64], params: &mut [T]) {
-        self.average.settle(tier, memory, scalars, params);
+    fn post_prox<T: Scalar>(&self, tier: Tier, slots: &mut [Vec<T>], scalars: &[f64], params: &mut [T]) {
+        self.average.post_prox(tier, slots, scalars, params);
     }
 }
 

@@ -1,9 +1,9 @@
 //! Gradient descent, with momentum if wanted.
 
 use super::decay::Decay;
-use super::idle::{IdleStep, WhenIdle};
+use super::lazy::{AffineStep, LazyUpdate};
 use super::moments::fraction;
-use super::{Rate, Step, Update};
+use super::{EffectiveStepSize, StepContext, Update};
 use crate::error::{Error, Result, checked};
 use crate::kernel::{Kernel, Lanes};
 use crate::options::Options;
@@ -93,20 +93,20 @@ impl Update for Sgd {
         usize::from(self.momentum > 0.0)
     }
 
-    fn has_same_rate(&self) -> bool {
+    fn has_uniform_step_size(&self) -> bool {
         true
     }
 
-    fn when_idle(&self, t: u64, learning_rate: f64, l2: f64) -> WhenIdle {
+    fn lazy_update(&self, t: u64, learning_rate: f64, l2: f64) -> LazyUpdate {
         let (m, l2) = (self.momentum, l2 + self.weight_decay);
         if m == 0.0 {
             let ww = 1.0 - learning_rate * l2;
-            return WhenIdle::Moves(IdleStep { ww, wv: 0.0, vw: 0.0, vv: 0.0, rate: learning_rate });
+            return LazyUpdate::Affine(AffineStep { ww, wv: 0.0, vw: 0.0, vv: 0.0, rate: learning_rate });
         }
         // v' = m v + share l2 w and w' = w - learning_rate v', or w - learning_rate (l2 w + m v').
         let share = if t == 0 { 1.0 } else { 1.0 - self.dampening };
         let (of_gradient, of_velocity) = if self.nesterov { (1.0, m) } else { (0.0, 1.0) };
-        WhenIdle::Moves(IdleStep {
+        LazyUpdate::Affine(AffineStep {
             ww: 1.0 - learning_rate * l2 * (of_gradient + share * of_velocity),
             wv: -learning_rate * of_velocity * m,
             vw: share * l2,
@@ -115,17 +115,17 @@ impl Update for Sgd {
         })
     }
 
-    fn step<'r, T: Scalar>(&self, step: Step<'_, 'r, T>) -> Rate<'r, T> {
-        let Step { tier, t, learning_rate, memory, params, grad, .. } = step;
+    fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T> {
+        let StepContext { tier, t, learning_rate, slots, params, grad, .. } = step;
         let rate = T::from_f64(learning_rate);
-        let Some(velocity) = memory.first_mut() else {
+        let Some(velocity) = slots.first_mut() else {
             tier.run(Plain { rate, params, grad });
-            return Rate::Same(rate);
+            return EffectiveStepSize::Uniform(rate);
         };
         let momentum = T::from_f64(self.momentum);
         let share = T::from_f64(if t == 0 { 1.0 } else { 1.0 - self.dampening });
         tier.run(Momentum { rate, momentum, share, nesterov: self.nesterov, velocity, params, grad });
-        Rate::Same(T::from_f64(learning_rate * self.gain(t)))
+        EffectiveStepSize::Uniform(T::from_f64(learning_rate * self.gain(t)))
     }
 }
 

@@ -1,7 +1,7 @@
 //! SGLD: gradient descent with so much noise that it draws from a distribution.
 
 use super::moments::not_negative;
-use super::{Rate, Step, Update};
+use super::{EffectiveStepSize, StepContext, Update};
 use crate::error::{Error, Result};
 use crate::options::Options;
 use crate::rng::{NOISE, Stream};
@@ -38,14 +38,14 @@ impl Update for Sgld {
         0
     }
 
-    fn has_same_rate(&self) -> bool {
+    fn has_uniform_step_size(&self) -> bool {
         true
     }
 
-    fn step<'r, T: Scalar>(&self, step: Step<'_, 'r, T>) -> Rate<'r, T> {
-        let Step { t, learning_rate, entries, .. } = step;
+    fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T> {
+        let StepContext { t, learning_rate, entries, .. } = step;
         let scale = (2.0 * learning_rate * self.temperature).sqrt();
-        let noise = Noise::new(self.seed, t, entries.array());
+        let noise = LangevinNoise::new(self.seed, t, entries.array());
         let mut pair = [0.0; 2];
         for (number, i) in entries.runs().flatten().enumerate() {
             if number % 2 == 0 {
@@ -54,17 +54,17 @@ impl Update for Sgld {
             let w = step.params[i].to_f64() - learning_rate * step.grad[i].to_f64();
             step.params[i] = T::from_f64(w + scale * pair[number % 2]);
         }
-        Rate::Same(T::from_f64(learning_rate))
+        EffectiveStepSize::Uniform(T::from_f64(learning_rate))
     }
 }
 
 /// The noise of a step on an array.
-struct Noise {
+struct LangevinNoise {
     stream: Stream,
     high: u64,
 }
 
-impl Noise {
+impl LangevinNoise {
     /// The stream of array a is `NOISE + 256 a`, its epoch the low half of the step; the high half is that of
     /// the block.
     fn new(seed: u64, t: u64, array: u32) -> Self {

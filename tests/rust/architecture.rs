@@ -9,9 +9,9 @@ const FLOORS: &[&[&str]] = &[
     &["python"],
     &["train", "diagnose", "predict", "gather"],
     &["shuffle", "gradient", "update", "landscape"],
-    &["data", "parallel", "pool", "ahead"],
+    &["data", "parallel", "pool", "prefetcher"],
     &["kernel"],
-    &["scalar", "rate", "options", "rng"],
+    &["scalar", "step_size", "options", "rng"],
     &["error"],
 ];
 

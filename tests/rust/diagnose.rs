@@ -143,7 +143,7 @@ fn chosen_rows_are_rows() {
         let targets = Targets::new(y, n, 1, kind).unwrap();
         let problem = Problem::new(rows, targets, Weights::equal(), loss, Penalty::none(), true).unwrap();
         let problem = match chosen {
-            Some(chosen) => problem.among(chosen, Weights::equal()).unwrap(),
+            Some(chosen) => problem.subset(chosen, Weights::equal()).unwrap(),
             None => problem,
         };
         let params = params(problem.layout());

@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use mbgd_rs::ahead::{Ahead, Next};
 use mbgd_rs::error::Error;
 use mbgd_rs::gather::{Compressed, gathered_rows};
+use mbgd_rs::prefetcher::{Next, Prefetcher};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn all<T: Send + 'static>(ahead: &Ahead<T>) -> Vec<T> {
-    std::iter::from_fn(|| match ahead.next(PATIENCE) {
+fn all<T: Send + 'static>(prefetcher: &Prefetcher<T>) -> Vec<T> {
+    std::iter::from_fn(|| match prefetcher.next(PATIENCE) {
         Next::Made(made) => Some(made),
         Next::NotYet => panic!("it takes too long"),
         Next::Finished => None,
@@ -67,9 +67,9 @@ fn compressed_rows_are_gathered_with_indices_of_any_width() {
 fn things_come_in_order_and_then_no_more() {
     for n_ahead in [0, 1, 2, 7, 1000] {
         let mut numbers = 0..500;
-        let ahead = Ahead::new(n_ahead, move |_| numbers.next()).unwrap();
-        assert!(all(&ahead).into_iter().eq(0..500));
-        assert_eq!(ahead.next(Duration::ZERO), Next::Finished);
+        let prefetcher = Prefetcher::new(n_ahead, move |_| numbers.next()).unwrap();
+        assert!(all(&prefetcher).into_iter().eq(0..500));
+        assert_eq!(prefetcher.next(Duration::ZERO), Next::Finished);
     }
 }
 
@@ -78,9 +78,10 @@ fn no_more_is_made_ahead_than_asked_for() {
     for n_ahead in [1, 2, 5] {
         let n_made = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&n_made);
-        let ahead = Ahead::new(n_ahead, move |_| Some(counter.fetch_add(1, Ordering::SeqCst))).unwrap();
+        let prefetcher =
+            Prefetcher::new(n_ahead, move |_| Some(counter.fetch_add(1, Ordering::SeqCst))).unwrap();
         for taken in 1..200 {
-            assert!(matches!(ahead.next(PATIENCE), Next::Made(_)));
+            assert!(matches!(prefetcher.next(PATIENCE), Next::Made(_)));
             assert!(n_made.load(Ordering::SeqCst) <= taken + n_ahead);
         }
         thread::sleep(Duration::from_millis(20));
@@ -90,7 +91,7 @@ fn no_more_is_made_ahead_than_asked_for() {
 
 #[test]
 fn waiting_ends_when_patience_does() {
-    let ahead = Ahead::new(1, |is_abandoned| {
+    let prefetcher = Prefetcher::new(1, |is_abandoned| {
         while !is_abandoned.load(Ordering::Relaxed) {
             thread::sleep(Duration::from_millis(1));
         }
@@ -98,10 +99,10 @@ fn waiting_ends_when_patience_does() {
     })
     .unwrap();
     let start = Instant::now();
-    assert_eq!(ahead.next(Duration::from_millis(20)), Next::NotYet);
+    assert_eq!(prefetcher.next(Duration::from_millis(20)), Next::NotYet);
     assert!(start.elapsed() >= Duration::from_millis(20));
-    assert_eq!(ahead.next(Duration::ZERO), Next::NotYet);
-    drop(ahead); // which tells the thread, and waits for it
+    assert_eq!(prefetcher.next(Duration::ZERO), Next::NotYet);
+    drop(prefetcher); // which tells the thread, and waits for it
 }
 
 #[test]
@@ -109,9 +110,9 @@ fn dropping_ends_the_thread_wherever_it_is() {
     for n_taken in [0, 1, 3, 50] {
         let alive = Arc::new(());
         let of_thread = Arc::clone(&alive);
-        let ahead = Ahead::new(4, move |_| Some(Arc::strong_count(&of_thread))).unwrap();
-        assert!((0..n_taken).all(|_| matches!(ahead.next(PATIENCE), Next::Made(_))));
-        drop(ahead);
+        let prefetcher = Prefetcher::new(4, move |_| Some(Arc::strong_count(&of_thread))).unwrap();
+        assert!((0..n_taken).all(|_| matches!(prefetcher.next(PATIENCE), Next::Made(_))));
+        drop(prefetcher);
         assert_eq!(Arc::strong_count(&alive), 1);
     }
 }
@@ -119,9 +120,9 @@ fn dropping_ends_the_thread_wherever_it_is() {
 #[test]
 fn a_panic_of_the_maker_comes_out_where_it_is_waited_for() {
     let mut numbers = 0..3;
-    let ahead = Ahead::new(5, move |_| Some(numbers.next().expect("a number"))).unwrap();
-    let ahead = std::panic::AssertUnwindSafe(ahead);
-    let panic = std::panic::catch_unwind(|| all(&ahead)).unwrap_err();
+    let prefetcher = Prefetcher::new(5, move |_| Some(numbers.next().expect("a number"))).unwrap();
+    let prefetcher = std::panic::AssertUnwindSafe(prefetcher);
+    let panic = std::panic::catch_unwind(|| all(&prefetcher)).unwrap_err();
     assert_eq!(panic.downcast_ref::<String>().map(String::as_str), Some("a number"));
-    assert_eq!(ahead.next(PATIENCE), Next::Finished);
+    assert_eq!(prefetcher.next(PATIENCE), Next::Finished);
 }

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use mbgd_rs::error::Error;
 use mbgd_rs::rng::{self, ORDER, REPLACEMENT, Stream, TIES, WINDOW};
-use mbgd_rs::shuffle::{Batches, BatchesConfig, Block, Order, Shuffle, Stratified, Weighted, Workspace};
+use mbgd_rs::shuffle::{
+    Batches, BatchesConfig, Block, Order, Shuffle, Stratified, WeightedSampling, Workspace,
+};
 
 fn order_of(config: &BatchesConfig, epoch: u64) -> Vec<usize> {
     let batches = Batches::new(config.clone()).unwrap();
@@ -342,7 +344,7 @@ fn draws_are_uniform_and_independent() {
 fn kinds() -> Vec<Shuffle> {
     let weights: Vec<f64> = (0..1000).map(|i| f64::from(i % 10)).collect();
     let weighted = |replacement, n_samples| {
-        Shuffle::Weighted(Arc::new(Weighted::new(&weights, replacement, n_samples, false).unwrap()))
+        Shuffle::Weighted(Arc::new(WeightedSampling::new(&weights, replacement, n_samples, false).unwrap()))
     };
     vec![
         Shuffle::Full,
@@ -417,8 +419,9 @@ fn buffers_of_all_orders_are_allocated_once() {
 fn all_orders_can_be_interrupted_at_any_look() {
     let n = 1_000_000;
     let weights: Vec<f64> = (1..=n).map(|i| i as f64).collect();
-    let weighted =
-        |replacement| Shuffle::Weighted(Arc::new(Weighted::new(&weights, replacement, None, false).unwrap()));
+    let weighted = |replacement| {
+        Shuffle::Weighted(Arc::new(WeightedSampling::new(&weights, replacement, None, false).unwrap()))
+    };
     let strata = Stratified::new((0..n as u32).map(|i| i % 7).collect()).unwrap();
     for shuffle in [
         Shuffle::Block(Block::new(1024, 64).unwrap()),
@@ -486,10 +489,10 @@ fn strata_are_in_proportion_with_any_batch_size() {
 fn impossible_blocks_weights_and_strata_are_refused() {
     let messages = [
         Block::new(0, 1).unwrap_err(),
-        Weighted::new(&[1.0, -1.0], true, None, false).unwrap_err(),
-        Weighted::new(&[0.0], true, None, false).unwrap_err(),
-        Weighted::new(&[1.0, 0.0], false, Some(2), false).unwrap_err(),
-        Weighted::new(&[1.0], false, None, true).unwrap_err(),
+        WeightedSampling::new(&[1.0, -1.0], true, None, false).unwrap_err(),
+        WeightedSampling::new(&[0.0], true, None, false).unwrap_err(),
+        WeightedSampling::new(&[1.0, 0.0], false, Some(2), false).unwrap_err(),
+        WeightedSampling::new(&[1.0], false, None, true).unwrap_err(),
         Stratified::new(vec![0, 5]).unwrap_err(),
     ]
     .map(|error| error.to_string());

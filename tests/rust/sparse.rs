@@ -4,7 +4,7 @@
 use mbgd_rs::data::{Csr, Indices, Linear, LinearMut, Rows, Tile};
 use mbgd_rs::kernel::Tier;
 use mbgd_rs::rng;
-use mbgd_rs::update::idle::{Compose, Divisor, Dyadic, Idle, IdleStep, ScaledStep, WhenIdle};
+use mbgd_rs::update::lazy::{AffineStep, Compose, DiagonalStep, Divisor, Dyadic, LazyUpdate, MissedSteps};
 use proptest::prelude::*;
 
 fn tier() -> Tier {
@@ -115,7 +115,7 @@ fn any_run_is_made_of_few() {
 }
 
 /// One step after the other, as a dense run makes them.
-fn simulated(steps: &[(IdleStep, usize)], (w, v): (f64, f64), l1: f64, l2: f64) -> (f64, f64, f64) {
+fn simulated(steps: &[(AffineStep, usize)], (w, v): (f64, f64), l1: f64, l2: f64) -> (f64, f64, f64) {
     let (mut w, mut v, mut penalty) = (w, v, 0.0);
     for &(step, n_rows) in steps {
         penalty += n_rows as f64 * (l1 * w.abs() + 0.5 * l2 * w * w);
@@ -140,34 +140,34 @@ proptest! {
         scheduled in any::<bool>(),
     ) {
         let from = from % n;
-        let steps: Vec<(IdleStep, usize)> = (0..n).map(|t| {
+        let steps: Vec<(AffineStep, usize)> = (0..n).map(|t| {
             let rate = if scheduled { 0.1 / (1.0 + t as f64) + 0.01 * (t % 3) as f64 } else { 0.05 };
             let step = if momentum == 0.0 {
-                IdleStep { ww: 1.0 - rate * l2, wv: 0.0, vw: 0.0, vv: 0.0, rate }
+                AffineStep { ww: 1.0 - rate * l2, wv: 0.0, vw: 0.0, vv: 0.0, rate }
             } else {
                 let (g, m) = if nesterov { (1.0, momentum) } else { (0.0, 1.0) };
                 let gain = (1.0 - momentum.powi(t as i32 + 1)) / (1.0 - momentum);
                 let ww = 1.0 - rate * l2 * (g + m);
-                IdleStep { ww, wv: -rate * m * momentum, vw: l2, vv: momentum, rate: rate * gain }
+                AffineStep { ww, wv: -rate * m * momentum, vw: l2, vv: momentum, rate: rate * gain }
             };
             (step, 1 + t % 2)
         }).collect();
         let v = if momentum == 0.0 { 0.0 } else { v };
-        let first = WhenIdle::Moves(steps[0].0);
-        let mut idle = Idle::new(first, momentum > 0.0, false, l1, l2);
+        let first = LazyUpdate::Affine(steps[0].0);
+        let mut missed = MissedSteps::new(first, momentum > 0.0, false, l1, l2);
         for &(step, n_rows) in &steps {
-            idle.push(WhenIdle::Moves(step), n_rows);
+            missed.push(LazyUpdate::Affine(step), n_rows);
         }
-        if idle.is_nothing() {
+        if missed.is_nothing() {
             return Ok(());
         }
         let (expected_w, expected_v, penalty) = simulated(&steps[from..], (w, v), l1, l2);
         prop_assume!(expected_w.is_finite() && expected_w.abs() < 1e100);
-        let passed = idle.passed(w, [v, 0.0], from);
+        let caught_up = missed.catch_up(w, [v, 0.0], from);
         let scale = 1.0 + w.abs() + v.abs() + expected_w.abs() + expected_v.abs();
-        prop_assert!((passed.w - expected_w).abs() <= 1e-12 * scale, "{passed:?}, w = {expected_w}");
-        prop_assert!((passed.memory[0] - expected_v).abs() <= 1e-12 * scale, "{passed:?}, v = {expected_v}");
-        prop_assert!((passed.penalty - penalty).abs() <= 1e-10 * (1.0 + penalty), "{passed:?}, {penalty}");
+        prop_assert!((caught_up.w - expected_w).abs() <= 1e-12 * scale, "{caught_up:?}, w = {expected_w}");
+        prop_assert!((caught_up.slots[0] - expected_v).abs() <= 1e-12 * scale, "{caught_up:?}, v = {expected_v}");
+        prop_assert!((caught_up.penalty - penalty).abs() <= 1e-10 * (1.0 + penalty), "{caught_up:?}, {penalty}");
     }
 }
 
@@ -191,10 +191,10 @@ proptest! {
         } else {
             Divisor::Root { eps: 1e-10 }
         };
-        let step_at = |t: usize| WhenIdle::Scales(ScaledStep { t: t as u64, rate: rate_at(t), by });
-        let mut idle = Idle::new(step_at(0), true, false, l1, 0.0);
-        (0..n).for_each(|t| idle.push(step_at(t), 1 + t % 2));
-        prop_assume!(!idle.is_nothing());
+        let step_at = |t: usize| LazyUpdate::Diagonal(DiagonalStep { t: t as u64, rate: rate_at(t), by });
+        let mut missed = MissedSteps::new(step_at(0), true, false, l1, 0.0);
+        (0..n).for_each(|t| missed.push(step_at(t), 1 + t % 2));
+        prop_assume!(!missed.is_nothing());
         // The z whose w this is after the steps before.
         let before = rate_at(from.saturating_sub(1));
         let strength_at = |t: usize| own_l1 + l1 * t as f64;
@@ -214,12 +214,12 @@ proptest! {
             }
             rate_before = rate;
         }
-        let passed = idle.passed(w, start, from);
+        let caught_up = missed.catch_up(w, start, from);
         let remembered = if is_closed_form { [z, squares] } else { start };
-        prop_assert!((passed.w - expected).abs() <= 1e-11, "{passed:?}, w = {expected}");
-        prop_assert!((passed.penalty - penalty).abs() <= 1e-10 * (1.0 + penalty), "{passed:?}, {penalty}");
-        for (got, expected) in passed.memory.iter().zip(remembered) {
-            prop_assert!((got - expected).abs() <= 1e-10 * (1.0 + expected.abs()), "{passed:?}, {expected}");
+        prop_assert!((caught_up.w - expected).abs() <= 1e-11, "{caught_up:?}, w = {expected}");
+        prop_assert!((caught_up.penalty - penalty).abs() <= 1e-10 * (1.0 + penalty), "{caught_up:?}, {penalty}");
+        for (got, expected) in caught_up.slots.iter().zip(remembered) {
+            prop_assert!((got - expected).abs() <= 1e-10 * (1.0 + expected.abs()), "{caught_up:?}, {expected}");
         }
     }
 }

@@ -56,8 +56,8 @@ impl<T: Scalar> Data<T> {
         Problem::new(rows, targets, weights, Loss::LogLoss(LogLoss::default()), penalty, true).unwrap()
     }
 
-    fn among<'a>(&'a self, rows: &[usize], whole: &Problem<'a, T>) -> Problem<'a, T> {
-        whole.among(rows.to_vec(), Weights::among(&self.s, N_ROWS, rows).unwrap()).unwrap()
+    fn subset<'a>(&'a self, rows: &[usize], whole: &Problem<'a, T>) -> Problem<'a, T> {
+        whole.subset(rows.to_vec(), Weights::subset(&self.s, N_ROWS, rows).unwrap()).unwrap()
     }
 }
 
@@ -100,7 +100,7 @@ fn rows_where_they_lie_are_as_good_as_copies<T: Scalar>() {
     let mut expected: Option<Fit<T>> = None;
     for tier in Tier::available() {
         let whole = data.problem(tier);
-        let (here, judged_here) = (data.among(&training, &whole), data.among(&validation, &whole));
+        let (here, judged_here) = (data.subset(&training, &whole), data.subset(&validation, &whole));
         let (there, judged_there) = (copies.0.problem(tier), copies.1.problem(tier));
         for n_threads in [1, 2, 5] {
             let config = config(training.len(), tier, n_threads);
@@ -226,9 +226,9 @@ fn what_a_rule_looks_at_must_be_there() {
 fn rows_that_are_not_there_are_refused() {
     let data = data::<f64>();
     let whole = data.problem(Tier::SCALAR);
-    assert!(matches!(whole.among(vec![0, N_ROWS], Weights::equal()), Err(Error::OutOfRange { .. })));
-    assert!(matches!(whole.among(Vec::new(), Weights::equal()), Err(Error::OutOfRange { .. })));
-    assert!(matches!(Weights::among(&data.s, N_ROWS, &[N_ROWS]), Err(Error::OutOfRange { .. })));
+    assert!(matches!(whole.subset(vec![0, N_ROWS], Weights::equal()), Err(Error::OutOfRange { .. })));
+    assert!(matches!(whole.subset(Vec::new(), Weights::equal()), Err(Error::OutOfRange { .. })));
+    assert!(matches!(Weights::subset(&data.s, N_ROWS, &[N_ROWS]), Err(Error::OutOfRange { .. })));
     assert!(matches!(split(3, 0.5, Some(&[0, 1]), 0), Err(Error::Shape { .. })));
 }
 

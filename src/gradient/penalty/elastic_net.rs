@@ -3,8 +3,8 @@
 use super::{checked_alphas, checked_ratio, shrunk, sign};
 use crate::error::Result;
 use crate::kernel::{ScaleAdd, Tier};
-use crate::rate::Rate;
 use crate::scalar::Scalar;
+use crate::step_size::EffectiveStepSize;
 
 /// `alpha (l1_ratio |w|_1 + (1 - l1_ratio)/2 |w|^2)`: l2 and l1 are its two ends, and no penalty has
 /// `alpha = 0`.
@@ -54,12 +54,16 @@ impl ElasticNet {
         tier.run(ScaleAdd { y: grad, scale, x: w, factor: T::from_f64(self.l2()) });
     }
 
-    /// `sign(w) max(|w| - l1 * rate, 0)`.
-    pub(super) fn prox<T: Scalar>(&self, w: &mut [T], rate: Rate<'_, T>) {
+    /// `sign(w) max(|w| - l1 * step_size, 0)`.
+    pub(super) fn prox<T: Scalar>(&self, w: &mut [T], step_size: EffectiveStepSize<'_, T>) {
         let l1 = T::from_f64(self.l1());
-        match rate {
-            Rate::Same(rate) => w.iter_mut().for_each(|w| *w = shrunk(*w, l1 * rate)),
-            Rate::Each(rates) => w.iter_mut().zip(rates).for_each(|(w, &rate)| *w = shrunk(*w, l1 * rate)),
+        match step_size {
+            EffectiveStepSize::Uniform(step_size) => {
+                w.iter_mut().for_each(|w| *w = shrunk(*w, l1 * step_size))
+            }
+            EffectiveStepSize::PerParameter(step_sizes) => {
+                w.iter_mut().zip(step_sizes).for_each(|(w, &step_size)| *w = shrunk(*w, l1 * step_size))
+            }
         }
     }
 

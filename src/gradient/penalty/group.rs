@@ -4,8 +4,8 @@ use super::{checked_alphas, checked_ratio};
 use crate::error::{Error, Result};
 use crate::gradient::Layout;
 use crate::kernel::{ScaleAddEach, Tier};
-use crate::rate::Rate;
 use crate::scalar::Scalar;
+use crate::step_size::EffectiveStepSize;
 
 /// Columns handled at once; divides the padded length of a row.
 const WIDTH: usize = 8;
@@ -79,14 +79,14 @@ impl Group {
         }
     }
 
-    /// `W_j max(1 - alpha_j l1_ratio rate / |W_j|, 0)`.
-    pub(super) fn prox<T: Scalar>(&self, layout: Layout, w: &mut [T], rate: Rate<'_, T>) {
-        let Rate::Same(rate) = rate else { return };
+    /// `W_j max(1 - alpha_j l1_ratio step_size / |W_j|, 0)`.
+    pub(super) fn prox<T: Scalar>(&self, layout: Layout, w: &mut [T], step_size: EffectiveStepSize<'_, T>) {
+        let EffectiveStepSize::Uniform(step_size) = step_size else { return };
         for from in (0..layout.stride()).step_by(WIDTH) {
             let norms = norms(layout, w, from);
             let mut scales = [T::ONE; WIDTH];
             for (j, (scale, norm)) in scales.iter_mut().zip(norms).enumerate() {
-                let by = self.alpha(from + j) * self.l1_ratio * rate.to_f64();
+                let by = self.alpha(from + j) * self.l1_ratio * step_size.to_f64();
                 // In this order a NaN stays one and is found.
                 *scale = if norm <= by { T::ZERO } else { T::from_f64(1.0 - by / norm) };
             }

@@ -9,22 +9,22 @@ mod weighted;
 
 pub use elastic_net::ElasticNet;
 pub use group::Group;
-pub use weighted::Weighted;
+pub use weighted::WeightedElasticNet;
 
 use super::Layout;
 use crate::error::{Error, Result, checked};
 use crate::kernel::Tier;
 use crate::options::Options;
-use crate::rate::Rate;
 use crate::scalar::Scalar;
+use crate::step_size::EffectiveStepSize;
 
 /// The penalties.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Penalty {
     /// The same for all coefficients; see [`ElasticNet`].
     ElasticNet(ElasticNet),
-    /// A strength for each coefficient; see [`Weighted`].
-    Weighted(Weighted),
+    /// A strength for each coefficient; see [`WeightedElasticNet`].
+    Weighted(WeightedElasticNet),
     /// The coefficients of a column together; see [`Group`].
     Group(Group),
 }
@@ -66,7 +66,7 @@ impl Penalty {
                 return Ok(Some(if is_group {
                     Self::Group(Group::new(alphas, l1_ratio)?)
                 } else {
-                    Self::Weighted(Weighted::new(alphas, l1_ratio)?)
+                    Self::Weighted(WeightedElasticNet::new(alphas, l1_ratio)?)
                 }));
             }
         };
@@ -121,17 +121,19 @@ impl Penalty {
         }
     }
 
-    /// That the proximal map is exact for the rates of an optimizer, which are the same for all parameters or
+    /// That the proximal map is exact for the effective step sizes of an optimizer, which are the same for all parameters or
     /// not.
     ///
     /// # Errors
     /// [`Error::Incompatible`].
-    pub fn check_rates(&self, are_same: bool, optimizer: &str) -> Result<()> {
+    pub fn check_step_sizes(&self, are_uniform: bool, optimizer: &str) -> Result<()> {
         match self {
-            Penalty::Group(penalty) if penalty.has_prox() && !are_same => Err(Error::Incompatible(format!(
-                "penalty {:?} needs an optimizer whose rate is the same for all coefficients, got {optimizer}",
-                penalty.name()
-            ))),
+            Penalty::Group(penalty) if penalty.has_prox() && !are_uniform => {
+                Err(Error::Incompatible(format!(
+                    "penalty {:?} needs an optimizer whose rate is the same for all coefficients, got {optimizer}",
+                    penalty.name()
+                )))
+            }
             _ => Ok(()),
         }
     }
@@ -154,14 +156,14 @@ impl Penalty {
         }
     }
 
-    /// The proximal map of the other part, by the rates of the update.
+    /// The proximal map of the other part, by the effective step sizes of the update.
     ///
-    /// A penalty that [`Penalty::check_rates`] refuses leaves the coefficients alone.
-    pub fn prox<T: Scalar>(&self, layout: Layout, w: &mut [T], rate: Rate<'_, T>) {
+    /// A penalty that [`Penalty::check_step_sizes`] refuses leaves the coefficients alone.
+    pub fn prox<T: Scalar>(&self, layout: Layout, w: &mut [T], step_size: EffectiveStepSize<'_, T>) {
         match self {
-            Penalty::ElasticNet(penalty) => penalty.prox(w, rate),
-            Penalty::Weighted(penalty) => penalty.prox(layout, w, rate),
-            Penalty::Group(penalty) => penalty.prox(layout, w, rate),
+            Penalty::ElasticNet(penalty) => penalty.prox(w, step_size),
+            Penalty::Weighted(penalty) => penalty.prox(layout, w, step_size),
+            Penalty::Group(penalty) => penalty.prox(layout, w, step_size),
         }
     }
 

@@ -4,20 +4,20 @@ use super::{checked_alphas, checked_ratio, shrunk, sign};
 use crate::error::{Error, Result};
 use crate::gradient::Layout;
 use crate::kernel::{ScaleAddEach, Tier};
-use crate::rate::Rate;
 use crate::scalar::Scalar;
+use crate::step_size::EffectiveStepSize;
 
 /// `sum_j alpha_j (l1_ratio |w_j| + (1 - l1_ratio)/2 w_j^2)`; a strength of 0 leaves a coefficient free. With
 /// d strengths they are those of the columns, for each output; with k d those of the coefficients.
 ///
 /// Source: H. Zou, The adaptive lasso and its oracle properties, J. Am. Stat. Assoc. 101 (2006).
 #[derive(Debug, Clone, PartialEq)]
-pub struct Weighted {
+pub struct WeightedElasticNet {
     alphas: Vec<f64>,
     l1_ratio: f64,
 }
 
-impl Weighted {
+impl WeightedElasticNet {
     /// Strengths, finite and >= 0; `l1_ratio` in [0, 1] is the share of the l1 part.
     pub fn new(alphas: Vec<f64>, l1_ratio: f64) -> Result<Self> {
         checked_alphas(&alphas)?;
@@ -66,16 +66,18 @@ impl Weighted {
         }
     }
 
-    /// `sign(w_j) max(|w_j| - alpha_j l1_ratio rate_j, 0)`.
-    pub(super) fn prox<T: Scalar>(&self, layout: Layout, w: &mut [T], rate: Rate<'_, T>) {
+    /// `sign(w_j) max(|w_j| - alpha_j l1_ratio step_size_j, 0)`.
+    pub(super) fn prox<T: Scalar>(&self, layout: Layout, w: &mut [T], step_size: EffectiveStepSize<'_, T>) {
         let l1 = |alpha: f64| T::from_f64(alpha * self.l1_ratio);
         for (start, alphas) in self.rows(layout) {
             let w = w[start..].iter_mut().zip(alphas);
-            match rate {
-                Rate::Same(rate) => w.for_each(|(w, &alpha)| *w = shrunk(*w, l1(alpha) * rate)),
-                Rate::Each(rates) => {
-                    let w = w.zip(&rates[start..]);
-                    w.for_each(|((w, &alpha), &rate)| *w = shrunk(*w, l1(alpha) * rate));
+            match step_size {
+                EffectiveStepSize::Uniform(step_size) => {
+                    w.for_each(|(w, &alpha)| *w = shrunk(*w, l1(alpha) * step_size))
+                }
+                EffectiveStepSize::PerParameter(step_sizes) => {
+                    let w = w.zip(&step_sizes[start..]);
+                    w.for_each(|((w, &alpha), &step_size)| *w = shrunk(*w, l1(alpha) * step_size));
                 }
             }
         }

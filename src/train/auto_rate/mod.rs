@@ -49,7 +49,7 @@ impl<T: Scalar> AutoRate<T> {
     /// The rate to begin with, from where the team stands.
     ///
     /// # Errors
-    /// If a buffer cannot be had, or the work was interrupted.
+    /// If an allocation failed, or the work was interrupted.
     pub(super) fn begin(
         problem: &Problem<'_, T>,
         config: &Config,
@@ -59,7 +59,7 @@ impl<T: Scalar> AutoRate<T> {
         interrupted: &(dyn Fn() -> bool + Sync),
     ) -> Result<Self> {
         let batches = &config.batches;
-        let factors = batches.row_factors();
+        let factors = batches.importance_weights();
         let mut smoothness = Smoothness::of(problem, factors, config.tier, config.n_threads, interrupted)?;
         let sgd = sgd(config);
         smoothness.full += sgd.weight_decay();
@@ -118,7 +118,7 @@ impl<T: Scalar> AutoRate<T> {
         }
     }
 
-    /// Whether the objective at the [`candidate`](Self::candidate) is to be [judged](Self::judge) before the next
+    /// Whether the objective at the [`candidate`](Self::candidate) is to be [evaluated](Self::judge) before the next
     /// step.
     pub(super) fn is_due(&self) -> bool {
         match &self.method {
@@ -150,19 +150,19 @@ impl<T: Scalar> AutoRate<T> {
         }
     }
 
-    /// Told the objective at the candidate. May put `params` back and clear the optimizer's `memory`.
-    pub(super) fn judge(&mut self, loss: f64, params: &mut [T], memory: &mut [Vec<T>]) {
+    /// Told the objective at the candidate. May put `params` back and clear the optimizer's `slots`.
+    pub(super) fn evaluate(&mut self, loss: f64, params: &mut [T], slots: &mut [Vec<T>]) {
         if let Method::Trials(trials) = &mut self.method {
-            trials.judge(&mut self.rate, loss, params, memory);
+            trials.evaluate(&mut self.rate, loss, params, slots);
         }
     }
 
-    /// Goes back after a step that left the finite numbers. Returns the objective there, or None if going back
+    /// Goes back after a step that became non-finite. Returns the objective there, or None if going back
     /// has not helped for long.
-    pub(super) fn retreat(&mut self, params: &mut [T], memory: &mut [Vec<T>]) -> Option<f64> {
+    pub(super) fn backtrack(&mut self, params: &mut [T], slots: &mut [Vec<T>]) -> Option<f64> {
         match &mut self.method {
-            Method::Spectral(spectral) => spectral.retreat(&mut self.rate),
-            Method::Trials(trials) => trials.retreat(&mut self.rate, params, memory),
+            Method::Spectral(spectral) => spectral.backtrack(&mut self.rate),
+            Method::Trials(trials) => trials.backtrack(&mut self.rate, params, slots),
         }
     }
 

@@ -1,4 +1,4 @@
-//! What a run does beside the textbook where the rate chooses itself.
+//! What a run does beside the textbook with an automatic learning rate.
 
 use super::{AutoRate, sgd};
 use crate::error::Result;
@@ -29,9 +29,9 @@ impl<'a, T: Scalar> Run<'a, T> {
         Ok(())
     }
 
-    /// Judges the rate, if that is due: here, where nothing of the next step is done yet, because looking at all
+    /// Evaluates the rate, if that is due: here, where nothing of the next step is done yet, because looking at all
     /// rows can be interrupted.
-    pub(in crate::train) fn judge_rate(
+    pub(in crate::train) fn evaluate_rate(
         &mut self,
         n_batches: usize,
         team: &mut Team<'_, Work<'a, T>>,
@@ -39,7 +39,7 @@ impl<'a, T: Scalar> Run<'a, T> {
         let Some(rate) = &mut self.state.auto_rate else { return Ok(()) };
         if rate.is_due() {
             let loss = value_at(rate.candidate(), self.config, &mut self.gradient, team)?;
-            rate.judge(loss, team.job().params(), &mut self.state.optimizer.memory);
+            rate.evaluate(loss, team.job().params(), &mut self.state.optimizer.slots);
         }
         let n = self.config.accumulate.get();
         let (step, n_steps) = (self.state.step.div_ceil(n), n_batches.div_ceil(n));
@@ -48,7 +48,7 @@ impl<'a, T: Scalar> Run<'a, T> {
     }
 
     /// Lets the rate see the gradient. Returns the objective where the step begins.
-    pub(in crate::train) fn follow_rate(
+    pub(in crate::train) fn observe_rate(
         &mut self,
         loss: f64,
         team: &mut Team<'_, Work<'a, T>>,
@@ -60,8 +60,8 @@ impl<'a, T: Scalar> Run<'a, T> {
     }
 
     /// Lets the rate see where the step has led. Returns what is not finite and the objective to be recorded: a
-    /// step that left the finite numbers is taken back, if the rate can be blamed.
-    pub(in crate::train) fn check_rate(
+    /// step that became non-finite is taken back, if the rate can be blamed.
+    pub(in crate::train) fn accept_rate(
         &mut self,
         not_finite: Option<&'static str>,
         loss: f64,
@@ -73,7 +73,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             rate.after_step(self.config.tier, params);
             return (None, loss);
         }
-        match rate.retreat(params, &mut self.state.optimizer.memory) {
+        match rate.backtrack(params, &mut self.state.optimizer.slots) {
             Some(loss_before) => (None, loss_before),
             None => (not_finite, loss),
         }

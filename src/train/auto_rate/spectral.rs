@@ -16,7 +16,7 @@ pub struct Spectral<T> {
     /// The last objectives that were accepted; infinity where there were fewer.
     losses: [f64; N_LOSSES],
     best_loss: f64,
-    n_retreats: f64,
+    n_backtracks: f64,
     /// Where the last step began, or the run.
     params: Vec<T>,
     /// The gradient there; empty before the first step.
@@ -30,7 +30,7 @@ const AGREEMENT: f64 = 0.5;
 const AFTER_FAILURE: f64 = 0.25;
 /// Growth where the objective did not curve at all along the last step.
 const ALONG_A_LINE: f64 = 4.0;
-const MOST_RETREATS: f64 = 100.0;
+const MOST_BACKTRACKS: f64 = 100.0;
 
 impl<T: Scalar> Spectral<T> {
     /// Before the first step, at `params`.
@@ -38,7 +38,7 @@ impl<T: Scalar> Spectral<T> {
         let losses = [f64::INFINITY; N_LOSSES];
         let best = params.clone();
         let gradient = params.clone();
-        Self { losses, best_loss: f64::INFINITY, n_retreats: 0.0, params, gradient, best }
+        Self { losses, best_loss: f64::INFINITY, n_backtracks: 0.0, params, gradient, best }
     }
 
     pub(super) fn before_step(
@@ -95,10 +95,10 @@ impl<T: Scalar> Spectral<T> {
         }
     }
 
-    pub(super) fn retreat(&mut self, rate: &mut f64) -> Option<f64> {
-        self.n_retreats += 1.0;
+    pub(super) fn backtrack(&mut self, rate: &mut f64) -> Option<f64> {
+        self.n_backtracks += 1.0;
         *rate *= AFTER_FAILURE;
-        Some(self.losses[0]).filter(|loss| loss.is_finite() && self.n_retreats <= MOST_RETREATS)
+        Some(self.losses[0]).filter(|loss| loss.is_finite() && self.n_backtracks <= MOST_BACKTRACKS)
     }
 
     pub(super) fn best(&self) -> Option<(&Vec<T>, f64)> {
@@ -107,7 +107,7 @@ impl<T: Scalar> Spectral<T> {
 
     pub(super) fn numbers(&self) -> Vec<f64> {
         let mut numbers = self.losses.to_vec();
-        numbers.extend([self.best_loss, self.n_retreats]);
+        numbers.extend([self.best_loss, self.n_backtracks]);
         numbers
     }
 
@@ -116,10 +116,10 @@ impl<T: Scalar> Spectral<T> {
     }
 
     pub(super) fn restored(numbers: &[f64], vectors: Vec<Vec<T>>) -> Option<Self> {
-        let (&losses, &[best_loss, n_retreats]) = numbers.split_first_chunk::<N_LOSSES>()? else {
+        let (&losses, &[best_loss, n_backtracks]) = numbers.split_first_chunk::<N_LOSSES>()? else {
             return None;
         };
         let [params, gradient, best] = vectors.try_into().ok()?;
-        Some(Self { losses, best_loss, n_retreats, params, gradient, best })
+        Some(Self { losses, best_loss, n_backtracks, params, gradient, best })
     }
 }

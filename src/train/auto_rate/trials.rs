@@ -30,7 +30,7 @@ pub struct Trials<T> {
     n_kept: u64,
     n_kept_before: u64,
     /// Trials taken back in a row.
-    n_retreats: u64,
+    n_backtracks: u64,
     /// Where the objective is `loss`: from here a rate short enough gets below it.
     refuge: Vec<T>,
     /// The candidate: the mean of the parameters over the second half of the trial.
@@ -50,7 +50,7 @@ const LATER_GROWTH: f64 = 1.3;
 const AFTER_FAILURE: f64 = 0.5;
 /// When a trial has been taken back and the next fails as well, or numbers were not finite.
 const AFTER_MORE_FAILURES: f64 = 0.125;
-const MOST_RETREATS: u64 = 400;
+const MOST_BACKTRACKS: u64 = 400;
 
 impl<T: Scalar> Trials<T> {
     /// Before the first step, at `params`, where the objective is `loss`.
@@ -64,7 +64,7 @@ impl<T: Scalar> Trials<T> {
             n_steps: 0,
             n_kept: 0,
             n_kept_before: 0,
-            n_retreats: 0,
+            n_backtracks: 0,
             refuge,
             tail,
             model,
@@ -72,7 +72,7 @@ impl<T: Scalar> Trials<T> {
         }
     }
 
-    /// Whether the trial is over and to be judged.
+    /// Whether the trial is over and to be evaluated.
     pub(super) fn is_due(&self) -> bool {
         self.n_steps > 0 && self.t - self.begun >= self.n_steps
     }
@@ -107,15 +107,15 @@ impl<T: Scalar> Trials<T> {
         &mut self.tail
     }
 
-    pub(super) fn judge(&mut self, rate: &mut f64, loss: f64, params: &mut [T], memory: &mut [Vec<T>]) {
+    pub(super) fn evaluate(&mut self, rate: &mut f64, loss: f64, params: &mut [T], slots: &mut [Vec<T>]) {
         let size = self.loss.abs();
         let is_little = loss <= self.loss + TOO_MUCH * size; // and a NaN is not
         if loss <= self.loss + TOLERANCE * size {
             *rate *= if self.is_growing { FIRST_GROWTH } else { LATER_GROWTH };
             self.keep(loss);
-        } else if self.is_growing || self.n_retreats > 0 || !is_little {
-            self.take_back(params, memory);
-            let is_hopeless = self.n_retreats > 1 || !loss.is_finite();
+        } else if self.is_growing || self.n_backtracks > 0 || !is_little {
+            self.take_back(params, slots);
+            let is_hopeless = self.n_backtracks > 1 || !loss.is_finite();
             *rate *= if is_hopeless { AFTER_MORE_FAILURES } else { AFTER_FAILURE };
         } else {
             *rate *= AFTER_FAILURE;
@@ -125,25 +125,30 @@ impl<T: Scalar> Trials<T> {
         self.n_steps = 0;
     }
 
-    pub(super) fn retreat(&mut self, rate: &mut f64, params: &mut [T], memory: &mut [Vec<T>]) -> Option<f64> {
+    pub(super) fn backtrack(
+        &mut self,
+        rate: &mut f64,
+        params: &mut [T],
+        slots: &mut [Vec<T>],
+    ) -> Option<f64> {
         self.t += 1;
-        self.take_back(params, memory);
+        self.take_back(params, slots);
         *rate *= AFTER_MORE_FAILURES;
         self.n_steps = 0;
-        Some(self.loss).filter(|loss| loss.is_finite() && self.n_retreats <= MOST_RETREATS)
+        Some(self.loss).filter(|loss| loss.is_finite() && self.n_backtracks <= MOST_BACKTRACKS)
     }
 
-    fn take_back(&mut self, params: &mut [T], memory: &mut [Vec<T>]) {
+    fn take_back(&mut self, params: &mut [T], slots: &mut [Vec<T>]) {
         params.copy_from_slice(&self.refuge);
         self.model.copy_from_slice(&self.model_before);
         self.n_kept = self.n_kept_before;
-        memory.iter_mut().for_each(|vector| vector.fill(T::ZERO));
+        slots.iter_mut().for_each(|vector| vector.fill(T::ZERO));
         self.is_growing = false;
-        self.n_retreats += 1;
+        self.n_backtracks += 1;
     }
 
     fn keep(&mut self, loss: f64) {
-        self.n_retreats = 0;
+        self.n_backtracks = 0;
         if loss < self.loss {
             self.loss = loss;
             self.refuge.copy_from_slice(&self.tail);
@@ -160,7 +165,7 @@ impl<T: Scalar> Trials<T> {
     }
 
     pub(super) fn numbers(&self) -> Vec<f64> {
-        let counts = [self.t, self.begun, self.n_steps, self.n_kept, self.n_kept_before, self.n_retreats];
+        let counts = [self.t, self.begun, self.n_steps, self.n_kept, self.n_kept_before, self.n_backtracks];
         let mut numbers = vec![self.loss, f64::from(u8::from(self.is_growing))];
         numbers.extend(counts.map(|n| n as f64));
         numbers
@@ -172,10 +177,10 @@ impl<T: Scalar> Trials<T> {
 
     pub(super) fn restored(numbers: &[f64], vectors: Vec<Vec<T>>) -> Option<Self> {
         let &[loss, is_growing, ref counts @ ..] = numbers else { return None };
-        let &[t, begun, n_steps, n_kept, n_kept_before, n_retreats] = counts else { return None };
+        let &[t, begun, n_steps, n_kept, n_kept_before, n_backtracks] = counts else { return None };
         let [refuge, tail, model, model_before] = vectors.try_into().ok()?;
-        let [t, begun, n_steps, n_kept, n_kept_before, n_retreats] =
-            [t, begun, n_steps, n_kept, n_kept_before, n_retreats].map(|n| n as u64);
+        let [t, begun, n_steps, n_kept, n_kept_before, n_backtracks] =
+            [t, begun, n_steps, n_kept, n_kept_before, n_backtracks].map(|n| n as u64);
         let is_growing = is_growing != 0.0;
         let is_one = begun <= t && n_kept_before <= n_kept;
         is_one.then_some(Self {
@@ -186,7 +191,7 @@ impl<T: Scalar> Trials<T> {
             n_steps,
             n_kept,
             n_kept_before,
-            n_retreats,
+            n_backtracks,
             refuge,
             tail,
             model,

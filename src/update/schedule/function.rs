@@ -8,7 +8,7 @@ use crate::error::{Error, Result, try_reserved};
 use crate::options::StepFunction;
 
 /// What a function gives, evaluated ahead of the steps it is needed for. The function may be slow, may fail
-/// and is never called in the middle of an epoch: [`super::Schedule::ahead`] makes the table, and steps
+/// and is never called in the middle of an epoch: [`super::Schedule::tabulate`] makes the table, and steps
 /// outside of it have no rate.
 #[derive(Clone)]
 pub struct Function {

@@ -14,7 +14,7 @@ mod optimal;
 mod piecewise;
 mod plateau;
 mod polynomial;
-mod step;
+mod step_decay;
 mod warmup;
 
 pub use auto::Auto;
@@ -31,7 +31,7 @@ pub use optimal::Optimal;
 pub use piecewise::Piecewise;
 pub use plateau::{Plateau, PlateauRule, PlateauState, Tolerance};
 pub use polynomial::Polynomial;
-pub use step::Step;
+pub use step_decay::StepDecay;
 pub use warmup::Warmup;
 
 use std::ops::Range;
@@ -65,7 +65,7 @@ macro_rules! schedules {
 
         impl Schedule {
             /// The learning rate of step `t`, counted from 0 over the whole run; of a [`Plateau`] before its
-            /// first fall, of a [`Function`] if [`Schedule::ahead`] has looked at the step, else NaN.
+            /// first fall, of a [`Function`] if [`Schedule::tabulate`] has looked at the step, else NaN.
             #[inline]
             pub fn at(&self, t: u64) -> f64 {
                 match self {
@@ -91,8 +91,8 @@ schedules! {
     Optimal,
     /// See [`InverseScaling`].
     InverseScaling,
-    /// See [`Step`].
-    Step,
+    /// See [`StepDecay`].
+    StepDecay,
     /// See [`MultiStep`].
     MultiStep,
     /// See [`Exponential`].
@@ -142,15 +142,15 @@ impl Schedule {
     ///
     /// # Errors
     /// What a function fails with, or if it gives no rate.
-    pub fn ahead(&self, steps: Range<u64>) -> Result<Option<Self>> {
+    pub fn tabulate(&self, steps: Range<u64>) -> Result<Option<Self>> {
         Ok(match self {
             Schedule::Function(function) => Some(Schedule::Function(function.evaluated(steps)?)),
             Schedule::Warmup(warmup) => {
-                let schedule = warmup.schedule.ahead(warmup.inner_steps(steps))?;
+                let schedule = warmup.schedule.tabulate(warmup.inner_steps(steps))?;
                 schedule.map(|schedule| Schedule::Warmup(warmup.with_schedule(schedule)))
             }
             Schedule::Plateau(plateau) => {
-                let schedule = plateau.schedule.ahead(steps)?;
+                let schedule = plateau.schedule.tabulate(steps)?;
                 schedule.map(|schedule| Schedule::Plateau(plateau.with_schedule(schedule)))
             }
             _ => None,

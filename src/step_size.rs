@@ -3,12 +3,12 @@
 
 /// The step that the last update would have made along a constant gradient of 1, by parameter.
 ///
-/// A proximal map has to shrink by this rate: then a parameter rests exactly where the gradient and the
-/// penalty balance, whatever the optimizer's memory or metric.
+/// A proximal map has to shrink by this much: then a parameter rests exactly where the gradient and the
+/// penalty balance, whatever the optimizer's state or metric.
 #[derive(Debug, Clone, Copy)]
-pub enum Rate<'a, T> {
+pub enum EffectiveStepSize<'a, T> {
     /// The same for all.
-    Same(T),
+    Uniform(T),
     /// One for each.
-    Each(&'a [T]),
+    PerParameter(&'a [T]),
 }

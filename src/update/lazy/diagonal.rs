@@ -6,13 +6,13 @@
 use std::ops::Range;
 
 use super::dyadic::Dyadic;
-use super::shrink::{self, Shrink, Shrunk};
-use super::{Passed, Remembered};
+use super::soft_threshold::{self, Shrunk, SoftThreshold};
+use super::{CaughtUp, Slots};
 
 /// What one step without l2 does to a parameter w without a gradient: the proximal map of the l1 part, by a rate
 /// that depends on what the optimizer remembers of w.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ScaledStep {
+pub struct DiagonalStep {
     /// The step, counted from 0.
     pub t: u64,
     /// The rate is this by the divisor.
@@ -43,15 +43,15 @@ pub enum Divisor {
 
 /// The steps of a stretch.
 #[derive(Debug, Default)]
-pub(super) struct Scaled {
-    shrinks: Dyadic<Shrink>,
+pub(super) struct DiagonalSteps {
+    shrinks: Dyadic<SoftThreshold>,
     rates: Vec<f64>,
     /// The steps at which the rate is another than before, the first among them.
     changes: Vec<usize>,
-    first: Option<ScaledStep>,
+    first: Option<DiagonalStep>,
 }
 
-impl Scaled {
+impl DiagonalSteps {
     pub(super) fn clear(&mut self) {
         self.shrinks.clear();
         self.rates.clear();
@@ -59,30 +59,30 @@ impl Scaled {
         self.first = None;
     }
 
-    pub(super) fn push(&mut self, step: ScaledStep, l1: f64, n_rows: f64) {
+    pub(super) fn push(&mut self, step: DiagonalStep, l1: f64, n_rows: f64) {
         if self.rates.last() != Some(&step.rate) {
             self.changes.push(self.rates.len());
         }
         self.first.get_or_insert(step);
         self.rates.push(step.rate);
-        self.shrinks.push(Shrink::step(1.0, l1 * step.rate, n_rows));
+        self.shrinks.push(SoftThreshold::step(1.0, l1 * step.rate, n_rows));
     }
 
-    pub(super) fn prepare_for_all(&mut self) {
+    pub(super) fn prepare_flush(&mut self) {
         self.shrinks.make_tails();
     }
 
-    pub(super) fn passed(&self, w: f64, memory: Remembered, from: usize, l1: f64) -> Passed {
-        let unmoved = Passed { w, memory, penalty: 0.0 };
+    pub(super) fn catch_up(&self, w: f64, slots: Slots, from: usize, l1: f64) -> CaughtUp {
+        let unmoved = CaughtUp { w, slots, penalty: 0.0 };
         let Some(first) = self.first.filter(|_| w != 0.0) else { return unmoved };
         let to = self.rates.len();
         match first.by {
             Divisor::Root { eps } => {
-                let shrunk = self.shrunk(w, memory[0].sqrt() + eps, from..to, l1);
-                Passed { w: shrunk.w, penalty: shrunk.penalty, ..unmoved }
+                let shrunk = self.shrunk(w, slots[0].sqrt() + eps, from..to, l1);
+                CaughtUp { w: shrunk.w, penalty: shrunk.penalty, ..unmoved }
             }
             Divisor::ClosedForm { beta, l1: own_l1, l2 } => {
-                let [z, n] = memory;
+                let [z, n] = slots;
                 let divisor_at = |rate: f64| beta + n.sqrt() + l2 * rate;
                 let Shrunk { w: moved, penalty, end } = if l2 == 0.0 {
                     self.shrunk(w, divisor_at(0.0), from..to, l1)
@@ -102,7 +102,7 @@ impl Scaled {
                     let n_steps = (first.t + step as u64 + 1) as f64;
                     -w.signum() * (own_l1 + l1 * n_steps + above / self.rates[step])
                 };
-                Passed { w: moved, memory: [z, n], penalty }
+                CaughtUp { w: moved, slots: [z, n], penalty }
             }
         }
     }
@@ -113,7 +113,7 @@ impl Scaled {
         if l1 == 0.0 {
             return Shrunk { w, penalty: 0.0, end: None };
         }
-        let shrunk = shrink::passed(&self.shrinks, w * divisor, steps.start, steps.end, l1, 0.0);
+        let shrunk = soft_threshold::catch_up(&self.shrinks, w * divisor, steps.start, steps.end, l1, 0.0);
         Shrunk { w: shrunk.w / divisor, penalty: shrunk.penalty / divisor, end: shrunk.end }
     }
 

@@ -21,13 +21,13 @@ const N_SPINS: usize = 1 << 11;
 ///
 /// ```
 /// use std::time::Duration;
-/// use mbgd_rs::ahead::{Ahead, Next};
+/// use mbgd_rs::prefetcher::{Next, Prefetcher};
 ///
 /// let mut numbers = 0..3;
-/// let ahead = Ahead::new(1, move |_| numbers.next())?;
+/// let prefetcher = Prefetcher::new(1, move |_| numbers.next())?;
 /// let mut sum = 0;
 /// loop {
-///     match ahead.next(Duration::from_secs(1)) {
+///     match prefetcher.next(Duration::from_secs(1)) {
 ///         Next::Made(number) => sum += number,
 ///         Next::NotYet => continue,
 ///         Next::Finished => break,
@@ -37,7 +37,7 @@ const N_SPINS: usize = 1 << 11;
 /// # Ok::<(), mbgd_rs::error::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct Ahead<T> {
+pub struct Prefetcher<T> {
     shared: Option<Arc<Shared<T>>>,
     worker: Option<JoinHandle<()>>,
     process: u32,
@@ -75,7 +75,7 @@ struct Queue<T> {
     maker_sleeps: bool,
 }
 
-impl<T: Send + 'static> Ahead<T> {
+impl<T: Send + 'static> Prefetcher<T> {
     /// Begins to make things, `n_ahead` of them before they are asked for. `make` returns None at the end; it is
     /// given a flag that is set when nobody wants the rest.
     ///
@@ -182,7 +182,7 @@ impl<T> Shared<T> {
     }
 }
 
-impl<T> Drop for Ahead<T> {
+impl<T> Drop for Prefetcher<T> {
     fn drop(&mut self) {
         let (Some(shared), Some(worker)) = (self.shared.take(), self.worker.take()) else { return };
         if self.process != process::id() {

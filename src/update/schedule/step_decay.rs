@@ -6,13 +6,13 @@ use crate::options::Options;
 
 /// `learning_rate gamma^floor(t / step_size)`, PyTorch's `StepLR`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Step {
+pub struct StepDecay {
     learning_rate: f64,
     step_size: u64,
     gamma: f64,
 }
 
-impl Step {
+impl StepDecay {
     /// A first rate, finite and > 0, the steps between two falls, >= 1, and their factor, finite and > 0.
     pub fn new(learning_rate: f64, step_size: i64, gamma: f64) -> Result<Self> {
         Ok(Self {
@@ -23,7 +23,7 @@ impl Step {
     }
 }
 
-impl Rates for Step {
+impl Rates for StepDecay {
     const NAME: &'static str = "Step";
 
     fn from_options(options: &dyn Options) -> Result<Self> {

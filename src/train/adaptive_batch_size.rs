@@ -1,41 +1,45 @@
 //! Batches that grow where the noise of their gradients asks for it.
 
-use crate::gradient::Noise;
+use crate::gradient::BatchNoise;
 use crate::shuffle::{Batches, NormTest};
 
 /// The size of the batches of this epoch, and what its gradients have said so far of that of the next.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Growth {
+pub struct AdaptiveBatchSize {
     /// Rows of a batch.
     pub batch_size: usize,
-    /// Gradients looked at in this epoch.
-    pub n_looks: u64,
+    /// Gradients probed in this epoch.
+    pub n_probes: u64,
     /// Sum over them of the estimates of tr(Sigma), the variance of the gradient of a row.
     pub trace: f64,
     /// Sum over them of the squared norms.
     pub squared_norm: f64,
 }
 
-impl Growth {
+impl AdaptiveBatchSize {
     /// The beginning of an epoch.
     pub fn new(batch_size: usize) -> Self {
-        Self { batch_size, n_looks: 0, trace: 0.0, squared_norm: 0.0 }
+        Self { batch_size, n_probes: 0, trace: 0.0, squared_norm: 0.0 }
     }
 
     /// Where a run begins: at the first size, or where another has left off, unless that is more than is allowed now
     /// and the epoch has not begun. None if batches do not grow by their noise.
     pub(super) fn of_run(batches: &Batches, before: Option<Self>, is_within_epoch: bool) -> Option<Self> {
         let test = batches.norm_test()?;
-        let growth = before.unwrap_or(Self::new(batches.of_epoch(0).batch_size()));
+        let adaptive_batch_size = before.unwrap_or(Self::new(batches.of_epoch(0).batch_size()));
         let most = test.max_batch_size().min(batches.n_positions());
-        let batch_size = if is_within_epoch { growth.batch_size } else { growth.batch_size.min(most) };
-        Some(Self { batch_size, ..growth })
+        let batch_size = if is_within_epoch {
+            adaptive_batch_size.batch_size
+        } else {
+            adaptive_batch_size.batch_size.min(most)
+        };
+        Some(Self { batch_size, ..adaptive_batch_size })
     }
 
     /// Takes in a gradient.
-    pub(super) fn see(&mut self, noise: Noise) {
+    pub(super) fn see(&mut self, noise: BatchNoise) {
         if noise.trace.is_finite() && noise.batch_squared_norm.is_finite() {
-            self.n_looks += 1;
+            self.n_probes += 1;
             self.trace += noise.trace;
             self.squared_norm += noise.batch_squared_norm;
         }
@@ -63,9 +67,9 @@ mod tests {
     fn next(trace: f64, squared_norm: f64, most: Option<i64>, accumulate: usize) -> usize {
         let test = NormTest::new(10, 0.5, most).unwrap();
         let batches = Batches::new(BatchesConfig::new(1000, 10)).unwrap();
-        let mut growth = Growth::new(10);
-        growth.see(Noise { n_rows: 10, trace, batch_squared_norm: squared_norm });
-        growth.next(test, &batches, accumulate).batch_size
+        let mut adaptive_batch_size = AdaptiveBatchSize::new(10);
+        adaptive_batch_size.see(BatchNoise { n_rows: 10, trace, batch_squared_norm: squared_norm });
+        adaptive_batch_size.next(test, &batches, accumulate).batch_size
     }
 
     #[test]

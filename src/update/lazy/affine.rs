@@ -1,12 +1,12 @@
 //! Linear maps of a parameter and its velocity: what momentum and l2 do.
 
-use super::IdleStep;
+use super::AffineStep;
 use super::dyadic::{Compose, Dyadic};
 
 /// `(w, v) -> (ww w + wv v, vw w + vv v)`, and the quadratic form of (w, v) that is the sum over the steps it is
 /// made of of the rows times w^2 before the step.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Coast {
+pub struct AffineMap {
     ww: f64,
     wv: f64,
     vw: f64,
@@ -15,15 +15,15 @@ pub struct Coast {
     squares: [f64; 3],
 }
 
-impl Coast {
+impl AffineMap {
     /// The map of one step over `n_rows` rows; its proximal map is not looked at.
-    pub fn step(step: IdleStep, n_rows: f64) -> Self {
-        let IdleStep { ww, wv, vw, vv, .. } = step;
+    pub fn step(step: AffineStep, n_rows: f64) -> Self {
+        let AffineStep { ww, wv, vw, vv, .. } = step;
         Self { ww, wv, vw, vv, squares: [n_rows, 0.0, 0.0] }
     }
 }
 
-impl Compose for Coast {
+impl Compose for AffineMap {
     fn then(self, later: Self) -> Self {
         let Self { ww, wv, vw, vv, squares: [p, q, r] } = self;
         let [later_p, later_q, later_r] = later.squares;
@@ -42,13 +42,13 @@ impl Compose for Coast {
 }
 
 /// What becomes of (w, v) from step `from` up to `to`, and the sum of the rows times w^2 before each step.
-pub(super) fn passed(steps: &Dyadic<Coast>, w: f64, v: f64, from: usize, to: usize) -> (f64, f64, f64) {
+pub(super) fn catch_up(steps: &Dyadic<AffineMap>, w: f64, v: f64, from: usize, to: usize) -> (f64, f64, f64) {
     if w == 0.0 && v == 0.0 {
         return (w, v, 0.0);
     }
     let (mut w, mut v, mut sum) = (w, v, 0.0);
-    let mut step = |map: Coast| {
-        let Coast { ww, wv, vw, vv, squares: [p, q, r] } = map;
+    let mut step = |map: AffineMap| {
+        let AffineMap { ww, wv, vw, vv, squares: [p, q, r] } = map;
         sum += p * w * w + q * w * v + r * v * v;
         (w, v) = (ww * w + wv * v, vw * w + vv * v);
     };

@@ -16,7 +16,7 @@ const WORK_SHARED_UNASKED: usize = 1 << 20;
 
 /// Trials of steps of one size, and what came of them.
 #[derive(Debug, Default)]
-pub(super) struct Sharing {
+pub(super) struct ParallelismHeuristic {
     /// Rows of the steps compared; others follow their example.
     n_rows: usize,
     /// Steps since the last trial began.
@@ -28,7 +28,7 @@ pub(super) struct Sharing {
     trial: Option<Instant>,
 }
 
-impl Sharing {
+impl ParallelismHeuristic {
     /// Whether to share a step of `n_rows` rows and so many multiply-adds.
     pub(super) fn begin(&mut self, n_rows: usize, work: usize) -> bool {
         self.trial = None;
@@ -76,31 +76,31 @@ mod tests {
     #[test]
     fn both_ways_are_tried_and_then_the_faster_is_kept() {
         for slow in [0, 1] {
-            let mut sharing = Sharing::default();
+            let mut parallelism = ParallelismHeuristic::default();
             for i in 0..2 * N_TRIALS {
-                let shared = sharing.begin(100, 1000);
+                let shared = parallelism.begin(100, 1000);
                 assert_eq!(shared, i >= N_TRIALS);
                 // As if the slow way had begun earlier.
                 let head_start = Duration::from_millis(u64::from(usize::from(shared) == slow));
-                sharing.trial = sharing.trial.map(|start| start.checked_sub(head_start).unwrap());
-                sharing.end();
+                parallelism.trial = parallelism.trial.map(|start| start.checked_sub(head_start).unwrap());
+                parallelism.end();
             }
             for _ in 0..N_STEADY {
-                assert_eq!(sharing.begin(100, 1000), slow == 0);
-                assert!(sharing.trial.is_none());
-                sharing.end();
+                assert_eq!(parallelism.begin(100, 1000), slow == 0);
+                assert!(parallelism.trial.is_none());
+                parallelism.end();
             }
-            sharing.begin(100, 1000);
-            assert!(sharing.trial.is_some(), "the next trial");
+            parallelism.begin(100, 1000);
+            assert!(parallelism.trial.is_some(), "the next trial");
         }
     }
 
     #[test]
     fn large_steps_are_shared_at_once_and_odd_ones_do_not_count() {
-        let mut sharing = Sharing::default();
-        assert!(sharing.begin(1 << 20, WORK_SHARED_UNASKED + 1) && sharing.trial.is_none());
-        let mut sharing = Sharing::default();
-        sharing.begin(100, 1000);
-        assert!(!sharing.begin(99, 990) && sharing.trial.is_none());
+        let mut parallelism = ParallelismHeuristic::default();
+        assert!(parallelism.begin(1 << 20, WORK_SHARED_UNASKED + 1) && parallelism.trial.is_none());
+        let mut parallelism = ParallelismHeuristic::default();
+        parallelism.begin(100, 1000);
+        assert!(!parallelism.begin(99, 990) && parallelism.trial.is_none());
     }
 }

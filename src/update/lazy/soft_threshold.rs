@@ -11,14 +11,14 @@ use super::dyadic::{Compose, Dyadic};
 /// Source of the idea: J. Duchi, Y. Singer, Efficient online and batch learning using forward backward
 /// splitting, JMLR 10 (2009), section 6.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Shrink {
+pub struct SoftThreshold {
     a: f64,
     c: f64,
     /// Before a step, |w| was `A |w| - C` for some A and C. Sums over the steps of n A, n C, n A^2, n A C, n C^2.
     sums: [f64; 5],
 }
 
-impl Shrink {
+impl SoftThreshold {
     /// The map of one step over `n_rows` rows.
     pub fn step(a: f64, c: f64, n_rows: f64) -> Self {
         Self { a, c, sums: [n_rows, 0.0, n_rows, 0.0, 0.0] }
@@ -35,7 +35,7 @@ impl Shrink {
     }
 }
 
-impl Compose for Shrink {
+impl Compose for SoftThreshold {
     fn then(self, later: Self) -> Self {
         let (a1, c1, [a, c, aa, ac, cc]) = (self.a.abs(), self.c, self.sums);
         let [later_a, later_c, later_aa, later_ac, later_cc] = later.sums;
@@ -64,7 +64,14 @@ pub(super) struct Shrunk {
 }
 
 /// What becomes of w from step `from` up to `to`.
-pub(super) fn passed(steps: &Dyadic<Shrink>, w: f64, from: usize, to: usize, l1: f64, l2: f64) -> Shrunk {
+pub(super) fn catch_up(
+    steps: &Dyadic<SoftThreshold>,
+    w: f64,
+    from: usize,
+    to: usize,
+    l1: f64,
+    l2: f64,
+) -> Shrunk {
     if w == 0.0 {
         return Shrunk { w: 0.0, penalty: 0.0, end: None };
     }
@@ -91,7 +98,7 @@ pub(super) fn passed(steps: &Dyadic<Shrink>, w: f64, from: usize, to: usize, l1:
 
 /// The penalty up to where the number becomes zero, which is within the run; and see [`Shrunk::end`].
 fn until_zero(
-    steps: &Dyadic<Shrink>,
+    steps: &Dyadic<SoftThreshold>,
     run: (usize, usize),
     size: f64,
     l1: f64,

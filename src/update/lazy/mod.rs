@@ -5,21 +5,21 @@
 //! them: then in one go, at a cost that grows like the logarithm of the number of steps missed. Everything here
 //! is computed in double and rounded once, where it is used.
 
-mod coast;
+mod affine;
+mod diagonal;
 mod dyadic;
-mod scaled;
-mod shrink;
+mod soft_threshold;
 
-pub use coast::Coast;
+pub use affine::AffineMap;
+use diagonal::DiagonalSteps;
+pub use diagonal::{DiagonalStep, Divisor};
 pub use dyadic::{Compose, Dyadic};
-use scaled::Scaled;
-pub use scaled::{Divisor, ScaledStep};
-pub use shrink::Shrink;
+pub use soft_threshold::SoftThreshold;
 
 /// What one step does to a parameter w without a gradient but `l2 w`, and to the first vector v that the
 /// optimizer remembers: a linear map, then for w the proximal map of the l1 part.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct IdleStep {
+pub struct AffineStep {
     /// `w <- ww w + wv v`.
     pub ww: f64,
     /// See `ww`.
@@ -34,21 +34,21 @@ pub struct IdleStep {
 
 /// What is known of steps on a parameter without a gradient.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum WhenIdle {
+pub enum LazyUpdate {
     /// They are such maps, the same for all parameters: sparse rows give what dense ones would.
-    Moves(IdleStep),
+    Affine(AffineStep),
     /// They are the proximal map by a rate of the parameter's own: sparse rows give what dense ones would.
-    Scales(ScaledStep),
+    Diagonal(DiagonalStep),
     /// Nothing, but the rule makes sense without them: the parameters of columns that a batch does not have rest
     /// meanwhile, with all that is remembered of them.
-    Rests,
+    Frozen,
     /// Nothing, and a step has to be on all parameters.
-    Unknown,
+    Dense,
 }
 
 /// The steps of a stretch, as they pass, ready to be caught up with.
 #[derive(Debug)]
-pub struct Idle {
+pub struct MissedSteps {
     l1: f64,
     l2: f64,
     is_nothing: bool,
@@ -60,39 +60,39 @@ pub struct Idle {
 #[derive(Debug)]
 enum Kind {
     /// Nothing: parameters rest, and cost their penalty. Rows seen before each step and in all.
-    Rests { n_rows: Vec<f64> },
+    Frozen { n_rows: Vec<f64> },
     /// Without a memory: `|w| -> max(a |w| - c, 0)`.
-    Shrinks(Dyadic<Shrink>),
+    SoftThresholds(Dyadic<SoftThreshold>),
     /// With a memory, but no l1: linear maps of (w, v).
-    Coasts(Dyadic<Coast>),
+    AffineMaps(Dyadic<AffineMap>),
     /// With a memory and l1: no closed form, until w is zero or v is done.
     Simulated(Simulated),
     /// With a rate that depends on the memory, and no l2.
-    Scales(Scaled),
+    Diagonal(DiagonalSteps),
 }
 
 /// What is remembered of a parameter by the first vectors of the optimizer's memory; zeros where it has fewer.
-pub type Remembered = [f64; 2];
+pub type Slots = [f64; 2];
 
-impl Idle {
+impl MissedSteps {
     /// For a rule whose idle steps are like `first`, and that remembers something or not. `decays` says whether it
     /// has a weight decay of its own.
-    pub fn new(first: WhenIdle, has_memory: bool, decays: bool, l1: f64, l2: f64) -> Self {
+    pub fn new(first: LazyUpdate, has_slots: bool, decays: bool, l1: f64, l2: f64) -> Self {
         let kind = match first {
-            WhenIdle::Rests | WhenIdle::Unknown => Kind::Rests { n_rows: vec![0.0] },
-            WhenIdle::Moves(_) if !has_memory => Kind::Shrinks(Dyadic::default()),
-            WhenIdle::Moves(_) if l1 == 0.0 => Kind::Coasts(Dyadic::default()),
-            WhenIdle::Moves(_) => Kind::Simulated(Simulated::default()),
-            WhenIdle::Scales(_) => Kind::Scales(Scaled::default()),
+            LazyUpdate::Frozen | LazyUpdate::Dense => Kind::Frozen { n_rows: vec![0.0] },
+            LazyUpdate::Affine(_) if !has_slots => Kind::SoftThresholds(Dyadic::default()),
+            LazyUpdate::Affine(_) if l1 == 0.0 => Kind::AffineMaps(Dyadic::default()),
+            LazyUpdate::Affine(_) => Kind::Simulated(Simulated::default()),
+            LazyUpdate::Diagonal(_) => Kind::Diagonal(DiagonalSteps::default()),
         };
         let is_nothing = l1 == 0.0
             && l2 == 0.0
             && match kind {
-                Kind::Rests { .. } => true,
-                Kind::Shrinks(_) => !decays,
-                Kind::Coasts(_) | Kind::Simulated(_) => false,
-                Kind::Scales(_) => {
-                    matches!(first, WhenIdle::Scales(ScaledStep { by: Divisor::Root { .. }, .. }))
+                Kind::Frozen { .. } => true,
+                Kind::SoftThresholds(_) => !decays,
+                Kind::AffineMaps(_) | Kind::Simulated(_) => false,
+                Kind::Diagonal(_) => {
+                    matches!(first, LazyUpdate::Diagonal(DiagonalStep { by: Divisor::Root { .. }, .. }))
                 }
             };
         Self { l1, l2, is_nothing, n_steps: 0, kind }
@@ -107,45 +107,48 @@ impl Idle {
     pub fn clear(&mut self) {
         self.n_steps = 0;
         match &mut self.kind {
-            Kind::Rests { n_rows } => n_rows.truncate(1),
-            Kind::Shrinks(steps) => steps.clear(),
-            Kind::Coasts(steps) => steps.clear(),
+            Kind::Frozen { n_rows } => n_rows.truncate(1),
+            Kind::SoftThresholds(steps) => steps.clear(),
+            Kind::AffineMaps(steps) => steps.clear(),
             Kind::Simulated(steps) => steps.clear(),
-            Kind::Scales(steps) => steps.clear(),
+            Kind::Diagonal(steps) => steps.clear(),
         }
     }
 
     /// Takes note of a step over `n_rows` rows.
-    pub fn push(&mut self, step: WhenIdle, n_rows: usize) {
+    pub fn push(&mut self, step: LazyUpdate, n_rows: usize) {
         self.n_steps += 1;
         if self.is_nothing {
             return;
         }
         let n_rows = n_rows as f64;
         match (&mut self.kind, step) {
-            (Kind::Rests { n_rows: sums }, _) => sums.push(sums.last().unwrap_or(&0.0) + n_rows),
-            (Kind::Shrinks(steps), WhenIdle::Moves(step)) => {
-                steps.push(Shrink::step(step.ww, self.l1 * step.rate, n_rows));
+            (Kind::Frozen { n_rows: sums }, _) => sums.push(sums.last().unwrap_or(&0.0) + n_rows),
+            (Kind::SoftThresholds(steps), LazyUpdate::Affine(step)) => {
+                steps.push(SoftThreshold::step(step.ww, self.l1 * step.rate, n_rows));
             }
-            (Kind::Coasts(steps), WhenIdle::Moves(step)) => steps.push(Coast::step(step, n_rows)),
-            (Kind::Simulated(steps), WhenIdle::Moves(step)) => steps.push(step, self.l1 * step.rate, n_rows),
-            (Kind::Scales(steps), WhenIdle::Scales(step)) => steps.push(step, self.l1, n_rows),
+            (Kind::AffineMaps(steps), LazyUpdate::Affine(step)) => steps.push(AffineMap::step(step, n_rows)),
+            (Kind::Simulated(steps), LazyUpdate::Affine(step)) => {
+                steps.push(step, self.l1 * step.rate, n_rows)
+            }
+            (Kind::Diagonal(steps), LazyUpdate::Diagonal(step)) => steps.push(step, self.l1, n_rows),
             // A rule is always of the same variant.
-            (_, WhenIdle::Moves(_) | WhenIdle::Scales(_) | WhenIdle::Rests | WhenIdle::Unknown) => {}
+            (_, LazyUpdate::Affine(_) | LazyUpdate::Diagonal(_) | LazyUpdate::Frozen | LazyUpdate::Dense) => {
+            }
         }
     }
 
     /// Makes ready for all parameters to catch up.
-    pub fn prepare_for_all(&mut self) {
+    pub fn prepare_flush(&mut self) {
         match &mut self.kind {
-            Kind::Rests { .. } => {}
-            Kind::Shrinks(steps) => steps.make_tails(),
-            Kind::Coasts(steps) => steps.make_tails(),
+            Kind::Frozen { .. } => {}
+            Kind::SoftThresholds(steps) => steps.make_tails(),
+            Kind::AffineMaps(steps) => steps.make_tails(),
             Kind::Simulated(steps) => {
                 steps.shrinks.make_tails();
                 steps.decays.make_tails();
             }
-            Kind::Scales(steps) => steps.prepare_for_all(),
+            Kind::Diagonal(steps) => steps.prepare_flush(),
         }
     }
 
@@ -156,31 +159,31 @@ impl Idle {
 
     /// What becomes of w and its memory in the steps from `from` up to all that have passed, and the sum over
     /// these steps of the rows times the penalty of w before the step. Steps are counted from the last clearing.
-    pub fn passed(&self, w: f64, memory: Remembered, from: usize) -> Passed {
+    pub fn catch_up(&self, w: f64, slots: Slots, from: usize) -> CaughtUp {
         let to = self.n_steps;
-        let start = Passed { w, memory, penalty: 0.0 };
+        let start = CaughtUp { w, slots, penalty: 0.0 };
         if from >= to {
             return start;
         }
-        let [v, second] = memory;
+        let [v, second] = slots;
         match &self.kind {
-            Kind::Rests { n_rows } => {
+            Kind::Frozen { n_rows } => {
                 let penalty = (n_rows[to] - n_rows[from]) * self.penalty(w.abs());
-                Passed { penalty, ..start }
+                CaughtUp { penalty, ..start }
             }
-            Kind::Shrinks(steps) => {
-                let shrunk = shrink::passed(steps, w, from, to, self.l1, self.l2);
-                Passed { w: shrunk.w, penalty: shrunk.penalty, ..start }
+            Kind::SoftThresholds(steps) => {
+                let shrunk = soft_threshold::catch_up(steps, w, from, to, self.l1, self.l2);
+                CaughtUp { w: shrunk.w, penalty: shrunk.penalty, ..start }
             }
-            Kind::Coasts(steps) => {
-                let (w, v, squares) = coast::passed(steps, w, v, from, to);
-                Passed { w, memory: [v, second], penalty: 0.5 * self.l2 * squares }
+            Kind::AffineMaps(steps) => {
+                let (w, v, squares) = affine::catch_up(steps, w, v, from, to);
+                CaughtUp { w, slots: [v, second], penalty: 0.5 * self.l2 * squares }
             }
             Kind::Simulated(steps) => {
-                let (w, v, penalty) = steps.passed(w, v, from, self);
-                Passed { w, memory: [v, second], penalty }
+                let (w, v, penalty) = steps.catch_up(w, v, from, self);
+                CaughtUp { w, slots: [v, second], penalty }
             }
-            Kind::Scales(steps) => steps.passed(w, memory, from, self.l1),
+            Kind::Diagonal(steps) => steps.catch_up(w, slots, from, self.l1),
         }
     }
 
@@ -192,11 +195,11 @@ impl Idle {
 
 /// A parameter after some idle steps.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Passed {
+pub struct CaughtUp {
     /// The parameter.
     pub w: f64,
     /// What the optimizer remembers of it.
-    pub memory: Remembered,
+    pub slots: Slots,
     /// Sum over the steps of the rows times the penalty before the step.
     pub penalty: f64,
 }
@@ -212,11 +215,11 @@ const NEGLIGIBLE: f64 = 1.0 / (1_u64 << 60) as f64;
 /// not zero costs as many steps as it has missed.
 #[derive(Debug, Default)]
 struct Simulated {
-    steps: Vec<(IdleStep, f64, f64)>,
+    steps: Vec<(AffineStep, f64, f64)>,
     /// The l1 part alone.
-    shrinks: Dyadic<Shrink>,
+    shrinks: Dyadic<SoftThreshold>,
     /// The decay of a velocity alone.
-    decays: Dyadic<Shrink>,
+    decays: Dyadic<SoftThreshold>,
     largest_wv: f64,
 }
 
@@ -228,24 +231,24 @@ impl Simulated {
         self.largest_wv = 0.0;
     }
 
-    fn push(&mut self, step: IdleStep, by: f64, n_rows: f64) {
+    fn push(&mut self, step: AffineStep, by: f64, n_rows: f64) {
         self.steps.push((step, by, n_rows));
-        self.shrinks.push(Shrink::step(step.ww, by, n_rows));
-        self.decays.push(Shrink::step(step.vv, 0.0, 0.0));
+        self.shrinks.push(SoftThreshold::step(step.ww, by, n_rows));
+        self.decays.push(SoftThreshold::step(step.vv, 0.0, 0.0));
         self.largest_wv = self.largest_wv.max(step.wv.abs());
     }
 
     /// (w, v) after the steps, and what w has cost.
-    fn passed(&self, mut w: f64, mut v: f64, from: usize, of: &Idle) -> (f64, f64, f64) {
+    fn catch_up(&self, mut w: f64, mut v: f64, from: usize, of: &MissedSteps) -> (f64, f64, f64) {
         let mut penalty = 0.0;
         for (s, &(step, by, n_rows)) in self.steps.iter().enumerate().skip(from) {
-            let decayed = |v| shrink::passed(&self.decays, v, s, self.steps.len(), 0.0, 0.0).w;
+            let decayed = |v| soft_threshold::catch_up(&self.decays, v, s, self.steps.len(), 0.0, 0.0).w;
             if w == 0.0 && (v == 0.0 || (by > 0.0 && (step.wv * v).abs() <= by)) {
                 return (w, decayed(v), penalty);
             }
             let reach = self.largest_wv * v.abs() / (1.0 - step.vv);
             if step.vw == 0.0 && reach <= NEGLIGIBLE * w.abs() {
-                let rest = shrink::passed(&self.shrinks, w, s, self.steps.len(), of.l1, of.l2);
+                let rest = soft_threshold::catch_up(&self.shrinks, w, s, self.steps.len(), of.l1, of.l2);
                 return (rest.w, decayed(v), penalty + rest.penalty);
             }
             penalty += n_rows * of.penalty(w.abs());
