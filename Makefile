@@ -11,8 +11,8 @@ SOURCE := Cargo.toml pyproject.toml $(shell find src -name '*.rs')
 # Set in some environments, these slow NumPy down and would flatter every comparison with it.
 unexport OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
 
-.PHONY: help demo pictures build test test-rust test-python lint fmt bench docs sdist-check check clean \
-        need-cargo need-python
+.PHONY: help demo pictures build test test-rust test-python lint fmt bench docs docs-rust docs-environment \
+        sdist-check check clean need-cargo need-python
 
 help:            ## list the verbs
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  +##' $(MAKEFILE_LIST) | sed -E 's/:.*## / \t/' | expand -t 16
@@ -55,15 +55,24 @@ bench: build $(STAMPS)/test  ## measure against NumPy, print the ratios and writ
 	    --benchmark-json=target/benchmark.json --override-ini addopts= --timeout=0 -q
 	$(BIN)/python benches/python/report.py target/benchmark.json benches/RESULTS.md
 
-docs: need-cargo build $(STAMPS)/docs  ## the documentation: site in docs/_build/html, Rust in target/doc; a warning fails
-	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+# Rust's documentation is built beside pip and the release build, which leave cores idle. The site comes after them,
+# because the pages of its gallery measure times.
+docs: need-cargo $(STAMPS)/venv  ## the documentation: site in docs/_build/html, Rust in target/doc; a warning fails
+	@$(MAKE) --jobs --no-print-directory docs-rust docs-environment
 	rm -rf docs/api docs/gallery
-	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	$(BIN)/python -m sphinx -W --keep-going -q -j auto -b html docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
+
+docs-rust: need-cargo
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --quiet
+
+docs-environment:
+	@$(MAKE) --no-print-directory $(STAMPS)/docs
+	@$(MAKE) --no-print-directory build
 
 sdist-check: need-cargo $(STAMPS)/venv  ## install from the source distribution into an empty environment; test there
 	rm -rf build/sdist
-	$(BIN)/maturin sdist --quiet --out build/sdist
+	$(BIN)/maturin sdist --out build/sdist
 	tar -xzf build/sdist/*.tar.gz -C build/sdist --strip-components=1
 	@git ls-files | while read -r file; do test -e "build/sdist/$$file" || echo "$$file"; done > build/missing
 	@test ! -s build/missing || { echo "The source distribution lacks:"; cat build/missing; exit 1; }

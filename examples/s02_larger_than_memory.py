@@ -2,10 +2,10 @@
 S2: data larger than memory
 ===========================
 
-Full-batch descent by hand begins with an array of all the data. Mini-batch descent needs one batch at a time:
-the data may stay in a file, and :func:`mbgd_rs.fit` takes a memory map like any other array. Here a process
-trains on 400 MB that may not take 64 MB more than it has. Measured, on Linux, is *anonymous* memory, what it
-keeps for itself. Pages of a mapped file belong to the disk cache; the system takes them back at will.
+Full-batch descent in NumPy needs an array of all the data. Mini-batch descent needs one batch at a time: the
+data may stay in a file, and :func:`mbgd_rs.fit` takes a memory map like any other array. Here a process
+trains on 400 MB although it may not allocate more than 64 MB. Measured, on Linux, is *anonymous* memory, the
+memory of the process itself. Pages of a mapped file are part of the disk cache, which can be reclaimed.
 """
 
 import resource
@@ -46,22 +46,22 @@ def watched(work):  # seconds, and megabytes above those at the start
 
 
 # %%
-# With the limit set, an array of all rows does not fit: the loop by hand ends before its first step. From the
-# file, ``shuffle="full"`` would read a row here and a row there. With ``"block"`` rows come in runs of 1024,
-# of which 64 (26 MB) are shuffled together, see :class:`mbgd_rs.sampling.Block`: long reads, and soon used.
+# Under the limit an array of all rows does not fit: the NumPy loop fails before its first step. From the
+# file, ``shuffle="full"`` would read single rows at random places. With ``"block"`` rows are read in blocks
+# of 1024, of which 64 (26 MB) are shuffled together, see :class:`mbgd_rs.sampling.Block`.
 models, (soft, hard) = [], resource.getrlimit(resource.RLIMIT_DATA)
 resource.setrlimit(resource.RLIMIT_DATA, (int((megabytes("VmData")[0] + 64) * 1e6), hard))
 try:
     np.fromfile(path, np.float32)
 except MemoryError as error:
-    print("by hand:", error)
+    print("NumPy:", error)
 ours = watched(lambda: models.append(mb.fit(X, y, batch_size=256, shuffle="block", epochs=2)))
 resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))  # as it was
 print(f"mb.fit: {ours[1].max():.0f} MB, largest error {np.abs(models[0].coef - truth).max():.4f}")
 
 
 # %%
-# Without the limit the loop by hand gets its array. All of it has to be there for each single step.
+# Without the limit the NumPy loop works. Every single step needs the whole array.
 def by_hand():
     rows, w = np.fromfile(path, np.float32).reshape(N, D), np.zeros(D, np.float32)
     for _ in range(5):
@@ -70,11 +70,11 @@ def by_hand():
 
 numpy = watched(by_hand)
 _, axes = plt.subplots(figsize=(8, 4.2), layout="constrained")
-axes.plot(numpy[0], numpy[1], label="five full-batch steps by hand")
+axes.plot(numpy[0], numpy[1], label="five full-batch steps in NumPy")
 axes.plot(ours[0], ours[1], lw=2.5, label=f"mb.fit, {models[0].n_steps:,} mini-batch steps, from the file")
-axes.plot(ours[0], ours[2], color="0.7", label="the same: pages of the file, not its own")
-axes.axhline(64, color="black", linestyle=":", label="the limit that mb.fit was under")
-axes.set(xlabel="seconds", ylabel="memory above that at the start, MB")
+axes.plot(ours[0], ours[2], color="0.7", label="the same: pages of the file, reclaimable")
+axes.axhline(64, color="black", linestyle=":", label="limit for mb.fit")
+axes.set(xlabel="seconds", ylabel="memory above the start, MB")
 axes.legend(title=f"{X.nbytes / 1e6:.0f} MB of data")
 folder.cleanup()
 plt.show()

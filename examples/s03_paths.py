@@ -2,12 +2,12 @@
 S3: smooth, erratic, and between: paths of the three roads
 ==========================================================
 
-How straight a road is, one sees from above. A regression with two coefficients has a landscape that can be
-drawn: its contours are ellipses, and the parameters after every step are a path on the map.
+A regression with two coefficients has a loss that can be drawn as a map: its contours are ellipses, and the
+parameters after every step are a path on it.
 
-The gradient over all rows is at right angles to the contours, so BGD glides. The gradient on one row points
-to where this row alone would be content, so SGD staggers. A batch averages the disagreements of its rows
-away, by one over the root of their number.
+The gradient over all rows is perpendicular to the contours, so BGD's path is smooth. The gradient of one row
+points to where that row alone would fit best, so SGD's path is erratic. In a batch these differences average
+out: the noise falls with the square root of the batch size.
 """
 
 # %%
@@ -22,32 +22,32 @@ X = rng.standard_normal((2000, 2)) @ [[1.0, 0.75], [0.0, 0.6]]
 y = X @ [1.5, -1.0] + rng.standard_normal(2000)
 
 # %%
-# ``record="path"`` keeps the parameters after every step. All three make at most 60 steps, at the same
-# rate, so that nothing but the batch differs.
+# ``record="path"`` keeps the parameters after every step. All three make at most 60 steps with the same
+# learning rate, so that only the batch differs.
 
 options = {"optimizer": mb.optimizers.SGD(0.15), "fit_intercept": False, "record": "path", "seed": 2}
 sixty = mb.stopping.MaxSteps(60)
 runs = {b: mb.fit(X, y, **options, batch_size=b, epochs=60, stop=sixty) for b in (1, 32, 2000)}
 
 # %%
-# How smooth is a path? The cosine of the angle between a step and the next says it: 1 on a straight line, 0
-# where a step says nothing about the next. ``compare_strategies`` measures it, each road with a rate of its
-# own.
+# The smoothness of a path is measured by the cosine of the angle between a step and the next: 1 on a straight
+# line, about 0 if the directions are unrelated. ``compare_strategies`` computes it, with the best learning
+# rate of each.
 
 roads = mb.diagnostics.compare_strategies(X, y, passes=5, fit_intercept=False)
 for name, cosine in zip(roads.names, roads.cosine, strict=True):
     print(f"{name:>4}: mean cosine between successive steps {cosine:.2f}")
 
 # %%
-# The map. Of SGD's path one could not say where it is going, had one not the contours.
+# The map.
 
 w0, w1 = np.meshgrid(np.linspace(-0.6, 2.4, 200), np.linspace(-1.8, 0.9, 200))
 residual = w0[..., None] * X[:500, 0] + w1[..., None] * X[:500, 1] - y[:500]
 height = (residual**2).mean(axis=2) / 2
 
 fig, axes = plt.subplots(1, 3, figsize=(11, 4), sharex=True, sharey=True, layout="constrained")
-looks = {1: ("SGD, b = 1", "#c8553d"), 32: ("MBGD, b = 32", "#0b6e99"), 2000: ("BGD, all rows", "#5b5b5b")}
-for ax, (b, (title, color)) in zip(axes, looks.items(), strict=True):
+titles = {1: ("SGD, b = 1", "#c8553d"), 32: ("MBGD, b = 32", "#0b6e99"), 2000: ("BGD, all rows", "#5b5b5b")}
+for ax, (b, (title, color)) in zip(axes, titles.items(), strict=True):
     ax.contour(
         w0, w1, height, levels=np.geomspace(height.min() * 1.01, height.max(), 14), cmap="Greys_r", alpha=0.5
     )
@@ -57,5 +57,5 @@ for ax, (b, (title, color)) in zip(axes, looks.items(), strict=True):
     ax.plot(1.5, -1.0, "k*", markersize=12)
     ax.set(title=title, xlabel="first coefficient")
 axes[0].set_ylabel("second coefficient")
-fig.suptitle("Sixty steps from the dot towards the star, at the same learning rate")
+fig.suptitle("Sixty steps from the dot towards the star, with the same learning rate")
 plt.show()

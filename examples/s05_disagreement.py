@@ -2,14 +2,13 @@
 S5: two batches can disagree about which way is down
 ====================================================
 
-Two batches of the same data, at the same parameters: each has its own gradient, and the two can point more
-than 90 degrees apart. A step that is downhill for one is uphill for the other then.
+The gradients of two batches at the same parameters can be more than 90 degrees apart. A step that is downhill
+for one of them is then uphill for the other.
 """
 
 # %%
 # Scikit-learn's breast cancer data, standardised, at the start of training and after it. Every dot is a pair
-# of batches of one epoch. At the start one pair of single rows in six contradicts itself, and batches of 256
-# agree within some ten degrees.
+# of batches of one epoch. At the start some pairs of single rows disagree, and larger batches hardly differ.
 
 import matplotlib.pyplot as plt
 import mbgd_rs as mb
@@ -32,13 +31,12 @@ for angles, ax, when in zip((start, end), axes, ("at the start", "at the optimum
 axes[1].set_ylabel("")
 
 # %%
-# At the optimum there is no way down: the gradient over all rows is zero, and what batches see is noise.
-# Small batches disagree about half of the time. Larger ones do so more often, for what is in one is missing
-# in the other, and two halves of the data are opposites. That is why training with a constant rate ends in a
-# random walk.
+# At the optimum the gradient over all rows is zero, and batch gradients are pure noise. Small batches
+# disagree about half of the time. Large batches of one epoch disagree more often, because rows in one are
+# missing in the other: the gradients of two halves of the data are opposite. This is why training with a
+# constant learning rate ends in a random walk.
 #
-# In between, it is the noise scale B that decides: of batches of b rows the cosine is about ``1 / (1 + B /
-# b)``.
+# In between, the noise scale B decides: for batches of b rows the cosine is about ``1 / (1 + B / b)``.
 
 for name, at in (("start", None), ("optimum", model)):
     noise = gradient_noise(X, y, at, **objective)

@@ -2,12 +2,12 @@
 S6: the saw: why the loss does not simply fall
 ==============================================
 
-Whoever plots the loss of each batch sees a saw. Some of its teeth are an illusion: the next batch has other
-rows, harder or easier ones, so its loss is another even where the model has not changed. But some are real:
-a batch that is not like the rest can move the model so that the loss over *all* rows is higher than before.
+The loss of each batch, plotted by step, looks like a saw. Some of its teeth come from the batches alone: the
+next batch has other rows, harder or easier ones, so its loss differs even if the model is the same. Others
+are real: a batch that is unlike the rest can move the model so that the loss over *all* rows rises.
 
-To tell the two apart one has to look at all rows after every step, which costs a pass over the data each
-time. ``record=("step", "full_loss")`` does that.
+To tell them apart, the loss over all rows must be computed after every step, which costs a pass over the data
+each time. ``record=("step", "full_loss")`` does that.
 """
 
 # %%
@@ -25,17 +25,17 @@ run = mb.fit(X, y, **options, batch_size=8, record=("step", "full_loss"))
 seen, real = run.history.step_loss, run.history.full_loss
 
 # %%
-# How often does the loss over all rows rise? ``compare_strategies`` counts it for the three roads: never
-# with all rows, at a sensible rate, and after a third or half of the steps on few of them.
+# How often does the loss over all rows rise? ``compare_strategies`` counts it: never with batches of all
+# rows, at a suitable learning rate, but often with single rows and small batches.
 
 roads = mb.diagnostics.compare_strategies(X, y, loss="log_loss", batch_size=8, passes=20, n_looked=400)
 for name, b, share in zip(roads.names, roads.batch_sizes, roads.rise_fraction, strict=True):
     print(f"{name:>4}, b = {b:3d}: the loss over all rows rose after {share:.0%} of the steps")
 
 # %%
-# The batch's loss jumps by its own luck. The thick line is what is really happening; the dots are the steps
-# that led up. They are no mistake of the method: on average a step leads down, and to have that on average,
-# cheaply, is the whole idea.
+# The loss of the batches jumps with the rows that are in them. The thick line is the loss over all rows, and
+# the dots mark the steps after which it rose. That is no defect of the method: on average a step leads down,
+# and it is cheap.
 
 steps = np.arange(1, len(real) + 1)
 rose = np.flatnonzero(np.diff(real) > 0) + 1
@@ -44,9 +44,9 @@ ax.plot(steps, seen, color="#c8553d", linewidth=0.8, alpha=0.6, label="of the ba
 ax.plot(steps, real, color="#0b6e99", linewidth=2, label="of all rows, after the step")
 ax.plot(
     steps[rose], real[rose], "o", color="#0b6e99", markersize=4, markerfacecolor="white",
-    label=f"steps that led up: {len(rose)} of {len(real)}",
+    label=f"steps after which it rose: {len(rose)} of {len(real)}",
 )  # fmt: skip
-ax.set(xlabel="step", ylabel="loss", yscale="log", title="A saw in front, and a smaller one behind it")
+ax.set(xlabel="step", ylabel="loss", yscale="log", title="The loss of each batch, and the loss over all rows")
 ax.legend(frameon=False)
 ax.grid(alpha=0.25)
 plt.show()

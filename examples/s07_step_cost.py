@@ -2,23 +2,22 @@
 S7: what a step costs: a fixed part and a part for every row
 ============================================================
 
-Before a step has looked at a single row it has cost something: the loop, the calls, the update of the
-parameters. That part, tau_f, is the same for one row and for a thousand. Every row then adds its own tau_d:
+A step has a fixed cost, tau_f, that does not depend on the number of rows: the loop, the calls, the update of
+the parameters. Every row then adds its own cost, tau_d:
 
 .. code-block:: text
 
    t(b) = tau_f + b tau_d
 
-A batch spreads the fixed part over its rows. In a loop written in NumPy the fixed part is that of some ten
-calls from the interpreter, tens of microseconds, and a step on one row costs hundreds of times what the row
-itself does. In a compiled loop it is a fraction of a microsecond. Both lines can be measured, on the
-machine at hand.
+A batch spreads the fixed cost over its rows. In a NumPy loop the fixed cost is that of some ten calls from
+the interpreter, far more than one row costs; in a compiled loop it is much lower. Both are measured here, on
+the machine that built this page.
 """
 
 # %%
-# :func:`mbgd_rs.diagnostics.step_cost` trains with every batch size in turn, takes the median over the
-# runs, and fits the line by least absolute relative errors, which disturbed runs cannot bend. Beside it the
-# NumPy reference of this package makes the same steps.
+# :func:`mbgd_rs.diagnostics.step_cost` trains with several batch sizes, takes the median time of several
+# runs, and fits the line by least absolute relative errors, which are robust to disturbed runs. The NumPy
+# reference of this package makes the same steps.
 
 import matplotlib.pyplot as plt
 import mbgd_rs as mb
@@ -33,20 +32,21 @@ print(f"mbgd_rs: tau_f = {cost.tau_f * 1e9:7.0f} ns, tau_d = {cost.tau_d * 1e9:5
 print(f"NumPy:   tau_f = {cost.reference_tau_f * 1e9:7.0f} ns, tau_d = {cost.reference_tau_d * 1e9:5.1f} ns")
 
 # %%
-# Two numbers say what batches are worth. Up to ``b = tau_f / tau_d`` rows a larger batch is nearly free;
-# and one row at a time costs so many times what a row costs in a large batch:
+# Up to about ``b = tau_f / tau_d`` rows, a larger batch costs little more than a smaller one. With batches of
+# a single row, a row costs ``1 + tau_f / tau_d`` times what it costs in a large batch:
 
 for name, tau_f, tau_d in (
     ("mbgd_rs", cost.tau_f, cost.tau_d),
     ("NumPy", cost.reference_tau_f, cost.reference_tau_d),
 ):
+    ratio = tau_f / tau_d
     print(
-        f"{name:>7}: tau_f / tau_d = {tau_f / tau_d:4.0f} rows, singly {1 + tau_f / tau_d:4.0f} times dearer"
+        f"{name:>7}: tau_f / tau_d = {ratio:4.0f} rows; at b = 1 a row costs {1 + ratio:4.0f} times as much"
     )
 
 # %%
-# The dots are measured, the lines fitted, and the dotted lines are the fixed parts. To the left a step
-# costs the same whatever its batch is; to the right it costs its rows.
+# The dots are measured, the lines fitted, and the dotted lines are the fixed costs. On the left the fixed
+# cost dominates, on the right the cost of the rows.
 
 fig, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
 cost.plot(ax)

@@ -2,17 +2,16 @@
 S8: batches that grow with the noise
 ====================================
 
-The variance of a batch's gradient falls as 1/b, and the gradient itself falls as training gets on. Early on
-a few rows are enough to see which way is down; near the optimum a small batch is nothing but noise, and a
-constant learning rate keeps shaking the parameters. The usual cure lets the rate decay. The other cure is
-S8 itself: more rows a step.
+The variance of a batch gradient falls as 1/b, and the gradient itself shrinks during training. Early on a few
+rows are enough to find the direction; near the optimum the gradient of a small batch is mostly noise, and
+with a constant learning rate the parameters keep fluctuating. The usual remedy is to decay the rate. The
+other remedy follows from S8: more rows per step.
 """
 
 # %%
-# Every eighth step of a fit with ``record="noise"`` is asked how far the gradients of its rows are apart.
-# That gives ``tr(Sigma)`` and ``|G|^2``, and their ratio, the noise scale B: the
-# batch size at which noise and gradient are equally large. It is not a property of the data. It grows as
-# the loss falls.
+# ``record="noise"`` measures the noise at every eighth step, from the gradients of the rows in its batch. The
+# results are ``tr(Sigma)``, ``|G|^2`` and their ratio, the noise scale B: the batch size at which noise and
+# gradient are equally large. It is not a property of the data alone: it grows as the loss falls.
 import matplotlib.pyplot as plt
 import mbgd_rs as mb
 import numpy as np
@@ -41,21 +40,21 @@ for name, run in runs.items():
     )
 
 # %%
-# On the left the noise scale along a quiet run, 256 rows and a small rate, with its 95 % interval; and
-# beside it the batches that :class:`mbgd_rs.batch_sizes.NormTest` chose: so many rows that the noise is at
-# most 0.9 times the gradient. Both climb as the loss falls, and where the gradient cannot be told from its
-# noise, the library gives no noise scale. On the right the reward, with the same constant rate for all
-# three: 16 rows are fast at first and then stuck in their own noise, 512 rows are quiet and slow, and
-# batches that grow are fast first and quiet later.
+# On the left are the noise scale of a run with 256 rows and a small rate, with its 95 % interval, and the
+# batch sizes that :class:`mbgd_rs.batch_sizes.NormTest` chose: so many rows that the noise is at most 0.9
+# times the gradient. Both grow as the loss falls; where the gradient cannot be distinguished from its noise,
+# there is no noise scale. On the right are three runs with the same constant rate: 16 rows are fast at first
+# and then limited by their noise, 512 rows have little noise and are slow, and growing batches are fast first
+# and have little noise later.
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
 slow = how | {"optimizer": mb.optimizers.SGD(0.1)}
 quiet = mb.fit(X, y, **slow, batch_size=256, epochs=60, record="noise")
 noise = quiet.history.smoothed_noise(10)
 passes, (low, high) = 60 * noise.step / quiet.n_steps, noise.noise_scale_interval.T
-left.plot(passes, noise.noise_scale, color="tab:purple", label="noise scale B of a quiet run")
+left.plot(passes, noise.noise_scale, color="tab:purple", label="noise scale B, b = 256")
 left.fill_between(passes, low, high, color="tab:purple", alpha=0.25, linewidth=0)
 left.step(
-    np.arange(60), runs["NormTest(16)"].history.batch_size, color="tab:green", label="batches of NormTest"
+    np.arange(60), runs["NormTest(16)"].history.batch_size, color="tab:green", label="batch size of NormTest"
 )
 left.set(
     xlabel="passes over the data", ylabel="rows", yscale="log", ylim=(10, 1e4), title="noise and batch size"

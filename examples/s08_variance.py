@@ -2,16 +2,15 @@
 S8: the noise of a batch falls as 1/b
 =====================================
 
-A batch of four times the size is half as wrong, for four times the work. Drawn without replacement, as an
-epoch draws, it is a little less wrong than that, by the factor ``(n - b) / (n - 1)``: a batch of all rows is
-not wrong at all.
+A batch of four times the size has half the error, for four times the work. Without replacement, as in an
+epoch, the variance has a further factor ``(n - b) / (n - 1)``: a batch of all rows has no error at all.
 """
 
 # %%
-# Scikit-learn's digits, and diabetes. At the start of training, batches of many sizes are drawn 200 times
-# each, with and without replacement, and their squared distance from the gradient over all rows is measured.
-# The lines are no fit: they are what theory says, computed from the gradients of all rows. The fitted slopes
-# are in the legend, each with its interval of 95 %.
+# Scikit-learn's digits and diabetes data. At the start of training, 200 batches of each size are drawn, with
+# and without replacement, and their squared distance from the gradient over all rows is measured. The lines
+# are not fitted: they are the theory, computed from the gradients of all rows. The legend has the fitted
+# slopes, with their 95 % intervals.
 
 import matplotlib.pyplot as plt
 import mbgd_rs as mb
@@ -35,10 +34,9 @@ for (name, (X, y, loss, sizes)), ax in zip(problems.items(), axes, strict=True):
     print(f"    noise scale {noise.noise_scale:.3g}, in [{low:.3g}, {high:.3g}]")
 
 # %%
-# The dotted line is the squared length of the gradient itself. Where the noise meets it, at the noise scale,
-# a batch is as much signal as noise: smaller batches waste little of what they cost, larger ones buy
-# precision that a step of the usual length has no use for. So much for the start. Training takes the gradient
-# away and leaves the noise:
+# The dotted line is the squared norm of the gradient itself. It meets the noise at the noise scale, the batch
+# size at which signal and noise are equal. Much larger batches give more precision than a step of the usual
+# length can use. That is the start of training; later the gradient vanishes and the noise remains:
 
 X, y, loss, _ = problems["digits, log loss"]
 sgd = mb.optimizers.SGD(learning_rate=0.5)
@@ -52,6 +50,6 @@ for epochs in (0, 1, 4, 16, 64, 256):
     print(f"{epochs:6}  {noise.squared_norm:.2e}   {noise.trace:.2e}   {value}")
 
 # %%
-# Early steps are well served by small batches, late ones want large batches, or a smaller rate.
+# Early in training small batches are enough; late in training large batches help, or a smaller rate.
 
 plt.show()

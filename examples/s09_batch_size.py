@@ -2,21 +2,20 @@
 S9: which batch size is best?
 =============================
 
-Total time is the number of steps times the time of a step. More rows a step make its gradient better, so
-that fewer steps are needed, but only down to the number that the landscape demands of anyone; and they make
-the step longer:
+The total time is the number of steps times the time of a step. More rows per step give a better gradient, so
+that fewer steps are needed, but never fewer than without noise; and they make each step longer:
 
 .. code-block:: text
 
    T(b) = (N_iter + C_var / b) (tau_f + b tau_d)
 
-Too small a batch wastes the fixed cost of its steps, too large a one wastes rows. Between them is the
-optimum, ``b_opt = sqrt(C_var tau_f / (N_iter tau_d))``. The ratio ``C_var / N_iter`` is known as the
-gradient-noise scale (McCandlish et al. 2018).
+Too small a batch wastes time on fixed costs, too large a one on rows. The optimum between them is
+``b_opt = sqrt(C_var tau_f / (N_iter tau_d))``. The ratio ``C_var / N_iter`` is known as the gradient noise
+scale (McCandlish et al. 2018).
 """
 
 # %%
-# None of the four can be looked up: two belong to the data and two to the machine. A pilot measures them.
+# Two of the four constants are properties of the problem and two of the machine. A pilot run measures them.
 
 import matplotlib.pyplot as plt
 import mbgd_rs as mb
@@ -39,15 +38,16 @@ print(
 print(advice.regime)
 
 # %%
-# The formula on its own says what would be best on another machine: in a NumPy loop, say, whose steps have a
-# fixed cost of 30 microseconds and whose rows cost 50 nanoseconds each.
+# The formula also gives the best size on another machine, for example in a NumPy loop with a fixed cost of 30
+# microseconds per step and 50 nanoseconds per row.
 
 here = mb.diagnostics.optimal_batch_size(advice.c_var, advice.tau_f, advice.n_iter, advice.tau_d)
 numpy = mb.diagnostics.optimal_batch_size(advice.c_var, 30e-6, advice.n_iter, 50e-9)
 print(f"b_opt = {here:.0f} here, {numpy:.0f} in a NumPy loop")
 
 # %%
-# Where the valley has a flat floor, any size in the shaded band will do, and the advice is where not to be.
+# The minimum is flat: any size in the shaded band is nearly as good, so the advice mainly says which to
+# avoid.
 
 fig, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
 advice.plot(ax)

@@ -3,13 +3,13 @@ S10: reshuffle every epoch
 ==========================
 
 If every epoch has the same batches in the same order, their gradients can oppose each other and bring the
-parameters back to where they started. :func:`mbgd_rs.fit` draws a new permutation for every epoch, uniform
-over all of them; ``shuffle=False`` and ``shuffle="once"`` are there to see what happens without.
+parameters back to where they started. :func:`mbgd_rs.fit` draws a new uniform permutation for every epoch;
+``shuffle=False`` and ``shuffle="once"`` show what happens without.
 
-The smallest example there is: one coefficient, squared error, every x is 1, half of the targets are 4 and the
-others -2. The best coefficient is their mean, 1. The file is sorted, and a batch is half of it. With a
-learning rate of 1/2 the first batch takes the coefficient from 0 to 2, and the second takes it from 2 to 0.
-Nothing is ever learnt, however many epochs there are.
+A minimal example: one coefficient, squared error, every x is 1, half of the targets are 4 and the others -2.
+The best coefficient is their mean, 1. The file is sorted, and a batch is half of it. With a learning rate of
+1/2 the first batch takes the coefficient from 0 to 2, and the second takes it from 2 back to 0. The model
+never learns anything, however many epochs there are.
 """
 
 import matplotlib.pyplot as plt
@@ -32,23 +32,22 @@ for label, shuffle in ways.items():
 for axes, line in ((returns, returns.axhline), (means, means.axvline)):
     line(1.0, color="black", linestyle=":", label="the best")
     axes.legend(fontsize=8)
-returns.set(xlabel="step, two of them an epoch", ylabel="coefficient", title="there and back")
+returns.set(xlabel="step, two of them an epoch", ylabel="coefficient", title="one run, step by step")
 means.set(
-    xlabel="mean of the coefficient after epochs 11 to 60", ylabel="runs of 500", title="where runs stay"
+    xlabel="mean of the coefficient after epochs 11 to 60", ylabel="runs of 500", title="where the runs end"
 )
 
 # %%
-# With a new permutation every epoch the coefficient jitters about the best, and the jitter averages out. One
-# permutation for all epochs is a lottery in which the ticket is kept: the run goes round and round in one
-# small circle, and the seed decides where that is. No number of epochs will move it.
+# With a new permutation every epoch the coefficient fluctuates around the best value, and the fluctuations
+# average out. With one permutation for all epochs the run ends in a cycle whose place depends on the seed,
+# and more epochs do not change it.
 #
 # Sorted classes
 # --------------
 #
 # Real files are often sorted by class. Here are scikit-learn's handwritten digits in the order of their
-# labels. Each batch then says "everything is a 3", the next "everything is a 3", and later "everything is a
-# 4": the model believes whoever spoke last. The picture has the share of all digits that are recognised,
-# after every step.
+# labels. Consecutive batches then contain only 3s, later only 4s, and the model predicts the class it saw
+# last. The plot shows the share of all digits that are classified correctly, after every step.
 X, digit = load_digits(return_X_y=True)
 order = np.argsort(digit, kind="stable")
 X, digit = np.c_[X[order] / 16, np.ones(len(X))], digit[order]
@@ -59,9 +58,9 @@ for label, shuffle in ways.items():
     run = mb.fit(X, digit, **options, shuffle=shuffle, epochs=4, optimizer=sgd, record=("path", "step"))
     models = run.history.path[:, : run.coef.size].reshape(-1, *run.coef.shape)
     accuracy = [np.mean((X @ coef.T).argmax(axis=1) == digit) for coef in models]
-    print(f"{label:15} recognises {accuracy[-1]:.1%} after 4 epochs")
+    print(f"{label:15} classifies {accuracy[-1]:.1%} correctly after 4 epochs")
     epochs = run.history.batch_size.cumsum() / (len(X) // 32 * 32)
     axes.plot(epochs, accuracy, label=label, lw=2 if shuffle == "full" else 1)
-axes.set(xlabel="epoch", ylabel="digits recognised", title="digits sorted by class", ylim=(0, 1))
+axes.set(xlabel="epoch", ylabel="accuracy", title="digits sorted by class", ylim=(0, 1))
 axes.legend()
 plt.show()

@@ -2,11 +2,11 @@
 S11: epochs and steps
 =====================
 
-Two words, and everything here uses them in one sense only. A *step* is one update of the parameters, from one
-batch. An *epoch* is one pass over the data. With n rows in batches of b an epoch has ceil(n / b) steps, of
-which the last has what is left; with ``drop_last=True`` it is left out, and an epoch has floor(n / b) steps.
+A *step* is one update of the parameters, from one batch. An *epoch* is one pass over the data. With n rows in
+batches of b, an epoch has ceil(n / b) steps, and the last batch has the remaining rows; with
+``drop_last=True`` it is left out if it is not full, and an epoch has floor(n / b) steps.
 
-("Iteration" is said of either, depending on the book, and so not said here at all.)
+("Iteration" means either, depending on the book, so these pages do not use it.)
 """
 
 import matplotlib.pyplot as plt
@@ -25,11 +25,11 @@ for b in (1, 7, 8, 10, 30, "full"):
     print(f"{b!s:>5}{n_steps:>16}{n_full_steps:>16}{run.n_steps:>20}{run.history.batch_size[-1]:>18}")
 
 # %%
-# :class:`mbgd_rs.Batches` is the rule by which :func:`mbgd_rs.fit` divides epochs into batches. It says which
-# rows a step has without training anything: any epoch, any step, at once, since it is a function of the seed
-# and the epoch. Here are two epochs of 30 rows in batches of 8. A column of the picture is a step, a coloured
-# square a row in its batch; each row comes once in each epoch. Hollow are the rows of the last batch, which
-# ``drop_last=True`` leaves out: since epochs are shuffled anew, other rows each time.
+# :class:`mbgd_rs.Batches` divides epochs into batches as :func:`mbgd_rs.fit` does. It gives the rows of any
+# step of any epoch without training, since they are a function of the seed and the epoch. Here are two epochs
+# of 30 rows in batches of 8. A column of the plot is a step, and a coloured square is a row in its batch;
+# each row comes once in each epoch. Hollow squares are the rows of the last batch, which ``drop_last=True``
+# leaves out: different rows in each epoch, since every epoch is shuffled anew.
 batches = mb.Batches(N, 8, seed=1)
 figure, axes = plt.subplots(figsize=(8, 6.5), layout="constrained")
 for epoch in (0, 1):

@@ -2,15 +2,15 @@
 S12: noise finds the way out
 ============================
 
-Full-batch descent goes down, and only down: from a shallow valley it never comes to a deeper one next to it.
-A batch pulls elsewhere than all rows do. Such a "wrong" gradient can lift the parameters over the ridge.
+Full-batch descent only goes down: from a shallow valley it never reaches a deeper one next to it. A batch
+gradient has another direction than the full gradient, and can carry the parameters over the ridge.
 """
 
 # %%
-# The landscape is the mean of 512 terms. Each is the same bent valley with two minima, tilted by a slope
-# of its own. The slopes have mean zero, so all terms together are the valley itself; most of them alone
-# just fall away to one side. Three roads start in the shallow minimum on the right, with one learning rate
-# and four passes over the terms: 4 steps of BGD, 512 of MBGD, 2048 of SGD. A run ends when it is out.
+# The landscape is the mean of 512 terms. Each is the same bent valley with two minima, tilted by its own
+# slope. The slopes have mean zero, so the mean of all terms is the valley itself; most single terms slope to
+# one side. Three runs start in the shallow minimum on the right, with the same learning rate and four passes
+# over the terms: 4 steps of BGD, 512 of MBGD, 2048 of SGD. A run ends when it has escaped.
 
 import matplotlib.pyplot as plt
 import mbgd_rs as mb
@@ -26,13 +26,13 @@ for ax, color, (name, b) in zip(axes, ("tab:blue", "tab:orange", "tab:red"), roa
     stop = out.index(True) + 1 if any(out) else len(path)
     ax.set_prop_cycle(color=[color])
     mb.plotting.landscape(valley, {name: path[:stop]}, ax=ax)
-    fate = f"out after {stop - 1} steps" if any(out) else f"stuck after {stop - 1} steps"
+    fate = f"escaped after {stop - 1} steps" if any(out) else f"stuck after {stop - 1} steps"
     ax.set_title(f"{name}: {fate}")
     ax.get_legend().remove()
 
 # %%
-# One run is an anecdote. How often does each road lead out? Ten thousand runs for each learning rate and
-# batch size, every run with its own shuffles; in Rust that takes seconds.
+# How often does a run escape? Ten thousand runs for each learning rate and batch size, each with its own
+# seed, answer that.
 
 found = mb.diagnostics.escape_probability(
     valley,
@@ -48,10 +48,9 @@ for rate, share in zip(found.learning_rates, found.probability, strict=True):
 print(f"diverged: {found.n_diverged.sum()} of {found.n_runs * found.probability.size} runs")
 
 # %%
-# Drawn against learning_rate / b, the lines of all batch sizes are one curve: that ratio is the
-# temperature of the noise, and while the rate is small, escaping is a matter of temperature alone. BGD is
-# on the left: at any rate, none of its runs escapes. The intervals, of 95%, are hardly larger than the
-# smallest dots.
+# Plotted against learning_rate / b, the results of all batch sizes fall on one curve: that ratio is the
+# temperature of the noise, and while the rate is small, it alone decides how often runs escape. BGD is on the
+# left: no run escapes at any rate. The bars are 95% intervals.
 
 ax = found.plot(plt.subplots(figsize=(7, 4), layout="constrained")[1])
 ax.set_title("One curve for all batch sizes")

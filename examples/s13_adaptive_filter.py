@@ -2,15 +2,15 @@
 S13: the adaptive filter, or SGD before it had that name
 ========================================================
 
-Echo cancellers and modems have run stochastic gradient descent since 1960, one sample at a time, for ever.
-Engineers call it LMS, least mean squares, and know exactly how warm its noise keeps it.
+Echo cancellers and modems have used stochastic gradient descent since 1960, one sample at a time. Engineers
+call it LMS, least mean squares, and have formulas for the error that its noise causes.
 """
 
 # %%
-# An unknown system turns an input into an output: each sample is a weighted sum of the last sixteen of the
-# input, plus noise of variance 0.01. The rows of X are windows that slide over the input, a view without
+# An unknown system turns an input into an output: each output sample is a weighted sum of the last sixteen
+# input samples, plus noise of variance 0.01. The rows of X are sliding windows over the input, a view without
 # copies. LMS is ``fit`` with batches of one row, in the order of time. NLMS, its normalised variant, weights
-# each row by ``1 / |x|^2``; weights are scaled to mean 1, so their mean goes into the rate.
+# each row by ``1 / |x|^2``; ``fit`` scales weights to mean 1, so their mean goes into the learning rate.
 
 import matplotlib.pyplot as plt
 import mbgd_rs as mb
@@ -32,7 +32,7 @@ def nlms(X, y, mu):
 
 
 def system(loudness, seed):
-    """Windows of white noise, an unknown filter, and what that makes of them."""
+    """Windows of white noise, an unknown filter, and its output."""
     rng = np.random.default_rng(seed)
     u = loudness * rng.normal(size=len(loudness))
     X, w = np.lib.stride_tricks.sliding_window_view(u, D)[:, ::-1], rng.normal(size=D) / np.sqrt(D)
@@ -40,9 +40,9 @@ def system(loudness, seed):
 
 
 # %%
-# First a test of nerves: halfway, the input becomes three times as loud. Distances from the true filter are
-# means of twenty runs. A small step is slow and a large one ends further away; what was right for the soft
-# input is thrown about by the loud one, and with a little more would be lost. NLMS does not mind.
+# Halfway, the input becomes three times as loud. Distances from the true filter are means of twenty runs. A
+# small learning rate is slow, and a large one ends further away; the rate that suits the soft input is nearly
+# too large for the loud one. NLMS adapts to the loudness.
 
 figure, left = plt.subplots(figsize=(7, 4.2), layout="constrained")
 loudness = np.repeat([1.0, 3.0], 2000)
@@ -57,7 +57,7 @@ left.set(xlabel="step", ylabel="squared distance from the true filter", title="L
 left.legend(loc="lower left")
 
 # %%
-# Then the steady state. A rate that stays leaves an error beyond the noise, the misadjustment. Theory says
+# Then the steady state. A constant rate leaves an error beyond the noise, the misadjustment. In theory it is
 # mu d / (2 b - mu (b + d + 1)) for batches of b rows of unit white noise: proportional to the temperature,
 # mu / b, as long as that is small.
 

@@ -2,14 +2,14 @@
 S13: noise as temperature, and a posterior for the price of training
 ====================================================================
 
-Noise behaves like heat. With the right amount added, gradient descent does not settle in the optimum but
-wanders around it, and how long it stays where is Bayes' posterior: descent has become a sampler.
+Gradient noise acts like a temperature. With the right amount of noise added, gradient descent does not
+converge to the optimum but moves around it, and its parameters are draws from the Bayesian posterior.
 """
 
 # %%
-# Logistic regression of 569 tumours on ten of their measurements, with a normal prior, which is an l2
-# penalty. ``fit`` minimises a mean over n rows, so the temperature of the posterior is 1 / n. Each step is on
-# a batch of 64 rows; every tenth point of its path is taken as a draw.
+# Logistic regression on ten measurements of 569 tumours, with a normal prior, which is an l2 penalty. ``fit``
+# minimises a mean over n rows, so the temperature of the posterior is 1 / n. Each step uses a batch of 64
+# rows; every tenth point of the path is taken as a draw.
 
 import matplotlib.pyplot as plt
 import mbgd_rs as mb
@@ -31,8 +31,8 @@ def draws(learning_rate, batch_size, temperature=1 / n, n_steps=300_000):
 
 
 # %%
-# For comparison the textbook's answer, Laplace's approximation: a normal distribution around the optimum,
-# with the inverse of n times the Hessian as its covariance.
+# For comparison, Laplace's approximation: a normal distribution around the optimum, with the inverse of n
+# times the Hessian as its covariance.
 
 optimum = mb.fit(X, y, batch_size="full", epochs=3000, **model)
 Z, p = np.column_stack([X, np.ones(n)]), optimum.predict_proba(X)[:, 1]
@@ -46,8 +46,8 @@ for name, m, s, draw in zip([*data.feature_names[:d], "intercept"], mode, laplac
     print(f"{name:<24}{m:10.2f} +- {s:.2f}{draw.mean():11.2f} +- {draw.std():.2f}")
 
 # %%
-# Batches have noise of their own, of a temperature that goes with learning_rate / b. As long as it is small
-# beside 1 / n the draws are right; with single rows and the same rate they are too hot, and so too wide.
+# Batches add their own noise, whose temperature is proportional to learning_rate / b. As long as it is small
+# compared with 1 / n, the draws are right; with single rows and the same rate their distribution is too wide.
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
 left.plot(*sampled[::5, [2, 3]].T, ".", ms=2, alpha=0.5, label="draws")
@@ -65,6 +65,6 @@ for label, draw in {"b = 64": sampled, "b = 1": draws(0.3, 1)}.items():
     right.hist(
         draw[:, 1], 60, range=(-3, 0.5), density=True, histtype="step", label=f"learning rate 0.3, {label}"
     )
-right.set(xlabel="coefficient of texture", ylabel="density", title="Single rows are too hot")
+right.set(xlabel="coefficient of texture", ylabel="density", title="Single rows: too wide")
 right.legend(loc="upper left")
 plt.show()

@@ -2,9 +2,9 @@
 Losses: the mean, the median, a quantile
 ========================================
 
-A loss says which number is the best one to predict. On the diabetes data of scikit-learn the progression of
-the disease after a year is predicted from the body mass index: the squared error finds the mean, the absolute
-error the median, the pinball loss any quantile.
+A loss decides which number is the best prediction. On scikit-learn's diabetes data the progression of the
+disease after a year is predicted from the body mass index: squared error gives the mean, absolute error the
+median, and quantile loss any quantile.
 """
 
 import matplotlib.pyplot as plt
@@ -39,7 +39,7 @@ fan.set(title="Quantiles", xlabel="body mass index", ylabel="progression after a
 fan.legend(fontsize=8)
 
 # %%
-# A tenth of the targets is spoilt. The losses that grow only linearly hardly notice.
+# A tenth of the targets is replaced by outliers. Losses that grow linearly are hardly affected.
 figure, spoilt = plt.subplots(figsize=(7, 4.2), layout="constrained")
 outliers = np.random.default_rng(0).choice(len(y), len(y) // 10, replace=False)
 wrong = y.copy()
@@ -48,27 +48,27 @@ spoilt.scatter(x, wrong, s=8, color="0.7")
 for loss in (losses.SquaredError(), losses.Huber(0.5), losses.LogCosh(), losses.AbsoluteError()):
     clean, model = line(loss, y), line(loss, wrong)
     moved = np.abs(model.predict(x) - clean.predict(x)).mean() * unit
-    print(f"{loss.name}: predictions move by {moved:.0f} when a tenth of the targets is spoilt")
+    print(f"{loss.name}: predictions move by {moved:.0f} with a tenth of the targets replaced")
     spoilt.plot(ends, model.predict(ends) * unit, label=f"{loss.name}: moved by {moved:.0f}")
-spoilt.set(title="A tenth of the targets spoilt", xlabel="body mass index")
+spoilt.set(title="A tenth of the targets replaced by outliers", xlabel="body mass index")
 spoilt.legend(fontsize=8)
 
 # %%
-# How much each loss minds a residual or a margin, by :func:`mbgd_rs.gradient` on a single row.
+# Each loss as a function of the residual or the margin, by :func:`mbgd_rs.gradient` on a single row.
 figure, (shapes, margins) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
 score = np.linspace(-3, 3, 301)
 for loss in (losses.SquaredError(), losses.AbsoluteError(), losses.Huber(1.0), losses.LogCosh(),
              losses.EpsilonInsensitive(0.5), losses.Quantile(0.8)):  # fmt: skip
     value = [mb.gradient([[1.0]], [0.0], ([z], 0.0), loss=loss)[0] for z in score]
     shapes.plot(score, value, label=loss.name)
-shapes.set(title="Losses of numbers", xlabel="residual z - y", ylim=(0, 3))
+shapes.set(title="Regression losses", xlabel="residual z - y", ylim=(0, 3))
 shapes.legend(fontsize=8)
 
 for loss in (losses.LogLoss(), losses.Hinge(), losses.SquaredHinge(), losses.ModifiedHuber(),
              losses.SmoothHinge(), losses.Perceptron(), losses.Focal()):  # fmt: skip
     value = [mb.gradient([[1.0], [0.0]], [1, 0], ([z], 0.0), rows=[0], loss=loss)[0] for z in score]
     margins.plot(score, value, label=loss.name)
-margins.set(title="Losses of classes", xlabel="margin y z", ylim=(0, 5))
+margins.set(title="Classification losses", xlabel="margin y z", ylim=(0, 5))
 margins.legend(fontsize=8)
 
 plt.show()

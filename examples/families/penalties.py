@@ -2,9 +2,9 @@
 Penalties: which coefficients are left
 ======================================
 
-What penalties do to coefficients, on scikit-learn's diabetes and digits data. First the coefficients of ten
-columns as the strength of the penalty grows. With l1 they become zero one after the other, with l2 none does;
-a strength of its own for each column can leave some of them free.
+The effect of penalties on coefficients, on scikit-learn's diabetes and digits data. First, the coefficients
+of ten columns as the strength of the penalty grows. With l1 they become zero one after the other, with l2
+none does; with a strength for each column, some columns can be left unpenalised.
 """
 
 import matplotlib.pyplot as plt
@@ -42,8 +42,8 @@ for axis, (name, penalty) in zip(axes.ravel(), kinds.items(), strict=True):
     axis.set(title=name, xlabel="alpha", ylabel="coefficients")
 
 # %%
-# Which of the 64 pixels of a handwritten digit do ten classes need? With l1 each class decides for itself;
-# the group penalty takes a pixel for all classes or for none.
+# Which of the 64 pixels of a handwritten digit do ten classes use? With l1 each class has its own selection;
+# the group penalty keeps or drops a pixel for all classes at once.
 X, y = load_digits(return_X_y=True)
 X, X_test, y, y_test = train_test_split(X / 16, y, random_state=0)
 figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")

@@ -2,11 +2,11 @@
 Sampling: which rows a step sees
 ================================
 
-Two classes, of which one has 2% of the rows. Batches of 64 taken as they come have one positive row on
-average, and often none. Stratified batches always have their share; weighted ones are balanced, which finds
-more of the rare class and raises more false alarms; with ``correct_bias`` the objective stays what it is, and
-only the noise of the gradient changes. Last the same batches in a loop written by hand, which gives what
-``fit`` gives.
+Two classes, of which one has 2% of the rows. Uniformly shuffled batches of 64 have about one positive row on
+average, and often none. Stratified batches always have their share. Weighted sampling can balance the
+classes, which finds more of the rare class and raises more false alarms; with ``correct_bias`` the objective
+is unchanged, and only the gradient noise differs. Finally, the same batches in a hand-written loop give the
+same result as ``fit``.
 """
 
 import matplotlib.pyplot as plt

@@ -1,9 +1,10 @@
 """
-Schedules: rates that fall, batches that grow
-=============================================
+Schedules: decaying rates, growing batches
+==========================================
 
-Learning rates and batch sizes that change during a run, on scikit-learn's breast-cancer data. A constant rate
-soon hovers above the minimum; a rate that falls gets nearer to it, and so does a batch that grows.
+Learning rates and batch sizes that change during a run, on scikit-learn's breast-cancer data. With a constant
+rate the objective soon stops falling, some distance above the minimum; with a decaying rate it gets closer,
+and so it does with growing batches.
 """
 
 import matplotlib.pyplot as plt
@@ -23,7 +24,7 @@ ALL = EPOCHS * STEPS
 
 RUNS = {
     "constant": (0.5, BATCH),
-    "by a half every 8 epochs": (Step(0.5, step_size=8 * STEPS, gamma=0.5), BATCH),
+    "halved every 8 epochs": (Step(0.5, step_size=8 * STEPS, gamma=0.5), BATCH),
     "inverse scaling": (InverseScaling(2.0, power_t=0.5), BATCH),
     "warm-up of 2 epochs, cosine": (Warmup(Cosine(0.5, n_steps=ALL - 2 * STEPS), n_steps=2 * STEPS), BATCH),
     "cosine with restarts": (CosineRestarts(0.5, n_steps=ALL // 7 + 1, multiplier=2), BATCH),
@@ -51,6 +52,6 @@ for name, (learning_rate, batch_size) in RUNS.items():
     losses.plot(epochs, excess, alpha=0.7)
 rates.set_ylabel("learning rate")
 rates.legend(fontsize="x-small", ncols=3)
-sizes.set(ylabel="rows of a step", yscale="log")
+sizes.set(ylabel="batch size", yscale="log")
 losses.set(ylabel="objective above its minimum", yscale="log", xlabel="epoch", ylim=(1e-6, 1))
 plt.show()

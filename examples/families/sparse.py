@@ -2,9 +2,9 @@
 Sparse rows: a hundred thousand columns
 =======================================
 
-l1 finds the few columns that matter among a hundred thousand, and a step costs what its batch has entries.
-Every row is an event with 20 of 100,000 possible features, as in click logs and bags of words; 60 of them
-decide. The picture shows the loss, how many coefficients are not zero, and which ones are found.
+l1 finds the few relevant columns among a hundred thousand, and the time of a step depends only on the number
+of entries in its batch. Every row has 20 of 100,000 possible features, as in click logs and bags of words; 60
+of them are relevant. The plots show the loss, the number of nonzero coefficients, and which ones are found.
 """
 
 import time
@@ -46,15 +46,15 @@ for alpha in STRENGTHS:
     accuracy = (model.predict(X[test]) == y[test]).mean()
     n_right = np.count_nonzero(model.coef[:N_THAT_MATTER])
     print(
-        f"alpha={alpha:g}: {found[-1]} of {N_COLUMNS} coefficients, {n_right} of the {N_THAT_MATTER} that "
-        f"matter, test accuracy {accuracy:.3f}, {1e6 * seconds / model.n_steps:.0f} us a step"
+        f"alpha={alpha:g}: {found[-1]} coefficients, {n_right} of {N_THAT_MATTER} relevant ones, "
+        f"test accuracy {accuracy:.3f}, {1e6 * seconds / model.n_steps:.0f} us a step"
     )
     left.plot(model.history.epoch_loss, label=f"alpha = {alpha:g}")
     middle.plot(found, label=f"alpha = {alpha:g}")
     right.plot(model.coef[: 2 * N_THAT_MATTER], ".", label=f"alpha = {alpha:g}")
 left.set(xlabel="epoch", ylabel="objective")
-middle.set(xlabel="epoch", ylabel="coefficients that are not zero", yscale="log")
-middle.axhline(N_THAT_MATTER, color="black", linestyle=":", label="that matter")
+middle.set(xlabel="epoch", ylabel="nonzero coefficients", yscale="log")
+middle.axhline(N_THAT_MATTER, color="black", linestyle=":", label="relevant")
 right.plot(truth[: 2 * N_THAT_MATTER], "_", color="black", label="truth")
 right.set(xlabel="column", ylabel="coefficient")
 for axes in (left, middle, right):

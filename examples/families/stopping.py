@@ -1,11 +1,11 @@
 """
-Stopping: when it is enough
+Early stopping and resuming
 ===========================
 
-A model with too many columns learns the noise of its rows, and a validation set sees it: breast cancer (569
-tumours, 30 measurements), with all products of two measurements as further columns: 495 in all, more than
-there are rows to learn from. Training in pieces of 37 steps, which end in the middle of an epoch, is the same
-run to the bit.
+A model with too many columns overfits, and a validation set shows it: breast cancer (569 tumours, 30
+measurements) with all products of two measurements as further columns, 495 in all, more than there are
+training rows. Training in pieces of 37 steps, which end in the middle of an epoch, gives the same model to
+the bit.
 """
 
 import matplotlib.pyplot as plt
@@ -26,7 +26,7 @@ options = {
     "loss": "log_loss",
     "optimizer": mb.optimizers.SGD(learning_rate=0.01, momentum=0.9),
     "batch_size": 16,
-    "validation": 0.25,  # a quarter of each class, set aside by the seed; X is not copied
+    "validation": 0.25,  # a quarter of each class is held out; X is not copied
     "metrics": {"accuracy": accuracy_score},
     "seed": 1,
 }
@@ -57,6 +57,6 @@ ax.plot(epochs, history.epoch_loss, label="training loss")
 best = result.best_epoch
 ax.axvline(best, color=line.get_color(), linestyle=":", label=f"best epoch: {best}")
 ax.plot(best, history.validation_loss[best - 1], "o", color=line.get_color())
-ax.set(xlabel="epoch", ylabel="log loss", yscale="log", title="the training loss does not know when to stop")
+ax.set(xlabel="epoch", ylabel="log loss", yscale="log", title="the validation loss shows when to stop")
 ax.legend()
 plt.show()

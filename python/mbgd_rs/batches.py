@@ -168,6 +168,12 @@ def minibatches(
         Copies of the rows of a batch, of each array, and their numbers if wanted. A single array is not
         wrapped.
 
+    Notes
+    -----
+    The arrays are read in place by another thread until the iterator ends or is closed. Until then, do not
+    truncate the file of a memory map, and do not resize or free the buffer of an array by force (for example
+    ``a.resize(..., refcheck=False)``): the process would crash, as it does with NumPy itself.
+
     Examples
     --------
     >>> import numpy as np

@@ -33,12 +33,15 @@ class FitResult:
         Coefficients, one row for each output or label or, with more than two classes, each class; of X's
         dtype.
     intercept : scalar or ndarray of shape (k,)
+        Intercepts, one for each row of `coef`; 0 without `fit_intercept`.
     classes : ndarray of shape (n_classes,) or None
         Distinct labels, sorted; 0 and 1 if y had several labels a row; None for a regression.
     history : History
+        What was recorded during the run: the loss of every epoch, and what `record` asked for.
     n_steps, n_epochs : int
         Updates made and epochs completed, in the whole run.
     stop_reason : StopReason
+        Why the run ended.
     state : dict
         Everything needed to go on: parameters, the optimizer's memory, the position in the epoch, what the
         rules of stopping have seen.

@@ -88,6 +88,8 @@ def fit(
         "log_loss", "hinge", "squared_hinge", "modified_huber", "perceptron", "smooth_hinge", "focal",
         "crammer_singer".
     penalty : {"l2", "l1", "elasticnet", "group_l1", "group_elasticnet"}, object of mbgd_rs.penalties or None
+        Added to the mean loss; depends on the coefficients alone. By default there is none. A name has the
+        default strength ``alpha=1e-4``; an object has a strength of your choice.
     fit_intercept : bool, default=True
         Without, the intercept stays where it begins, at 0.
     optimizer : str or object of mbgd_rs.optimizers, default="sgd"
