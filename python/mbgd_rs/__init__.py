@@ -69,3 +69,7 @@ __all__ = [
     "simd_tier",
     "stopping",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

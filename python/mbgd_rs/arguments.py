@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from numpy.typing import NDArray
 
 from . import _core
 from .averages import Average
 from .batch_sizes import resolve_batch_size
+from .choices import as_name
 from .inputs import as_flag
 from .objective import Problem
 from .optimizers import Optimizer
 from .sampling import among, described, n_positions, resolve_shuffle
 from .stopping import StopRule
 
-__all__ = ["AfterEpoch", "Record", "Sampling", "Training", "make_sampling", "resolve_record"]
+__all__ = ["AfterEpoch", "Record", "RecordName", "SampledRows", "Training", "make_sampling", "resolve_record"]
 
 Array = NDArray[Any]
 AfterEpoch = Callable[..., tuple[bool, list[float], BaseException | None]]
-RECORDS = ("epoch", "step", "full_loss", "path", "noise")
+RecordName = Literal["epoch", "step", "full_loss", "path", "noise"]
+"""What a history can have."""
 
 
 class Record(NamedTuple):
@@ -63,7 +65,7 @@ class Training:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sampling:
+class SampledRows:
     """Which rows a run sees, and in which batches."""
 
     batches: _core.Batches
@@ -84,7 +86,7 @@ def make_sampling(
     replacement: Any,
     drop_last: Any,
     seed: int,
-) -> Sampling:
+) -> SampledRows:
     """The batches of the rows of `problem`, or of the first part of `split`."""
     labels = problem.y[:, 0] if problem.classes is not None and problem.y.shape[1] == 1 else None
     n_rows = len(problem.X)
@@ -100,7 +102,7 @@ def make_sampling(
         drop_last=as_flag("drop_last", drop_last),
         seed=seed,
     )
-    return Sampling(
+    return SampledRows(
         batches=batches,
         n_rows=n_rows,
         shuffle=described(shuffle),
@@ -112,17 +114,19 @@ def make_sampling(
 
 def is_auto(batch_size: Any) -> bool:
     """Whether the batch size is to be chosen."""
-    return isinstance(batch_size, str) and batch_size == "auto"
+    return isinstance(batch_size, str) and batch_size.lower() == "auto"
 
 
 def resolve_record(record: Any) -> Record:
     """What to write down, by its names."""
-    known = ", ".join(map(repr, RECORDS))
+    known = get_args(RecordName)
+    expected = f"one or some of {', '.join(map(repr, known))}"
     try:
-        names = (record,) if isinstance(record, str) else tuple(record)
+        given = (record,) if isinstance(record, str) else tuple(record)
     except TypeError:
-        raise TypeError(f"record must be one or some of {known}, got {record!r}") from None
-    for name in names:
-        if name not in RECORDS:
-            raise ValueError(f"record must be one or some of {known}, got {name!r}")
+        raise TypeError(f"record must be {expected}, got {record!r}") from None
+    for name in given:
+        if not isinstance(name, str):
+            raise ValueError(f"record must be {expected}, got {name!r}")
+    names = [as_name("record", name, known, expected=expected) for name in given]
     return Record(**{name: name in names for name in Record._fields})

@@ -8,14 +8,19 @@ leaves small numbers where the parameters have zeros.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from . import _core
+from .choices import Choice
 
 __all__ = ["EMA", "Average", "Polyak"]
 
+AverageName = Literal["polyak", "ema"]
+"""Names of averages."""
+
 
 @dataclass(frozen=True)
-class Average:
+class Average(Choice, names=AverageName):
     """What all averages have in common."""
 
     def __post_init__(self) -> None:
@@ -23,7 +28,7 @@ class Average:
 
 
 @dataclass(frozen=True)
-class Polyak(Average):
+class Polyak(Average, name="polyak", aliases="mean polyak_ruppert asgd swa average"):
     """The mean of the parameters after every step (Polyak and Juditsky 1992). The name is "polyak".
 
     Parameters
@@ -50,7 +55,7 @@ class Polyak(Average):
 
 
 @dataclass(frozen=True)
-class EMA(Average):
+class EMA(Average, name="ema", aliases="exponential exponential_moving_average"):
     """A mean with weights that fall by `decay` with every step into the past. The name is "ema".
 
     The weights sum to 1 from the first step on (there is no bias to zero).

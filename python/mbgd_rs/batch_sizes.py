@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import _core
+from .choices import Choice, as_name
 from .inputs import as_array, as_integer
 
 __all__ = ["BatchSizes", "Growing", "NormTest", "PerEpoch"]
 
 
 @dataclass(frozen=True)
-class BatchSizes:
+class BatchSizes(Choice):
     """What all of them have in common."""
 
     def __post_init__(self) -> None:
@@ -139,7 +140,6 @@ def resolve_batch_size(batch_size: Any, n_rows: int, sees_noise: bool = False) -
     if isinstance(batch_size, BatchSizes):
         return batch_size
     if isinstance(batch_size, str):
-        if batch_size not in ("auto", "full"):
-            raise ValueError(f"batch_size must be an integer, 'full' or 'auto', got {batch_size!r}")
-        return n_rows if batch_size == "full" else min(256, n_rows)
+        name = as_name("batch_size", batch_size, ("full", "auto"), expected="an integer, 'full' or 'auto'")
+        return n_rows if name == "full" else min(256, n_rows)
     return min(as_integer("batch_size", batch_size, 1), n_rows)

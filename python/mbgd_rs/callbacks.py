@@ -98,7 +98,7 @@ def progress_bar(progress: bool, n_epochs: int) -> Any:
     try:
         from tqdm.auto import tqdm
     except ImportError:
-        warnings.warn("progress=True needs tqdm: pip install 'mbgd_rs[progress]'", stacklevel=4)
+        warnings.warn("progress=True needs tqdm: pip install 'mbgd_rs[progress]'", stacklevel=5)
         yield None
         return
     with tqdm(total=n_epochs, unit="epoch") as bar:

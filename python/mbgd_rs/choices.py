@@ -1,98 +1,102 @@
-"""What may be given by name as well as by object."""
+"""Choices, by name as well as by object: classes register themselves in the family they derive from."""
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+import difflib
+from collections.abc import Collection, Mapping
+from typing import Any, ClassVar, Self, TypeVar, get_args
 
-from . import averages, losses, optimizers, penalties
-
-__all__ = ["Loss", "Penalty", "resolve_average", "resolve_loss", "resolve_optimizer", "resolve_penalty"]
-
-Loss = losses.Loss
-Penalty = penalties.Penalty
-
-LOSSES: dict[str, type[Loss]] = {
-    loss.name: loss
-    for loss in (
-        losses.SquaredError,
-        losses.AbsoluteError,
-        losses.Huber,
-        losses.EpsilonInsensitive,
-        losses.SquaredEpsilonInsensitive,
-        losses.Quantile,
-        losses.LogCosh,
-        losses.Poisson,
-        losses.Gamma,
-        losses.Tweedie,
-        losses.LogLoss,
-        losses.Hinge,
-        losses.SquaredHinge,
-        losses.ModifiedHuber,
-        losses.Perceptron,
-        losses.SmoothHinge,
-        losses.Focal,
-        losses.CrammerSinger,
-    )
-}
-PENALTIES: dict[str, type[Penalty]] = {
-    "l2": penalties.L2,
-    "l1": penalties.L1,
-    "elasticnet": penalties.ElasticNet,
-    "group_l1": penalties.GroupL1,
-    "group_elasticnet": penalties.GroupElasticNet,
-}
-OPTIMIZERS: dict[str, type[optimizers.Optimizer]] = {
-    "sgd": optimizers.SGD,
-    "adam": optimizers.Adam,
-    "adagrad": optimizers.Adagrad,
-    "rmsprop": optimizers.RMSprop,
-    "adadelta": optimizers.Adadelta,
-    "adamw": optimizers.AdamW,
-    "nadam": optimizers.NAdam,
-    "radam": optimizers.RAdam,
-    "adamax": optimizers.Adamax,
-    "lion": optimizers.Lion,
-    "ftrl": optimizers.FTRL,
-    "sgld": optimizers.SGLD,
-    "schedule_free_sgd": optimizers.ScheduleFreeSGD,
-    "schedule_free_adamw": optimizers.ScheduleFreeAdamW,
-    "dog": optimizers.DoG,
-}
-AVERAGES: dict[str, type[averages.Average]] = {"polyak": averages.Polyak, "ema": averages.EMA}
-
-T = TypeVar("T")
+__all__ = ["Choice", "as_name", "members_of", "names_of", "resolve"]
 
 
-def resolve(argument: str, choice: Any, known: dict[str, type[T]]) -> T:
+class Choice:
+    """A choice of a family. What derives from this directly is a family, what derives from that its members.
+
+    A family says which names it has, as a Literal. A member says which of them is its own, and what it is
+    called elsewhere, so that errors can point to it. A class without a name is a step between a family and
+    its members. Members of a family without names are known by their class.
+    """
+
+    name: ClassVar[str]
+    _names: ClassVar[tuple[str, ...]]
+    _members: ClassVar[dict[str, type[Any]]]
+    _aliases: ClassVar[dict[str, str]]
+
+    def __init_subclass__(
+        cls, *, names: Any = None, name: str | None = None, aliases: str = "", **options: Any
+    ) -> None:
+        super().__init_subclass__(**options)
+        if Choice in cls.__bases__:
+            cls._names, cls._members, cls._aliases = get_args(names), {}, {}
+        elif name is not None:
+            if name not in cls._names or name in cls._members:
+                free = quoted([name for name in cls._names if name not in cls._members])
+                raise TypeError(f"name must be one of {free or 'none'}, got {name!r} for {cls.__name__}")
+            cls.name = name
+            cls._members[name] = cls
+            others = (cls.__name__, *aliases.split())
+            cls._aliases.update((simplified(other), name) for other in others)
+        elif not cls._names and cls.__module__.split(".")[0] == __package__:
+            cls._members[cls.__name__] = cls
+
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        if Choice in cls.__bases__:
+            kinds = ", ".join(kind.__name__ for kind in cls._members.values())
+            raise TypeError(f"{cls.__name__} is what {kinds} have in common: make one of them")
+        return super().__new__(cls)
+
+
+T = TypeVar("T", bound=Choice)
+
+
+def names_of(family: type[Choice]) -> tuple[str, ...]:
+    """The names that stand for members of a family."""
+    return family._names
+
+
+def members_of(family: type[T]) -> dict[str, type[T]]:
+    """The members of a family by name, in the order of its names, or by class if it has none."""
+    members = family._members
+    return {name: members[name] for name in family._names or members}
+
+
+def resolve(argument: str, choice: Any, family: type[T]) -> T:
     """The object for a name, or the object itself."""
+    members = members_of(family)
     if isinstance(choice, str):
-        if choice not in known:
-            raise ValueError(f"{argument} must be one of {', '.join(map(repr, known))}, got {choice!r}")
-        return known[choice]()
-    if not any(isinstance(choice, kind) for kind in known.values()):
-        names = ", ".join(map(repr, known))
-        kinds = ", ".join(kind.__name__ for kind in known.values())
-        hint = ", an instance" if isinstance(choice, type) else ""
-        raise TypeError(f"{argument} must be one of {names} or {kinds}{hint}, got {choice!r}")
-    resolved: T = choice
-    return resolved
+        return members[as_name(argument, choice, names_of(family), aliases=family._aliases)]()
+    if isinstance(choice, family):
+        return choice
+    kinds = ", ".join(kind.__name__ for kind in members.values())
+    hint = ", an instance" if isinstance(choice, type) else ""
+    raise TypeError(f"{argument} must be one of {quoted(members)} or {kinds}{hint}, got {choice!r}")
 
 
-def resolve_loss(loss: str | Loss) -> Loss:
-    """A loss."""
-    return resolve("loss", loss, LOSSES)
+def as_name(
+    argument: str,
+    given: str,
+    names: Collection[str],
+    *,
+    aliases: Mapping[str, str] | None = None,
+    expected: str | None = None,
+) -> str:
+    """The name that is given, in upper or lower case; else an error that says which one is nearest."""
+    if given in names:
+        return given
+    same = [name for name in names if name.lower() == given.lower()]
+    if len(same) == 1:
+        return same[0]
+    known = {simplified(name): name for name in names} | dict(aliases or {})
+    near = difflib.get_close_matches(simplified(given), known, n=1, cutoff=0.75)
+    hint = f": did you mean {known[near[0]]!r}?" if near else ""
+    raise ValueError(f"{argument} must be {expected or f'one of {quoted(names)}'}, got {given!r}{hint}")
 
 
-def resolve_penalty(penalty: str | Penalty | None) -> Penalty | None:
-    """A penalty, or None."""
-    return None if penalty is None else resolve("penalty", penalty, PENALTIES)
+def simplified(name: str) -> str:
+    """Without case and without what divides words."""
+    return "".join(character for character in name.lower() if character.isalnum())
 
 
-def resolve_optimizer(optimizer: str | optimizers.Optimizer) -> optimizers.Optimizer:
-    """An optimizer."""
-    return resolve("optimizer", optimizer, OPTIMIZERS)
-
-
-def resolve_average(average: str | averages.Average | None) -> averages.Average | None:
-    """An average, or None."""
-    return None if average is None else resolve("average", average, AVERAGES)
+def quoted(names: Collection[str]) -> str:
+    """A list of names, for messages."""
+    return ", ".join(map(repr, names))

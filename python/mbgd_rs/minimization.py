@@ -14,11 +14,12 @@ from numpy.typing import ArrayLike
 from .batch_sizes import BatchSizes
 from .batches import minibatches
 from .callbacks import Progress, check_callback
-from .choices import resolve_optimizer
+from .choices import resolve
 from .errors import DivergenceError
 from .history import History
 from .inputs import as_float
-from .optimizers import Optimizer
+from .keywords import with_hints
+from .optimizers import Optimizer, OptimizerName
 from .optimizers.optimizer import pair_leaves
 from .sampling import Shuffle, n_positions
 from .stop_reason import StopReason
@@ -47,6 +48,7 @@ class MinimizeResult:
     stop_reason: StopReason
 
 
+@with_hints
 def minimize(
     fun: Callable[..., tuple[float, Any]],
     params: Any,
@@ -54,7 +56,7 @@ def minimize(
     y: ArrayLike | None = None,
     *,
     batch_size: int | Literal["full"] | BatchSizes,
-    optimizer: str | Optimizer = "adam",
+    optimizer: OptimizerName | Optimizer = "adam",
     epochs: int = 10,
     shuffle: Shuffle = "full",
     replacement: bool = False,
@@ -103,7 +105,7 @@ def minimize(
     """
     if not callable(fun):
         raise TypeError(f"fun must be callable, got {fun!r}")
-    rule = resolve_optimizer(optimizer)
+    rule = resolve("optimizer", optimizer, Optimizer)
     check_callback(callback)
     w = copy.deepcopy(params)
     state = rule.init(w)
@@ -179,3 +181,7 @@ def not_finite(value: float, name: str, arrays: Iterable[tuple[Any, Any]]) -> st
     if not np.isfinite(value):
         return "the value of fun"
     return None if all(np.isfinite(array).all() for _, array in arrays) else name
+
+
+__test__ = {"minimize": minimize}
+"""The examples of what is behind a decorator are run, too."""

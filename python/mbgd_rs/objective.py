@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
-from .choices import Loss, Penalty, resolve_loss, resolve_penalty
+from .choices import resolve
 from .class_weights import ClassWeight, with_class_weight
 from .inputs import (
     as_classes,
@@ -21,6 +21,8 @@ from .inputs import (
     as_rows,
     as_weights,
 )
+from .losses import Loss, LossName
+from .penalties import Penalty, PenaltyName
 from .result import FitResult
 from .sparse import SparseRows
 from .threads import resolve_n_threads
@@ -62,8 +64,8 @@ def make_problem(
     X: Any,
     y: Any,
     *,
-    loss: str | Loss,
-    penalty: str | Penalty | None,
+    loss: LossName | Loss,
+    penalty: PenaltyName | Penalty | None,
     sample_weight: Any = None,
     class_weight: ClassWeight = None,
     fit_intercept: Any = True,
@@ -71,7 +73,7 @@ def make_problem(
 ) -> Problem:
     """Check and convert what is to be minimised. A classifier given as `model`, or the problem of
     one, says what the classes are."""
-    chosen = resolve_loss(loss)
+    chosen = resolve("loss", loss, Loss)
     matrix = as_rows(X)
     classes: Array | None = None
     if not chosen.is_classification:
@@ -92,7 +94,7 @@ def make_problem(
         n_classes=n_classes,
         loss=chosen,
         loss_name=chosen.name,
-        penalty=resolve_penalty(penalty),
+        penalty=None if penalty is None else resolve("penalty", penalty, Penalty),
         fit_intercept=as_flag("fit_intercept", fit_intercept),
         classes=classes,
         is_vector=is_vector,
@@ -105,8 +107,8 @@ def gradient(
     params: Any,
     *,
     rows: ArrayLike | None = None,
-    loss: str | Loss = "squared_error",
-    penalty: str | Penalty | None = None,
+    loss: LossName | Loss = "squared_error",
+    penalty: PenaltyName | Penalty | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> tuple[float, tuple[Array, Any]]:
     """The objective and its gradient, over some rows or all.

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _core
+from .choices import Choice
 from .inputs import as_array
 
 __all__ = ["L1", "L2", "ElasticNet", "GroupElasticNet", "GroupL1", "Penalty"]
 
+PenaltyName = Literal["l2", "l1", "elasticnet", "group_l1", "group_elasticnet"]
+"""Names of penalties."""
+
 
 @dataclass(frozen=True)
-class Penalty:
+class Penalty(Choice, names=PenaltyName):
     """What all penalties have in common.
 
     An array of strengths is kept as a tuple, or as a tuple of rows, so that it cannot change.
@@ -30,7 +34,7 @@ class Penalty:
 
 
 @dataclass(frozen=True)
-class L2(Penalty):
+class L2(Penalty, name="l2", aliases="ridge tikhonov weight_decay squared_l2"):
     """``alpha / 2 * |w|^2``, ridge. The name is "l2".
 
     Parameters
@@ -50,7 +54,7 @@ class L2(Penalty):
 
 
 @dataclass(frozen=True)
-class L1(Penalty):
+class L1(Penalty, name="l1", aliases="lasso"):
     """``alpha * |w|_1``, lasso: coefficients become exactly zero. The name is "l1".
 
     Acts through its proximal map, ``sign(w) max(|w| - alpha * rate, 0)``, after every step.
@@ -73,7 +77,7 @@ class L1(Penalty):
 
 
 @dataclass(frozen=True)
-class ElasticNet(Penalty):
+class ElasticNet(Penalty, name="elasticnet", aliases="elastic_net l1l2 l1_l2"):
     """``alpha * (l1_ratio * |w|_1 + (1 - l1_ratio) / 2 * |w|^2)``. The name is "elasticnet".
 
     Parameters
@@ -97,7 +101,7 @@ class ElasticNet(Penalty):
 
 
 @dataclass(frozen=True)
-class GroupL1(Penalty):
+class GroupL1(Penalty, name="group_l1", aliases="group_lasso l21 multitask_lasso"):
     """``alpha * sum_j |W_j|_2``, W_j the k coefficients of column j: whole columns become zero.
 
     The mixed l1/l2 norm of the coefficient matrix, or group lasso, with the coefficients of a column for all
@@ -125,7 +129,7 @@ class GroupL1(Penalty):
 
 
 @dataclass(frozen=True)
-class GroupElasticNet(Penalty):
+class GroupElasticNet(Penalty, name="group_elasticnet", aliases="group_elastic_net"):
     """``alpha * (l1_ratio * sum_j |W_j|_2 + (1 - l1_ratio) / 2 * |W|^2)``. The name is "group_elasticnet".
 
     :class:`GroupL1` and :class:`L2` together, scikit-learn's ``MultiTaskElasticNet``. A group l2 of its own

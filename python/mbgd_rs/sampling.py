@@ -10,21 +10,36 @@ import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
+from .choices import Choice, as_name
 from .inputs import as_array, distinct
 
 __all__ = ["Block", "Shuffle", "Stratified", "Weighted"]
 
+ShuffleName = Literal["full", "once", "block", "stratified"]
+"""Names of ways of sampling; False is the rows as they come."""
+
 Array = NDArray[Any]
+ALIASES = {
+    "random": "full",
+    "reshuffle": "full",
+    "shuffleonce": "once",
+    "blocks": "block",
+    "stratify": "stratified",
+}
+
+
+class Sampling(Choice):
+    """What all ways of sampling have in common."""
 
 
 @dataclass(frozen=True)
-class Block:
+class Block(Sampling):
     """Shuffle with local reads, for data that does not fit the memory; ``shuffle="block"``.
 
     The rows are cut into blocks of consecutive `rows`, the last one perhaps shorter. The blocks are permuted
@@ -61,7 +76,7 @@ class Block:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Weighted:
+class Weighted(Sampling):
     """Draw rows with probabilities in proportion to weights.
 
     With replacement every position of an epoch draws row i with probability ``p_i = w_i / sum(w)``, as
@@ -117,7 +132,7 @@ class Weighted:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Stratified:
+class Stratified(Sampling):
     """Every batch has the strata in proportion; ``shuffle="stratified"`` for the classes of y.
 
     Of a stratum of m rows a batch of b has ``m b / n`` rows, rounded down or up, be the stratum smaller than
@@ -161,8 +176,8 @@ class Strata:
     numbers: Array
 
 
-Shuffle = Literal["full", "once", "block", "stratified", False] | Block | Weighted | Stratified
-"""What `shuffle` may be given as: a name, False, or an object of this module."""
+Shuffle = ShuffleName | bool | Sampling
+"""What `shuffle` may be given as: a name, False, True for "full", or an object of this module."""
 
 
 def strata(name: str, groups: Array) -> Strata:
@@ -176,12 +191,21 @@ def strata(name: str, groups: Array) -> Strata:
     return Strata(np.ascontiguousarray(numbers, np.uint32))
 
 
+def named(shuffle: Any) -> Any:
+    """What is given, True and names in other letters as the names they mean."""
+    if shuffle is True:
+        return "full"
+    expected = f"one of {', '.join(map(repr, get_args(ShuffleName)))}, False or an object of mbgd_rs.sampling"
+    if isinstance(shuffle, str):
+        return as_name("shuffle", shuffle, get_args(ShuffleName), aliases=ALIASES, expected=expected)
+    return shuffle
+
+
 def resolve_shuffle(shuffle: Any, classes: Callable[[], Array | None]) -> Any:
     """The name or object as the core reads it; `classes` are the strata of rows if none are given."""
-    if isinstance(shuffle, str) and shuffle == "block":
-        return Block()
-    if isinstance(shuffle, str) and shuffle == "stratified":
-        shuffle = Stratified()
+    shuffle = named(shuffle)
+    if isinstance(shuffle, str):
+        shuffle = {"block": Block(), "stratified": Stratified()}.get(shuffle, shuffle)
     if not isinstance(shuffle, Stratified):
         return shuffle
     if shuffle.groups is not None:
@@ -215,6 +239,7 @@ def among(shuffle: Any, rows: Array) -> Any:
 
 def described(shuffle: Any) -> Any:
     """A word for the way of sampling, the same for the same one, however large its arrays."""
+    shuffle = named(shuffle)
     values = getattr(shuffle, "weights", getattr(shuffle, "groups", None))
     if values is None:
         return shuffle if isinstance(shuffle, str | bool) else repr(shuffle)

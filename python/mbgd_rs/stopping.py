@@ -15,12 +15,24 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from . import _core
+from .choices import Choice, members_of
 
 __all__ = ["MaxSeconds", "MaxSteps", "NoImprovement", "TargetLoss"]
 
+MonitorName = Literal["loss", "validation_loss"]
+"""What can be monitored besides the metrics."""
+
 
 @dataclass(frozen=True)
-class NoImprovement:
+class StopRule(Choice):
+    """What all rules have in common."""
+
+    def __post_init__(self) -> None:
+        _core.check(self)
+
+
+@dataclass(frozen=True)
+class NoImprovement(StopRule):
     """Stop when nothing has become better for a while.
 
     scikit-learn's rule: the run ends when ``value > best - tol`` in `patience` consecutive epochs, where best
@@ -64,19 +76,16 @@ class NoImprovement:
     ValueError: patience must be >= 1, got 0
     """
 
-    monitor: str = "loss"
+    monitor: MonitorName | str = "loss"
     tol: float = 1e-4
     patience: int = 5
     mode: Literal["min", "max"] = "min"
     relative: bool = False
     restore_best: bool = False
 
-    def __post_init__(self) -> None:
-        _core.check(self)
-
 
 @dataclass(frozen=True)
-class TargetLoss:
+class TargetLoss(StopRule):
     """Stop after the first epoch with ``monitored <= value``, or ``>=`` with mode "max".
 
     Parameters
@@ -95,15 +104,12 @@ class TargetLoss:
     """
 
     value: float
-    monitor: str = "loss"
+    monitor: MonitorName | str = "loss"
     mode: Literal["min", "max"] = "min"
-
-    def __post_init__(self) -> None:
-        _core.check(self)
 
 
 @dataclass(frozen=True)
-class MaxSteps:
+class MaxSteps(StopRule):
     """Stop after `n` steps of this call, also in the middle of an epoch.
 
     Parameters
@@ -124,12 +130,9 @@ class MaxSteps:
 
     n: int
 
-    def __post_init__(self) -> None:
-        _core.check(self)
-
 
 @dataclass(frozen=True)
-class MaxSeconds:
+class MaxSeconds(StopRule):
     """Stop after the first step that ends `seconds` after the call, also in the middle of an epoch.
 
     Counted is all the time of this call since training began, that of callbacks, metrics and validation too.
@@ -149,12 +152,6 @@ class MaxSeconds:
 
     seconds: float
 
-    def __post_init__(self) -> None:
-        _core.check(self)
-
-
-StopRule = NoImprovement | TargetLoss | MaxSteps | MaxSeconds
-
 
 def resolve_stop(stop: Any) -> tuple[StopRule, ...]:
     """One rule, several or none, as a tuple."""
@@ -163,7 +160,7 @@ def resolve_stop(stop: Any) -> tuple[StopRule, ...]:
     rules = tuple(stop) if isinstance(stop, tuple | list) else (stop,)
     for rule in rules:
         if not isinstance(rule, StopRule):
-            kinds = ", ".join(kind.__name__ for kind in StopRule.__args__)
+            kinds = ", ".join(kind.__name__ for kind in members_of(StopRule).values())
             hint = ", an instance" if isinstance(rule, type) else ""
             raise TypeError(f"stop must be one or several of {kinds}{hint}, or None, got {rule!r}")
     return rules

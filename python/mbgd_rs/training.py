@@ -8,18 +8,22 @@ from typing import Any, Literal
 from numpy.typing import ArrayLike
 
 from . import _core
-from .arguments import Training, is_auto, make_sampling, resolve_record
+from .arguments import RecordName, Training, is_auto, make_sampling, resolve_record
 from .auto_batch_size import AutoBatchSize
-from .averages import Average
+from .averages import Average, AverageName
 from .batch_sizes import BatchSizes
 from .callbacks import Progress, after_epoch, progress_bar
-from .choices import Loss, Penalty, resolve_average, resolve_optimizer
+from .choices import members_of, names_of, resolve
 from .class_weights import ClassWeight
+from .docstrings import with_names
 from .errors import DivergenceError
 from .inputs import as_float, as_integer, as_params
+from .keywords import with_hints
+from .losses import Loss, LossName
 from .objective import make_problem
-from .optimizers import Optimizer
+from .optimizers import Optimizer, OptimizerName
 from .outcome import make_history, make_result
+from .penalties import Penalty, PenaltyName
 from .result import FitResult
 from .resuming import check_arguments, check_resume, raise_with
 from .sampling import Shuffle
@@ -31,16 +35,23 @@ from .validation import Metric, Metrics, make_validation, resolve_metrics
 __all__ = ["fit"]
 
 
+@with_hints
+@with_names(
+    regression_losses=[name for name, kind in members_of(Loss).items() if not kind.is_classification],
+    classification_losses=[name for name, kind in members_of(Loss).items() if kind.is_classification],
+    penalties=names_of(Penalty),
+    optimizers=names_of(Optimizer),
+)
 def fit(
     X: Any,
     y: ArrayLike,
     *,
     sample_weight: ArrayLike | None = None,
     class_weight: ClassWeight = None,
-    loss: str | Loss = "squared_error",
-    penalty: str | Penalty | None = None,
+    loss: LossName | Loss = "squared_error",
+    penalty: PenaltyName | Penalty | None = None,
     fit_intercept: bool = True,
-    optimizer: str | Optimizer = "sgd",
+    optimizer: OptimizerName | Optimizer = "sgd",
     batch_size: int | Literal["full", "auto"] | BatchSizes = "auto",
     shuffle: Shuffle = "full",
     replacement: bool = False,
@@ -52,12 +63,12 @@ def fit(
     metrics: Mapping[str, Metric] | Sequence[Metric] | Metric | None = None,
     stop: StopRule | Sequence[StopRule] | None = None,
     accumulate: int = 1,
-    average: str | Average | None = None,
+    average: AverageName | Average | None = None,
     clip_norm: float | None = None,
     clip_value: float | None = None,
     seed: int = 0,
     n_threads: int | None = None,
-    record: str | Iterable[str] = "epoch",
+    record: RecordName | Iterable[RecordName] = "epoch",
     callback: Callable[[Progress], Any] | None = None,
     progress: bool = False,
 ) -> FitResult:
@@ -83,19 +94,20 @@ def fit(
         How much the rows of each label count, multiplied with `sample_weight`; labels that a dict does not
         have count 1. "balanced" gives all classes the same weight, as in scikit-learn.
     loss : str or object of mbgd_rs.losses, default="squared_error"
-        Of numbers "squared_error", "absolute_error", "huber", "epsilon_insensitive",
-        "squared_epsilon_insensitive", "quantile", "log_cosh", "poisson", "gamma", "tweedie"; of classes
-        "log_loss", "hinge", "squared_hinge", "modified_huber", "perceptron", "smooth_hinge", "focal",
-        "crammer_singer".
-    penalty : {"l2", "l1", "elasticnet", "group_l1", "group_elasticnet"}, object of mbgd_rs.penalties or None
+        Of numbers
+        <regression_losses>;
+        of classes
+        <classification_losses>.
+    penalty : str, object of mbgd_rs.penalties or None
         Added to the mean loss; depends on the coefficients alone. By default there is none. A name has the
-        default strength ``alpha=1e-4``; an object has a strength of your choice.
+        default strength ``alpha=1e-4``; an object has a strength of your choice. Names are
+        <penalties>.
     fit_intercept : bool, default=True
         Without, the intercept stays where it begins, at 0.
     optimizer : str or object of mbgd_rs.optimizers, default="sgd"
         Also has the learning rate; that of "sgd" chooses itself, :class:`mbgd_rs.optimizers.SGD` says how.
-        Names are "sgd", "adagrad", "rmsprop", "adadelta", "adam", "adamw", "nadam", "radam", "adamax",
-        "lion", "ftrl", "sgld", "schedule_free_sgd", "schedule_free_adamw" and "dog".
+        Names are
+        <optimizers>.
     batch_size : int, "full", "auto" or object of mbgd_rs.batch_sizes, default="auto"
         Rows of a step; more than n means all, as "full" does. "auto" is min(256, n) for fewer than 65,536
         rows; of more rows some are trained on before, and their noise says how large batches are to be, see
@@ -210,7 +222,7 @@ def fit(
     )
     if init is not None and resume is not None:
         raise ValueError("init and resume exclude each other: a resumed run begins where the other ended")
-    rule = resolve_optimizer(optimizer)
+    rule = resolve("optimizer", optimizer, Optimizer)
     key = as_integer("seed", seed, 0, 2**64 - 1)
     named = resolve_metrics(metrics)
     judged = make_validation(validation, problem, y, seed=key, needs_data=bool(named))
@@ -248,7 +260,7 @@ def fit(
             batches=sampling.batches,
             epochs=n_epochs,
             accumulate=as_integer("accumulate", accumulate, 1, 2**62),
-            average=resolve_average(average),
+            average=None if average is None else resolve("average", average, Average),
             clip_norm=None if clip_norm is None else as_float("clip_norm", clip_norm),
             clip_value=None if clip_value is None else as_float("clip_value", clip_value),
             record=resolve_record(record),
@@ -282,3 +294,7 @@ def fit(
         epoch, step = run["diverged_at"]
         raise DivergenceError(run["stop_reason"][1], epoch, step, result)
     return result
+
+
+__test__ = {"fit": fit}
+"""The examples of what is behind a decorator are run, too."""

@@ -20,11 +20,11 @@ FLOORS = (
     ("history", "stop_reason", "auto_rate", "auto_batch_size"),
     ("recorded_noise",),
     ("plotting", "diagnosis"),
-    ("landscapes", "choices"),
+    ("landscapes",),
     ("optimizers", "sampling", "batch_sizes", "stopping", "averages", "losses", "penalties", "class_weights"),
     ("schedules", "threads", "gathering"),
     ("inputs",),
-    ("errors", "sparse", "reference"),
+    ("errors", "sparse", "choices", "keywords", "docstrings", "reference"),
 )
 """From the top down. A file imports from the floors below its own and from no neighbour."""
 LONGEST = 400

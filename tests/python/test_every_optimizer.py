@@ -8,6 +8,7 @@ import mbgd_rs as mb
 import numpy as np
 import pytest
 from mbgd_rs import averages, optimizers, reference
+from mbgd_rs.choices import members_of
 from mbgd_rs.penalties import L1, L2
 from mbgd_rs.schedules import Cosine
 from scipy.optimize import minimize
@@ -60,14 +61,8 @@ def data(n=203, d=7, dtype="float64", seed=0):
 
 
 def test_the_table_has_every_optimizer():
-    classes = {type(rule) for rule in RULES.values()}
-    assert {getattr(optimizers, name) for name in optimizers.__all__ if name[0].isupper()} - classes == {
-        optimizers.Optimizer,
-        optimizers.State,
-    }
-    for name in (name for name in TABLE if name in mb.choices.OPTIMIZERS):
-        assert type(TABLE[name][0]) is mb.choices.OPTIMIZERS[name]
-    assert set(mb.choices.OPTIMIZERS) <= set(TABLE)
+    for name, kind in members_of(optimizers.Optimizer).items():
+        assert type(TABLE[name][0]) is kind
 
 
 # ---- optima
@@ -284,7 +279,7 @@ BAD = {
     "l2": (-1.0, "finite and >= 0"),
 }
 FLAGS = {"nesterov", "amsgrad", "centered", "decoupled_weight_decay"}
-OPTIONS = [(kind, field.name) for kind in mb.choices.OPTIMIZERS.values() for field in fields(kind)]
+OPTIONS = [(kind, field.name) for kind in members_of(optimizers.Optimizer).values() for field in fields(kind)]
 
 
 @pytest.mark.parametrize(("kind", "option"), [pair for pair in OPTIONS if pair[1] not in FLAGS])

@@ -8,6 +8,7 @@ import mbgd_rs as mb
 import numpy as np
 import pytest
 from mbgd_rs import losses
+from mbgd_rs.choices import members_of
 from mbgd_rs.optimizers import SGD
 from mbgd_rs.penalties import L2
 from mbgd_rs.schedules import InverseScaling
@@ -153,7 +154,7 @@ def test_support_vector_regression_of_scikit_learn(name, tolerance):
     X, z, _, rng = scores()
     y = z + rng.normal(size=len(z))
     alpha = 0.02
-    options = {"loss": mb.choices.LOSSES[name](epsilon=0.2), "penalty": L2(alpha)}
+    options = {"loss": members_of(losses.Loss)[name](epsilon=0.2), "penalty": L2(alpha)}
     sklearn = LinearSVR(
         epsilon=0.2, C=1 / (alpha * len(y)), loss=name, fit_intercept=False, tol=1e-10, max_iter=1_000_000
     ).fit(X, y)

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core, plotting
-from ..choices import Loss, Penalty
 from ..diagnosis import Diagnosis
 from ..inputs import as_float, as_integer
+from ..losses import Loss, LossName
 from ..objective import make_problem
+from ..penalties import Penalty, PenaltyName
 from ..threads import resolve_n_threads
 from .pilot import Pilot
 from .point import params_at
@@ -134,8 +135,8 @@ def recommend_batch_size(
     y: ArrayLike,
     at: Any = None,
     *,
-    loss: str | Loss = "squared_error",
-    penalty: str | Penalty | None = None,
+    loss: LossName | Loss = "squared_error",
+    penalty: PenaltyName | Penalty | None = None,
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool = True,
     target: float | None = None,

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core, plotting
-from ..choices import Loss, Penalty
 from ..diagnosis import Diagnosis
 from ..inputs import as_integer, as_row_numbers
+from ..losses import Loss, LossName
+from ..penalties import Penalty, PenaltyName
 from ..sampling import Shuffle, n_positions
 from .point import look
 
@@ -60,14 +61,14 @@ def gradient_bias(
     y: ArrayLike,
     at: Any = None,
     *,
-    loss: str | Loss = "squared_error",
+    loss: LossName | Loss = "squared_error",
     sample_weight: ArrayLike | None = None,
     batch_sizes: int | Sequence[int] | None = None,
     n_draws: int = 200,
     seed: int = 0,
     rows: Sequence[ArrayLike] | None = None,
     n_resamples: int = 999,
-    penalty: str | Penalty | None = None,
+    penalty: PenaltyName | Penalty | None = None,
     fit_intercept: bool = True,
     shuffle: Shuffle = "full",
     replacement: bool = False,

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core, plotting
-from ..choices import Loss, Penalty
 from ..diagnosis import Diagnosis
+from ..losses import Loss, LossName
+from ..penalties import Penalty, PenaltyName
 from .point import look
 
 if TYPE_CHECKING:
@@ -81,12 +82,12 @@ def gradient_noise(
     y: ArrayLike,
     at: Any = None,
     *,
-    loss: str | Loss = "squared_error",
+    loss: LossName | Loss = "squared_error",
     sample_weight: ArrayLike | None = None,
     batch_sizes: int | Sequence[int] | None = None,
     n_draws: int = 200,
     seed: int = 0,
-    penalty: str | Penalty | None = None,
+    penalty: PenaltyName | Penalty | None = None,
     fit_intercept: bool = True,
     n_threads: int | None = None,
 ) -> GradientNoise:

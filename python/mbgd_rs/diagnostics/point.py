@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..choices import Loss, Penalty
 from ..inputs import as_flag, as_integer, as_params
+from ..losses import Loss, LossName
 from ..objective import Problem, make_problem
+from ..penalties import Penalty, PenaltyName
 from ..sampling import resolve_shuffle
 from ..threads import resolve_n_threads
 
@@ -39,12 +40,12 @@ def look(
     y: Any,
     at: Any,
     *,
-    loss: str | Loss,
+    loss: LossName | Loss,
     sample_weight: Any,
     batch_sizes: int | Sequence[int] | None,
     n_draws: int,
     seed: int,
-    penalty: str | Penalty | None,
+    penalty: PenaltyName | Penalty | None,
     fit_intercept: bool,
     n_threads: int | None,
     shuffle: Any = "full",

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core, plotting
-from ..choices import Loss, Penalty
 from ..diagnosis import Diagnosis
 from ..inputs import as_flag, as_integer
+from ..losses import Loss, LossName
 from ..objective import make_problem
 from ..optimizers import SGD
+from ..penalties import Penalty, PenaltyName
 from ..sparse import is_sparse
 from ..threads import resolve_n_threads
 from .point import params_at
@@ -70,8 +71,8 @@ def step_cost(
     y: ArrayLike,
     at: Any = None,
     *,
-    loss: str | Loss = "squared_error",
-    penalty: str | Penalty | None = None,
+    loss: LossName | Loss = "squared_error",
+    penalty: PenaltyName | Penalty | None = None,
     sample_weight: ArrayLike | None = None,
     batch_sizes: Sequence[int] | None = None,
     n_draws: int = 9,

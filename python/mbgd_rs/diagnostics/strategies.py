@@ -11,10 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _core, plotting
 from ..arguments import Record
-from ..choices import Loss, Penalty
 from ..diagnosis import Diagnosis
 from ..inputs import as_float, as_integer
+from ..losses import Loss, LossName
 from ..objective import Problem, make_problem
+from ..penalties import Penalty, PenaltyName
 from ..stopping import MaxSteps
 from ..threads import resolve_n_threads
 from .point import params_at
@@ -103,8 +104,8 @@ def compare_strategies(
     y: ArrayLike,
     at: Any = None,
     *,
-    loss: str | Loss = "squared_error",
-    penalty: str | Penalty | None = None,
+    loss: LossName | Loss = "squared_error",
+    penalty: PenaltyName | Penalty | None = None,
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool = True,
     batch_size: int = 32,

@@ -5,48 +5,13 @@ In ``regression`` those of numbers, in ``classification`` those of classes. Each
 its formula, its slope (the derivative by z) and the largest curvature it has (the second derivative).
 """
 
-from .classification import (
-    CrammerSinger,
-    Focal,
-    Hinge,
-    LogLoss,
-    ModifiedHuber,
-    Perceptron,
-    SmoothHinge,
-    SquaredHinge,
-)
-from .loss import Loss
-from .regression import (
-    AbsoluteError,
-    EpsilonInsensitive,
-    Gamma,
-    Huber,
-    LogCosh,
-    Poisson,
-    Quantile,
-    SquaredEpsilonInsensitive,
-    SquaredError,
-    Tweedie,
-)
+from . import classification, loss, regression
+from .classification import *
+from .loss import *
+from .loss import LossName as LossName
+from .regression import *
 
-__all__ = [
-    "AbsoluteError",
-    "CrammerSinger",
-    "EpsilonInsensitive",
-    "Focal",
-    "Gamma",
-    "Hinge",
-    "Huber",
-    "LogCosh",
-    "LogLoss",
-    "Loss",
-    "ModifiedHuber",
-    "Perceptron",
-    "Poisson",
-    "Quantile",
-    "SmoothHinge",
-    "SquaredEpsilonInsensitive",
-    "SquaredError",
-    "SquaredHinge",
-    "Tweedie",
-]
+__all__: list[str] = []
+__all__ += loss.__all__
+__all__ += regression.__all__
+__all__ += classification.__all__

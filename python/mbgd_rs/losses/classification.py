@@ -25,7 +25,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class LogLoss(Loss):
+class LogLoss(Loss, name="log_loss", aliases="log logistic logit cross_entropy bce nll softmax deviance"):
     """Log loss: logistic regression, and softmax regression with more than two classes.
 
     Two classes: ``log(1 + exp(-y z))``, slope ``-y / (1 + exp(y z))``, curvature at most 1/4, with
@@ -53,12 +53,11 @@ class LogLoss(Loss):
 
     multi_class: Literal["multinomial", "ovr"] = "multinomial"
 
-    name = "log_loss"
     is_classification = True
 
 
 @dataclass(frozen=True)
-class Hinge(Loss):
+class Hinge(Loss, name="hinge", aliases="svm hinge_loss"):
     """Hinge loss, ``max(0, 1 - y z)``: the linear support vector machine.
 
     Not smooth: the slope is ``-y`` where ``y z < 1`` and 0 elsewhere. The name is "hinge".
@@ -74,12 +73,11 @@ class Hinge(Loss):
     1
     """
 
-    name = "hinge"
     is_classification = True
 
 
 @dataclass(frozen=True)
-class SquaredHinge(Loss):
+class SquaredHinge(Loss, name="squared_hinge", aliases="hinge2"):
     """Squared hinge loss, ``max(0, 1 - y z)**2``: the smooth linear support vector machine.
 
     Slope ``-2 y max(0, 1 - y z)``, curvature at most 2. The name is "squared_hinge".
@@ -99,12 +97,11 @@ class SquaredHinge(Loss):
     (4.0, array([-4.]))
     """
 
-    name = "squared_hinge"
     is_classification = True
 
 
 @dataclass(frozen=True)
-class ModifiedHuber(Loss):
+class ModifiedHuber(Loss, name="modified_huber"):
     """Modified Huber loss: a squared hinge that outliers cannot pull far, with probabilities.
 
     ``max(0, 1 - y z)**2`` where ``y z >= -1`` and ``-4 y z`` below; slope ``-2 y max(0, 1 - y z)`` and
@@ -126,12 +123,11 @@ class ModifiedHuber(Loss):
     (12.0, array([-4.]))
     """
 
-    name = "modified_huber"
     is_classification = True
 
 
 @dataclass(frozen=True)
-class Perceptron(Loss):
+class Perceptron(Loss, name="perceptron"):
     """The perceptron's loss, ``max(0, -y z)``: only mistakes count.
 
     Not smooth: the slope is ``-y`` where ``y z <= 0`` and 0 elsewhere. The name is "perceptron".
@@ -149,12 +145,11 @@ class Perceptron(Loss):
     (2.0, array([-1.]))
     """
 
-    name = "perceptron"
     is_classification = True
 
 
 @dataclass(frozen=True)
-class SmoothHinge(Loss):
+class SmoothHinge(Loss, name="smooth_hinge"):
     """Hinge loss with a rounded corner.
 
     With ``t = 1 - y z`` and ``s = smoothing``: 0 where t <= 0, ``t**2 / (2 s)`` where t < s and ``t - s/2``
@@ -182,12 +177,11 @@ class SmoothHinge(Loss):
 
     smoothing: float = 1.0
 
-    name = "smooth_hinge"
     is_classification = True
 
 
 @dataclass(frozen=True)
-class Focal(Loss):
+class Focal(Loss, name="focal", aliases="focal_loss"):
     """Focal loss: log loss that looks away from what is already right, for classes with many easy rows.
 
     With ``p = 1 / (1 + exp(-y z))``, what the model gives to the right class: ``-(1 - p)**gamma log(p)``,
@@ -219,12 +213,11 @@ class Focal(Loss):
 
     gamma: float = 2.0
 
-    name = "focal"
     is_classification = True
 
 
 @dataclass(frozen=True)
-class CrammerSinger(Loss):
+class CrammerSinger(Loss, name="crammer_singer", aliases="multiclass_hinge"):
     """Hinge loss of all classes at once: the multiclass support vector machine.
 
     ``max_c ([c != y] + z_c) - z_y``, slopes ``e_c - e_y`` of the c that is largest: y itself if it is among
@@ -244,5 +237,4 @@ class CrammerSinger(Loss):
     (3, 1)
     """
 
-    name = "crammer_singer"
     is_classification = True

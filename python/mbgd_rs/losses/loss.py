@@ -3,15 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from .. import _core
+from ..choices import Choice
 
 __all__ = ["Loss"]
 
+LossName = Literal[
+    "squared_error",
+    "absolute_error",
+    "huber",
+    "epsilon_insensitive",
+    "squared_epsilon_insensitive",
+    "quantile",
+    "log_cosh",
+    "poisson",
+    "gamma",
+    "tweedie",
+    "log_loss",
+    "hinge",
+    "squared_hinge",
+    "modified_huber",
+    "perceptron",
+    "smooth_hinge",
+    "focal",
+    "crammer_singer",
+]
+"""Names of losses, of numbers and then of classes."""
+
 
 @dataclass(frozen=True)
-class Loss:
+class Loss(Choice, names=LossName):
     """What all losses have in common.
 
     Attributes
@@ -22,7 +45,6 @@ class Loss:
         Whether targets are classes.
     """
 
-    name: ClassVar[str]
     is_classification: ClassVar[bool]
 
     def __post_init__(self) -> None:

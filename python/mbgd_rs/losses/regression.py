@@ -21,7 +21,9 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class SquaredError(Loss):
+class SquaredError(
+    Loss, name="squared_error", aliases="mse l2 squared_loss least_squares mean_squared_error sse ols squared"
+):
     """Half the squared error, ``(z - y)**2 / 2``: least squares, for the mean.
 
     Any real targets, no link; slope ``z - y``, curvature 1. The name is "squared_error".
@@ -33,12 +35,15 @@ class SquaredError(Loss):
     1
     """
 
-    name = "squared_error"
     is_classification = False
 
 
 @dataclass(frozen=True)
-class AbsoluteError(Loss):
+class AbsoluteError(
+    Loss,
+    name="absolute_error",
+    aliases="mae l1 lad mean_absolute_error absolute_loss least_absolute_deviations",
+):
     """Absolute error, ``|z - y|``: least absolute deviations, for the median.
 
     Any real targets, no link; slope ``sign(z - y)``, 0 where z = y, not smooth. The name is "absolute_error".
@@ -57,12 +62,11 @@ class AbsoluteError(Loss):
     (2.0, array([-1.]))
     """
 
-    name = "absolute_error"
     is_classification = False
 
 
 @dataclass(frozen=True)
-class Huber(Loss):
+class Huber(Loss, name="huber", aliases="smooth_l1 huber_loss"):
     """Huber's loss: squared near the target, absolute far from it, for data with outliers.
 
     With r = z - y: ``r**2 / 2`` where ``|r| <= epsilon`` and ``epsilon |r| - epsilon**2 / 2`` beyond. Any
@@ -90,12 +94,11 @@ class Huber(Loss):
 
     epsilon: float = 1.35
 
-    name = "huber"
     is_classification = False
 
 
 @dataclass(frozen=True)
-class EpsilonInsensitive(Loss):
+class EpsilonInsensitive(Loss, name="epsilon_insensitive", aliases="svr"):
     """Absolute error beyond a tolerance, ``max(0, |z - y| - epsilon)``: support vector regression.
 
     Any real targets, no link; slope ``sign(z - y)`` where ``|z - y| > epsilon`` and 0 elsewhere, not smooth.
@@ -121,12 +124,11 @@ class EpsilonInsensitive(Loss):
 
     epsilon: float = 0.1
 
-    name = "epsilon_insensitive"
     is_classification = False
 
 
 @dataclass(frozen=True)
-class SquaredEpsilonInsensitive(Loss):
+class SquaredEpsilonInsensitive(Loss, name="squared_epsilon_insensitive"):
     """Squared error beyond a tolerance, ``max(0, |z - y| - epsilon)**2``: smooth support vector regression.
 
     Any real targets, no link; slope ``2 sign(z - y) max(0, |z - y| - epsilon)``, curvature at most 2. The
@@ -152,12 +154,11 @@ class SquaredEpsilonInsensitive(Loss):
 
     epsilon: float = 0.1
 
-    name = "squared_epsilon_insensitive"
     is_classification = False
 
 
 @dataclass(frozen=True)
-class Quantile(Loss):
+class Quantile(Loss, name="quantile", aliases="pinball pinball_loss"):
     """Pinball loss, for a quantile of the targets.
 
     ``quantile (y - z)`` where z is below y and ``(1 - quantile) (z - y)`` where it is above. Any real
@@ -184,12 +185,11 @@ class Quantile(Loss):
 
     quantile: float = 0.5
 
-    name = "quantile"
     is_classification = False
 
 
 @dataclass(frozen=True)
-class LogCosh(Loss):
+class LogCosh(Loss, name="log_cosh", aliases="logcosh"):
     """The logarithm of the hyperbolic cosine, ``log(cosh(z - y))``: a Huber loss without a corner.
 
     About ``(z - y)**2 / 2`` near the target and ``|z - y| - log(2)`` far from it. Any real targets, no link;
@@ -208,12 +208,11 @@ class LogCosh(Loss):
     (999999999.3068528, array([1.]))
     """
 
-    name = "log_cosh"
     is_classification = False
 
 
 @dataclass(frozen=True)
-class Poisson(Loss):
+class Poisson(Loss, name="poisson", aliases="poisson_nll poisson_loss"):
     """Half the Poisson deviance, ``exp(z) - y z``: counts.
 
     Targets y >= 0; log link, so that ``predict`` gives the mean ``exp(z)``; slope ``exp(z) - y``, curvature
@@ -234,12 +233,11 @@ class Poisson(Loss):
     array([1.])
     """
 
-    name = "poisson"
     is_classification = False
 
 
 @dataclass(frozen=True)
-class Gamma(Loss):
+class Gamma(Loss, name="gamma"):
     """Half the gamma deviance, ``z + y exp(-z)``: positive targets whose spread grows with their size.
 
     Targets y > 0; log link, so that ``predict`` gives the mean ``exp(z)``; slope ``1 - y exp(-z)``, curvature
@@ -258,12 +256,11 @@ class Gamma(Loss):
     (3.0, array([-2.]))
     """
 
-    name = "gamma"
     is_classification = False
 
 
 @dataclass(frozen=True)
-class Tweedie(Loss):
+class Tweedie(Loss, name="tweedie"):
     """Half the Tweedie deviance: targets whose variance is a power p of their mean.
 
     Log link, so that ``predict`` gives the mean ``exp(z)``. The loss is
@@ -293,5 +290,4 @@ class Tweedie(Loss):
 
     power: float = 1.5
 
-    name = "tweedie"
     is_classification = False

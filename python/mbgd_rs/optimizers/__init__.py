@@ -14,29 +14,19 @@ With an l1 penalty, the optimizers give exact zeros and rest at the optimum of t
 see there, and the schedule-free ones do only in the limit, for an average of sparse points is not sparse.
 """
 
-from .adam import Adam, Adamax, AdamW, NAdam, RAdam
-from .adaptive import Adadelta, Adagrad, RMSprop
-from .descent import SGD, SGLD, DoG, Lion
-from .ftrl import FTRL
-from .optimizer import Optimizer, State
-from .schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
+from . import adam, adaptive, descent, ftrl, optimizer, schedule_free
+from .adam import *
+from .adaptive import *
+from .descent import *
+from .ftrl import *
+from .optimizer import *
+from .optimizer import OptimizerName as OptimizerName
+from .schedule_free import *
 
-__all__ = [
-    "FTRL",
-    "SGD",
-    "SGLD",
-    "Adadelta",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "Adamax",
-    "DoG",
-    "Lion",
-    "NAdam",
-    "Optimizer",
-    "RAdam",
-    "RMSprop",
-    "ScheduleFreeAdamW",
-    "ScheduleFreeSGD",
-    "State",
-]
+__all__: list[str] = []
+__all__ += optimizer.__all__
+__all__ += descent.__all__
+__all__ += adaptive.__all__
+__all__ += adam.__all__
+__all__ += ftrl.__all__
+__all__ += schedule_free.__all__

@@ -11,7 +11,7 @@ __all__ = ["Adam", "AdamW", "Adamax", "NAdam", "RAdam"]
 
 
 @dataclass(frozen=True)
-class Adam(Optimizer):
+class Adam(Optimizer, name="adam", aliases="amsgrad"):
     """Adam: steps scaled by running means of the gradient and of its square (Kingma and Ba 2015).
 
     ``m = b1 m + (1 - b1) g``, ``v = b2 v + (1 - b2) g**2``,
@@ -50,7 +50,7 @@ class Adam(Optimizer):
 
 
 @dataclass(frozen=True)
-class AdamW(Optimizer):
+class AdamW(Optimizer, name="adamw", aliases="adam_w"):
     """AdamW: Adam with weight decay apart from the gradient (Loshchilov and Hutter 2019).
 
     ``w -= learning_rate * weight_decay * w``, and then the step of :class:`Adam`. The name is "adamw".
@@ -85,7 +85,7 @@ class AdamW(Optimizer):
 
 
 @dataclass(frozen=True)
-class NAdam(Optimizer):
+class NAdam(Optimizer, name="nadam", aliases="nesterov_adam"):
     """NAdam: Adam with Nesterov's look ahead (Dozat 2016).
 
     With ``mu_t = b1 (1 - 0.96**(t momentum_decay) / 2)``, t from 1, and ``p_t = mu_1 ... mu_t``, m and v as
@@ -125,7 +125,7 @@ class NAdam(Optimizer):
 
 
 @dataclass(frozen=True)
-class RAdam(Optimizer):
+class RAdam(Optimizer, name="radam", aliases="rectified_adam"):
     """RAdam: Adam that scales its steps only when the second moment can be trusted (Liu et al. 2020).
 
     With ``r = 2 / (1 - b2) - 1`` and ``r_t = r - 2 t b2**t / (1 - b2**t)``, t from 1: where r_t > 5 the step
@@ -162,7 +162,7 @@ class RAdam(Optimizer):
 
 
 @dataclass(frozen=True)
-class Adamax(Optimizer):
+class Adamax(Optimizer, name="adamax"):
     """Adamax: Adam with the largest gradient in place of the second moment (Kingma and Ba 2015, section 7.1).
 
     ``m = b1 m + (1 - b1) g``, ``u = max(b2 u, abs(g) + eps)``, ``w -= learning_rate / (1 - b1**t) * m / u``,

@@ -11,7 +11,7 @@ __all__ = ["Adadelta", "Adagrad", "RMSprop"]
 
 
 @dataclass(frozen=True)
-class Adagrad(Optimizer):
+class Adagrad(Optimizer, name="adagrad", aliases="ada_grad"):
     """Adagrad: steps scaled by the root of all squared gradients so far (Duchi, Hazan and Singer 2011).
 
     ``s += g**2``, ``w -= learning_rate / (1 + t lr_decay) * g / (sqrt(s) + eps)``, t from 0. The name is
@@ -50,7 +50,7 @@ class Adagrad(Optimizer):
 
 
 @dataclass(frozen=True)
-class RMSprop(Optimizer):
+class RMSprop(Optimizer, name="rmsprop", aliases="rms_prop"):
     """RMSprop: steps scaled by the root of a running mean of squared gradients (Tieleman and Hinton 2012).
 
     ``v = alpha v + (1 - alpha) g**2``, ``w -= learning_rate * g / (sqrt(v) + eps)``. Centered, the variance
@@ -92,7 +92,7 @@ class RMSprop(Optimizer):
 
 
 @dataclass(frozen=True)
-class Adadelta(Optimizer):
+class Adadelta(Optimizer, name="adadelta"):
     """Adadelta: steps in the units of the parameters (Zeiler 2012).
 
     ``v = rho v + (1 - rho) g**2``, ``d = sqrt(u + eps) / sqrt(v + eps) * g``, ``u = rho u + (1 - rho) d**2``,

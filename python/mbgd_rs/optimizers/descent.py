@@ -12,7 +12,7 @@ __all__ = ["SGD", "SGLD", "DoG", "Lion"]
 
 
 @dataclass(frozen=True)
-class SGD(Optimizer):
+class SGD(Optimizer, name="sgd", aliases="gd gradient_descent momentum nesterov msgd"):
     """Gradient descent: ``w -= learning_rate * g``, with momentum if wanted.
 
     With momentum ``v = momentum * v + (1 - dampening) * g`` and ``w -= learning_rate * v``, the first v being
@@ -75,7 +75,7 @@ class SGD(Optimizer):
 
 
 @dataclass(frozen=True)
-class Lion(Optimizer):
+class Lion(Optimizer, name="lion"):
     """Lion: steps of one size along the sign of a mean of gradients (Chen et al. 2023).
 
     ``w -= learning_rate * (sign(b1 m + (1 - b1) g) + weight_decay * w)``, then ``m = b2 m + (1 - b2) g``. The
@@ -110,7 +110,7 @@ class Lion(Optimizer):
 
 
 @dataclass(frozen=True)
-class SGLD(Optimizer):
+class SGLD(Optimizer, name="sgld", aliases="langevin"):
     """Stochastic gradient Langevin dynamics: noise that makes a sampler of descent (Welling and Teh 2011).
 
     ``w -= learning_rate * g`` and then ``w += sqrt(2 * learning_rate * temperature) * xi``, xi standard
@@ -155,7 +155,7 @@ class SGLD(Optimizer):
 
 
 @dataclass(frozen=True)
-class DoG(Optimizer):
+class DoG(Optimizer, name="dog"):
     """Distance over gradients: gradient descent that needs no rate to be chosen (Ivgi et al. 2023).
 
     ``w -= learning_rate * r_t / sqrt(G_t + eps) * g`` with r_t the largest distance so far from the start, at

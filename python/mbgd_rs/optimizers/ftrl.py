@@ -11,7 +11,7 @@ __all__ = ["FTRL"]
 
 
 @dataclass(frozen=True)
-class FTRL(Optimizer):
+class FTRL(Optimizer, name="ftrl", aliases="ftrl_proximal"):
     """FTRL-Proximal: per coordinate, the best point for all gradients so far (McMahan et al. 2013).
 
     With ``n += g**2``, ``r = (beta + sqrt(n)) / learning_rate`` and ``z += g - (r - r_before) * w``:

@@ -4,15 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
+from ..choices import Choice
 from ..inputs import as_array, as_float, in_place
 
-__all__ = ["Optimizer", "State", "leaves", "pair_leaves"]
+__all__ = ["Optimizer", "State"]
+
+OptimizerName = Literal[
+    "sgd",
+    "adagrad",
+    "rmsprop",
+    "adadelta",
+    "adam",
+    "adamw",
+    "nadam",
+    "radam",
+    "adamax",
+    "lion",
+    "ftrl",
+    "sgld",
+    "schedule_free_sgd",
+    "schedule_free_adamw",
+    "dog",
+]
+"""Names of optimizers."""
 
 
 @dataclass
@@ -39,7 +59,7 @@ class State:
 
 
 @dataclass(frozen=True)
-class Optimizer:
+class Optimizer(Choice, names=OptimizerName):
     """What all optimizers have in common.
 
     Parameters and gradients are an array of float32 or float64 and any shape, or lists, tuples and dicts of

@@ -48,7 +48,7 @@ def rebuilt(params: Any, flat: Iterator[NDArray[Any]]) -> Any:
 
 
 @dataclass(frozen=True)
-class ScheduleFreeSGD(Averaging):
+class ScheduleFreeSGD(Averaging, name="schedule_free_sgd", aliases="schedulefree"):
     """Gradient descent with an average in the place of a schedule (Defazio et al. 2024).
 
     The gradient is taken at ``y = momentum * x + (1 - momentum) * z``. ``z -= learning_rate * g``, and x, the
@@ -87,7 +87,7 @@ class ScheduleFreeSGD(Averaging):
 
 
 @dataclass(frozen=True)
-class ScheduleFreeAdamW(Averaging):
+class ScheduleFreeAdamW(Averaging, name="schedule_free_adamw", aliases="schedule_free_adam"):
     """AdamW with an average in the place of a schedule (Defazio et al. 2024).
 
     As :class:`ScheduleFreeSGD`, with ``z -= learning_rate * (g / (sqrt(v / (1 - b2**t)) + eps) + weight_decay

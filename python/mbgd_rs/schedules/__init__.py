@@ -16,27 +16,16 @@ epoch is said in steps: ``Step(0.1, step_size=30 * len(batches))`` falls every 3
 array([0.5       , 0.25      , 0.16666667, 0.125     ])
 """
 
-from .composed import Plateau, Warmup
-from .cosine import Cosine, CosineRestarts, OneCycle
-from .decay import Constant, Exponential, InverseScaling, Linear, Optimal, Polynomial
-from .piecewise import MultiStep, Piecewise, Step
-from .schedule import LearningRate, Schedule
+from . import composed, cosine, decay, piecewise, schedule
+from .composed import *
+from .cosine import *
+from .decay import *
+from .piecewise import *
+from .schedule import *
 
-__all__ = [
-    "Constant",
-    "Cosine",
-    "CosineRestarts",
-    "Exponential",
-    "InverseScaling",
-    "LearningRate",
-    "Linear",
-    "MultiStep",
-    "OneCycle",
-    "Optimal",
-    "Piecewise",
-    "Plateau",
-    "Polynomial",
-    "Schedule",
-    "Step",
-    "Warmup",
-]
+__all__: list[str] = []
+__all__ += schedule.__all__
+__all__ += decay.__all__
+__all__ += piecewise.__all__
+__all__ += cosine.__all__
+__all__ += composed.__all__

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .. import _core
+from ..choices import Choice
 from ..inputs import as_integer
 
 __all__ = ["LearningRate", "Schedule"]
 
 
 @dataclass(frozen=True)
-class Schedule:
+class Schedule(Choice):
     """What all schedules have in common."""
 
     def __post_init__(self) -> None:
