@@ -161,7 +161,7 @@ BAD_FITS = [
     (
         {"loss": "mse"},
         ValueError,
-        r"loss must be one of 'squared_error', .*, 'crammer_singer', got 'mse': did you mean 'squared_error'\?",
+        r"loss must be one of 'squared_error', .*, got 'mse': did you mean 'squared_error'\?",
     ),
     (
         {"loss": 1},
