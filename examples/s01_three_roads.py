@@ -34,7 +34,7 @@ for i, name in enumerate(roads.names):
 
 # %%
 # Per *step*, BGD's loss falls fastest, because each step uses all rows. But its ten passes are spent after
-# ten steps. Per unit of *time* the order is reversed. SGD makes thousands of cheap and very noisy steps.
+# ten steps. Per unit of *time* MBGD's loss falls fastest. SGD makes thousands of cheap and very noisy steps.
 # MBGD's steps are almost as good as BGD's at a fraction of the cost, and it pays the fixed cost of a step
 # once per 32 rows.
 
