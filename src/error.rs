@@ -1,4 +1,4 @@
-//! Everything that can go wrong, one variant per cause, each carrying the offending value.
+//! Errors: one variant per cause, each with the offending value.
 
 use std::sync::Arc;
 

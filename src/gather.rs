@@ -1,4 +1,4 @@
-//! Copies of chosen rows, for whoever computes on batches elsewhere.
+//! Copies of selected rows, for training loops outside of the core.
 
 use std::ops::Range;
 

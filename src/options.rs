@@ -1,5 +1,6 @@
-//! Hyperparameters by name, wherever they come from: what a loss, a penalty, an optimizer or a schedule is
-//! made of. The binding reads them from the package's dataclasses; a test can read them from a table.
+//! Hyperparameters by name, from which losses, penalties, optimizers and schedules are made.
+//!
+//! The binding reads them from the package's dataclasses; a test can read them from a table.
 
 use std::sync::Arc;
 

@@ -24,7 +24,7 @@ pub trait Job: Send + Sync {
 /// The calling thread and its followers.
 #[derive(Debug)]
 pub struct Team<'a, J> {
-    shared: &'a Shared<J>,
+    shared: &'a SharedJob<J>,
     n_workers: usize,
     /// Held between runs, so that small steps pay for no lock.
     job: Option<RwLockWriteGuard<'a, J>>,
@@ -33,7 +33,7 @@ pub struct Team<'a, J> {
 /// Calls `lead` with a team of `n_threads`, the calling thread among them.
 pub fn with_team<J: Job, R>(n_threads: usize, job: J, lead: impl FnOnce(&mut Team<'_, J>) -> R) -> R {
     let processors = thread::available_parallelism().map_or(1, |n| n.get());
-    let shared = Shared {
+    let shared = SharedJob {
         job: RwLock::new(job),
         ticket: AtomicU64::new(0),
         n_parts: AtomicUsize::new(0),
@@ -103,7 +103,7 @@ pub const LEADER: usize = 0;
 const SPIN_LIMIT: u32 = 2000;
 
 #[derive(Debug)]
-struct Shared<J> {
+struct SharedJob<J> {
     job: RwLock<J>,
     /// Number of the run in the high half, the next part nobody has taken in the low half.
     ticket: AtomicU64,
@@ -116,7 +116,7 @@ struct Shared<J> {
     spin_limit: u32,
 }
 
-impl<J: Job> Shared<J> {
+impl<J: Job> SharedJob<J> {
     fn follow(&self, worker: usize) {
         let mut last_run = 0;
         while let Some(run) = self.next_run(last_run) {
@@ -168,7 +168,7 @@ impl<J: Job> Shared<J> {
     }
 }
 
-impl<J> Shared<J> {
+impl<J> SharedJob<J> {
     fn lock(&self) -> MutexGuard<'_, ()> {
         self.mutex.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -192,7 +192,7 @@ fn pause(n_spins: &mut u32, spin_limit: u32) {
 }
 
 /// Sends the followers home, also when the leader panics.
-struct CloseOnDrop<'a, J>(&'a Shared<J>);
+struct CloseOnDrop<'a, J>(&'a SharedJob<J>);
 
 impl<J> Drop for CloseOnDrop<'_, J> {
     fn drop(&mut self) {

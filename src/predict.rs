@@ -1,4 +1,4 @@
-//! What a trained model says about rows.
+//! Predictions of a trained model: scores, means and probabilities.
 
 use crate::data::{Rows, TargetKind, Tile};
 use crate::error::{Error, Result, try_filled};

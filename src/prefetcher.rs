@@ -1,4 +1,4 @@
-//! Things made in a thread of their own before they are asked for.
+//! A queue of items that a thread makes before they are wanted.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -38,7 +38,7 @@ const N_SPINS: usize = 1 << 11;
 /// ```
 #[derive(Debug)]
 pub struct Prefetcher<T> {
-    shared: Option<Arc<Shared<T>>>,
+    shared: Option<Arc<SharedQueue<T>>>,
     worker: Option<JoinHandle<()>>,
     process: u32,
     spins: bool,
@@ -56,7 +56,7 @@ pub enum Next<T> {
 }
 
 #[derive(Debug)]
-struct Shared<T> {
+struct SharedQueue<T> {
     n_ahead: usize,
     queue: Mutex<Queue<T>>,
     /// Things in the queue, and 1 more at the end: what can be seen without the lock.
@@ -89,7 +89,7 @@ impl<T: Send + 'static> Prefetcher<T> {
             taker_sleeps: false,
             maker_sleeps: false,
         };
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(SharedQueue {
             n_ahead: n_ahead.max(1),
             queue: Mutex::new(queue),
             n_seen: AtomicUsize::new(0),
@@ -147,7 +147,7 @@ impl<T: Send + 'static> Prefetcher<T> {
     }
 }
 
-impl<T> Shared<T> {
+impl<T> SharedQueue<T> {
     fn lock(&self) -> MutexGuard<'_, Queue<T>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,5 +1,4 @@
-//! How far an update moves each parameter: told by [`crate::update`], used by the penalty in
-//! [`crate::gradient`].
+//! The effective step size of an update, by which a proximal map shrinks.
 
 /// The step that the last update would have made along a constant gradient of 1, by parameter.
 ///

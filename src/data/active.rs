@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::csr::{Csr, Indices};
-use super::{Linear, LinearMut};
+use super::{LinearParams, LinearParamsMut};
 use crate::error::{Error, Result, try_filled};
 use crate::kernel::sparse::{Index, SparseAccumulate, SparseScores};
 use crate::kernel::{Tier, prefetch};
@@ -170,16 +170,16 @@ impl<T: Scalar> Active<T> {
     }
 
     /// As [`Rows::scores`](super::Rows::scores) for rows of the batch.
-    pub fn scores(&self, tier: Tier, rows: Range<usize>, w: Linear<'_, T>, scores: &mut [T]) {
-        let Linear { coef, intercept } = w;
+    pub fn scores(&self, tier: Tier, rows: Range<usize>, w: LinearParams<'_, T>, scores: &mut [T]) {
+        let LinearParams { coef, intercept } = w;
         let (values, indices, rows) = (&*self.values, &*self.indices, &self.rows[rows]);
         let stride = self.columns.len().next_multiple_of(T::LANES);
         tier.run(SparseScores { values, indices, rows, coef, stride, intercept, scores });
     }
 
     /// As [`Rows::accumulate`](super::Rows::accumulate) for rows of the batch.
-    pub fn accumulate(&self, tier: Tier, rows: Range<usize>, slopes: &[T], gradient: LinearMut<'_, T>) {
-        let LinearMut { coef, intercept } = gradient;
+    pub fn accumulate(&self, tier: Tier, rows: Range<usize>, slopes: &[T], gradient: LinearParamsMut<'_, T>) {
+        let LinearParamsMut { coef, intercept } = gradient;
         let (values, indices, rows) = (&*self.values, &*self.indices, &self.rows[rows]);
         let stride = self.columns.len().next_multiple_of(T::LANES);
         tier.run(SparseAccumulate { values, indices, rows, slopes, coef, stride, intercept });

@@ -1,8 +1,8 @@
-//! Compressed sparse rows, used where they lie.
+//! Compressed sparse rows, borrowed without a copy.
 
 use std::ops::Range;
 
-use super::{Linear, LinearMut, Tile};
+use super::{LinearParams, LinearParamsMut, Tile};
 use crate::error::{Error, Result};
 use crate::kernel::sparse::{Index, SparseAccumulate, SparseScores};
 use crate::kernel::{Tier, first_not_finite, prefetch};
@@ -214,7 +214,7 @@ impl<'a, T: Scalar> Csr<'a, T> {
         }
     }
 
-    pub(super) fn scores(&self, tier: Tier, tile: Tile<'_>, w: Linear<'_, T>, scores: &mut [T]) {
+    pub(super) fn scores(&self, tier: Tier, tile: Tile<'_>, w: LinearParams<'_, T>, scores: &mut [T]) {
         let Tile { rows, ahead } = tile;
         ahead.iter().for_each(|&row| self.prefetch(row));
         match self.indices {
@@ -228,17 +228,23 @@ impl<'a, T: Scalar> Csr<'a, T> {
         indices: &[I],
         tier: Tier,
         rows: &[usize],
-        w: Linear<'_, T>,
+        w: LinearParams<'_, T>,
         scores: &mut [T],
     ) {
         let mut spans = [const { 0..0 }; 64];
         let rows = self.spans(rows, &mut spans);
         let (values, stride) = (self.values, self.n_columns.next_multiple_of(T::LANES));
-        let Linear { coef, intercept } = w;
+        let LinearParams { coef, intercept } = w;
         tier.run(SparseScores { values, indices, rows, coef, stride, intercept, scores });
     }
 
-    pub(super) fn accumulate(&self, tier: Tier, rows: &[usize], slopes: &[T], gradient: LinearMut<'_, T>) {
+    pub(super) fn accumulate(
+        &self,
+        tier: Tier,
+        rows: &[usize],
+        slopes: &[T],
+        gradient: LinearParamsMut<'_, T>,
+    ) {
         match self.indices {
             Indices::Narrow(indices) => self.accumulate_by(indices, tier, rows, slopes, gradient),
             Indices::Wide(indices) => self.accumulate_by(indices, tier, rows, slopes, gradient),
@@ -251,12 +257,12 @@ impl<'a, T: Scalar> Csr<'a, T> {
         tier: Tier,
         rows: &[usize],
         slopes: &[T],
-        gradient: LinearMut<'_, T>,
+        gradient: LinearParamsMut<'_, T>,
     ) {
         let mut spans = [const { 0..0 }; 64];
         let rows = self.spans(rows, &mut spans);
         let (values, stride) = (self.values, self.n_columns.next_multiple_of(T::LANES));
-        let LinearMut { coef, intercept } = gradient;
+        let LinearParamsMut { coef, intercept } = gradient;
         tier.run(SparseAccumulate { values, indices, rows, slopes, coef, stride, intercept });
     }
 

@@ -1,6 +1,6 @@
-//! Row-major rows, used where they lie.
+//! Row-major rows, borrowed without a copy.
 
-use super::{Linear, LinearMut, Tile};
+use super::{LinearParams, LinearParamsMut, Tile};
 use crate::error::{Error, Result};
 use crate::kernel::Tier;
 use crate::kernel::rows::{Accumulate, Scores, SquaredNorms};
@@ -100,17 +100,23 @@ impl<'a, T: Scalar> Dense<'a, T> {
         }
     }
 
-    pub(super) fn scores(&self, tier: Tier, tile: Tile<'_>, w: Linear<'_, T>, scores: &mut [T]) {
+    pub(super) fn scores(&self, tier: Tier, tile: Tile<'_>, w: LinearParams<'_, T>, scores: &mut [T]) {
         let (values, n_columns) = (self.values, self.n_columns);
         let Tile { rows, ahead } = tile;
-        let Linear { coef, intercept } = w;
+        let LinearParams { coef, intercept } = w;
         tier.run(Scores { values, n_columns, rows, ahead, coef, intercept, scores });
     }
 
     #[inline(always)]
-    pub(super) fn accumulate(&self, tier: Tier, rows: &[usize], slopes: &[T], gradient: LinearMut<'_, T>) {
+    pub(super) fn accumulate(
+        &self,
+        tier: Tier,
+        rows: &[usize],
+        slopes: &[T],
+        gradient: LinearParamsMut<'_, T>,
+    ) {
         let (values, n_columns) = (self.values, self.n_columns);
-        let LinearMut { coef, intercept } = gradient;
+        let LinearParamsMut { coef, intercept } = gradient;
         tier.run(Accumulate { values, n_columns, rows, slopes, coef, intercept });
     }
 }

@@ -1,4 +1,4 @@
-//! What is learned from: rows, their targets and their weights.
+//! The data: rows, their targets and their weights.
 //!
 //! A data view has two verbs: [`scores`](Rows::scores), Z = X W, and [`accumulate`](Rows::accumulate),
 //! G += X^T R, both over a tile of rows.
@@ -103,7 +103,7 @@ impl<'a, T: Scalar> Rows<'a, T> {
     }
 
     /// Writes `x_i . w_c + b_c` for the rows i of a tile and every output c, see [`kernel::rows`](crate::kernel::rows).
-    pub fn scores(&self, tier: Tier, tile: Tile<'_>, w: Linear<'_, T>, scores: &mut [T]) {
+    pub fn scores(&self, tier: Tier, tile: Tile<'_>, w: LinearParams<'_, T>, scores: &mut [T]) {
         match self {
             Rows::Dense(x) => x.scores(tier, tile, w, scores),
             Rows::Csr(x) => x.scores(tier, tile, w, scores),
@@ -113,7 +113,7 @@ impl<'a, T: Scalar> Rows<'a, T> {
     /// Adds `r_c[i] x_i` and `r_c[i]` over the rows i of a tile to the gradient by coefficients and intercept
     /// of every output c.
     #[inline(always)] // part of every step's fixed cost, as are gather and slopes
-    pub fn accumulate(&self, tier: Tier, rows: &[usize], slopes: &[T], gradient: LinearMut<'_, T>) {
+    pub fn accumulate(&self, tier: Tier, rows: &[usize], slopes: &[T], gradient: LinearParamsMut<'_, T>) {
         match self {
             Rows::Dense(x) => x.accumulate(tier, rows, slopes, gradient),
             Rows::Csr(x) => x.accumulate(tier, rows, slopes, gradient),
@@ -132,7 +132,7 @@ pub struct Tile<'a> {
 
 /// Coefficients and intercepts of a linear map, in the padded layout of [`crate::gradient::Layout`].
 #[derive(Debug, Clone, Copy)]
-pub struct Linear<'a, T> {
+pub struct LinearParams<'a, T> {
     /// One padded row per output.
     pub coef: &'a [T],
     /// One entry per output.
@@ -141,7 +141,7 @@ pub struct Linear<'a, T> {
 
 /// A gradient by coefficients and intercepts, in the same layout.
 #[derive(Debug)]
-pub struct LinearMut<'a, T> {
+pub struct LinearParamsMut<'a, T> {
     /// One padded row per output.
     pub coef: &'a mut [T],
     /// One entry per output.

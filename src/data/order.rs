@@ -1,4 +1,4 @@
-//! In which order rows come: made by [`crate::shuffle`], read by [`crate::gradient`].
+//! The order in which rows come, which `shuffle` makes and `gradient` reads.
 
 /// The rows of an epoch by position.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

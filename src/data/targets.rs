@@ -1,4 +1,4 @@
-//! What the model is to say about each row.
+//! Targets: what the model is to predict for each row.
 
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;

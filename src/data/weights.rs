@@ -1,4 +1,4 @@
-//! How much each row counts.
+//! Sample weights, scaled to mean 1.
 
 use crate::error::{Error, Result, try_reserved};
 use crate::scalar::Scalar;

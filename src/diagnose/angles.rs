@@ -1,4 +1,4 @@
-//! Whether two batches agree about which way is down.
+//! Angles between the gradients of pairs of batches.
 
 use super::binomial_interval;
 use super::draws::{Dependence, Draws, Point, Sampling, dot, unit_for};

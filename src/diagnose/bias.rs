@@ -1,4 +1,4 @@
-//! Whether batch gradients are right on average.
+//! Bias of batch gradients: whether they are right on average.
 
 use super::draws::{Dependence, Deviation, Draws, Gradients, Point, Sampling, dot};
 use crate::error::{Error, Result, try_filled, try_reserved};

@@ -1,4 +1,4 @@
-//! How often gradient descent leaves a shallow minimum: the same walk many times, with other batches each time.
+//! How often gradient descent leaves a shallow minimum: the same walk many times, with new batches each time.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -6,18 +6,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::data::Order;
 use crate::error::{Error, Result, checked, try_filled, try_reserved};
-use crate::landscape::{Landscape, Point};
+use crate::landscape::{Landscape, Position};
 use crate::pool;
 use crate::shuffle::{Batches, BatchesConfig, Workspace};
 
-/// Steps between two looks at the interrupt: less than a millisecond.
-const STEPS_UNINTERRUPTED: usize = 1 << 14;
+/// Steps between two polls: less than a millisecond.
+const STEPS_BETWEEN_POLLS: usize = 1 << 14;
 
 /// Gradient descent on batches of the terms of a landscape, `w -= learning_rate g`.
 #[derive(Debug, Clone)]
 pub struct Descent<'a> {
     landscape: &'a Landscape,
-    start: Point,
+    start: Position,
     batches: BatchesConfig,
     learning_rate: f64,
     n_epochs: u64,
@@ -42,7 +42,7 @@ enum Outcome {
 
 /// What is kept from run to run, so that after the first one nothing is allocated.
 #[derive(Default)]
-struct Buffers {
+struct WalkBuffers {
     order: Order,
     workspace: Workspace,
 }
@@ -54,7 +54,7 @@ impl<'a> Descent<'a> {
     /// If it is not, or the batches are none.
     pub fn new(
         landscape: &'a Landscape,
-        start: Point,
+        start: Position,
         batches: BatchesConfig,
         learning_rate: f64,
         n_epochs: u64,
@@ -72,7 +72,7 @@ impl<'a> Descent<'a> {
     ///
     /// # Errors
     /// [`Error::OutOfMemory`], [`Error::Interrupted`].
-    pub fn path(&self, interrupted: &dyn Fn() -> bool) -> Result<Vec<Point>> {
+    pub fn path(&self, interrupted: &dyn Fn() -> bool) -> Result<Vec<Position>> {
         let n_steps = Batches::new(self.batches.clone())?.n_steps() as u64;
         let n_points = n_steps.saturating_mul(self.n_epochs).saturating_add(1);
         let mut path = try_reserved("a path", usize::try_from(n_points).unwrap_or(usize::MAX))?;
@@ -81,7 +81,7 @@ impl<'a> Descent<'a> {
             path.push(w);
             None
         };
-        self.run(0, &mut Buffers::default(), interrupted, after_step)?;
+        self.run(0, &mut WalkBuffers::default(), interrupted, after_step)?;
         Ok(path)
     }
 
@@ -99,7 +99,7 @@ impl<'a> Descent<'a> {
         let (has_failed, failure) = (AtomicBool::new(false), Mutex::new(None));
         let n_threads = n_threads.min(n_runs);
         let one =
-            |buffers: &mut Buffers, run, outcome: &mut [Outcome], is_asked_to_end: &dyn Fn() -> bool| {
+            |buffers: &mut WalkBuffers, run, outcome: &mut [Outcome], is_asked_to_end: &dyn Fn() -> bool| {
                 let ends = || has_failed.load(Ordering::Relaxed) || is_asked_to_end();
                 if has_failed.load(Ordering::Relaxed) {
                     return;
@@ -113,7 +113,7 @@ impl<'a> Descent<'a> {
                     }
                 }
             };
-        pool::each_chunk_until(n_threads, &mut outcomes, 1, interrupted, Buffers::default, one)?;
+        pool::each_chunk_until(n_threads, &mut outcomes, 1, interrupted, WalkBuffers::default, one)?;
         if let Some(error) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
             return Err(error);
         }
@@ -125,14 +125,14 @@ impl<'a> Descent<'a> {
     fn run(
         &self,
         run: u64,
-        buffers: &mut Buffers,
+        buffers: &mut WalkBuffers,
         interrupted: &dyn Fn() -> bool,
-        mut after_step: impl FnMut(Point) -> Option<Outcome>,
+        mut after_step: impl FnMut(Position) -> Option<Outcome>,
     ) -> Result<Outcome> {
         let seed = self.batches.seed.wrapping_add(run);
         let batches = Batches::new(BatchesConfig { seed, ..self.batches.clone() })?;
         let Self { landscape, learning_rate, .. } = *self;
-        let (terms, mut w, mut n_unlooked) = (landscape.terms(), self.start, 0);
+        let (terms, mut w, mut n_unpolled) = (landscape.terms(), self.start, 0);
         for epoch in 0..self.n_epochs {
             let order = std::mem::take(&mut buffers.order);
             buffers.order = batches.order(epoch, order, &mut buffers.workspace, interrupted)?;
@@ -147,9 +147,9 @@ impl<'a> Descent<'a> {
                     return Ok(end);
                 }
             }
-            n_unlooked += batches.n_steps();
-            if n_unlooked >= STEPS_UNINTERRUPTED {
-                n_unlooked = 0;
+            n_unpolled += batches.n_steps();
+            if n_unpolled >= STEPS_BETWEEN_POLLS {
+                n_unpolled = 0;
                 if interrupted() {
                     return Err(Error::Interrupted);
                 }

@@ -1,4 +1,4 @@
-//! Intervals of confidence.
+//! Confidence intervals.
 
 use statrs::distribution::{Beta, ContinuousCDF, Normal, StudentsT};
 

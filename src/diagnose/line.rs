@@ -1,4 +1,4 @@
-//! A straight line through points known to a given precision.
+//! A weighted least-squares line through points of known precision.
 
 use super::normal_quantile;
 

@@ -1,4 +1,4 @@
-//! Instruments: what the noise of batch gradients is doing, and what to choose because of it.
+//! Diagnostics of the noise of batch gradients, and of the batch size that follows from it.
 //!
 //! The gradients of many batches at one point, of rows of which half pull in one direction and half in the other:
 //!

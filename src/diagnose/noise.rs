@@ -1,4 +1,4 @@
-//! How much batch gradients vary, by batch size.
+//! The variance of batch gradients, by batch size.
 
 use super::draws::{Dependence, Deviation, Draws, Gradients, Point, Sampling, dot};
 use super::line::{Line, Observed, weighted_line};

@@ -1,4 +1,4 @@
-//! How a run went: how smooth its path, and how often the loss rose on the way.
+//! How smooth the path of a run is, and how often the loss rose along it.
 
 /// The mean cosine of the angle between a step and the next, along a path of points of `width` numbers each: 1 on
 /// a straight line, 0 where a step says nothing of the next, negative where steps take each other back. Steps of

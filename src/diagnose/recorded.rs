@@ -1,4 +1,4 @@
-//! The noise that a run has written down, step by step: smoothed, with intervals.
+//! The noise that a run has recorded, smoothed, with confidence intervals.
 
 use super::student_quantile;
 use crate::error::{Error, Result, try_filled};
@@ -111,7 +111,7 @@ pub fn smoothed(recorded: Recorded<'_>, n_smoothed: f64) -> Result<RecordedNoise
         inner_product_test: filled()?,
     };
     let mut pair = Pair::new((-1.0 / n_smoothed).exp());
-    let mut quantile = Quantile::default();
+    let mut quantile = StudentQuantile::default();
     for t in 0..n_steps {
         let (b, batch_squared_norm) = (recorded.batch_size[t] as f64, recorded.batch_squared_norm[t]);
         let (trace, squared_norm) = (recorded.trace[t], recorded.squared_norm[t]);
@@ -223,12 +223,12 @@ impl Pair {
 
 /// Student's quantile, looked up anew only where the degrees of freedom have changed.
 #[derive(Debug, Default)]
-struct Quantile {
+struct StudentQuantile {
     n_degrees: f64,
     value: f64,
 }
 
-impl Quantile {
+impl StudentQuantile {
     fn at(&mut self, n_degrees: f64) -> f64 {
         if (n_degrees - self.n_degrees).abs() > 1e-3 * n_degrees {
             self.n_degrees = n_degrees;

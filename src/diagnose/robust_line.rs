@@ -1,4 +1,4 @@
-//! A line through measurements that are wrong by factors.
+//! A robust line through measurements with relative errors.
 
 use crate::error::{Error, Result};
 use crate::rng::{BOOTSTRAP, Stream};

@@ -1,6 +1,6 @@
 //! Where the parameters of a linear model lie in one flat vector.
 
-use crate::data::{Linear, LinearMut};
+use crate::data::{LinearParams, LinearParamsMut};
 use crate::error::{Error, Result, try_filled};
 use crate::scalar::Scalar;
 
@@ -62,15 +62,15 @@ impl Layout {
     }
 
     /// The parameters as a linear map.
-    pub fn linear<'a, T>(&self, params: &'a [T]) -> Linear<'a, T> {
+    pub fn linear<'a, T>(&self, params: &'a [T]) -> LinearParams<'a, T> {
         let (coef, intercept) = params.split_at(self.n_coef);
-        Linear { coef, intercept: &intercept[..self.n_outputs] }
+        LinearParams { coef, intercept: &intercept[..self.n_outputs] }
     }
 
     /// A gradient as that of a linear map.
-    pub fn linear_mut<'a, T>(&self, gradient: &'a mut [T]) -> LinearMut<'a, T> {
+    pub fn linear_mut<'a, T>(&self, gradient: &'a mut [T]) -> LinearParamsMut<'a, T> {
         let (coef, intercept) = gradient.split_at_mut(self.n_coef);
-        LinearMut { coef, intercept: &mut intercept[..self.n_outputs] }
+        LinearParamsMut { coef, intercept: &mut intercept[..self.n_outputs] }
     }
 
     /// Pads coefficients of shape (k, d) and k intercepts.

@@ -1,4 +1,4 @@
-//! How wrong the model is on a batch, and which way is down.
+//! The objective on a batch, and its gradient.
 
 mod batch;
 mod layout;

@@ -1,9 +1,9 @@
-//! The gradients of single rows, by their lengths and shadows: a linear model does not need them written out.
+//! Norms and projections of the gradients of single rows, without computing these.
 
 use super::loss::TileOf;
 use super::sum::LEAF_ROWS;
 use super::{Layout, Problem};
-use crate::data::{LinearMut, Tile};
+use crate::data::{LinearParamsMut, Tile};
 use crate::error::{Error, Result, try_filled, try_reserved};
 use crate::kernel::Tier;
 use crate::scalar::Scalar;
@@ -111,8 +111,8 @@ impl<T: Scalar> Lengths<'_, T> {
             self.slopes[0] = T::ONE;
         }
         self.row.fill(T::ZERO);
-        let LinearMut { coef, intercept } = layout.linear_mut(&mut self.row);
-        self.problem.rows.accumulate(self.tier, &[row], &self.slopes, LinearMut { coef, intercept });
+        let LinearParamsMut { coef, intercept } = layout.linear_mut(&mut self.row);
+        self.problem.rows.accumulate(self.tier, &[row], &self.slopes, LinearParamsMut { coef, intercept });
         let entries = || self.row[..layout.n_columns()].iter().map(|x| x.to_f64().abs());
         let largest = entries().fold(0.0, f64::max);
         if largest == 0.0 {

@@ -1,4 +1,4 @@
-//! How fast the gradient can change: what the longest safe step follows from.
+//! Smoothness constants of the objective, which bound the step size.
 
 use super::{BatchGradient, Layout, Loss, Penalty, Problem, Work, n_workers_worth};
 use crate::data::{Order, TargetKind, Targets};

@@ -1,4 +1,4 @@
-//! The numbers behind [`super::math`], for each type.
+//! The polynomial coefficients of the elementary functions, for each type.
 //!
 //! The polynomials are minimax in the relative error of the function they serve, found by Remez's exchange
 //! in 50 digits and then rounded. `EXP` is q of e^r = 1 + r + r^2 q(r) for |r| <= (ln 2)/2; `LN` is the

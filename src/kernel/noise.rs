@@ -1,4 +1,4 @@
-//! Sums over the rows of a tile that say how far their gradients are apart.
+//! Sums over the rows of a tile from which the noise of the gradient is estimated.
 //!
 //! Summed in double in a fixed order, as the norm is: squares of single-precision numbers leave their range
 //! early.

@@ -1,4 +1,4 @@
-//! Asking for memory before it is needed.
+//! Prefetching: loading memory into the cache before it is needed.
 
 /// Bytes fetched at once, on all processors of interest.
 const CACHE_LINE: usize = 64;

@@ -1,5 +1,4 @@
-//! The specification: what each operation of [`Lanes`] means, in plain Rust on arrays. It is also what runs
-//! on processors without the other tiers.
+//! The logical vector in plain Rust: the specification of the other tiers, and the tier without SIMD.
 
 use super::Lanes;
 

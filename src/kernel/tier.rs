@@ -1,4 +1,4 @@
-//! Which instruction set to compute with.
+//! Instruction sets, detected at run time.
 
 use std::sync::OnceLock;
 

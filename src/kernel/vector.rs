@@ -126,12 +126,12 @@ pub fn first_not_finite<T: Scalar>(tier: Tier, x: &[T]) -> Option<usize> {
 
 /// The 2-norm, summed in double in a fixed order; finite wherever the norm itself is.
 pub fn norm<T: Scalar>(tier: Tier, x: &[T]) -> f64 {
-    struct Squares<'a, T> {
+    struct SquaredNorm<'a, T> {
         x: &'a [T],
         scale: f64,
     }
 
-    impl<T: Scalar> Kernel<T> for Squares<'_, T> {
+    impl<T: Scalar> Kernel<T> for SquaredNorm<'_, T> {
         type Output = f64;
 
         #[inline(always)]
@@ -152,7 +152,7 @@ pub fn norm<T: Scalar>(tier: Tier, x: &[T]) -> f64 {
         }
     }
 
-    let squares = tier.run(Squares { x, scale: 1.0 });
+    let squares = tier.run(SquaredNorm { x, scale: 1.0 });
     if squares.is_normal() {
         return squares.sqrt();
     }
@@ -161,18 +161,18 @@ pub fn norm<T: Scalar>(tier: Tier, x: &[T]) -> f64 {
     if largest == 0.0 || !largest.is_finite() {
         return squares.sqrt();
     }
-    tier.run(Squares { x, scale: 1.0 / largest }).sqrt() * largest
+    tier.run(SquaredNorm { x, scale: 1.0 / largest }).sqrt() * largest
 }
 
 /// The 2-norm of `x - y`, summed in double in a fixed order; finite wherever the norm itself is.
 pub fn distance<T: Scalar>(tier: Tier, x: &[T], y: &[T]) -> f64 {
-    struct Squares<'a, T> {
+    struct SquaredDistance<'a, T> {
         x: &'a [T],
         y: &'a [T],
         scale: f64,
     }
 
-    impl<T: Scalar> Kernel<T> for Squares<'_, T> {
+    impl<T: Scalar> Kernel<T> for SquaredDistance<'_, T> {
         type Output = f64;
 
         #[inline(always)]
@@ -193,7 +193,7 @@ pub fn distance<T: Scalar>(tier: Tier, x: &[T], y: &[T]) -> f64 {
         }
     }
 
-    let squares = tier.run(Squares { x, y, scale: 1.0 });
+    let squares = tier.run(SquaredDistance { x, y, scale: 1.0 });
     if squares.is_normal() {
         return squares.sqrt();
     }
@@ -203,5 +203,5 @@ pub fn distance<T: Scalar>(tier: Tier, x: &[T], y: &[T]) -> f64 {
     if largest == 0.0 || !largest.is_finite() {
         return squares.sqrt();
     }
-    tier.run(Squares { x, y, scale: 1.0 / largest }).sqrt() * largest
+    tier.run(SquaredDistance { x, y, scale: 1.0 / largest }).sqrt() * largest
 }

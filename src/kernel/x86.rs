@@ -1,5 +1,6 @@
-//! Operations on one 256-bit register that take more than one instruction. They serve both x86 tiers: half
-//! of a 512-bit register is such a register.
+//! Operations on one 256-bit register, for both x86 tiers.
+//!
+//! Each takes more than one instruction. Half of a 512-bit register is such a register.
 
 use std::arch::x86_64::*;
 

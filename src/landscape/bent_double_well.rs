@@ -1,6 +1,6 @@
 //! A tilted double well along a bent valley of the plane.
 
-use super::{DoubleWell, Point, Shape};
+use super::{DoubleWell, Position, Shape};
 use crate::error::{Result, checked};
 use crate::options::Options;
 
@@ -36,17 +36,17 @@ impl Shape for BentDoubleWell {
         Self::new(floor, options.number("bend")?, options.number("stiffness")?)
     }
 
-    fn value(&self, [u, v]: Point) -> f64 {
+    fn value(&self, [u, v]: Position) -> f64 {
         let aside = v - self.bend * u * u;
         self.floor.at(u).0 + self.stiffness / 2.0 * aside * aside
     }
 
-    fn gradient(&self, [u, v]: Point) -> Point {
+    fn gradient(&self, [u, v]: Position) -> Position {
         let pull = self.stiffness * (v - self.bend * u * u);
         [self.floor.at(u).1 - 2.0 * self.bend * u * pull, pull]
     }
 
-    fn rests(&self) -> [Point; 3] {
+    fn rests(&self) -> [Position; 3] {
         self.floor.rests().map(|u| [u, self.bend * u * u])
     }
 }

@@ -1,6 +1,6 @@
 //! A tilted double well on a line.
 
-use super::{Point, Shape};
+use super::{Position, Shape};
 use crate::error::{Result, checked};
 use crate::options::Options;
 
@@ -58,15 +58,15 @@ impl Shape for DoubleWell {
         Self::new(options.number("height")?, options.number("tilt")?)
     }
 
-    fn value(&self, [u, _]: Point) -> f64 {
+    fn value(&self, [u, _]: Position) -> f64 {
         self.at(u).0
     }
 
-    fn gradient(&self, [u, _]: Point) -> Point {
+    fn gradient(&self, [u, _]: Position) -> Position {
         [self.at(u).1, 0.0]
     }
 
-    fn rests(&self) -> [Point; 3] {
+    fn rests(&self) -> [Position; 3] {
         self.rests().map(|u| [u, 0.0])
     }
 }

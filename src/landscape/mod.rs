@@ -1,4 +1,4 @@
-//! Landscapes to walk in: finite sums with a shallow and a deep minimum, of which everything is known.
+//! Landscapes for gradient descent: finite sums with a shallow and a deep minimum, known in closed form.
 //!
 //! A landscape is the mean of n terms `f_i(w) = f(w) + s_i . w`. The slopes s_i have mean 0, so that the mean is
 //! the shape f itself, and a covariance of `noise^2` times the identity: each term pulls elsewhere, and a batch of
@@ -14,7 +14,7 @@ use crate::error::{Error, Result, checked, try_reserved};
 use crate::options::Options;
 
 /// A place; on a line the second coordinate is 0.
-pub type Point = [f64; 2];
+pub type Position = [f64; 2];
 
 /// The mean of the terms.
 pub trait Shape: Sized {
@@ -30,13 +30,13 @@ pub trait Shape: Sized {
     fn from_options(options: &dyn Options) -> Result<Self>;
 
     /// How high it is.
-    fn value(&self, w: Point) -> f64;
+    fn value(&self, w: Position) -> f64;
 
     /// Where up is, and how steep.
-    fn gradient(&self, w: Point) -> Point;
+    fn gradient(&self, w: Position) -> Position;
 
     /// Where the gradient is zero: the shallow minimum, the saddle, the deep minimum, from right to left.
-    fn rests(&self) -> [Point; 3];
+    fn rests(&self) -> [Position; 3];
 }
 
 /// Makes the enum of all shapes: a new one is a line of the list below.
@@ -56,20 +56,20 @@ macro_rules! shapes {
             }
 
             #[inline]
-            fn value(&self, w: Point) -> f64 {
+            fn value(&self, w: Position) -> f64 {
                 match self {
                     $(Self::$shape(shape) => shape.value(w),)*
                 }
             }
 
             #[inline]
-            fn gradient(&self, w: Point) -> Point {
+            fn gradient(&self, w: Position) -> Position {
                 match self {
                     $(Self::$shape(shape) => shape.gradient(w),)*
                 }
             }
 
-            fn rests(&self) -> [Point; 3] {
+            fn rests(&self) -> [Position; 3] {
                 match self {
                     $(Self::$shape(shape) => Shape::rests(shape),)*
                 }
@@ -111,8 +111,8 @@ shapes! {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Landscape {
     surface: Surface,
-    terms: Vec<Point>,
-    rests: [Point; 3],
+    terms: Vec<Position>,
+    rests: [Position; 3],
     /// Below it, left of the saddle, a walk has escaped.
     escape_level: f64,
 }
@@ -168,23 +168,23 @@ impl Landscape {
     }
 
     /// The slope s_i of each term.
-    pub fn terms(&self) -> &[Point] {
+    pub fn terms(&self) -> &[Position] {
         &self.terms
     }
 
     /// The mean of all terms.
-    pub fn value(&self, w: Point) -> f64 {
+    pub fn value(&self, w: Position) -> f64 {
         self.surface.value(w)
     }
 
     /// The gradient of the mean of all terms.
-    pub fn gradient(&self, w: Point) -> Point {
+    pub fn gradient(&self, w: Position) -> Position {
         self.surface.gradient(w)
     }
 
     /// The gradient of the mean of terms of these slopes.
     #[inline]
-    pub fn batch_gradient(&self, w: Point, slopes: impl ExactSizeIterator<Item = Point>) -> Point {
+    pub fn batch_gradient(&self, w: Position, slopes: impl ExactSizeIterator<Item = Position>) -> Position {
         let n = slopes.len() as f64;
         let [u, v] = slopes.fold([0.0; 2], |[u, v], slope| [u + slope[0], v + slope[1]]);
         let mean = self.surface.gradient(w);
@@ -192,14 +192,14 @@ impl Landscape {
     }
 
     /// Where the gradient is zero: the shallow minimum, the saddle, the deep minimum.
-    pub fn rests(&self) -> [Point; 3] {
+    pub fn rests(&self) -> [Position; 3] {
         self.rests
     }
 
     /// Whether a place is in the deep valley: on its side of the saddle, and lower than halfway down from the
     /// saddle to the deep minimum. What has been thrown far out is not.
     #[inline]
-    pub fn has_escaped(&self, w: Point) -> bool {
+    pub fn has_escaped(&self, w: Position) -> bool {
         w[0] < self.rests[1][0] && self.surface.value(w) < self.escape_level
     }
 }
@@ -211,7 +211,7 @@ fn on_line(i: usize, n: usize) -> f64 {
 }
 
 /// The i-th of n equally spaced points of a circle, of mean 0 and the identity as covariance.
-fn on_circle(i: usize, n: usize) -> Point {
+fn on_circle(i: usize, n: usize) -> Position {
     let (sin, cos) = (std::f64::consts::TAU * i as f64 / n as f64).sin_cos();
     [cos, sin].map(|a| 2.0_f64.sqrt() * a)
 }
@@ -271,7 +271,7 @@ mod tests {
     fn slopes_have_mean_zero_and_the_covariance_they_are_said_to_have() {
         for (landscape, noise) in landscapes().iter().zip([1.0, 3.0, 0.0, 1.0, 2.0]) {
             let n = landscape.terms().len() as f64;
-            let mean = |of: &dyn Fn(&Point) -> f64| landscape.terms().iter().map(of).sum::<f64>() / n;
+            let mean = |of: &dyn Fn(&Position) -> f64| landscape.terms().iter().map(of).sum::<f64>() / n;
             assert!(mean(&|s| s[0]).abs() < 1e-14 && mean(&|s| s[1]).abs() < 1e-14);
             let square = noise * noise;
             assert!((mean(&|s| s[0] * s[0]) - square).abs() < 1e-12);

@@ -1,4 +1,4 @@
-//! What steps cost, how many a target takes, and which batch size follows.
+//! The cost of steps, the steps to a target, and the batch size that follows.
 
 use numpy::{Element, ToPyArray};
 use pyo3::prelude::*;

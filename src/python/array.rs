@@ -1,4 +1,4 @@
-//! Arrays as slices.
+//! NumPy arrays as slices.
 
 use numpy::ndarray::Dimension;
 use numpy::{Element, PyReadonlyArray, PyUntypedArrayMethods};

@@ -1,4 +1,4 @@
-//! Batches of row numbers.
+//! The class `Batches`.
 
 use numpy::{PyArray1, ToPyArray};
 use pyo3::prelude::*;

@@ -1,5 +1,7 @@
-//! The package's dataclasses as the core's values. The core's constructors do the checking, so that a
-//! dataclass can ask for it when it is made and nothing is said twice.
+//! The package's dataclasses as the core's values.
+//!
+//! The core's constructors do the checking, so that a dataclass can ask for it when it is made and nothing is
+//! said twice.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Training, the gradient on its own, and prediction.
+//! `fit`, `gradient` and `predict`.
 
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;

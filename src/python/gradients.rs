@@ -1,4 +1,4 @@
-//! Instruments that look at the gradients of many batches at one point.
+//! Diagnostics of the gradients of many batches at one point.
 
 use numpy::{Element, ToPyArray};
 use pyo3::prelude::*;

@@ -1,4 +1,4 @@
-//! Landscapes, walks in them, and how often they escape.
+//! Landscapes, walks in them, and how often the walks escape.
 
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::exceptions::PyValueError;
@@ -10,7 +10,7 @@ use super::error::{detached, to_python};
 use super::sampling::shuffle_from;
 use super::signal::Signals;
 use crate::diagnose::{Descent, binomial_interval};
-use crate::landscape::{self, Point};
+use crate::landscape::{self, Position};
 use crate::shuffle::BatchesConfig;
 
 /// A landscape of `mbgd_rs.landscapes`.
@@ -69,7 +69,7 @@ impl Landscape {
         slopes: PyReadonlyArray2<'py, f64>,
     ) -> PyResult<(f64, Bound<'py, PyArray1<f64>>)> {
         let w = self.point("params", &params)?;
-        let slopes: Vec<Point> = self.points("X_b", &slopes)?.collect();
+        let slopes: Vec<Position> = self.points("X_b", &slopes)?.collect();
         let gradient = self.landscape.batch_gradient(w, slopes.iter().copied());
         let mean = self.landscape.gradient(w);
         // The slope of the batch times w, and no more: its mean is zero.
@@ -105,7 +105,7 @@ impl Landscape {
 }
 
 impl Landscape {
-    fn to_array<'py>(&self, py: Python<'py>, points: &[Point]) -> PyResult<Bound<'py, PyArray2<f64>>> {
+    fn to_array<'py>(&self, py: Python<'py>, points: &[Position]) -> PyResult<Bound<'py, PyArray2<f64>>> {
         let d = self.landscape.n_dimensions();
         let flat = points.iter().flat_map(|w| w[..d].iter().copied());
         PyArray1::from_iter(py, flat).reshape([points.len(), d])
@@ -115,7 +115,7 @@ impl Landscape {
         &self,
         name: &str,
         points: &'a PyReadonlyArray2<'_, f64>,
-    ) -> PyResult<impl Iterator<Item = Point> + use<'a>> {
+    ) -> PyResult<impl Iterator<Item = Position> + use<'a>> {
         let d = self.landscape.n_dimensions();
         if points.shape()[1] != d {
             let got = points.shape()[1];
@@ -125,7 +125,7 @@ impl Landscape {
         Ok(points.map(move |w| if d == 1 { [w[0], 0.0] } else { [w[0], w[1]] }))
     }
 
-    fn point(&self, name: &str, point: &PyReadonlyArray1<'_, f64>) -> PyResult<Point> {
+    fn point(&self, name: &str, point: &PyReadonlyArray1<'_, f64>) -> PyResult<Position> {
         let d = self.landscape.n_dimensions();
         match *entries(name, point)? {
             [u] if d == 1 => Ok([u, 0.0]),

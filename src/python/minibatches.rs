@@ -1,4 +1,4 @@
-//! Batches of rows, gathered one ahead.
+//! Batches of gathered rows, prefetched by a thread.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

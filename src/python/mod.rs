@@ -1,5 +1,6 @@
-//! The border to Python: thin functions that take NumPy arrays and the package's dataclasses, release the
-//! interpreter, call the core and give arrays back. What users see is built on them in `python/mbgd_rs`.
+//! The binding to Python: thin functions that borrow NumPy arrays, release the interpreter and call the core.
+//!
+//! What users see is built on them in `python/mbgd_rs`.
 
 mod advice;
 mod array;

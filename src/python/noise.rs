@@ -1,4 +1,4 @@
-//! The noise that a run has written down, and the batch size that it asks for.
+//! The noise that a run has recorded, and the batch size that it suggests.
 
 use numpy::{PyReadonlyArray1, ToPyArray};
 use pyo3::prelude::*;

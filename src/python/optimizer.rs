@@ -1,4 +1,4 @@
-//! Optimizers on arrays of the user's own.
+//! Optimizers on the user's own arrays.
 
 use numpy::{Element, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn, PyReadwriteArrayDyn};
 use numpy::{PyReadwriteArray1, PyUntypedArrayMethods};

@@ -1,4 +1,4 @@
-//! The package's ways of sampling as the core's shuffles.
+//! The package's sampling strategies as the core's shuffles.
 
 use std::sync::Arc;
 

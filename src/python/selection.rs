@@ -1,4 +1,4 @@
-//! Validation rows, rules of stopping, and what these remember.
+//! Validation rows and stopping rules, and the state of these rules.
 
 use numpy::{Element, PyArray1, PyReadonlyArray1, ToPyArray};
 use pyo3::prelude::*;

@@ -1,4 +1,4 @@
-//! Noticing Ctrl-C while the interpreter is released.
+//! Polling for Ctrl-C while the interpreter is released.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};

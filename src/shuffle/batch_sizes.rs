@@ -1,4 +1,4 @@
-//! Batches that grow from epoch to epoch.
+//! Batch sizes that grow from epoch to epoch.
 
 use crate::error::{Error, Result, checked};
 use crate::options::Options;

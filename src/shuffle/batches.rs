@@ -3,7 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::permutation::{permute, resize};
+use super::permutation::permute;
+use super::workspace::resize;
 use super::{BatchSizes, Block, NormTest, Stratified, WeightedSampling, Workspace, replacement};
 use crate::data::Order;
 use crate::error::{Error, Result, try_filled};

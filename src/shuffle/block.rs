@@ -1,4 +1,4 @@
-//! Orders whose reads stay local, for data that does not fit the memory.
+//! Block shuffling: orders whose reads stay local, for data larger than memory.
 //!
 //! The rows are cut into blocks of consecutive rows, the last one perhaps shorter. The blocks are permuted
 //! uniformly, so many of them in a row make a window, and the rows of a window are permuted uniformly. Only
@@ -10,8 +10,9 @@
 
 use std::ops::Range;
 
-use super::permutation::{permute, permute_from, resize};
+use super::permutation::{permute, permute_from};
 use super::workspace::Workspace;
+use super::workspace::resize;
 use crate::error::{Error, Result};
 use crate::rng::{Stream, WINDOW};
 

@@ -5,7 +5,8 @@
 //! by one, is more than `u` times the sum of all. Of n rows, probabilities are exact but for the rounding of
 //! the sums, below n 2^-53 of the whole; a row of weight zero is never drawn.
 
-use super::permutation::{ROWS_UNINTERRUPTED, poll, resize};
+use super::poll::{ROWS_BETWEEN_POLLS, poll};
+use super::workspace::resize;
 use crate::error::Result;
 use crate::rng::{Stream, WEIGHTED_DRAWS};
 
@@ -62,7 +63,7 @@ impl DrawsByWeight {
         let stream = Stream::new(seed, epoch, WEIGHTED_DRAWS);
         let mut words = [[0; 2]; CHUNK];
         for (i, rows) in rows.chunks_mut(CHUNK).enumerate() {
-            if i % (ROWS_UNINTERRUPTED / CHUNK) == 0 {
+            if i % (ROWS_BETWEEN_POLLS / CHUNK) == 0 {
                 poll(interrupted)?;
             }
             let words = &mut words[..rows.len()];

@@ -1,4 +1,4 @@
-//! Which rows come next.
+//! Shuffling: which rows each step sees.
 //!
 //! All randomness is a pure function of `(seed, epoch, stream, index)`, see [`rng`](crate::rng): every epoch and every
 //! step can be reached without replaying the ones before it, and no thread shares state with another.
@@ -19,9 +19,11 @@
 mod batch_sizes;
 mod batches;
 mod block;
+mod bucket_sort;
 mod draws_by_weight;
 mod order_by_weight;
 mod permutation;
+mod poll;
 mod replacement;
 mod split;
 mod stratified;

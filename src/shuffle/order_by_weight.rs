@@ -9,7 +9,7 @@
 //! `u_i = (k + 1) / 2^53` with `k = (word(2i) << 32 | word(2i + 1)) >> 11` of the stream `WEIGHTED_TIMES`; equal
 //! times are ordered by row.
 
-use super::permutation::{ROWS_UNINTERRUPTED, poll};
+use super::poll::{ROWS_BETWEEN_POLLS, poll};
 use crate::error::{Error, Result};
 use crate::rng::{Stream, WEIGHTED_TIMES};
 
@@ -50,7 +50,7 @@ impl OrderByWeight {
         times.try_reserve_exact(self.n_positive).map_err(refused)?;
         let mut words = [[0; 2]; CHUNK];
         for (i, weights) in self.weights.chunks(CHUNK).enumerate() {
-            if i % (ROWS_UNINTERRUPTED / CHUNK) == 0 {
+            if i % (ROWS_BETWEEN_POLLS / CHUNK) == 0 {
                 poll(interrupted)?;
             }
             let words = &mut words[..weights.len()];
@@ -77,7 +77,7 @@ impl OrderByWeight {
 /// Sorts, with a look at the interrupt now and then.
 fn sort(times: &mut [(u64, usize)], interrupted: &dyn Fn() -> bool) -> Result<()> {
     poll(interrupted)?;
-    if times.len() <= ROWS_UNINTERRUPTED {
+    if times.len() <= ROWS_BETWEEN_POLLS {
         times.sort_unstable();
         return Ok(());
     }

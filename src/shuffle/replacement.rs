@@ -5,7 +5,8 @@
 //! `2^64 mod n`. D. Lemire, "Fast random integer generation in an interval", ACM TOMACS 29(1), 2019,
 //! <https://arxiv.org/abs/1805.10941>.
 
-use super::permutation::{ROWS_UNINTERRUPTED, poll, resize};
+use super::poll::{ROWS_BETWEEN_POLLS, poll};
+use super::workspace::resize;
 use crate::error::Result;
 use crate::rng::{REPLACEMENT, Stream};
 
@@ -21,7 +22,7 @@ pub(super) fn draw_all(
     interrupted: &dyn Fn() -> bool,
 ) -> Result<()> {
     resize("the order of an epoch", rows, n_rows)?;
-    for (first, rows) in (0..).step_by(ROWS_UNINTERRUPTED).zip(rows.chunks_mut(ROWS_UNINTERRUPTED)) {
+    for (first, rows) in (0..).step_by(ROWS_BETWEEN_POLLS).zip(rows.chunks_mut(ROWS_BETWEEN_POLLS)) {
         poll(interrupted)?;
         draw(seed, epoch, n_rows, first, rows);
     }

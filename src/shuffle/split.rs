@@ -1,4 +1,4 @@
-//! Rows set aside for validation.
+//! A random split into training and validation rows.
 
 use crate::error::{Error, Result, try_filled, try_reserved};
 use crate::rng;

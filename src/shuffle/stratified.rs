@@ -18,8 +18,10 @@
 //! of the stream `STRATA_OFFSET`. Full batches are ordered by the keys of `STRATA_BATCHES`; the rows come in
 //! the order of a full shuffle, which is also their order within a batch.
 
-use super::permutation::{ROWS_UNINTERRUPTED, permute, permute_from, poll, resize};
+use super::permutation::{permute, permute_from};
+use super::poll::{ROWS_BETWEEN_POLLS, poll};
 use super::workspace::Workspace;
+use super::workspace::resize;
 use crate::error::{Error, Result, try_filled};
 use crate::rng::{STRATA_BATCHES, STRATA_OFFSET, Stream};
 
@@ -84,7 +86,7 @@ impl Stratified {
         let (next_place, next_position) = next.split_at_mut(self.starts.len());
         next_place.copy_from_slice(&self.starts);
         next_position.iter_mut().enumerate().for_each(|(batch, position)| *position = batch * batch_size);
-        for rows in permutation.chunks(ROWS_UNINTERRUPTED) {
+        for rows in permutation.chunks(ROWS_BETWEEN_POLLS) {
             poll(interrupted)?;
             for &row in rows {
                 let place = &mut next_place[self.strata[row] as usize];

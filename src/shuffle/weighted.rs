@@ -1,4 +1,4 @@
-//! Rows drawn by weights.
+//! Weighted sampling of rows.
 
 use super::draws_by_weight::DrawsByWeight;
 use super::order_by_weight::OrderByWeight;

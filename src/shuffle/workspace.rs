@@ -1,6 +1,7 @@
 //! The buffers in which orders are made.
 
 use super::permutation::SortBuffers;
+use crate::error::{Result, try_reserved};
 
 /// The buffers in which the order of an epoch is made. Kept from epoch to epoch, they are allocated once.
 #[derive(Debug, Default)]
@@ -23,4 +24,14 @@ impl Workspace {
     pub fn share(&mut self, n_threads: usize) {
         self.sort.n_threads = n_threads;
     }
+}
+
+/// Gives the buffer `len` items of any content.
+pub(super) fn resize<T: Clone + Default>(what: &'static str, buffer: &mut Vec<T>, len: usize) -> Result<()> {
+    if buffer.capacity() < len {
+        *buffer = Vec::new(); // Freed first, or both would have to fit the memory.
+        *buffer = try_reserved(what, len)?;
+    }
+    buffer.resize(len, T::default());
+    Ok(())
 }

@@ -61,7 +61,7 @@ impl Update for Adam {
     }
 
     fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T> {
-        let formula = Formulas {
+        let formula = AdamFormula {
             moments: self.moments.at(step.t),
             rate: T::from_f64(step.learning_rate / unbias(self.moments.beta1, step.t)),
             learning_rate: T::from_f64(step.learning_rate),
@@ -75,14 +75,14 @@ impl Update for Adam {
 }
 
 #[derive(Clone, Copy)]
-struct Formulas<T> {
+struct AdamFormula<T> {
     moments: MomentsAt<T>,
     /// The learning rate by what unbiases m.
     rate: T,
     learning_rate: T,
 }
 
-impl<T: Scalar> Formulas<T> {
+impl<T: Scalar> AdamFormula<T> {
     #[inline(always)]
     fn move_by(&self, w: &mut T, m: T, v: T) -> T {
         let divisor = self.moments.divisor(v);
@@ -91,7 +91,7 @@ impl<T: Scalar> Formulas<T> {
     }
 }
 
-impl<T: Scalar> Formula<T, 2> for Formulas<T> {
+impl<T: Scalar> Formula<T, 2> for AdamFormula<T> {
     #[inline(always)]
     fn step(self, w: &mut T, g: T, [m, v]: [&mut T; 2]) -> T {
         self.moments.update(m, v, g);
@@ -99,7 +99,7 @@ impl<T: Scalar> Formula<T, 2> for Formulas<T> {
     }
 }
 
-impl<T: Scalar> Formula<T, 3> for Formulas<T> {
+impl<T: Scalar> Formula<T, 3> for AdamFormula<T> {
     #[inline(always)]
     fn step(self, w: &mut T, g: T, [m, v, largest]: [&mut T; 3]) -> T {
         self.moments.update(m, v, g);

@@ -1,4 +1,4 @@
-//! Averages of the parameters along the way, to predict with: less noisy than where training stands.
+//! Averages of the parameters over the steps, less noisy than the parameters themselves.
 
 use super::moments::fraction;
 use crate::error::{Error, Result, try_filled};
@@ -9,12 +9,12 @@ use crate::scalar::Scalar;
 /// Which average. Training goes on from the parameters themselves.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Average {
-    weights: Weights,
+    weights: AverageWeights,
     start: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Weights {
+enum AverageWeights {
     Equal,
     Decaying(f64),
 }
@@ -25,13 +25,13 @@ impl Average {
     /// Source: B. T. Polyak, A. B. Juditsky, Acceleration of stochastic approximation by averaging, SIAM J.
     /// Control Optim. 30 (1992).
     pub fn polyak(start: u64) -> Self {
-        Self { weights: Weights::Equal, start }
+        Self { weights: AverageWeights::Equal, start }
     }
 
     /// The same with weights that fall by `decay`, in [0, 1), with every step into the past; they sum to 1
     /// from the first on.
     pub fn ema(decay: f64, start: u64) -> Result<Self> {
-        Ok(Self { weights: Weights::Decaying(fraction("decay", decay)?), start })
+        Ok(Self { weights: AverageWeights::Decaying(fraction("decay", decay)?), start })
     }
 
     /// The average these options are of; None if they are of something else.
@@ -55,8 +55,8 @@ impl Average {
     /// What the newest of `n` is of their average.
     fn share(&self, n: u64) -> f64 {
         match self.weights {
-            Weights::Equal => 1.0 / n as f64,
-            Weights::Decaying(decay) => (1.0 - decay) / (1.0 - decay.powf(n as f64)),
+            AverageWeights::Equal => 1.0 / n as f64,
+            AverageWeights::Decaying(decay) => (1.0 - decay) / (1.0 - decay.powf(n as f64)),
         }
     }
 

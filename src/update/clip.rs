@@ -1,4 +1,4 @@
-//! Keeping a gradient from being too long.
+//! Gradient clipping, by norm or by value.
 
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;

@@ -1,4 +1,4 @@
-//! Weight decay: a pull of the coefficients to zero that is part of the rule instead of the objective.
+//! Weight decay: shrinking of the coefficients by the optimizer, outside of the objective.
 
 use crate::error::{Result, checked};
 use crate::kernel::{Kernel, Lanes, Tier};

@@ -1,4 +1,4 @@
-//! DoG: gradient descent that needs no rate to be chosen.
+//! DoG, distance over gradients: gradient descent without a learning rate to tune.
 
 use super::decay::Decay;
 use super::entrywise::{Formula, entrywise};

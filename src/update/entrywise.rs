@@ -1,4 +1,4 @@
-//! The loop of the rules that move every parameter by its own gradient and memory alone.
+//! The loop of the rules that move each parameter by its own gradient and state alone.
 
 use super::{EffectiveStepSize, StepContext};
 use crate::kernel::{Kernel, Lanes};

@@ -1,4 +1,4 @@
-//! How the parameters move: one optimizer a file.
+//! Optimizers: how the parameters move, one rule a file.
 //!
 //! Hyperparameters are immutable, what changes from step to step is in a [`OptimizerState`], and the learning rate is
 //! a pure function of the step.
@@ -22,6 +22,7 @@ mod nadam;
 mod optimizer;
 mod radam;
 mod rmsprop;
+mod rule;
 pub mod schedule;
 mod schedule_free;
 mod schedule_free_adamw;
@@ -43,9 +44,10 @@ pub use ftrl::Ftrl;
 pub use lion::Lion;
 pub use moments::MomentDecays;
 pub use nadam::NAdam;
-pub use optimizer::{InitContext, Optimizer, OptimizerState, Rule, StepContext, Update};
+pub use optimizer::{Optimizer, OptimizerState};
 pub use radam::RAdam;
 pub use rmsprop::RmsProp;
+pub use rule::{InitContext, Rule, StepContext, Update};
 pub use schedule::Schedule;
 pub use schedule_free_adamw::ScheduleFreeAdamW;
 pub use schedule_free_sgd::ScheduleFreeSgd;

@@ -1,4 +1,4 @@
-//! NAdam: Adam with Nesterov's look ahead.
+//! NAdam: Adam with Nesterov momentum.
 
 use super::decay::Decay;
 use super::entrywise::{Formula, entrywise};

@@ -1,4 +1,4 @@
-//! RAdam: Adam that waits with its scaling until the second moment can be trusted.
+//! RAdam: Adam that scales its steps only once the second moment can be trusted.
 
 use super::decay::Decay;
 use super::entrywise::{Formula, entrywise};

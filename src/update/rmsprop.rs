@@ -52,7 +52,7 @@ impl Update for RmsProp {
     }
 
     fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T> {
-        let formula = Formulas {
+        let formula = RmsPropFormula {
             alpha: T::from_f64(self.alpha),
             rest: T::from_f64(1.0 - self.alpha),
             eps: T::from_f64(self.eps),
@@ -62,15 +62,15 @@ impl Update for RmsProp {
         };
         match (self.momentum > 0.0, self.is_centered) {
             (false, false) => entrywise::<T, _, 1>(formula, step),
-            (false, true) => entrywise::<T, _, 2>(Centered(formula), step),
+            (false, true) => entrywise::<T, _, 2>(CenteredFormula(formula), step),
             (true, false) => entrywise::<T, _, 2>(formula, step),
-            (true, true) => entrywise::<T, _, 3>(Centered(formula), step),
+            (true, true) => entrywise::<T, _, 3>(CenteredFormula(formula), step),
         }
     }
 }
 
 #[derive(Clone, Copy)]
-struct Formulas<T> {
+struct RmsPropFormula<T> {
     alpha: T,
     rest: T,
     eps: T,
@@ -80,7 +80,7 @@ struct Formulas<T> {
     gain: T,
 }
 
-impl<T: Scalar> Formulas<T> {
+impl<T: Scalar> RmsPropFormula<T> {
     #[inline(always)]
     fn mean(&self, mean: &mut T, x: T) -> T {
         *mean = self.alpha * *mean + self.rest * x;
@@ -118,9 +118,9 @@ impl<T: Scalar> Formulas<T> {
 }
 
 #[derive(Clone, Copy)]
-struct Centered<T>(Formulas<T>);
+struct CenteredFormula<T>(RmsPropFormula<T>);
 
-impl<T: Scalar> Formula<T, 1> for Formulas<T> {
+impl<T: Scalar> Formula<T, 1> for RmsPropFormula<T> {
     #[inline(always)]
     fn step(self, w: &mut T, g: T, [v]: [&mut T; 1]) -> T {
         let divisor = self.divisor(g, v, None);
@@ -128,7 +128,7 @@ impl<T: Scalar> Formula<T, 1> for Formulas<T> {
     }
 }
 
-impl<T: Scalar> Formula<T, 2> for Formulas<T> {
+impl<T: Scalar> Formula<T, 2> for RmsPropFormula<T> {
     #[inline(always)]
     fn step(self, w: &mut T, g: T, [v, b]: [&mut T; 2]) -> T {
         let divisor = self.divisor(g, v, None);
@@ -136,7 +136,7 @@ impl<T: Scalar> Formula<T, 2> for Formulas<T> {
     }
 }
 
-impl<T: Scalar> Formula<T, 2> for Centered<T> {
+impl<T: Scalar> Formula<T, 2> for CenteredFormula<T> {
     #[inline(always)]
     fn step(self, w: &mut T, g: T, [v, a]: [&mut T; 2]) -> T {
         let divisor = self.0.divisor(g, v, Some(a));
@@ -144,7 +144,7 @@ impl<T: Scalar> Formula<T, 2> for Centered<T> {
     }
 }
 
-impl<T: Scalar> Formula<T, 3> for Centered<T> {
+impl<T: Scalar> Formula<T, 3> for CenteredFormula<T> {
     #[inline(always)]
     fn step(self, w: &mut T, g: T, [v, b, a]: [&mut T; 3]) -> T {
         let divisor = self.0.divisor(g, v, Some(a));

@@ -45,7 +45,10 @@ impl Update for ScheduleFreeAdamW {
 
     fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T> {
         self.average.begin(step.t, step.learning_rate, step.slots, step.scalars, step.params);
-        let formula = FromZ { moments: self.moments.at(step.t), rate: T::from_f64(step.learning_rate) };
+        let formula = ScheduleFreeAdamWFormula {
+            moments: self.moments.at(step.t),
+            rate: T::from_f64(step.learning_rate),
+        };
         // Decay is of y, not of the z that is stepped, so that it cannot be done before the step.
         let decay = T::from_f64(step.learning_rate * self.weight_decay);
         let z = &mut step.slots[super::schedule_free::Z];
@@ -61,12 +64,12 @@ impl Update for ScheduleFreeAdamW {
 }
 
 #[derive(Clone, Copy)]
-struct FromZ<T> {
+struct ScheduleFreeAdamWFormula<T> {
     moments: MomentsAt<T>,
     rate: T,
 }
 
-impl<T: Scalar> Formula<T, 3> for FromZ<T> {
+impl<T: Scalar> Formula<T, 3> for ScheduleFreeAdamWFormula<T> {
     #[inline(always)]
     fn step(self, w: &mut T, g: T, [z, _x, v]: [&mut T; 3]) -> T {
         *v = self.moments.beta2 * *v + self.moments.rest2 * g * g;

@@ -50,7 +50,7 @@ impl Update for ScheduleFreeSgd {
     fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T> {
         self.average.begin(step.t, step.learning_rate, step.slots, step.scalars, step.params);
         let rate = T::from_f64(step.learning_rate);
-        entrywise(FromZ { rate }, step);
+        entrywise(ScheduleFreeSgdFormula { rate }, step);
         EffectiveStepSize::Uniform(rate)
     }
 
@@ -60,11 +60,11 @@ impl Update for ScheduleFreeSgd {
 }
 
 #[derive(Clone, Copy)]
-struct FromZ<T> {
+struct ScheduleFreeSgdFormula<T> {
     rate: T,
 }
 
-impl<T: Scalar> Formula<T, 1> for FromZ<T> {
+impl<T: Scalar> Formula<T, 1> for ScheduleFreeSgdFormula<T> {
     #[inline(always)]
     fn step(self, w: &mut T, g: T, [z]: [&mut T; 1]) -> T {
         *w = *z - self.rate * g;

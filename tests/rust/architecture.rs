@@ -1,19 +1,24 @@
 //! The rules of ARCHITECTURE.md that a reader of the source can check: who imports whom, where Python and
-//! `unsafe` may be, and that the code map has every file.
+//! `unsafe` may be, how long files are, that a type name means one thing, and the code map.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The rooms, floor by floor. A room imports from the floors below its own and from no neighbour.
-const FLOORS: &[&[&str]] = &[
-    &["python"],
-    &["train", "diagnose", "predict", "gather"],
-    &["shuffle", "gradient", "update", "landscape"],
-    &["data", "parallel", "pool", "prefetcher"],
-    &["kernel"],
-    &["scalar", "step_size", "options", "rng"],
-    &["error"],
+const FLOORS: &[(&str, &[&str])] = &[
+    ("The crate's documentation, with a tested example", &["lib"]),
+    ("The binding to Python, compiled with the feature `python` only", &["python"]),
+    ("What users ask for", &["train", "diagnose", "predict", "gather"]),
+    ("The three verbs, and landscapes to try them on", &["shuffle", "gradient", "update", "landscape"]),
+    ("Data and threads", &["data", "parallel", "pool", "prefetcher"]),
+    ("SIMD", &["kernel"]),
+    ("Numbers and names", &["scalar", "step_size", "options", "rng"]),
+    ("Errors", &["error"]),
 ];
+
+/// Lines of a file at most.
+const MAX_LINES: usize = 400;
 
 /// Who may look upstairs: a number type has to name its vectors, or no kernel could be called with it.
 const STAIRS: &[(&str, &str)] = &[("scalar", "kernel")];
@@ -21,6 +26,7 @@ const STAIRS: &[(&str, &str)] = &[("scalar", "kernel")];
 struct Source {
     /// Relative to `src`, with slashes.
     path: String,
+    text: String,
     /// The text without comments.
     code: String,
 }
@@ -64,16 +70,18 @@ fn sources() -> Vec<Source> {
                 let text = fs::read_to_string(&path).unwrap();
                 let code = text.lines().map(|line| line.split("//").next().unwrap()).collect::<Vec<_>>();
                 let path = path.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
-                sources.push(Source { path, code: code.join("\n") });
+                let code = code.join("\n");
+                sources.push(Source { path, text, code });
             }
         }
     }
     assert!(sources.len() > 50, "the source was found");
+    sources.sort_by(|a, b| a.path.cmp(&b.path));
     sources
 }
 
 fn floor_of(room: &str) -> Option<usize> {
-    FLOORS.iter().position(|floor| floor.contains(&room))
+    FLOORS.iter().position(|(_, rooms)| rooms.contains(&room))
 }
 
 /// Whether a file of one room may name another; false also for what is not a room at all.
@@ -107,8 +115,8 @@ fn imports_run_one_way() {
 #[test]
 fn every_room_is_there_once() {
     let sources = sources();
-    for room in FLOORS.iter().copied().flatten() {
-        let n_floors = FLOORS.iter().filter(|floor| floor.contains(room)).count();
+    for room in FLOORS.iter().flat_map(|(_, rooms)| *rooms) {
+        let n_floors = FLOORS.iter().filter(|(_, rooms)| rooms.contains(room)).count();
         assert!(n_floors == 1 && sources.iter().any(|source| source.room() == *room), "{room}");
     }
 }
@@ -144,10 +152,95 @@ fn the_environment_is_read_in_one_place() {
 }
 
 #[test]
-fn the_code_map_has_every_file() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md");
-    let page = fs::read_to_string(page).unwrap();
-    let is_missing = |path: &String| !page.contains(&format!("- `{path}`"));
-    let missing: Vec<String> = sources().into_iter().map(|source| source.path).filter(is_missing).collect();
-    assert!(missing.is_empty(), "the code map of ARCHITECTURE.md lacks {}", missing.join(", "));
+fn files_are_short() {
+    // To be cut along a line of concepts.
+    let still_long = ["python/fit.rs", "train/epoch.rs", "gradient/batch.rs"];
+    for source in sources().iter().filter(|source| !still_long.contains(&&*source.path)) {
+        let n_lines = source.text.lines().count();
+        assert!(n_lines <= MAX_LINES, "{} has {n_lines} lines, more than {MAX_LINES}", source.path);
+    }
+}
+
+/// The name of the type or trait that a line declares, but for associated types.
+fn declared(line: &str) -> Option<&str> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let declares = |word: &&str| {
+        ["struct", "enum", "union", "trait"].contains(word) || (*word == "type" && !line.starts_with(' '))
+    };
+    let place = words.iter().position(declares)?;
+    let is_modifier = |word: &&str| word.starts_with("pub") || word.ends_with(')') || *word == "unsafe";
+    let name = words.get(place + 1)?.split(|c: char| !is_of_a_name(c)).next()?;
+    (words[..place].iter().all(is_modifier) && !name.is_empty()).then_some(name)
+}
+
+/// A type name means one thing in the core. The binding mirrors the core's names, so it counts by itself; the
+/// tiers have the same two vector types each.
+#[test]
+fn a_type_name_means_one_thing() {
+    let of_every_tier = ["F32x16", "F64x8"];
+    let mut found = BTreeMap::<(bool, String), Vec<String>>::new();
+    for source in sources() {
+        for name in source.code.lines().filter_map(declared).filter(|name| !of_every_tier.contains(name)) {
+            let key = (source.room() == "python", name.to_owned());
+            found.entry(key).or_default().push(source.path.clone());
+        }
+    }
+    assert!(found.len() > 200, "the declarations were found");
+    found.retain(|_, paths| paths.len() > 1);
+    assert!(found.is_empty(), "declared more than once: {found:#?}");
+}
+
+const BEGIN_OF_MAP: &str = "<!-- code map -->\n";
+const END_OF_MAP: &str = "<!-- end of code map -->\n";
+
+fn architecture_page() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")
+}
+
+/// The first sentence of a file.
+fn summary(source: &Source) -> String {
+    let lines = source.text.lines().map_while(|line| line.strip_prefix("//! "));
+    let paragraph = lines.collect::<Vec<_>>().join(" ");
+    let sentence = paragraph.split(". ").next().unwrap().trim_end_matches('.');
+    assert!(!sentence.is_empty(), "{} does not begin by saying what it is", source.path);
+    sentence.to_owned()
+}
+
+/// Every file and its first sentence, floor by floor.
+fn code_map() -> String {
+    let sources = sources();
+    let mut map = String::new();
+    for (title, rooms) in FLOORS {
+        map += &format!("\n{title}:\n\n");
+        for room in *rooms {
+            let (roots, others): (Vec<_>, Vec<_>) =
+                sources.iter().filter(|source| source.room() == *room).partition(|s| s.is_root_of_room());
+            for source in roots.into_iter().chain(others) {
+                map += &format!("- `{}` - {}\n", source.path, summary(source));
+            }
+        }
+    }
+    map + "\n"
+}
+
+/// The page as it is, and with the code map as it should be.
+fn page_and_updated() -> (String, String) {
+    let page = fs::read_to_string(architecture_page()).unwrap();
+    let (before, rest) = page.split_once(BEGIN_OF_MAP).expect("the beginning of the code map");
+    let (_, after) = rest.split_once(END_OF_MAP).expect("the end of the code map");
+    let updated = format!("{before}{BEGIN_OF_MAP}{}{END_OF_MAP}{after}", code_map());
+    (page, updated)
+}
+
+#[test]
+fn the_code_map_is_made_of_the_files() {
+    let (page, updated) = page_and_updated();
+    assert!(page == updated, "run: cargo test --test architecture -- --ignored write_the_code_map");
+}
+
+#[test]
+#[ignore = "writes ARCHITECTURE.md"]
+fn write_the_code_map() {
+    let (_, updated) = page_and_updated();
+    fs::write(architecture_page(), updated).unwrap();
 }

@@ -1,7 +1,7 @@
 //! Sparse rows: structures that are refused before anything reads them, and the maps of missed steps against
 //! the steps themselves, one by one.
 
-use mbgd_rs::data::{Csr, Indices, Linear, LinearMut, Rows, Tile};
+use mbgd_rs::data::{Csr, Indices, LinearParams, LinearParamsMut, Rows, Tile};
 use mbgd_rs::kernel::Tier;
 use mbgd_rs::rng;
 use mbgd_rs::update::lazy::{AffineStep, Compose, DiagonalStep, Divisor, Dyadic, LazyUpdate, MissedSteps};
@@ -69,10 +69,10 @@ fn both_verbs_are_those_of_the_dense_matrix_on_every_tier() {
         let (indices, indptr) = (Indices::Wide(&indices), Indices::Narrow(&indptr));
         let csr = Rows::Csr(Csr::new(tier, &values, indices, indptr, n, d).unwrap());
         let mut scores = vec![0.0; k * n.next_multiple_of(8)];
-        let w = Linear { coef: &coef, intercept: &[0.5, -0.5] };
+        let w = LinearParams { coef: &coef, intercept: &[0.5, -0.5] };
         csr.scores(tier, Tile { rows: &rows, ahead: &rows }, w, &mut scores);
         let (mut gradient, mut intercept) = (vec![0.0; k * stride], vec![0.0; k]);
-        let g = LinearMut { coef: &mut gradient, intercept: &mut intercept };
+        let g = LinearParamsMut { coef: &mut gradient, intercept: &mut intercept };
         csr.accumulate(tier, &rows, &scores, g);
         let expected = first.get_or_insert_with(|| (scores.clone(), gradient.clone()));
         assert_eq!((&scores, &gradient), (&expected.0, &expected.1), "{tier:?}");

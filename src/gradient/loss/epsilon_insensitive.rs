@@ -1,4 +1,4 @@
-//! The loss of support vector regression.
+//! Epsilon-insensitive loss: support vector regression.
 
 use super::{Pointwise, constant, unless_nan};
 use crate::error::{Result, checked};

@@ -1,4 +1,4 @@
-//! Focal loss: log loss that looks away from what is already right.
+//! Focal loss: log loss that gives little weight to what is already right.
 
 use super::{Pointwise, constant};
 use crate::error::{Result, checked};

@@ -1,4 +1,4 @@
-//! Gamma regression: positive targets whose spread grows with their size.
+//! Gamma regression, for positive targets whose spread grows with their size.
 
 use super::{Pointwise, constant};
 use crate::data::Domain;

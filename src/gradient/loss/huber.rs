@@ -1,4 +1,4 @@
-//! Huber's loss: least squares that outliers cannot pull far.
+//! Huber loss: least squares near the target, least absolute deviations far from it.
 
 use super::{Pointwise, constant};
 use crate::error::{Result, checked};

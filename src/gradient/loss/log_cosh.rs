@@ -1,5 +1,4 @@
-//! The logarithm of the hyperbolic cosine: least squares near the target, least absolute deviations far from
-//! it.
+//! Log-cosh loss: least squares near the target, least absolute deviations far from it.
 
 use super::Pointwise;
 use crate::error::Result;

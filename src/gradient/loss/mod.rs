@@ -1,4 +1,4 @@
-//! How wrong a score is: one loss a file, each with its formula, slope and source.
+//! Losses: one a file, each with its formula, slope and source.
 //!
 //! A loss is a pure function of a score z and a target y. It is written once over [`Lanes`]; the loops over
 //! rows and outputs, shared by all losses, are here.

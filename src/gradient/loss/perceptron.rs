@@ -1,4 +1,4 @@
-//! The perceptron's loss.
+//! The perceptron loss.
 
 use super::{Pointwise, unless_nan};
 use crate::error::Result;

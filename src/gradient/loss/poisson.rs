@@ -1,4 +1,4 @@
-//! Poisson regression: counts.
+//! Poisson regression, for counts.
 
 use super::Pointwise;
 use crate::data::Domain;

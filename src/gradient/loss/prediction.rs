@@ -1,4 +1,4 @@
-//! What scores say: means of targets, and probabilities of classes.
+//! Predictions from scores: means of targets and probabilities of classes.
 
 use super::{Pointwise, exponentials};
 use crate::data::TargetKind;

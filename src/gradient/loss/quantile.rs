@@ -1,4 +1,4 @@
-//! Pinball loss: regression of a quantile.
+//! Pinball loss: quantile regression.
 
 use super::{Pointwise, constant, unless_nan};
 use crate::error::{Result, checked};

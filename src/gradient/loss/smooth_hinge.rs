@@ -1,4 +1,4 @@
-//! Hinge loss with a rounded corner.
+//! Smooth hinge loss: the hinge with a rounded corner.
 
 use super::squared_hinge::missing;
 use super::{Pointwise, constant};

@@ -1,4 +1,4 @@
-//! The loss of support vector regression, squared.
+//! Squared epsilon-insensitive loss: smooth support vector regression.
 
 use super::epsilon_insensitive::checked_epsilon;
 use super::{Pointwise, constant};

@@ -1,4 +1,4 @@
-//! The coefficients of a column together: the mixed l1/l2 norm of a coefficient matrix.
+//! The group penalty: the mixed l1/l2 norm of the coefficient matrix.
 
 use super::{checked_alphas, checked_ratio};
 use crate::error::{Error, Result};

@@ -1,4 +1,4 @@
-//! What large coefficients cost: one penalty a file.
+//! Penalties on large coefficients: one a file.
 //!
 //! The strengths are scikit-learn's; intercepts are free. The smooth part of a penalty adds to the gradient,
 //! the other part acts through its proximal map after the update and so gives exact zeros.

@@ -1,4 +1,4 @@
-//! Linear maps of a parameter and its velocity: what momentum and l2 do.
+//! Affine maps of a parameter and its velocity: missed steps with momentum and l2.
 
 use super::AffineStep;
 use super::dyadic::{Compose, Dyadic};

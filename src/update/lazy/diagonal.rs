@@ -1,4 +1,4 @@
-//! Steps whose rate each parameter divides by what is remembered of it: what l1 does with Adagrad and FTRL.
+//! Missed steps whose size depends on the parameter's own state: l1 with Adagrad and FTRL.
 //!
 //! Without a gradient the divisor d does not change, so that the step takes `l1 rate / d` from |w|: the number
 //! `d |w|` is shrunk by what is the same for all parameters.

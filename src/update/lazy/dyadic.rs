@@ -1,4 +1,4 @@
-//! Compositions of the maps of many steps, found by their first and last.
+//! Compositions of the maps of many steps, looked up by first and last step.
 
 /// A map that can be put behind another.
 pub trait Compose: Copy {

@@ -1,4 +1,4 @@
-//! What steps do to a parameter that has no gradient in them but that of the penalty: many at once.
+//! Lazy updates: the steps that a parameter without a gradient has missed, applied at once.
 //!
 //! In a step on sparse rows only the columns of the batch have a gradient. What a run on dense rows would have
 //! done to the others depends on the step alone, not on the data, and need not be done before somebody looks at

@@ -1,4 +1,4 @@
-//! Maps of one number that shrink it: what l1, l2 and both do to a coefficient.
+//! Soft thresholds: missed steps with l1 and l2 but no momentum.
 
 use super::dyadic::{Compose, Dyadic};
 

@@ -1,4 +1,4 @@
-//! A rate that is not known before the data are.
+//! The automatic learning rate, which is not known before the data are.
 
 use super::Rates;
 use crate::error::{Error, Result};

@@ -1,4 +1,4 @@
-//! The same rate at every step.
+//! A constant learning rate.
 
 use super::{Rates, positive_rate};
 use crate::error::Result;

@@ -1,4 +1,4 @@
-//! Half cosines one after the other.
+//! Cosine annealing with warm restarts.
 
 use super::{Rates, final_rate, half_cosine, positive_rate, positive_steps};
 use crate::error::Result;

@@ -1,4 +1,4 @@
-//! A rate by a function of the caller's.
+//! A learning rate given by a function of the caller.
 
 use std::fmt;
 use std::ops::Range;

@@ -1,4 +1,4 @@
-//! One rise and one fall.
+//! The one-cycle schedule: the rate rises once and falls once.
 
 use super::{Rates, half_cosine, positive_factor, positive_rate, positive_steps};
 use crate::error::{Error, Result, checked};

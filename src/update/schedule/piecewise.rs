@@ -1,4 +1,4 @@
-//! Rates from a table.
+//! A piecewise constant rate, from a table.
 
 use super::{Rates, increasing_steps};
 use crate::error::{Error, Result};

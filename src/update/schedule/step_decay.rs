@@ -1,4 +1,4 @@
-//! A rate that falls by a factor again and again.
+//! A rate that falls by a factor every so many steps.
 
 use super::{Rates, positive_factor, positive_rate, positive_steps};
 use crate::error::Result;

@@ -1,4 +1,4 @@
-//! A rising rate in front of another schedule.
+//! Warmup: a rising rate in front of another schedule.
 
 use std::ops::Range;
 
