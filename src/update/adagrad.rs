@@ -22,7 +22,7 @@ pub struct Adagrad {
 }
 
 impl Adagrad {
-    /// What is divided by the root of s in step t.
+    /// The numerator of the step size in step t.
     fn rate_at(&self, t: u64, learning_rate: f64) -> f64 {
         learning_rate / (1.0 + t as f64 * self.lr_decay)
     }

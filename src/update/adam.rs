@@ -77,7 +77,7 @@ impl Update for Adam {
 #[derive(Clone, Copy)]
 struct AdamFormula<T> {
     moments: MomentsAt<T>,
-    /// The learning rate by what unbiases m.
+    /// The learning rate divided by what unbiases m.
     rate: T,
     learning_rate: T,
 }

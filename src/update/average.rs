@@ -6,7 +6,7 @@ use crate::kernel::{Kernel, Lanes, Tier};
 use crate::options::Options;
 use crate::scalar::Scalar;
 
-/// Which average. Training goes on from the parameters themselves.
+/// The weights of the average. Training continues from the parameters themselves.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Average {
     weights: AverageWeights,
@@ -34,7 +34,7 @@ impl Average {
         Ok(Self { weights: AverageWeights::Decaying(fraction("decay", decay)?), start })
     }
 
-    /// The average these options are of; None if they are of something else.
+    /// The average that these options describe; None if they describe something else.
     ///
     /// # Errors
     /// If a parameter is out of its range.
@@ -52,7 +52,7 @@ impl Average {
         }
     }
 
-    /// What the newest of `n` is of their average.
+    /// The weight of the newest of `n` in their average.
     fn share(&self, n: u64) -> f64 {
         match self.weights {
             AverageWeights::Equal => 1.0 / n as f64,
@@ -60,7 +60,7 @@ impl Average {
         }
     }
 
-    /// Takes in the parameters after step `t`, counted from 0. The state has room for them.
+    /// Adds the parameters after step `t`, counted from 0, to the average. The state has room for them.
     pub fn step<T: Scalar>(&self, tier: Tier, t: u64, state: &mut AverageState<T>, params: &[T]) {
         if t < self.start {
             return;
@@ -74,12 +74,12 @@ impl Average {
     }
 }
 
-/// An average as it stands.
+/// The current average.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct AverageState<T> {
     /// The average, once there is one, or room for it.
     pub params: Vec<T>,
-    /// Of how many steps.
+    /// Number of steps averaged.
     pub n: u64,
 }
 

@@ -37,7 +37,7 @@ impl Clip {
             Self::Value(limit) => {
                 let limit = T::from_f64(limit);
                 for g in grad {
-                    // Neither holds for NaN, which stays one.
+                    // A NaN stays NaN.
                     if *g > limit {
                         *g = limit;
                     } else if *g < -limit {

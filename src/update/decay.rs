@@ -8,7 +8,7 @@ use crate::scalar::Scalar;
 /// How a rule decays weights, and by how much.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Decay {
-    /// Added to the gradient, `g + weight_decay w`, and so scaled and remembered as that is.
+    /// Added to the gradient, `g + weight_decay w`, and scaled and accumulated with it.
     Coupled(f64),
     /// Apart from the gradient, before the step: `w -= learning_rate weight_decay w`.
     ///
@@ -17,7 +17,7 @@ pub enum Decay {
 }
 
 impl Decay {
-    /// None at all.
+    /// No decay.
     pub const NONE: Self = Self::Coupled(0.0);
 
     /// The strength, `weight_decay`, of some options: finite and >= 0.
@@ -27,7 +27,7 @@ impl Decay {
     }
 }
 
-/// Adds `strength w` to a gradient; `w` may be shorter, and then the rest is left alone.
+/// Adds `strength w` to a gradient; `w` may be shorter, and then the rest does not change.
 pub(super) fn couple<T: Scalar>(tier: Tier, grad: &mut [T], strength: f64, w: &[T]) {
     struct Couple<'a, T> {
         grad: &'a mut [T],

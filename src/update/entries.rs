@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-/// What a rule may have to know of the vectors it moves: the intercepts are free of weight decay, and padding
-/// has to stay zero where noise is added.
+/// Which entries of the vectors are what: weight decay does not apply to intercepts, and padding has to stay zero
+/// where noise is added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entries {
     n_columns: usize,
@@ -19,8 +19,8 @@ impl Entries {
         Self { n_columns: n, stride: n, n_coef: n, n_intercepts: 0, array }
     }
 
-    /// Rows of `n_columns` coefficients, `stride` apart and `n_coef` entries in all, and then so many intercepts
-    /// to be moved.
+    /// Rows of `n_columns` coefficients, `stride` apart and `n_coef` entries in all, then so many intercepts that are
+    /// trained.
     pub fn padded(n_columns: usize, stride: usize, n_coef: usize, n_intercepts: usize) -> Self {
         Self { n_columns, stride, n_coef, n_intercepts, array: 0 }
     }

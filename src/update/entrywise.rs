@@ -4,16 +4,16 @@ use super::{EffectiveStepSize, StepContext};
 use crate::kernel::{Kernel, Lanes};
 use crate::scalar::Scalar;
 
-/// What a rule does to one parameter, with `N` numbers remembered of it.
+/// What a rule does to one parameter and its `N` slots.
 ///
-/// Implementations are `#[inline(always)]`, in plain arithmetic that is rounded as written, and leave a zero
-/// with a zero gradient and no memory where it is.
+/// Implementations are `#[inline(always)]`, in plain arithmetic that is rounded as written, and leave a
+/// parameter at zero if its gradient and slots are zero.
 pub(super) trait Formula<T, const N: usize>: Copy {
-    /// Moves `w` against `g`. Returns the rate: the step this would have been had all gradients been 1.
+    /// Moves `w` against `g`. Returns the effective step size: the step if all gradients had been 1.
     fn step(self, w: &mut T, g: T, slots: [&mut T; N]) -> T;
 }
 
-/// Moves all parameters by a formula, with the first `N` vectors of the memory.
+/// Moves all parameters by a formula, with the first `N` slot vectors.
 pub(super) fn entrywise<'r, T: Scalar, F: Formula<T, N>, const N: usize>(
     formula: F,
     step: StepContext<'_, 'r, T>,
@@ -39,7 +39,7 @@ pub(super) struct Entrywise<'a, T, F, const N: usize> {
     step_sizes: &'a mut [T],
 }
 
-/// For so many vectors by name: of an array of slices the compiler makes no vector instructions.
+/// One variable for each slot vector: the compiler does not vectorize over an array of slices.
 macro_rules! impl_kernel {
     ($n:literal: $($vector:ident)*) => {
         impl<T: Scalar, F: Formula<T, $n>> Kernel<T> for Entrywise<'_, T, F, $n> {

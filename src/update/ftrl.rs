@@ -13,9 +13,9 @@ use crate::scalar::Scalar;
 /// With `n += g^2`, `r = (beta + sqrt(n)) / learning_rate` and `z += g - (r - r_before) w`:
 /// `w = -sign(z) max(|z| - l1, 0) / (r + l2)`.
 ///
-/// l1 and l2 are strengths over the whole run, as in the paper. A penalty of the objective counts anew with
-/// every step: its l1 part is told to the proximal map by the rate t / (r + l2), t counted from 1, which is the
-/// closed form for all steps together and comes to rest at the optimum of the objective.
+/// l1 and l2 are strengths over the whole run, as in the paper. A penalty of the objective is added
+/// at every step: the step size of its proximal map is t / (r + l2), t counted from 1, which is the closed form for all
+/// steps together and has its fixed point at the optimum of the objective.
 ///
 /// The first z is such that w is the start, wherever that is.
 ///
@@ -135,7 +135,7 @@ impl<T: Scalar> ClosedForm<T> {
         -(w * (self.beta / self.rate_before + self.l2) + of_l1)
     }
 
-    /// Takes a gradient in and moves w to the best point. Returns the rate for a penalty of every step.
+    /// Adds a gradient and moves w to the best point. Returns the effective step size for a penalty of every step.
     #[inline(always)]
     fn step(&self, w: &mut T, g: T, z: &mut T, n: &mut T) -> T {
         let before = (self.beta + n.sqrt()) / self.rate_before;
@@ -143,7 +143,7 @@ impl<T: Scalar> ClosedForm<T> {
         let now = (self.beta + n.sqrt()) / self.rate;
         *z += g - (now - before) * *w;
         let divisor = now + self.l2;
-        // In this order a NaN stays one and is found, instead of becoming a zero.
+        // In this order a NaN stays NaN instead of becoming zero.
         *w = if z.abs() <= self.l1 {
             T::ZERO
         } else if *z > T::ZERO {

@@ -11,8 +11,8 @@ use crate::scalar::Scalar;
 
 /// `w -= learning_rate (sign(beta1 m + (1 - beta1) g) + weight_decay w)`, `m = beta2 m + (1 - beta2) g`.
 ///
-/// Its rate is the learning rate. A step does not depend on the size of the gradient, so that nothing balances
-/// it with a penalty: l1 gives zeros, but not those of the optimum.
+/// Its effective step size is the learning rate. A step does not depend on the size of the gradient, so that gradient
+/// and penalty do not balance: l1 gives zeros, but not those of the optimum.
 ///
 /// Source: X. Chen et al., Symbolic discovery of optimization algorithms, NeurIPS 2023.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,6 +1,6 @@
 //! Optimizers: how the parameters move, one rule a file.
 //!
-//! Hyperparameters are immutable, what changes from step to step is in a [`OptimizerState`], and the learning rate is
+//! Hyperparameters are immutable, what changes from step to step is in an [`OptimizerState`], and the learning rate is
 //! a pure function of the step.
 
 mod adadelta;

@@ -7,11 +7,11 @@ use crate::scalar::Scalar;
 /// `m = beta1 m + (1 - beta1) g`, `v = beta2 v + (1 - beta2) g^2`, and an `eps` to be added to roots of v.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MomentDecays {
-    /// Memory of the gradient.
+    /// Decay of the mean of gradients.
     pub beta1: f64,
-    /// Memory of its square.
+    /// Decay of the mean of squared gradients.
     pub beta2: f64,
-    /// Added to what is divided by.
+    /// Added to the divisor.
     pub eps: f64,
 }
 
@@ -41,7 +41,7 @@ impl MomentDecays {
     }
 }
 
-/// Weights of a running mean of `t + 1` values, all in all: `1 - beta^(t+1)`.
+/// Sum of the weights of a running mean of `t + 1` values: `1 - beta^(t+1)`.
 pub(super) fn unbias(beta: f64, t: u64) -> f64 {
     1.0 - beta.powf((t + 1) as f64)
 }
@@ -58,21 +58,21 @@ pub(super) struct MomentsAt<T> {
 }
 
 impl<T: Scalar> MomentsAt<T> {
-    /// Takes a gradient into both means.
+    /// Adds a gradient to both means.
     #[inline(always)]
     pub(super) fn update(&self, m: &mut T, v: &mut T, g: T) {
         *m = self.beta1 * *m + self.rest1 * g;
         *v = self.beta2 * *v + self.rest2 * g * g;
     }
 
-    /// The root of the unbiased v, and eps.
+    /// The root of the unbiased v, plus eps.
     #[inline(always)]
     pub(super) fn divisor(&self, v: T) -> T {
         v.sqrt() / self.root_unbias2 + self.eps
     }
 }
 
-/// Two memories in [0, 1).
+/// Two decays in [0, 1).
 pub(super) fn checked_betas(beta1: f64, beta2: f64) -> Result<(f64, f64)> {
     for beta in [beta1, beta2] {
         if !(0.0..1.0).contains(&beta) {
@@ -93,7 +93,7 @@ pub(super) fn not_negative(argument: &'static str, value: f64) -> Result<f64> {
     checked(argument, "finite and >= 0", value, |value| value.is_finite() && value >= 0.0)
 }
 
-/// A memory or a momentum, in [0, 1).
+/// A decay or a momentum, in [0, 1).
 pub(super) fn fraction(argument: &'static str, value: f64) -> Result<f64> {
     checked(argument, "in [0, 1)", value, |value| (0.0..1.0).contains(&value))
 }

@@ -21,25 +21,25 @@ pub struct Optimizer {
     pub learning_rate: Schedule,
 }
 
-/// What an optimizer remembers between steps.
+/// The state of an optimizer, which changes from step to step.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct OptimizerState<T> {
     /// Steps made.
     pub n_steps: u64,
-    /// One vector per thing remembered, as long as the parameters; which is what is up to the rule.
+    /// Slot vectors, each as long as the parameters; what they mean is up to the rule.
     pub slots: Vec<Vec<T>>,
-    /// Numbers remembered; which is what is up to the rule.
+    /// Numbers; what they mean is up to the rule.
     pub scalars: Vec<f64>,
     /// How far the learning rate has fallen on plateaus of the loss.
     pub plateau: PlateauState,
-    /// Rates of the last step, if they were wanted; a scratch.
+    /// Effective step sizes of the last step, if they were wanted: scratch.
     step_sizes: Vec<T>,
-    /// The last gradient with what weight decay adds to it, if it does; a scratch.
+    /// The last gradient plus coupled weight decay: scratch.
     decayed: Vec<T>,
 }
 
 impl<T> OptimizerState<T> {
-    /// The state of an optimizer that has made `n_steps` and remembers these vectors and numbers.
+    /// The state of an optimizer that has made `n_steps`, with these slots and numbers.
     pub fn new(n_steps: u64, slots: Vec<Vec<T>>, scalars: Vec<f64>) -> Self {
         let plateau = PlateauState::default();
         Self { n_steps, slots, scalars, plateau, step_sizes: Vec::new(), decayed: Vec::new() }
@@ -47,10 +47,10 @@ impl<T> OptimizerState<T> {
 }
 
 impl Optimizer {
-    /// The optimizer these options are of.
+    /// The optimizer that these options describe.
     ///
     /// # Errors
-    /// If they are not of one, or a hyperparameter is out of its range.
+    /// If they describe none, or a hyperparameter is out of its range.
     pub fn from_options(options: &dyn Options) -> Result<Option<Self>> {
         let Some(rule) = Rule::from_options(options)? else { return Ok(None) };
         let learning_rate = match options.text("learning_rate") {
@@ -66,8 +66,8 @@ impl Optimizer {
         Ok(OptimizerState::new(0, slots.collect::<Result<_>>()?, vec![0.0; self.rule.n_scalars()]))
     }
 
-    /// The same optimizer for these steps, of which a learning rate given as a function is evaluated now; None
-    /// if that is not needed.
+    /// The same optimizer with a learning rate given as a function evaluated for these steps; None if its learning rate
+    /// is not a function.
     ///
     /// # Errors
     /// As [`Schedule::tabulate`].
@@ -75,7 +75,7 @@ impl Optimizer {
         Ok(self.learning_rate.tabulate(steps)?.map(|learning_rate| Self { learning_rate, ..self.clone() }))
     }
 
-    /// The learning rate of step `t` in the epoch at hand.
+    /// The learning rate of step `t` in the current epoch.
     #[inline]
     pub fn learning_rate_at<T>(&self, t: u64, state: &OptimizerState<T>) -> f64 {
         self.learning_rate.at_plateau(t, &state.plateau)
@@ -86,13 +86,13 @@ impl Optimizer {
         self.learning_rate.end_epoch(&mut state.plateau, loss);
     }
 
-    /// See [`Update::lazy_update`].
+    /// See [`super::Update::lazy_update`].
     pub fn lazy_update<T>(&self, t: u64, state: &OptimizerState<T>, l2: f64) -> LazyUpdate {
         self.rule.lazy_update(t, self.learning_rate_at(t, state), l2)
     }
 
-    /// Sets up the state of a run before its first step, which does so for the parameters that it moves: needed
-    /// where it does not move all.
+    /// Sets up the state of all parameters before the first step. The first step does so for the parameters that it
+    /// moves: this is for runs whose steps do not move all.
     ///
     /// # Errors
     /// As [`Schedule::tabulate`].
@@ -108,9 +108,9 @@ impl Optimizer {
         Ok(())
     }
 
-    /// Moves `params` against `grad`, in place. A learning rate that is a function has to have been evaluated,
-    /// see [`Optimizer::tabulate`]. With `wants_step_sizes` the returned step size is valid, else it may be anything. A
-    /// proximal map may follow, and then [`Optimizer::post_prox`] has to.
+    /// Moves `params` against `grad`, in place. A learning rate that is a function has to be evaluated before, see
+    /// [`Optimizer::tabulate`]. The returned step size is valid with `wants_step_sizes` only. A proximal map may follow;
+    /// then [`Optimizer::post_prox`] has to.
     ///
     /// # Errors
     /// If the lengths differ or the state is another optimizer's.
@@ -180,7 +180,7 @@ impl Optimizer {
         self.rule.post_prox(tier, &mut state.slots, &state.scalars, params);
     }
 
-    /// The model to predict with, where it is not the parameters.
+    /// The model to predict with, if it is not the parameters.
     pub fn model<'s, T>(&self, state: &'s mut OptimizerState<T>) -> Option<&'s mut Vec<T>> {
         let has_begun = state.n_steps > 0;
         self.rule.model().filter(|_| has_begun).map(|i| &mut state.slots[i])
@@ -191,7 +191,7 @@ impl Optimizer {
         self.rule.decay() != Decay::NONE
     }
 
-    /// Whether the model is an average of points that training has been at.
+    /// Whether the model is an average of earlier parameters.
     pub fn averages(&self) -> bool {
         self.rule.model().is_some()
     }
@@ -207,7 +207,7 @@ impl Optimizer {
         Ok(())
     }
 
-    /// That a state is of this optimizer, for so many parameters.
+    /// Checks that a state is of this optimizer, for so many parameters.
     ///
     /// # Errors
     /// If it is not.

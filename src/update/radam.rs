@@ -22,7 +22,7 @@ pub struct RAdam {
 }
 
 impl RAdam {
-    /// How much of Adam's scaled step is taken at step t, counted from 0; None as long as it is not trusted.
+    /// The factor of Adam's scaled step at step t, counted from 0; None as long as the second moment is not trusted.
     fn rectification(&self, t: u64) -> Option<f64> {
         let beta2 = self.moments.beta2;
         let n = t as f64 + 1.0;

@@ -76,7 +76,7 @@ struct RmsPropFormula<T> {
     eps: T,
     momentum: T,
     learning_rate: T,
-    /// The learning rate by what momentum makes of a constant gradient.
+    /// The learning rate times the gain of momentum for a constant gradient.
     gain: T,
 }
 
@@ -87,7 +87,7 @@ impl<T: Scalar> RmsPropFormula<T> {
         *mean
     }
 
-    /// What the gradient is divided by, centered if there is a mean of gradients.
+    /// The divisor of the gradient, centered if there is a mean of gradients.
     #[inline(always)]
     fn divisor(&self, g: T, v: &mut T, a: Option<&mut T>) -> T {
         let square = self.mean(v, g * g);
@@ -96,7 +96,7 @@ impl<T: Scalar> RmsPropFormula<T> {
             Some(a) => {
                 let a = self.mean(a, g);
                 let variance = square - a * a;
-                // Rounding may leave less than nothing of equal gradients. A NaN stays one.
+                // Rounding may make this negative for equal gradients. A NaN stays NaN.
                 if variance < T::ZERO { T::ZERO } else { variance }
             }
         };

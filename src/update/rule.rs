@@ -12,19 +12,19 @@ use crate::scalar::Scalar;
 
 /// How a gradient becomes a step: immutable hyperparameters.
 pub trait Update: Sized {
-    /// The class of the Python package that stands for it.
+    /// Name of its class in the Python package.
     const NAME: &'static str;
 
-    /// The rule with its hyperparameters.
+    /// The rule with these hyperparameters.
     ///
     /// # Errors
     /// If one of them is out of its range.
     fn from_options(options: &dyn Options) -> Result<Self>;
 
-    /// How many vectors are remembered, each as long as the parameters.
+    /// Number of slot vectors, each as long as the parameters.
     fn n_vectors(&self) -> usize;
 
-    /// How many numbers are remembered beside them.
+    /// Number of further numbers in the state.
     fn n_scalars(&self) -> usize {
         0
     }
@@ -34,34 +34,34 @@ pub trait Update: Sized {
         false
     }
 
-    /// Sets up what is remembered, which is zero, before the first step; to do it again for some of the parameters
-    /// changes nothing.
+    /// Sets up the state, which is zero, before the first step. To do so again for some of the parameters changes
+    /// nothing.
     fn begin<T: Scalar>(&self, _begin: InitContext<'_, T>) {}
 
-    /// What step `t` does to a parameter that has no gradient but `l2 w`, for steps on sparse rows. It is always of
-    /// the same variant.
+    /// What step `t` does to a parameter whose only gradient is `l2 w`, for steps on sparse rows. The variant is the
+    /// same for all steps.
     fn lazy_update(&self, _t: u64, _learning_rate: f64, _l2: f64) -> LazyUpdate {
         LazyUpdate::Dense
     }
 
-    /// How weights decay. A step is done after it, and with a gradient that has it.
+    /// How weights decay, which is done before `step`.
     fn decay(&self) -> Decay {
         Decay::NONE
     }
 
-    /// Which of the vectors remembered is the model to predict with, if it is not the parameters.
+    /// The slot that is the model to predict with, if it is not the parameters.
     fn model(&self) -> Option<usize> {
         None
     }
 
-    /// Moves the parameters of `step`. With `wants_step_sizes` the returned step size is valid, else it may be anything.
+    /// Moves the parameters of `step`. The returned step size is valid with `wants_step_sizes` only.
     fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T>;
 
-    /// What remains to be done when a proximal map has acted on the parameters.
+    /// Ends a step, after a proximal map may have acted on the parameters.
     fn post_prox<T: Scalar>(&self, _tier: Tier, _slots: &mut [Vec<T>], _scalars: &[f64], _params: &mut [T]) {}
 }
 
-/// The beginning of a run: what is to be remembered of what.
+/// What a rule is given to set up its state.
 #[derive(Debug)]
 pub struct InitContext<'a, T> {
     /// The learning rate of the first step.
@@ -74,10 +74,10 @@ pub struct InitContext<'a, T> {
     pub params: &'a [T],
 }
 
-/// One step of an optimizer: what it is told, what it remembers and what it moves.
+/// What a rule is given for a step.
 #[derive(Debug)]
 pub struct StepContext<'a, 'r, T> {
-    /// Instructions to compute with.
+    /// Instruction set to compute with.
     pub tier: Tier,
     /// The step, counted from 0.
     pub t: u64,
@@ -85,17 +85,17 @@ pub struct StepContext<'a, 'r, T> {
     pub learning_rate: f64,
     /// Which entries are parameters.
     pub entries: Entries,
-    /// Vectors remembered, zero before the first step.
+    /// Slot vectors, zero before the first step.
     pub slots: &'a mut [Vec<T>],
-    /// Numbers remembered, zero before the first step.
+    /// Numbers of the state, zero before the first step.
     pub scalars: &'a mut [f64],
     /// Moved in place.
     pub params: &'a mut [T],
-    /// Of the same length.
+    /// The gradient, of the same length.
     pub grad: &'a [T],
-    /// Whether somebody will use the effective step sizes.
+    /// Whether the effective step sizes are wanted.
     pub wants_step_sizes: bool,
-    /// Room for [`EffectiveStepSize::PerParameter`], as long as the parameters if step sizes are wanted.
+    /// Buffer for [`EffectiveStepSize::PerParameter`], as long as the parameters if step sizes are wanted.
     pub step_sizes: &'r mut [T],
 }
 
@@ -151,7 +151,7 @@ macro_rules! rules {
                 }
             }
 
-            /// What users call the rule.
+            /// Name of the rule in the Python package.
             pub fn name(&self) -> &'static str {
                 match self {
                     $(Rule::$rule(_) => $rule::NAME,)*
@@ -171,7 +171,7 @@ macro_rules! rules {
                 }
             }
 
-            /// The rule these options are of; None if they are of something else.
+            /// The rule that these options describe; None if they describe something else.
             pub(super) fn from_options(options: &dyn Options) -> Result<Option<Self>> {
                 match options.name().as_str() {
                     $($rule::NAME => $rule::from_options(options).map(Rule::$rule).map(Some),)*

@@ -6,9 +6,9 @@ use crate::kernel::{Kernel, Lanes, Tier};
 use crate::options::Options;
 use crate::scalar::Scalar;
 
-/// Where z lies in the memory: the point that is stepped.
+/// Slot of z, the point that is stepped.
 pub(super) const Z: usize = 0;
-/// Where x lies in the memory: the average, which is the model.
+/// Slot of x, the average, which is the model.
 pub(super) const X: usize = 1;
 
 /// Three points: z makes steps along gradients at y, x is the mean of all z weighted by
@@ -33,8 +33,8 @@ impl ScheduleFree {
         })
     }
 
-    /// Begins at the parameters, and counts the step of this learning rate. The numbers remembered are the
-    /// largest rate, and the sum of weights in units of the last one, which is the largest.
+    /// Starts at the parameters, and counts the step of this learning rate. The numbers of the state are the largest
+    /// rate, and the sum of weights in units of the last one, which is the largest.
     pub(super) fn begin<T: Scalar>(
         &self,
         t: u64,
@@ -52,7 +52,7 @@ impl ScheduleFree {
         (scalars[0], scalars[1]) = (largest, before + 1.0);
     }
 
-    /// Takes the z that `params` has into x, and makes y of both.
+    /// Adds the z in `params` to x, and replaces it by y.
     pub(super) fn post_prox<T: Scalar>(
         &self,
         tier: Tier,

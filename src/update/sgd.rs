@@ -11,9 +11,9 @@ use crate::scalar::Scalar;
 
 /// `v = momentum v + (1 - dampening) g`, `w -= learning_rate v`; with `nesterov`,
 /// `w -= learning_rate (g + momentum v)`.
-/// Without momentum `w -= learning_rate g` and nothing is remembered.
+/// Without momentum `w -= learning_rate g`, and there is no state.
 ///
-/// As in PyTorch: the first v is g, and the learning rate is outside of the memory.
+/// As in PyTorch: the first v is g, and the learning rate is not part of the velocity.
 ///
 /// Source: I. Sutskever et al., On the importance of initialization and momentum in deep learning, ICML 2013.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -25,7 +25,7 @@ pub struct Sgd {
 }
 
 impl Sgd {
-    /// Momentum in [0, 1); Nesterov's variant needs some.
+    /// Momentum in [0, 1); > 0 for Nesterov's variant.
     pub fn new(momentum: f64, nesterov: bool) -> Result<Self> {
         fraction("momentum", momentum)?;
         if nesterov && momentum == 0.0 {
@@ -43,20 +43,19 @@ impl Sgd {
         self.momentum == 0.0 && self.weight_decay == 0.0
     }
 
-    /// What is added to the gradient, times w.
+    /// The coupled weight decay.
     pub(crate) fn weight_decay(&self) -> f64 {
         self.weight_decay
     }
 
-    /// The share of a rate that a step may have so that steps along a gradient that stays the same are not
-    /// longer than the rate.
+    /// The factor for a rate that keeps steps along a constant gradient no longer than the rate.
     pub(crate) fn share_of_rate(&self) -> f64 {
         ((1.0 - self.momentum) / (1.0 - self.dampening)).min(1.0)
     }
 
     /// What `v` (or Nesterov's direction) is after step t when all gradients have been 1.
     fn gain(&self, t: u64) -> f64 {
-        // Nesterov looks one step further.
+        // Nesterov is one step ahead.
         let n_terms = (t + 1).saturating_add(u64::from(self.nesterov));
         powers(self.momentum, n_terms) - self.dampening * powers(self.momentum, t)
     }
@@ -154,7 +153,7 @@ impl<T: Scalar> Kernel<T> for Plain<'_, T> {
 struct Momentum<'a, T> {
     rate: T,
     momentum: T,
-    /// What a gradient counts in the velocity.
+    /// The weight of a gradient in the velocity.
     share: T,
     nesterov: bool,
     velocity: &'a mut [T],

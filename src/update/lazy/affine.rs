@@ -3,8 +3,8 @@
 use super::AffineStep;
 use super::dyadic::{Compose, Dyadic};
 
-/// `(w, v) -> (ww w + wv v, vw w + vv v)`, and the quadratic form of (w, v) that is the sum over the steps it is
-/// made of of the rows times w^2 before the step.
+/// `(w, v) -> (ww w + wv v, vw w + vv v)`, the composition of some steps; and the quadratic form of (w, v) that is the
+/// sum over these steps of the rows times w^2 before the step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AffineMap {
     ww: f64,
@@ -16,7 +16,7 @@ pub struct AffineMap {
 }
 
 impl AffineMap {
-    /// The map of one step over `n_rows` rows; its proximal map is not looked at.
+    /// The map of one step over `n_rows` rows; its proximal map is ignored.
     pub fn step(step: AffineStep, n_rows: f64) -> Self {
         let AffineStep { ww, wv, vw, vv, .. } = step;
         Self { ww, wv, vw, vv, squares: [n_rows, 0.0, 0.0] }
@@ -41,7 +41,7 @@ impl Compose for AffineMap {
     }
 }
 
-/// What becomes of (w, v) from step `from` up to `to`, and the sum of the rows times w^2 before each step.
+/// (w, v) after the steps from `from` up to `to`, and the sum of the rows times w^2 before each step.
 pub(super) fn catch_up(steps: &Dyadic<AffineMap>, w: f64, v: f64, from: usize, to: usize) -> (f64, f64, f64) {
     if w == 0.0 && v == 0.0 {
         return (w, v, 0.0);

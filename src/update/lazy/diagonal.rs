@@ -1,7 +1,7 @@
 //! Missed steps whose size depends on the parameter's own state: l1 with Adagrad and FTRL.
 //!
-//! Without a gradient the divisor d does not change, so that the step takes `l1 rate / d` from |w|: the number
-//! `d |w|` is shrunk by what is the same for all parameters.
+//! Without a gradient the divisor d of a parameter does not change, and a step takes `l1 rate / d` from |w|: it takes
+//! the same from `d |w|` for all parameters.
 
 use std::ops::Range;
 
@@ -9,30 +9,30 @@ use super::dyadic::Dyadic;
 use super::soft_threshold::{self, Shrunk, SoftThreshold};
 use super::{CaughtUp, Slots};
 
-/// What one step without l2 does to a parameter w without a gradient: the proximal map of the l1 part, by a rate
-/// that depends on what the optimizer remembers of w.
+/// What one step without l2 does to a parameter w without a gradient: the proximal map of the l1 part, with a step size
+/// that depends on the slots of w.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DiagonalStep {
     /// The step, counted from 0.
     pub t: u64,
-    /// The rate is this by the divisor.
+    /// The step size is this divided by the divisor.
     pub rate: f64,
-    /// What it is divided by, and what else the step does.
+    /// The divisor, and what else the step does.
     pub by: Divisor,
 }
 
-/// What a rate is divided by.
+/// The divisor of the step size.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Divisor {
-    /// `sqrt(s) + eps`, where s is remembered. Nothing else is done.
+    /// `sqrt(s) + eps`, s being a slot. Nothing else is done.
     Root {
-        /// See there.
+        /// See above.
         eps: f64,
     },
-    /// `beta + sqrt(n) + l2 rate`, where z and n are remembered. Beside, z is kept such that w is
-    /// `-sign(z) max(|z| - l1, 0) rate / divisor`, where the l1 of all steps so far is added to this one.
+    /// `beta + sqrt(n) + l2 rate`, z and n being the slots. Besides, z is kept such that w is
+    /// `-sign(z) max(|z| - l1, 0) rate / divisor`, where l1 includes the penalty's of all steps so far.
     ClosedForm {
-        /// See there.
+        /// See above.
         beta: f64,
         /// A strength over the whole run.
         l1: f64,
@@ -41,12 +41,12 @@ pub enum Divisor {
     },
 }
 
-/// The steps of a stretch.
+/// The steps of a flush interval.
 #[derive(Debug, Default)]
 pub(super) struct DiagonalSteps {
     shrinks: Dyadic<SoftThreshold>,
     rates: Vec<f64>,
-    /// The steps at which the rate is another than before, the first among them.
+    /// The steps at which the rate changes, the first included.
     changes: Vec<usize>,
     first: Option<DiagonalStep>,
 }
@@ -89,8 +89,8 @@ impl DiagonalSteps {
                 } else {
                     self.shrunk_by_rate(w, divisor_at, from..to, l1)
                 };
-                // A z that no rate has changed stays as it is; else it is found from w. Where that has become
-                // zero, it stays as the step left it that did so.
+                // Without a change of the rate z stays as it is; else it follows from w. Where w has become zero,
+                // z follows from the step that made it so.
                 let is_same = self.changes.last().is_some_and(|&change| change < from);
                 let z = if is_same {
                     z
@@ -107,8 +107,8 @@ impl DiagonalSteps {
         }
     }
 
-    /// What becomes of a w that is not zero with the same divisor in these steps. What is missing at its end
-    /// is missing of the divisor times w.
+    /// A w that is not zero after these steps, all with the same divisor. What is missing at its end is in units of
+    /// the divisor times w.
     fn shrunk(&self, w: f64, divisor: f64, steps: Range<usize>, l1: f64) -> Shrunk {
         if l1 == 0.0 {
             return Shrunk { w, penalty: 0.0, end: None };
@@ -117,7 +117,7 @@ impl DiagonalSteps {
         Shrunk { w: shrunk.w / divisor, penalty: shrunk.penalty / divisor, end: shrunk.end }
     }
 
-    /// The same, with a divisor for each rate: as many pieces as there are rates in a row.
+    /// The same with a divisor for each rate: one piece for each run of equal rates.
     fn shrunk_by_rate(
         &self,
         w: f64,

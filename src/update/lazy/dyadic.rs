@@ -1,13 +1,13 @@
 //! Compositions of the maps of many steps, looked up by first and last step.
 
-/// A map that can be put behind another.
+/// A map that can be composed with another.
 pub trait Compose: Copy {
-    /// This map and then `later`, as one.
+    /// This map followed by `later`.
     fn then(self, later: Self) -> Self;
 }
 
-/// Maps in a row, and the compositions of all aligned runs of 2^l of them: two maps of memory a step, one
-/// composition a step on average, and any run is made of at most 2 log2 of its length.
+/// A sequence of maps, and the compositions of all aligned runs of 2^l of them. It stores two maps and makes one
+/// composition for each map on average; any run of n maps is made of at most 2 log2(n) compositions.
 #[derive(Debug)]
 pub struct Dyadic<M> {
     /// `levels[l][i]` is the composition of the maps from `i 2^l` up to `(i + 1) 2^l`.
@@ -23,13 +23,13 @@ impl<M> Default for Dyadic<M> {
 }
 
 impl<M: Compose> Dyadic<M> {
-    /// Forgets all maps and keeps the room.
+    /// Removes all maps and keeps the capacity.
     pub fn clear(&mut self) {
         self.levels.iter_mut().for_each(Vec::clear);
         self.tails.clear();
     }
 
-    /// One map more.
+    /// Appends a map.
     pub fn push(&mut self, map: M) {
         self.tails.clear();
         self.levels[0].push(map);
@@ -46,7 +46,7 @@ impl<M: Compose> Dyadic<M> {
         }
     }
 
-    /// Makes the compositions of all maps from each on: worth it for whoever wants many of them.
+    /// Makes the compositions of all maps from each one on, which pays where many of them are needed.
     pub fn make_tails(&mut self) {
         let mut maps = self.levels[0].iter().rev();
         self.tails.clear();

@@ -1,9 +1,9 @@
 //! Lazy updates: the steps that a parameter without a gradient has missed, applied at once.
 //!
-//! In a step on sparse rows only the columns of the batch have a gradient. What a run on dense rows would have
-//! done to the others depends on the step alone, not on the data, and need not be done before somebody looks at
-//! them: then in one go, at a cost that grows like the logarithm of the number of steps missed. Everything here
-//! is computed in double and rounded once, where it is used.
+//! In a step on sparse rows only the columns of the batch have a gradient. What a step on dense rows would do to the
+//! other columns depends on the step alone, not on the data. It is deferred until the column is needed, and all missed
+//! steps are then applied at once, at a cost that grows with the logarithm of their number. Everything here is computed
+//! in double and rounded once, when it is used.
 
 mod affine;
 mod diagonal;
@@ -16,8 +16,8 @@ pub use diagonal::{DiagonalStep, Divisor};
 pub use dyadic::{Compose, Dyadic};
 pub use soft_threshold::SoftThreshold;
 
-/// What one step does to a parameter w without a gradient but `l2 w`, and to the first vector v that the
-/// optimizer remembers: a linear map, then for w the proximal map of the l1 part.
+/// What one step does to a parameter w whose only gradient is `l2 w`, and to its first slot v: a linear map, then for w
+/// the proximal map of the l1 part.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AffineStep {
     /// `w <- ww w + wv v`.
@@ -28,25 +28,25 @@ pub struct AffineStep {
     pub vw: f64,
     /// See `vw`; between 0 and 1.
     pub vv: f64,
-    /// The rate of the proximal map.
+    /// The effective step size of the proximal map.
     pub rate: f64,
 }
 
-/// What is known of steps on a parameter without a gradient.
+/// What a step does to a parameter without a gradient.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum LazyUpdate {
-    /// They are such maps, the same for all parameters: sparse rows give what dense ones would.
+    /// An affine map, the same for all parameters: sparse rows give the results of dense ones.
     Affine(AffineStep),
-    /// They are the proximal map by a rate of the parameter's own: sparse rows give what dense ones would.
+    /// A proximal map with a step size of each parameter's own: sparse rows give the results of dense ones.
     Diagonal(DiagonalStep),
-    /// Nothing, but the rule makes sense without them: the parameters of columns that a batch does not have rest
-    /// meanwhile, with all that is remembered of them.
+    /// Something without a closed form, which is left out: the parameters of columns that a batch does not have keep
+    /// their values, and so do their slots.
     Frozen,
-    /// Nothing, and a step has to be on all parameters.
+    /// Something without a closed form: every step has to be on all parameters.
     Dense,
 }
 
-/// The steps of a stretch, as they pass, ready to be caught up with.
+/// The steps of a flush interval, recorded as they are made, for parameters to catch up with.
 #[derive(Debug)]
 pub struct MissedSteps {
     l1: f64,
@@ -56,27 +56,27 @@ pub struct MissedSteps {
     kind: Kind,
 }
 
-/// What is known of the steps.
+/// The recorded steps.
 #[derive(Debug)]
 enum Kind {
-    /// Nothing: parameters rest, and cost their penalty. Rows seen before each step and in all.
+    /// Parameters keep their values, and cost their penalty. The rows before each step, and of all steps.
     Frozen { n_rows: Vec<f64> },
-    /// Without a memory: `|w| -> max(a |w| - c, 0)`.
+    /// Without slots: `|w| -> max(a |w| - c, 0)`.
     SoftThresholds(Dyadic<SoftThreshold>),
-    /// With a memory, but no l1: linear maps of (w, v).
+    /// With a velocity v, but no l1: linear maps of (w, v).
     AffineMaps(Dyadic<AffineMap>),
-    /// With a memory and l1: no closed form, until w is zero or v is done.
+    /// With a velocity v and l1: no closed form until w is zero or v negligible.
     Simulated(Simulated),
-    /// With a rate that depends on the memory, and no l2.
+    /// With a step size that depends on the slots, and no l2.
     Diagonal(DiagonalSteps),
 }
 
-/// What is remembered of a parameter by the first vectors of the optimizer's memory; zeros where it has fewer.
+/// The first two slots of a parameter; zeros where the optimizer has fewer.
 pub type Slots = [f64; 2];
 
 impl MissedSteps {
-    /// For a rule whose idle steps are like `first`, and that remembers something or not. `decays` says whether it
-    /// has a weight decay of its own.
+    /// For a rule whose lazy updates are like `first`, with slots or without. `decays` says whether it has a weight
+    /// decay of its own.
     pub fn new(first: LazyUpdate, has_slots: bool, decays: bool, l1: f64, l2: f64) -> Self {
         let kind = match first {
             LazyUpdate::Frozen | LazyUpdate::Dense => Kind::Frozen { n_rows: vec![0.0] },
@@ -98,7 +98,7 @@ impl MissedSteps {
         Self { l1, l2, is_nothing, n_steps: 0, kind }
     }
 
-    /// Whether steps change nothing and cost nothing, so that nobody need catch up.
+    /// Whether the steps change nothing and cost nothing, so that there is nothing to catch up with.
     pub fn is_nothing(&self) -> bool {
         self.is_nothing
     }
@@ -115,7 +115,7 @@ impl MissedSteps {
         }
     }
 
-    /// Takes note of a step over `n_rows` rows.
+    /// Records a step over `n_rows` rows.
     pub fn push(&mut self, step: LazyUpdate, n_rows: usize) {
         self.n_steps += 1;
         if self.is_nothing {
@@ -132,13 +132,13 @@ impl MissedSteps {
                 steps.push(step, self.l1 * step.rate, n_rows)
             }
             (Kind::Diagonal(steps), LazyUpdate::Diagonal(step)) => steps.push(step, self.l1, n_rows),
-            // A rule is always of the same variant.
+            // The lazy updates of a rule are all of one variant.
             (_, LazyUpdate::Affine(_) | LazyUpdate::Diagonal(_) | LazyUpdate::Frozen | LazyUpdate::Dense) => {
             }
         }
     }
 
-    /// Makes ready for all parameters to catch up.
+    /// Prepares for all parameters to catch up.
     pub fn prepare_flush(&mut self) {
         match &mut self.kind {
             Kind::Frozen { .. } => {}
@@ -152,13 +152,13 @@ impl MissedSteps {
         }
     }
 
-    /// Steps taken note of.
+    /// Number of recorded steps.
     pub fn n_steps(&self) -> usize {
         self.n_steps
     }
 
-    /// What becomes of w and its memory in the steps from `from` up to all that have passed, and the sum over
-    /// these steps of the rows times the penalty of w before the step. Steps are counted from the last clearing.
+    /// A parameter w and its slots after the recorded steps from `from` on, and the sum over these steps of the rows
+    /// times the penalty of w before the step. Steps are counted from the last clearing.
     pub fn catch_up(&self, w: f64, slots: Slots, from: usize) -> CaughtUp {
         let to = self.n_steps;
         let start = CaughtUp { w, slots, penalty: 0.0 };
@@ -193,26 +193,25 @@ impl MissedSteps {
     }
 }
 
-/// A parameter after some idle steps.
+/// A parameter after its missed steps.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CaughtUp {
     /// The parameter.
     pub w: f64,
-    /// What the optimizer remembers of it.
+    /// Its slots.
     pub slots: Slots,
     /// Sum over the steps of the rows times the penalty before the step.
     pub penalty: f64,
 }
 
-/// A velocity that moves a parameter by less than this part of it, now and for ever, is done.
+/// A velocity that will move a parameter by less than this share of it in all is negligible.
 const NEGLIGIBLE: f64 = 1.0 / (1_u64 << 60) as f64;
 
-/// Steps made one by one, unless the rest has a closed form.
+/// Steps made one by one until the rest has a closed form.
 ///
-/// It has one where w is zero and the velocity too small to move it out of the reach of the l1 part: the rate
-/// of the proximal map does not fall behind the velocity, which decays. And it has one where l2 is zero and the
-/// velocity too small to change w, after some 40 / (1 - momentum) steps. With l2 beside l1 a parameter that is
-/// not zero costs as many steps as it has missed.
+/// It has one once w is zero and the velocity too small for w to leave zero again: the threshold of the proximal map
+/// does not fall, and the velocity decays. It also has one once the velocity is negligible, if l2 is zero: after some
+/// 40 / (1 - momentum) steps. With both l1 and l2 a parameter that is not zero costs as many steps as it has missed.
 #[derive(Debug, Default)]
 struct Simulated {
     steps: Vec<(AffineStep, f64, f64)>,
@@ -238,7 +237,7 @@ impl Simulated {
         self.largest_wv = self.largest_wv.max(step.wv.abs());
     }
 
-    /// (w, v) after the steps, and what w has cost.
+    /// (w, v) after the steps, and the penalty of w over them.
     fn catch_up(&self, mut w: f64, mut v: f64, from: usize, of: &MissedSteps) -> (f64, f64, f64) {
         let mut penalty = 0.0;
         for (s, &(step, by, n_rows)) in self.steps.iter().enumerate().skip(from) {

@@ -2,11 +2,11 @@
 
 use super::dyadic::{Compose, Dyadic};
 
-/// `w -> sign(a w) max(|a w| - c, 0)` with c >= 0, and the sums over the steps that it is made of of the rows n
-/// times |w| and w^2 before the step, for a w that is not zero after the last.
+/// `w -> sign(a w) max(|a w| - c, 0)` with c >= 0, the composition of some steps; and the sums over these steps of the
+/// rows n times |w| and w^2 before the step, for a w that is not zero after the last.
 ///
 /// Closed under composition: `(a2, c2)` after `(a1, c1)` is `(a2 a1, |a2| c1 + c2)`, for a number that the first
-/// map has made zero would not have survived both.
+/// map makes zero is zero after both.
 ///
 /// Source of the idea: J. Duchi, Y. Singer, Efficient online and batch learning using forward backward
 /// splitting, JMLR 10 (2009), section 6.
@@ -24,7 +24,7 @@ impl SoftThreshold {
         Self { a, c, sums: [n_rows, 0.0, n_rows, 0.0, 0.0] }
     }
 
-    /// The map of a number that is not negative, without the end at zero: positive if it stays above zero.
+    /// The map of a number >= 0 without the cut at zero: positive if the number stays above zero.
     fn of(&self, size: f64) -> f64 {
         self.a.abs() * size - self.c
     }
@@ -59,11 +59,11 @@ pub(super) struct Shrunk {
     pub(super) w: f64,
     /// Sum over the steps of the rows times the penalty before the step.
     pub(super) penalty: f64,
-    /// The step that made it zero, if one did, and what is missing for it to have stayed above.
+    /// The step that made it zero, if one did, and how far below zero it would have been.
     pub(super) end: Option<(usize, f64)>,
 }
 
-/// What becomes of w from step `from` up to `to`.
+/// w after the steps from `from` up to `to`.
 pub(super) fn catch_up(
     steps: &Dyadic<SoftThreshold>,
     w: f64,
