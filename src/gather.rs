@@ -6,12 +6,12 @@ use crate::error::{Error, Result, try_filled, try_reserved};
 use crate::kernel::prefetch;
 use crate::pool;
 
-/// Bytes worth a task of their own.
+/// Bytes that are worth a task of their own.
 const TASK_BYTES: usize = 1 << 18;
-/// Rows asked of the memory ahead of their copy.
+/// Rows prefetched before they are copied.
 const N_AHEAD: usize = 16;
 
-/// The chosen rows of a matrix of rows of `width` bytes, whatever they mean, one after the other.
+/// The selected rows of a matrix of rows of `width` bytes, whatever they mean, one after the other.
 ///
 /// # Errors
 /// [`Error::OutOfRange`] if a row is not there, [`Error::OutOfMemory`].
@@ -130,7 +130,7 @@ impl Compressed<'_> {
         (self.indices.len() + self.data.len()) / self.n_rows().max(1) + self.index_width
     }
 
-    /// The chosen rows, as `[indptr, indices, data]`.
+    /// The selected rows, as `[indptr, indices, data]`.
     ///
     /// # Errors
     /// If a row is not there or its entries are not, or if there are more than `indptr` can count.

@@ -9,8 +9,8 @@ use crate::error::Result;
 /// A function of the caller's from a step, counted from 0, to a number.
 pub type StepFunction = Arc<dyn Fn(u64) -> Result<f64> + Send + Sync>;
 
-/// A named thing with named values. The constructors of the core do the checking of ranges; what is asked of
-/// an implementation is only to say when a value is not of the type wanted.
+/// A named thing with named values. The constructors of the core check ranges; an implementation only
+/// refuses values of the wrong type.
 pub trait Options {
     /// What the thing is called: the name of its class.
     fn name(&self) -> String;

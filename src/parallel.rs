@@ -1,23 +1,23 @@
 //! The thread team: who computes which part of a step.
 //!
-//! Threads cannot change a result here. A step is cut into parts by its own size alone, whoever is free
-//! takes the next part, and the partial sums are added in a tree of fixed shape ([`crate::gradient::sum`]).
+//! Threads cannot change a result here. A step is cut into parts by its own size alone, any free worker takes
+//! the next part, and the partial sums are added in a tree of fixed shape ([`crate::gradient::sum`]).
 //!
-//! A team lives as long as one call: its threads are scoped, so nothing is left behind to go wrong in a
-//! forked child, and two calls from two threads cannot wait for each other. It is entered once per fit;
-//! inside, the members meet over one atomic word, which costs a fraction of a microsecond where handing
+//! A team lives as long as one call: its threads are scoped, so no thread is left that a forked child
+//! would lack, and two calls from two threads cannot wait for each other. It is entered once per fit;
+//! inside, the workers synchronize over one atomic word, which costs a fraction of a microsecond where handing
 //! work to a pool costs tens.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
 use std::thread;
 
-/// Work that falls into parts which can be done in any order by anyone.
+/// Work in parts that can be done in any order by any worker.
 pub trait Job: Send + Sync {
-    /// Does one part. `worker` tells the members apart, to give each a scratch of its own.
+    /// Does one part. `worker` is the number of the worker, which has scratch of its own.
     fn part(&self, part: usize, worker: usize);
 
-    /// Does all there is, in parts `0..n_parts`, without the locks that sharing needs.
+    /// Does all parts `0..n_parts` in one thread, without locks.
     fn alone(&mut self, n_parts: usize);
 }
 
@@ -42,7 +42,7 @@ pub fn with_team<J: Job, R>(n_threads: usize, job: J, lead: impl FnOnce(&mut Tea
         n_asleep: AtomicUsize::new(0),
         mutex: Mutex::new(()),
         condvar: Condvar::new(),
-        // With more members than processors, whoever spins keeps the one it waits for from running.
+        // With more workers than processors, a spinning worker would keep the one it waits for from running.
         spin_limit: if n_threads <= processors { SPIN_LIMIT } else { 0 },
     };
     thread::scope(|scope| {
@@ -52,7 +52,7 @@ pub fn with_team<J: Job, R>(n_threads: usize, job: J, lead: impl FnOnce(&mut Tea
         while n_workers < n_threads {
             let worker = n_workers;
             let follower = thread::Builder::new().name(format!("mbgd-{worker}"));
-            // A thread that cannot be spawned is not missed: the others take its parts.
+            // If a thread cannot be spawned, the other workers take its parts.
             if follower.spawn_scoped(scope, move || shared.follow(worker)).is_err() {
                 break;
             }
@@ -63,7 +63,7 @@ pub fn with_team<J: Job, R>(n_threads: usize, job: J, lead: impl FnOnce(&mut Tea
 }
 
 impl<'a, J: Job> Team<'a, J> {
-    /// Members of the team, the leader among them.
+    /// Workers of the team, the leader included.
     pub fn n_workers(&self) -> usize {
         self.n_workers
     }
@@ -75,13 +75,13 @@ impl<'a, J: Job> Team<'a, J> {
         self.job.get_or_insert_with(|| lock.write().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Does the parts `0..n_parts` of the job, all members together; returns when all are done.
+    /// Does the parts `0..n_parts` of the job, all workers together; returns when all are done.
     pub fn run(&mut self, n_parts: usize) {
         if self.n_workers == 1 || n_parts == 1 {
             return self.job().alone(n_parts);
         }
         assert!(n_parts < 1 << 31, "a step has fewer than 2^31 parts");
-        self.job(); // Under the write lock no follower is looking at the previous run.
+        self.job(); // Under the write lock no follower is in the previous run.
         let shared = self.shared;
         shared.n_done.store(0, Ordering::Relaxed);
         shared.n_parts.store(n_parts, Ordering::Relaxed);
@@ -97,15 +97,15 @@ impl<'a, J: Job> Team<'a, J> {
     }
 }
 
-/// Seat of the calling thread.
+/// Number of the calling thread as a worker.
 pub const LEADER: usize = 0;
-/// How often a member looks for news before it lies down: some 20 to 50 microseconds.
+/// How often a worker polls before it sleeps: some 20 to 50 microseconds.
 const SPIN_LIMIT: u32 = 2000;
 
 #[derive(Debug)]
 struct SharedJob<J> {
     job: RwLock<J>,
-    /// Number of the run in the high half, the next part nobody has taken in the low half.
+    /// Number of the run in the high half, the next part not yet taken in the low half.
     ticket: AtomicU64,
     n_parts: AtomicUsize,
     n_done: AtomicUsize,
@@ -127,13 +127,13 @@ impl<J: Job> SharedJob<J> {
 
     /// Waits for a run after `last_run`, spinning for a while, then asleep. None when the team is closed.
     fn next_run(&self, last_run: u64) -> Option<u64> {
-        let news = || {
+        let new_run = || {
             let run = self.ticket.load(Ordering::SeqCst) >> 32;
             (run != last_run || self.closed.load(Ordering::SeqCst)).then_some(run)
         };
         let mut found = None;
         for _ in 0..self.spin_limit {
-            found = news();
+            found = new_run();
             if found.is_some() {
                 break;
             }
@@ -142,18 +142,18 @@ impl<J: Job> SharedJob<J> {
         if found.is_none() {
             let mut guard = self.lock();
             self.n_asleep.fetch_add(1, Ordering::SeqCst);
-            found = news();
+            found = new_run();
             while found.is_none() {
                 guard = self.condvar.wait(guard).unwrap_or_else(PoisonError::into_inner);
-                found = news();
+                found = new_run();
             }
             self.n_asleep.fetch_sub(1, Ordering::SeqCst);
         }
         found.filter(|_| !self.closed.load(Ordering::SeqCst))
     }
 
-    /// Takes parts of the current run until none is left. Latecomers find none and do no harm: the lock is
-    /// held while a part is taken and done, so the run cannot change under them.
+    /// Takes parts of the current run until none is left. A worker that comes late finds none: the lock is
+    /// held while a part is taken and done, so that the run cannot change meanwhile.
     fn take_parts(&self, worker: usize) {
         let job = self.job.read().unwrap_or_else(PoisonError::into_inner);
         let n_parts = self.n_parts.load(Ordering::Relaxed);
@@ -174,7 +174,7 @@ impl<J> SharedJob<J> {
     }
 
     fn wake(&self) {
-        // SeqCst on the ticket and on n_asleep: either the sleeper sees the news or we see the sleeper.
+        // SeqCst on the ticket and on n_asleep: either the sleeper sees the new ticket or we see the sleeper.
         if self.n_asleep.load(Ordering::SeqCst) > 0 {
             let _guard = self.lock();
             self.condvar.notify_all();
@@ -191,7 +191,7 @@ fn pause(n_spins: &mut u32, spin_limit: u32) {
     }
 }
 
-/// Sends the followers home, also when the leader panics.
+/// Ends the followers, also when the leader panics.
 struct CloseOnDrop<'a, J>(&'a SharedJob<J>);
 
 impl<J> Drop for CloseOnDrop<'_, J> {

@@ -15,7 +15,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::error::{Error, Result};
 
-/// Between two looks at the interrupt, where the calling thread has nothing else to do.
+/// Between two polls of the interrupt, where the calling thread has nothing else to do.
 const BETWEEN_POLLS: Duration = Duration::from_millis(20);
 
 /// The pool of this process, and how it was made.
@@ -28,7 +28,7 @@ struct Pool {
 static POOL: Mutex<Option<Pool>> = Mutex::new(None);
 
 /// Calls `work(scratch, i, chunk)` for the chunks of `len` items of `out`, numbered from 0, in a pool of
-/// `n_threads`; or here, one after the other, if that is 1 or no pool can be had. A thread makes itself a
+/// `n_threads`; or here, one after the other, if that is 1 or no pool can be made. A thread makes itself a
 /// `scratch` for some chunks in a row.
 pub(crate) fn each_chunk<T: Send, S>(
     n_threads: usize,

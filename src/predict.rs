@@ -7,7 +7,7 @@ use crate::kernel::Tier;
 use crate::pool;
 use crate::scalar::Scalar;
 
-/// How scores are turned into what is asked for.
+/// What is predicted from the scores.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Link {
     /// The scores themselves: k per row.
@@ -25,7 +25,7 @@ impl Link {
         matches!(self, Link::Probability(_, TargetKind::Binary))
     }
 
-    /// Numbers that it makes of the `n_outputs` scores of a row.
+    /// Number of predictions for the `n_outputs` scores of a row.
     pub fn n_columns(self, n_outputs: usize) -> usize {
         if self.is_of_two_classes() { 2 } else { n_outputs }
     }

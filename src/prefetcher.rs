@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 
-/// Looks at the queue before sleeping: some ten microseconds, what waking up costs.
+/// Polls of the queue before sleeping: some ten microseconds, the cost of waking up.
 const N_SPINS: usize = 1 << 11;
 
 /// A queue that a thread keeps filled.
@@ -44,14 +44,14 @@ pub struct Prefetcher<T> {
     spins: bool,
 }
 
-/// What there is to be had.
+/// What [`Prefetcher::next`] returns.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next<T> {
-    /// The next one.
+    /// The next item.
     Made(T),
-    /// It is still being made.
+    /// The next item is still being made.
     NotYet,
-    /// There are no more.
+    /// There are no more items.
     Finished,
 }
 
@@ -59,7 +59,7 @@ pub enum Next<T> {
 struct SharedQueue<T> {
     n_ahead: usize,
     queue: Mutex<Queue<T>>,
-    /// Things in the queue, and 1 more at the end: what can be seen without the lock.
+    /// Items in the queue, and 1 more at the end: readable without the lock.
     n_seen: AtomicUsize,
     is_abandoned: AtomicBool,
     is_filled: Condvar,
@@ -76,11 +76,11 @@ struct Queue<T> {
 }
 
 impl<T: Send + 'static> Prefetcher<T> {
-    /// Begins to make things, `n_ahead` of them before they are asked for. `make` returns None at the end; it is
-    /// given a flag that is set when nobody wants the rest.
+    /// Starts to make items, up to `n_ahead` of them before they are taken. `make` returns None at the end; it is given
+    /// a flag that is set when the rest is not wanted.
     ///
     /// # Errors
-    /// If there is no thread to be had.
+    /// If no thread can be started.
     pub fn new(n_ahead: usize, make: impl FnMut(&AtomicBool) -> Option<T> + Send + 'static) -> Result<Self> {
         let queue = Queue {
             made: VecDeque::with_capacity(n_ahead),
@@ -110,7 +110,7 @@ impl<T: Send + 'static> Prefetcher<T> {
         self.process == process::id()
     }
 
-    /// The next thing, for which this waits so long at most.
+    /// The next item, for which this waits at most `patience`.
     ///
     /// # Panics
     /// If the maker panicked, with its panic.
@@ -186,12 +186,12 @@ impl<T> Drop for Prefetcher<T> {
     fn drop(&mut self) {
         let (Some(shared), Some(worker)) = (self.shared.take(), self.worker.take()) else { return };
         if self.process != process::id() {
-            // The lock may be held by a thread that is not here, and there is nobody to join.
+            // The lock may be held by a thread that a forked child does not have, and there is none to join.
             std::mem::forget((shared, worker));
             return;
         }
         shared.is_abandoned.store(true, Ordering::Relaxed);
-        // Under the lock, so that it comes before the maker looks or after it sleeps.
+        // Under the lock, so that the notification comes before the maker checks or after it sleeps.
         let queue = shared.lock();
         shared.has_room.notify_one();
         drop(queue);

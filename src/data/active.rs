@@ -9,18 +9,18 @@ use crate::kernel::sparse::{Index, SparseAccumulate, SparseScores};
 use crate::kernel::{Tier, prefetch};
 use crate::scalar::Scalar;
 
-/// Rows whose place is asked of the memory ahead of its use.
+/// Rows whose row pointers are prefetched.
 const POINTERS_AHEAD: usize = 32;
-/// Rows whose entries are.
+/// Rows whose entries are prefetched.
 const ROWS_AHEAD: usize = 16;
-/// Rows the marks of whose columns are asked of the memory, if there are more marks than a cache holds.
+/// Rows the marks of whose columns are prefetched, if the marks do not fit the cache.
 const MARKS_AHEAD: usize = 4;
 const CACHE_BYTES: usize = 256 << 10;
 
-/// What is known of a column of the data.
+/// When a column of the data was last in a batch.
 #[derive(Debug, Clone, Copy, Default)]
 struct Mark {
-    /// The tick of the last batch it was in.
+    /// The step of the last batch it was in.
     last_update_step: u32,
     /// Its number in that batch.
     local: u32,
@@ -40,7 +40,7 @@ pub struct Active<T> {
 }
 
 impl<T: Scalar> Active<T> {
-    /// Nothing yet of data with `n_columns`.
+    /// An empty batch of data with `n_columns`.
     pub fn new(n_columns: usize) -> Result<Self> {
         let marks = try_filled("marks of columns", n_columns, Mark::default())?;
         Ok(Self {
@@ -53,7 +53,7 @@ impl<T: Scalar> Active<T> {
         })
     }
 
-    /// Takes these rows. `step` numbers the batch; it is larger than any before.
+    /// Copies these rows. `step` is the number of the batch, larger than any before.
     ///
     /// # Errors
     /// If an allocation failed.
@@ -97,7 +97,7 @@ impl<T: Scalar> Active<T> {
         }
         resize(&mut self.values, n_entries)?;
         resize(&mut self.indices, n_entries)?;
-        // One more than needed: what is not new is written behind the end, and written over.
+        // One more than needed: columns that are not new are written behind the end and overwritten.
         resize(&mut self.columns, n_entries + 1)?;
         resize(&mut self.last_update_steps, n_entries + 1)?;
         let is_large = size_of_val(&*self.marks) > CACHE_BYTES;
@@ -145,24 +145,24 @@ impl<T: Scalar> Active<T> {
         &self.columns
     }
 
-    /// The tick of the last batch each of them was in, 0 for none.
+    /// The step of the last batch each of them was in, 0 for none.
     pub fn last_update_steps(&self) -> &[u32] {
         &self.last_update_steps
     }
 
-    /// Makes the batch as if it had never been: its columns were last in the batches before.
+    /// Undoes `collect`: the columns of the batch have their last-update steps of before.
     pub fn forget(&mut self) {
         for (&column, &step) in self.columns.iter().zip(&self.last_update_steps) {
             self.marks[column].last_update_step = step;
         }
     }
 
-    /// The tick of the last batch a column of the data was in, 0 for none.
+    /// The step of the last batch that a column of the data was in, 0 for none.
     pub fn last_update_step(&self, column: usize) -> u32 {
         self.marks[column].last_update_step
     }
 
-    /// Says of every column of the data in which batch it was last.
+    /// Sets the last-update step of every column of the data.
     pub fn set_last_update_steps(&mut self, steps: impl Iterator<Item = u32>) {
         for (mark, step) in self.marks.iter_mut().zip(steps) {
             *mark = Mark { last_update_step: step, local: 0 };

@@ -54,7 +54,7 @@ pub struct Csr<'a, T> {
 
 /// Bytes of a tile of rows, which are computed with twice.
 const TILE_BYTES: usize = 16 << 10;
-/// Rows asked of the memory ahead of their use: a tile.
+/// Rows prefetched: a tile.
 const ROWS_AHEAD: usize = 64;
 /// What an entry costs, in multiply-adds of dense rows, of which a vector makes many at a time.
 const WORK_OF_ENTRY: usize = 8;
@@ -63,7 +63,7 @@ impl<'a, T: Scalar> Csr<'a, T> {
     /// Views three arrays as rows.
     ///
     /// # Errors
-    /// If there is no row or no column, at the first row pointer or column number that makes no sense, or at
+    /// If there is no row or no column, at the first row pointer or column number that is not valid, or at
     /// the first value that is not finite.
     pub fn new(
         tier: Tier,
@@ -196,7 +196,7 @@ impl<'a, T: Scalar> Csr<'a, T> {
         ROWS_AHEAD
     }
 
-    /// Asks the memory for the place of a row.
+    /// Prefetches the pointers of a row.
     pub(super) fn prefetch_pointer(&self, row: usize) {
         match self.indptr {
             Indices::Narrow(indptr) => prefetch(&indptr[row..row + 2]),
@@ -204,7 +204,7 @@ impl<'a, T: Scalar> Csr<'a, T> {
         }
     }
 
-    /// Asks the memory for a row.
+    /// Prefetches the entries of a row.
     pub(super) fn prefetch(&self, row: usize) {
         let entries = self.entries(row);
         prefetch(&self.values[entries.clone()]);

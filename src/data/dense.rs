@@ -18,10 +18,10 @@ pub struct Dense<'a, T> {
 /// Bytes of rows that are computed with twice, for scores and for the gradient, while they are in the
 /// first-level cache.
 const TILE_BYTES: usize = 16 << 10;
-/// Rows asked of the memory ahead of their use. Measured with rows of 112 and 400 bytes in random order, out of
+/// Rows prefetched. Measured with rows of 112 and 400 bytes in random order, out of
 /// cache: 8 to 16 are best, 64 cost a tenth more, none another tenth.
 const ROWS_AHEAD: usize = 16;
-/// Rows above this size are left to the hardware's own prefetching: asking for them makes matters worse.
+/// Rows above this size are left to the hardware prefetcher: prefetching them here is slower.
 const LONG_ROW_BYTES: usize = 2 << 10;
 
 impl<'a, T: Scalar> Dense<'a, T> {

@@ -70,7 +70,7 @@ impl<'a, T: Scalar> Rows<'a, T> {
         }
     }
 
-    /// How many rows ahead to ask the memory for when rows come in random order; 0 if it does not help.
+    /// How many rows ahead to prefetch when rows come in random order; 0 if that does not help.
     pub fn n_ahead(&self) -> usize {
         match self {
             Rows::Dense(x) => x.n_ahead(),
@@ -94,7 +94,7 @@ impl<'a, T: Scalar> Rows<'a, T> {
         }
     }
 
-    /// Asks the memory for rows.
+    /// Prefetches rows.
     pub(crate) fn prefetch(&self, rows: &[usize]) {
         match self {
             Rows::Dense(x) => x.prefetch(rows),
@@ -121,12 +121,12 @@ impl<'a, T: Scalar> Rows<'a, T> {
     }
 }
 
-/// The rows to be handled now, and those wanted soon.
+/// The rows to compute with, and the rows to prefetch meanwhile.
 #[derive(Debug, Clone, Copy)]
 pub struct Tile<'a> {
-    /// Rows handled now.
+    /// Rows to compute with.
     pub rows: &'a [usize],
-    /// Rows to be asked of the memory meanwhile.
+    /// Rows to prefetch.
     pub ahead: &'a [usize],
 }
 

@@ -100,7 +100,7 @@ impl<'a, T: Scalar> Targets<'a, T> {
         self.per_row
     }
 
-    /// Scores a model needs to say something about these targets, k.
+    /// Number of scores for these targets, k.
     pub fn n_outputs(&self) -> usize {
         match self.kind {
             TargetKind::Real | TargetKind::Labels => self.per_row,
@@ -123,7 +123,7 @@ impl<'a, T: Scalar> Targets<'a, T> {
         }
     }
 
-    /// Asks the memory for the targets of `rows`.
+    /// Prefetches the targets of `rows`.
     pub(crate) fn prefetch(&self, rows: &[usize]) {
         for &r in rows {
             crate::kernel::prefetch(&self.values[r * self.per_row..][..self.per_row]);

@@ -38,7 +38,7 @@ impl<T: Scalar> Weights<T> {
     /// The same weights with a mean of 1 over `rows`, which are there.
     ///
     /// # Errors
-    /// If all of these have weight zero, or there is no memory for the weights.
+    /// If all of these have weight zero, or an allocation failed.
     pub(crate) fn rescaled(&self, rows: &[usize]) -> Result<Self> {
         match &self.scaled {
             None => Ok(Self::equal()),
@@ -67,7 +67,7 @@ impl<T: Scalar> Weights<T> {
                 value: weights[row].to_string(),
             });
         }
-        // Relative to the largest, so that neither huge nor tiny weights leave the range of a double.
+        // Relative to the largest, so that neither huge nor tiny weights overflow or underflow.
         let largest = chosen().fold(0.0, |m, row| weights[row].to_f64().max(m));
         if largest == 0.0 {
             return Err(Error::OutOfRange {
@@ -102,7 +102,7 @@ impl<T: Scalar> Weights<T> {
         to[rows.len()..].fill(T::ZERO);
     }
 
-    /// Asks the memory for the weights of `rows`.
+    /// Prefetches the weights of `rows`.
     pub(crate) fn prefetch(&self, rows: &[usize]) {
         if let Some(s) = &self.scaled {
             for &r in rows {

@@ -76,7 +76,7 @@ impl Angles {
     }
 }
 
-/// The gradient in a unit of its own, so that no square leaves the range of a double.
+/// The gradient in a unit of its own, so that no square overflows or underflows.
 fn write_direction<T: Scalar>(g: &[T], out: &mut [f64]) {
     let scale = 1.0 / unit_for(g.iter().fold(0.0, |largest: f64, g| largest.max(g.to_f64().abs())));
     out.iter_mut().zip(g).for_each(|(out, g)| *out = g.to_f64() * scale);

@@ -29,7 +29,7 @@ pub fn optimal_batch_size(c_var: f64, tau_f: f64, n_iter: f64, tau_d: f64) -> Re
     for (argument, value) in [("n_iter", n_iter), ("tau_d", tau_d)] {
         checked(argument, "finite and > 0", value, |v| v.is_finite() && v > 0.0)?;
     }
-    // Roots first: no product of four factors leaves the finite numbers.
+    // Roots first, so that the product of four factors neither overflows nor underflows.
     Ok((c_var.sqrt() / n_iter.sqrt()) * (tau_f.sqrt() / tau_d.sqrt()))
 }
 

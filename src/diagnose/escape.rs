@@ -28,7 +28,7 @@ pub struct Descent<'a> {
 pub struct Escapes {
     /// Runs that were in the deep valley after a step, where they end.
     pub n_escaped: u64,
-    /// Runs that left the finite numbers before that.
+    /// Runs that became non-finite before that.
     pub n_diverged: u64,
 }
 

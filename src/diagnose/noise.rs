@@ -14,9 +14,9 @@ pub(super) const LEVEL: f64 = 0.95;
 const MOST_ERROR: f64 = 0.5;
 /// And the least: rows that are all as far from the mean give variances of batches of one that are exact.
 const LEAST_ERROR: f64 = 1e-6;
-/// The largest batch that is looked at unasked.
+/// The largest default batch size.
 const LARGEST_BATCH: usize = 4096;
-/// Multiply-adds that the default batch sizes may cost, and the size that is looked at whatever it costs.
+/// Multiply-adds that the default batch sizes may cost, and the size that is included whatever it costs.
 const WORK: usize = 1 << 32;
 const LEAST_LARGEST_BATCH: usize = 64;
 
@@ -142,7 +142,7 @@ fn squares_of<T: Scalar>(
     Ok((means, if n_products == 0.0 { 0.0 } else { products / n_products }))
 }
 
-/// Means of squares as variances. How wide each is known follows from the rows alone: judged by its own draws, a
+/// Means of squares as variances. How wide each is known follows from the rows alone: estimated from its own draws, a
 /// variance that came out too small would also seem too certain, and drag the line.
 fn variances_of(
     batch_sizes: &[usize],

@@ -45,7 +45,7 @@ pub(super) struct GradientMoments {
 }
 
 impl GradientMoments {
-    /// Looks at all rows. `full` is the gradient over all of them, without the part of the penalty that has a kink.
+    /// Computes them from all rows. `full` is the gradient over all of them, without the part of the penalty that has a kink.
     pub(super) fn of<T: Scalar>(point: &Point<'_, T>, full: &[T]) -> Result<Self> {
         let Point { problem, params, tier, interrupted, .. } = point;
         let layout = problem.layout();
@@ -97,14 +97,14 @@ impl GradientMoments {
         })
     }
 
-    /// Tells `tr(Sigma^2)`, in units; zero if it is not known.
+    /// Sets `tr(Sigma^2)`, in units; zero if it is not known.
     pub(super) fn set_squared_trace(&mut self, estimate: f64) {
         let largest = self.trace * self.trace; // one direction has it all
         let least = largest / self.n_params.min(self.n_rows);
         self.squared_trace = if estimate == 0.0 { largest } else { estimate.clamp(least, largest) };
     }
 
-    /// What all else is in units of.
+    /// The unit of everything else.
     pub(super) fn unit(&self) -> f64 {
         self.unit
     }

@@ -3,7 +3,7 @@
 use super::student_quantile;
 use crate::error::{Error, Result, try_filled};
 
-/// What was written down of some steps, all of the same length.
+/// The records of some steps, all of the same length.
 #[derive(Debug, Clone, Copy)]
 pub struct Recorded<'a> {
     /// Estimates of tr(Sigma); NaN of a batch of one row.
@@ -51,11 +51,11 @@ pub enum Unknown {
     FewSteps = 2,
     /// Zero is in the interval of |G|^2: the gradient is lost in its noise, or there is none.
     NoGradient = 3,
-    /// The squares of the gradients left the finite numbers.
+    /// The squares of the gradients became non-finite.
     NotFinite = 4,
 }
 
-/// Measures of noise, one of each for every step looked at.
+/// Measures of noise, one of each for every noise probe.
 #[derive(Debug, Clone, Default)]
 pub struct RecordedNoise {
     /// tr(Sigma), smoothed.
@@ -85,7 +85,7 @@ const LEVEL: f64 = 0.95;
 /// Smooths by exponential weights that fall to 1/e in `n_smoothed` steps, divided by their sum, and takes the
 /// ratio of the smoothed estimates, each of which is unbiased, with Fieller's interval.
 ///
-/// The weights look back only: where the noise changes within their reach, the interval is for its mean there. Steps
+/// The weights are of earlier steps only: where the noise changes within their reach, the interval is for its mean there. Steps
 /// are taken for independent of each other but for the place they are at.
 ///
 /// Sources: S. McCandlish et al., arXiv:1812.06162, appendix A; E. C. Fieller, Some problems in interval
@@ -94,7 +94,7 @@ const LEVEL: f64 = 0.95;
 /// for stochastic optimization, SIAM J. Optim. 28, 2018.
 ///
 /// # Errors
-/// If records are of different lengths, or there is no memory for the answer.
+/// If records are of different lengths, or an allocation failed.
 pub fn smoothed(recorded: Recorded<'_>, n_smoothed: f64) -> Result<RecordedNoise> {
     let n_steps = recorded.trace.len();
     recorded.check()?;
@@ -150,7 +150,7 @@ pub fn smoothed(recorded: Recorded<'_>, n_smoothed: f64) -> Result<RecordedNoise
     Ok(noise)
 }
 
-/// Weighted means of two numbers, and how they spread from one look to the next: differences of neighbours see the
+/// Weighted means of two numbers, and how they spread from one probe to the next: differences of neighbours see the
 /// noise and not the descent, in the course of which both may change by orders of magnitude.
 #[derive(Debug)]
 struct Pair {
@@ -221,7 +221,7 @@ impl Pair {
     }
 }
 
-/// Student's quantile, looked up anew only where the degrees of freedom have changed.
+/// Student's quantile, computed anew only where the degrees of freedom have changed.
 #[derive(Debug, Default)]
 struct StudentQuantile {
     n_degrees: f64,

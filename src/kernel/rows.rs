@@ -22,7 +22,7 @@ pub struct Scores<'a, T> {
     pub n_columns: usize,
     /// The rows of the tile.
     pub rows: &'a [usize],
-    /// Rows that will be wanted soon: asked of the memory while this tile is computed.
+    /// Rows of the next tile, prefetched while this one is computed.
     pub ahead: &'a [usize],
     /// Coefficients, one padded row per output, zero behind `n_columns`.
     pub coef: &'a [T],

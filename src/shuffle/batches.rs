@@ -145,7 +145,7 @@ impl Batches {
     }
 
     /// The same batches with a size that depends on the epoch; a size of more rows than there are means all.
-    /// What is asked of an epoch has then to be asked of [`Batches::of_epoch`].
+    /// [`Batches::of_epoch`] then gives the batches of an epoch.
     pub fn with_sizes(mut self, sizes: BatchSizes) -> Self {
         self.sizes = Some(Arc::new(sizes));
         self.of_epoch(0)
@@ -196,7 +196,7 @@ impl Batches {
         !matches!(self.config.shuffle, Shuffle::Once | Shuffle::Sequential)
     }
 
-    /// What each row counts for having been drawn, where weighted draws are to leave the objective as it is.
+    /// The importance weight of each row, where weighted draws are not to change the objective.
     pub fn importance_weights(&self) -> Option<&[f64]> {
         match &self.config.shuffle {
             Shuffle::Weighted(weighted) => weighted.importance_weights(),

@@ -4,7 +4,7 @@
 //! 1. by their top bits into buckets that fit the first cache,
 //! 2. each bucket by the next two digits, low digit first,
 //! 3. the few entries still out of order by insertion,
-//! 4. the few runs of equal high words by their low words, which nobody else computes.
+//! 4. the few runs of equal high words by their low words, which are computed for these alone.
 
 use std::thread;
 
@@ -124,7 +124,7 @@ pub(super) fn sort_rows<E: Entry>(
         }
         result
     })?;
-    // Without threads to be had the calling one does it all.
+    // If a thread cannot be spawned, the calling one sorts everything.
     if is_complete { Ok(()) } else { sort_rows(keys, n_rows, order, buffers, 1, interrupted) }
 }
 

@@ -1,7 +1,7 @@
 //! Weighted draws without replacement: rows in the order of random waiting times.
 //!
-//! Row `i` waits for `t_i = -ln(u_i) / w_i`, an exponential time of rate `w_i`, and the rows come as their
-//! times are over. The first is row i with probability proportional to `w_i`, and since exponential times have
+//! Row `i` waits for `t_i = -ln(u_i) / w_i`, an exponential time of rate `w_i`, and the rows come in
+//! the order of these times. The first is row i with probability proportional to `w_i`, and since exponential times have
 //! no memory, the next is so among those left. P. S. Efraimidis, P. G. Spirakis, "Weighted random sampling with
 //! a reservoir", Information Processing Letters 97(5), 2006, <https://doi.org/10.1016/j.ipl.2005.11.003>, with
 //! keys `u^(1/w)`, of which `t` is minus the logarithm. Rows of weight zero wait forever.
@@ -74,7 +74,7 @@ impl OrderByWeight {
     }
 }
 
-/// Sorts, with a look at the interrupt now and then.
+/// Sorts, with a poll of the interrupt now and then.
 fn sort(times: &mut [(u64, usize)], interrupted: &dyn Fn() -> bool) -> Result<()> {
     poll(interrupted)?;
     if times.len() <= ROWS_BETWEEN_POLLS {

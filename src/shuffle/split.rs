@@ -6,16 +6,16 @@ use crate::rng;
 /// All rows, in two lists, each in the order of the data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Split {
-    /// Rows to learn from.
+    /// Rows to train on.
     pub training: Vec<usize>,
-    /// Rows to judge by.
+    /// Rows to validate on.
     pub validation: Vec<usize>,
 }
 
 /// Sets `fraction * n_rows` rows aside, rounded to the nearest number, at least 1 and at most `n_rows - 1`.
 ///
 /// With `strata`, the number of the class of each row, every class gives its share of them, rounded up where
-/// the remainder is largest, and keeps at least one row; where that cannot be had from all classes together,
+/// the remainder is largest, and keeps at least one row; where the classes have too few rows for that,
 /// fewer rows are set aside. Within a class, or all together, those rows are taken that have the lowest of
 /// random 64-bit keys: a uniform draw without replacement, and a pure function of the arguments.
 ///

@@ -102,7 +102,7 @@ impl Stratified {
     }
 }
 
-/// Who gets the card of a place.
+/// Which batch gets the card of a place.
 struct Dealer {
     n_rows: usize,
     n_full: usize,

@@ -5,7 +5,7 @@ use super::order_by_weight::OrderByWeight;
 use super::workspace::Workspace;
 use crate::error::{Error, Result, try_reserved};
 
-/// The least weight other than zero, relative to the largest: smaller ones would leave the range of a double.
+/// The least weight other than zero, relative to the largest: smaller ones would underflow.
 const LEAST: f64 = 1e-300;
 
 /// How rows are drawn by weights.
@@ -31,8 +31,8 @@ impl WeightedSampling {
     /// the rows that are left, and so on; `n_samples` is by default the number of rows of positive weight, all
     /// there are.
     ///
-    /// With `correct_bias` a row has the factor `1 / (n p_i)`: the mean over a batch of what a row has times
-    /// its factor is an unbiased estimate of the mean over all rows.
+    /// With `correct_bias` a row has the importance weight `1 / (n p_i)`: the mean over a batch of some quantity times
+    /// the importance weight is an unbiased estimate of its mean over all rows.
     ///
     /// # Errors
     /// If a weight is negative, not finite or out of range of the others, if all are zero, if there are fewer
@@ -88,7 +88,7 @@ impl WeightedSampling {
         self.n_samples
     }
 
-    /// What a row counts for having been drawn, if that is to be corrected: `1 / (n p_i)`.
+    /// The importance weight of each row, if the bias is to be corrected: `1 / (n p_i)`.
     pub fn importance_weights(&self) -> Option<&[f64]> {
         self.importance_weights.as_deref()
     }

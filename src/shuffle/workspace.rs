@@ -20,7 +20,7 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Has orders be made by so many threads at most, the calling one among them. They do not depend on it.
+    /// Makes orders with at most so many threads, the calling one included. They do not depend on it.
     pub fn share(&mut self, n_threads: usize) {
         self.sort.n_threads = n_threads;
     }

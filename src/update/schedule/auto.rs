@@ -4,14 +4,14 @@ use super::Rates;
 use crate::error::{Error, Result};
 use crate::options::Options;
 
-/// `learning_rate="auto"`: training looks at the data and puts a rate in the place of this. Steps without
-/// training have no data to look at and refuse it.
+/// `learning_rate="auto"`: training finds a rate from the data and uses it in the place of this. Steps outside of
+/// training have no data and refuse it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Auto;
 
 impl Auto {
-    /// The schedule of this name, for an optimizer that `can_choose`: gradient descent, whose steps are as long as
-    /// the gradient, so that the curvature of the objective says how long is too long.
+    /// The schedule of this name, for an optimizer that `can_choose`: gradient descent, whose steps are proportional
+    /// to the gradient, so that the curvature of the objective bounds the rate.
     pub(crate) fn named(word: &str, can_choose: bool) -> Result<Self> {
         if word == "auto" && can_choose {
             return Ok(Self);
@@ -46,7 +46,7 @@ impl Rates for Auto {
         Ok(Self)
     }
 
-    /// Not a number: it is not known yet.
+    /// NaN: the rate is not known yet.
     fn at(&self, _: u64) -> f64 {
         f64::NAN
     }

@@ -7,9 +7,8 @@ use std::sync::Arc;
 use crate::error::{Error, Result, try_reserved};
 use crate::options::StepFunction;
 
-/// What a function gives, evaluated ahead of the steps it is needed for. The function may be slow, may fail
-/// and is never called in the middle of an epoch: [`super::Schedule::tabulate`] makes the table, and steps
-/// outside of it have no rate.
+/// A table of the values of a function, made before the steps that need it. The function may be slow, may fail and is
+/// never called within an epoch: [`super::Schedule::tabulate`] makes the table, and steps outside of it have no rate.
 #[derive(Clone)]
 pub struct Function {
     function: StepFunction,
@@ -19,7 +18,7 @@ pub struct Function {
 }
 
 impl Function {
-    /// A function that has not been asked for any step.
+    /// A function with an empty table.
     pub fn new(function: StepFunction) -> Self {
         Self { function, first: 0, rates: Vec::new() }
     }
@@ -27,7 +26,7 @@ impl Function {
     /// The same function with a table for these steps.
     ///
     /// # Errors
-    /// What the function fails with, and [`Error::OutOfRange`] if a rate is not finite and >= 0.
+    /// The error of the function, and [`Error::OutOfRange`] if a rate is not finite and >= 0.
     pub(super) fn evaluated(&self, steps: Range<u64>) -> Result<Self> {
         let n_steps = usize::try_from(steps.end.saturating_sub(steps.start)).unwrap_or(usize::MAX);
         let mut rates = try_reserved("learning rates", n_steps)?;

@@ -41,7 +41,7 @@ use crate::options::Options;
 
 /// A learning rate by step.
 pub trait Rates: Sized {
-    /// The class of the Python package that stands for it.
+    /// Name of its class in the Python package.
     const NAME: &'static str;
     /// The schedule with its parameters.
     ///
@@ -65,7 +65,7 @@ macro_rules! schedules {
 
         impl Schedule {
             /// The learning rate of step `t`, counted from 0 over the whole run; of a [`Plateau`] before its
-            /// first fall, of a [`Function`] if [`Schedule::tabulate`] has looked at the step, else NaN.
+            /// first fall, of a [`Function`] only if [`Schedule::tabulate`] knows the step, else NaN.
             #[inline]
             pub fn at(&self, t: u64) -> f64 {
                 match self {
@@ -118,10 +118,10 @@ schedules! {
 }
 
 impl Schedule {
-    /// The schedule these options are of; a number is constant.
+    /// The schedule that these options describe; a number is a constant rate.
     ///
     /// # Errors
-    /// If they are of neither, or a parameter is out of its range.
+    /// If they describe none, or a parameter is out of its range.
     pub fn from_options(options: &dyn Options) -> Result<Self> {
         if let Some(rate) = options.as_number() {
             return Ok(Schedule::Constant(Constant::new(rate)?));
@@ -141,7 +141,7 @@ impl Schedule {
     /// steps; None if it knows all steps as it is.
     ///
     /// # Errors
-    /// What a function fails with, or if it gives no rate.
+    /// The error of a function, or if it gives no rate.
     pub fn tabulate(&self, steps: Range<u64>) -> Result<Option<Self>> {
         Ok(match self {
             Schedule::Function(function) => Some(Schedule::Function(function.evaluated(steps)?)),
@@ -157,7 +157,7 @@ impl Schedule {
         })
     }
 
-    /// The learning rate of step `t` in a run whose plateaus are these.
+    /// The learning rate of step `t` in a run with this state of the plateau.
     #[inline]
     pub fn at_plateau(&self, t: u64, state: &PlateauState) -> f64 {
         match self.plateau() {
@@ -166,7 +166,7 @@ impl Schedule {
         }
     }
 
-    /// Tells the loss of an epoch to whom it concerns.
+    /// Tells the plateau, if there is one, the loss of an epoch.
     pub fn end_epoch(&self, state: &mut PlateauState, loss: f64) {
         if let Some(plateau) = self.plateau() {
             plateau.end_epoch(state, loss);
@@ -184,7 +184,7 @@ impl Schedule {
     }
 }
 
-/// From `first` to `last` along half a cosine, of which the share `done` lies behind.
+/// From `first` to `last` along half a cosine, at the share `done` of the way.
 fn half_cosine(first: f64, last: f64, done: f64) -> f64 {
     last + (first - last) * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
 }

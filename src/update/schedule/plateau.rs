@@ -7,26 +7,26 @@ use crate::options::Options;
 /// Another schedule, times `factor` whenever the loss of `n_iter_no_change` epochs in a row has not improved:
 /// scikit-learn's "adaptive" and PyTorch's `ReduceLROnPlateau`.
 ///
-/// The only schedule that is not a function of the step alone. What it remembers is a [`PlateauState`], which
-/// the run keeps and tells the loss of every epoch; [`Rates::at`] is the other schedule's.
+/// The only schedule that is not a function of the step alone. Its [`PlateauState`] is part of
+/// the state of the run, which tells it the loss of every epoch; [`Rates::at`] is the other schedule's.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plateau {
     pub(super) schedule: Box<Schedule>,
     rule: PlateauRule,
 }
 
-/// When a [`Plateau`] falls, and how deep.
+/// When a [`Plateau`] falls, and how far.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PlateauRule {
-    /// By what the rate is multiplied, in (0, 1).
+    /// Factor of the rate, in (0, 1).
     pub factor: f64,
     /// Epochs without improvement, >= 1. PyTorch's patience is one less.
     pub n_iter_no_change: i64,
-    /// How much better is an improvement, finite and >= 0.
+    /// The least improvement that counts, finite and >= 0.
     pub tol: f64,
     /// How `tol` is meant.
     pub tol_mode: Tolerance,
-    /// Epochs after a fall that are not looked at, >= 0.
+    /// Epochs after a fall that are ignored, >= 0: PyTorch's cooldown.
     pub cooldown: i64,
     /// The rate does not fall below this, finite and >= 0.
     pub min_learning_rate: f64,
@@ -41,16 +41,16 @@ pub enum Tolerance {
     Relative,
 }
 
-/// What a [`Plateau`] remembers between epochs.
+/// The state of a [`Plateau`] between epochs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PlateauState {
-    /// What the schedule is multiplied by.
+    /// Factor of the schedule.
     pub factor: f64,
     /// The loss to be improved on.
     pub best: f64,
     /// Epochs without improvement since the last one.
     pub n_bad: u64,
-    /// Epochs still not to be looked at.
+    /// Epochs that are still to be ignored.
     pub n_cooling: u64,
 }
 
@@ -61,12 +61,12 @@ impl Default for PlateauState {
 }
 
 impl PlateauState {
-    /// The four numbers, for keeping.
+    /// The four numbers, to be saved.
     pub fn to_numbers(self) -> [f64; 4] {
         [self.factor, self.best, self.n_bad as f64, self.n_cooling as f64]
     }
 
-    /// What was kept.
+    /// The state that was saved.
     pub fn from_numbers([factor, best, n_bad, n_cooling]: [f64; 4]) -> Self {
         Self { factor, best, n_bad: n_bad as u64, n_cooling: n_cooling as u64 }
     }
@@ -92,12 +92,12 @@ impl Plateau {
         Self { schedule: Box::new(schedule), rule: self.rule }
     }
 
-    /// What the run makes of the rate that the schedule asks for; never more than that.
+    /// The rate of the run, given that of the schedule; never higher than it.
     pub(super) fn lowered(&self, rate: f64, state: &PlateauState) -> f64 {
         (rate * state.factor).max(self.rule.min_learning_rate.min(rate))
     }
 
-    /// Looks at the loss of an epoch.
+    /// Observes the loss of an epoch.
     pub(super) fn end_epoch(&self, state: &mut PlateauState, loss: f64) {
         let PlateauRule { tol, tol_mode, .. } = self.rule;
         let is_better = match tol_mode {
