@@ -8,7 +8,7 @@ from mbgd_rs import reference
 from mbgd_rs.batch_sizes import NormTest
 from mbgd_rs.optimizers import SGD
 from mbgd_rs.reference.noise import row_gradients
-from mbgd_rs.reference.objective import Objective
+from mbgd_rs.reference.objective import make_problem
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
 from sklearn.preprocessing import StandardScaler
 
@@ -132,8 +132,8 @@ def test_the_noise_scale_of_real_data_is_in_its_interval(name, dtype):
     loss = "squared_error" if name == "diabetes" else "log_loss"
     options = {"loss": loss, "batch_size": 16, "replacement": True, "record": "noise"}
     point = mb.fit(X, y, loss=loss, optimizer=SGD(0.01), epochs=1)
-    objective = Objective(X, y, None, loss, None, fit_intercept=True)
-    of_rows = row_gradients(objective, objective.start(point), slice(None))
+    objective, rows, _ = make_problem(X, y, None, loss, None)
+    of_rows = row_gradients(objective, rows, objective.model.start(point), slice(None))
     mean = of_rows.mean(axis=0)
     scale = ((of_rows - mean) ** 2).sum() / (len(X) - 1) / (mean @ mean)
     n_missed = 0
@@ -225,7 +225,8 @@ def test_growing_batches_come_to_pass_the_test_and_no_further():
     X, y = data(n=20_000)
     options = {"batch_size": NormTest(4, theta=0.3), "optimizer": SGD(1e-30), "record": "noise"}
     run = mb.fit(X, y, **options, epochs=20)
-    of_rows = row_gradients(Objective(X, y, None, "squared_error", None, True), run_start(X), slice(None))
+    objective, rows, _ = make_problem(X, y, None, "squared_error", None)
+    of_rows = row_gradients(objective, rows, objective.model.zeros(), slice(None))
     mean = of_rows.mean(axis=0)
     expected = ((of_rows - mean) ** 2).sum(axis=1).mean() * (1 - 0.3**2) / (0.3**2 * (mean @ mean))
     assert run.batch_size == pytest.approx(expected, rel=0.1)
@@ -233,11 +234,6 @@ def test_growing_batches_come_to_pass_the_test_and_no_further():
     is_last = records["step"] >= run.n_steps - 20_000 // run.batch_size
     ratio = records["variance"][is_last].mean() / records["batch_squared_norm"][is_last].mean()
     assert ratio == pytest.approx(0.3**2, rel=0.1)
-
-
-def run_start(X):
-    """Zeros, as the parameters of the reference."""
-    return Objective(X, X[:, 0], None, "squared_error", None, True).zeros()
 
 
 @pytest.mark.parametrize("n_steps", [1, 7, 29, 31, 40])

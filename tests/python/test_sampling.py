@@ -373,7 +373,7 @@ def test_correction_leaves_the_objective_what_it_is():
     assert fitted.history.full_loss[-1] == pytest.approx(mb.gradient(X, Y, fitted)[0], rel=1e-12)
     factors = mb.Batches(300, 10, shuffle).row_factors
     np.testing.assert_allclose(factors, np.arange(1, 301).mean() / np.arange(1, 301), rtol=1e-14)
-    np.testing.assert_allclose(factors, reference.row_factors(shuffle), rtol=1e-14)
+    np.testing.assert_allclose(factors, reference.importance_weights(shuffle), rtol=1e-14)
     assert mb.Batches(300, 10, Weighted(np.ones(300))).row_factors is None
 
 

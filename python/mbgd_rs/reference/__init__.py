@@ -7,17 +7,19 @@ Symbols: x row, y target, w parameters, z score, r slope, g gradient, s weight, 
 b batch size, t step.
 """
 
+from . import adaptive, optimizers, schedule_free  # noqa: F401 - they enter their classes into RULES
+from .classification import Hinge, LogLoss, Softmax
 from .diagnostics import gradient_angles, gradient_bias, gradient_noise
 from .landscapes import Landscape
-from .losses import LOSSES, Hinge, LogLoss, Softmax, SquaredError
+from .losses import LOSSES, SquaredError
 from .objective import Objective, gradient
 from .random import permutation, philox, random_blocks, random_words
 from .rules import make_optimizer
 from .sampling import block_order, exponential, stratified_order, weighted_draws, weighted_order
 from .schedules import learning_rate_at
-from .shuffle import batches, draws, order_of_epochs, row_factors
-from .stopping import split
+from .shuffle import batches, draws, importance_weights, order_of_epochs
 from .training import Fit, fit
+from .validation import split
 
 __all__ = [
     "LOSSES",
@@ -37,6 +39,7 @@ __all__ = [
     "gradient_angles",
     "gradient_bias",
     "gradient_noise",
+    "importance_weights",
     "learning_rate_at",
     "make_optimizer",
     "order_of_epochs",
@@ -44,7 +47,6 @@ __all__ = [
     "philox",
     "random_blocks",
     "random_words",
-    "row_factors",
     "split",
     "stratified_order",
     "weighted_draws",

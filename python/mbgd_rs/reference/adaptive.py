@@ -5,11 +5,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .optimizers import Rule
+from .rules import RULES, Rule
 
 Array = NDArray[Any]
 
 
+@RULES.add
 class Adagrad(Rule):
     """s += g^2, w -= learning_rate / (1 + t lr_decay) g / (sqrt(s) + eps)."""
 
@@ -19,7 +20,7 @@ class Adagrad(Rule):
     initial_accumulator_value: float
     eps: float
 
-    def begin(self, w: Array) -> None:
+    def init(self, w: Array) -> None:
         self.s = np.full_like(w, self.initial_accumulator_value)
 
     def move(self, w: Array, g: Array, t: int, learning_rate: float) -> Any:
@@ -29,12 +30,14 @@ class Adagrad(Rule):
         return rate
 
 
+@RULES.add
 class RmsProp(Rule):
     """v = alpha v + (1 - alpha) g^2, b = momentum b + g / (sqrt(v) + eps), w -= learning_rate b.
 
     Centered, v less the square of the running mean of g takes the place of v.
     """
 
+    lazy_update = "frozen"
     defaults: ClassVar = {"learning_rate": 0.01, "alpha": 0.99, "eps": 1e-8, "weight_decay": 0.0,
                           "momentum": 0.0, "centered": False}  # fmt: skip
     alpha: float
@@ -42,7 +45,7 @@ class RmsProp(Rule):
     momentum: float
     centered: bool
 
-    def begin(self, w: Array) -> None:
+    def init(self, w: Array) -> None:
         self.v, self.a, self.b = np.zeros_like(w), np.zeros_like(w), np.zeros_like(w)
 
     def move(self, w: Array, g: Array, t: int, learning_rate: float) -> Any:
@@ -55,16 +58,18 @@ class RmsProp(Rule):
         return learning_rate * (1 - self.momentum ** (t + 1)) / (1 - self.momentum) / divisor
 
 
+@RULES.add
 class Adadelta(Rule):
     """v = rho v + (1 - rho) g^2, d = sqrt(u + eps) / sqrt(v + eps) g, u = rho u + (1 - rho) d^2,
     w -= learning_rate d.
     """
 
+    lazy_update = "frozen"
     defaults: ClassVar = {"learning_rate": 1.0, "rho": 0.9, "eps": 1e-6, "weight_decay": 0.0}
     rho: float
     eps: float
 
-    def begin(self, w: Array) -> None:
+    def init(self, w: Array) -> None:
         self.v, self.u = np.zeros_like(w), np.zeros_like(w)
 
     def move(self, w: Array, g: Array, t: int, learning_rate: float) -> Any:
@@ -75,19 +80,21 @@ class Adadelta(Rule):
         return learning_rate * scale
 
 
+@RULES.add
 class Adam(Rule):
     """w -= learning_rate m / (sqrt(v) + eps), with m and v the unbiased running means of g and of g^2.
 
     With AMSGrad the largest v so far takes the place of v.
     """
 
+    lazy_update = "frozen"
     defaults: ClassVar = {"learning_rate": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0,
                           "amsgrad": False}  # fmt: skip
     betas: tuple[float, float]
     eps: float
     amsgrad: bool = False
 
-    def begin(self, w: Array) -> None:
+    def init(self, w: Array) -> None:
         self.m, self.v, self.largest = np.zeros_like(w), np.zeros_like(w), np.zeros_like(w)
 
     def moments(self, g: Array, t: int) -> tuple[Array, Array]:
@@ -107,6 +114,7 @@ class Adam(Rule):
         return rate
 
 
+@RULES.add
 class AdamW(Adam):
     """Adam with weight decay apart from the gradient."""
 
@@ -114,6 +122,7 @@ class AdamW(Adam):
     is_decoupled = True
 
 
+@RULES.add
 class NAdam(Adam):
     """Adam with Nesterov's look ahead: a mean of g and of m by momenta that grow with t."""
 
@@ -122,8 +131,8 @@ class NAdam(Adam):
     momentum_decay: float
     decoupled_weight_decay: bool
 
-    def begin(self, w: Array) -> None:
-        super().begin(w)
+    def init(self, w: Array) -> None:
+        super().init(w)
         self.is_decoupled, self.product = self.decoupled_weight_decay, 1.0
 
     def move(self, w: Array, g: Array, t: int, learning_rate: float) -> Any:
@@ -136,6 +145,7 @@ class NAdam(Adam):
         return learning_rate * (of_g + of_m * (1 - beta1 ** (t + 1))) / divisor
 
 
+@RULES.add
 class RAdam(Adam):
     """Adam, scaled only when its second moment can be trusted."""
 
@@ -143,8 +153,8 @@ class RAdam(Adam):
                           "decoupled_weight_decay": False}  # fmt: skip
     decoupled_weight_decay: bool
 
-    def begin(self, w: Array) -> None:
-        super().begin(w)
+    def init(self, w: Array) -> None:
+        super().init(w)
         self.is_decoupled = self.decoupled_weight_decay
 
     def move(self, w: Array, g: Array, t: int, learning_rate: float) -> Any:
@@ -161,6 +171,7 @@ class RAdam(Adam):
         return rate
 
 
+@RULES.add
 class Adamax(Adam):
     """Adam with u = max(beta2 u, |g| + eps) in place of the root of the second moment."""
 

@@ -1,16 +1,16 @@
-"""How large batches are to be if nobody says so."""
+"""The batch size where none is given and rows are many."""
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from .naming import name_of
 from .noise import noise_of
-from .objective import Objective
+from .objective import make_problem
+from .registry import name_of
 from .shuffle import draws
 
-ROWS_OF_PILOT, BATCH_OF_PILOT, ROWS_OF_LOOK, EPOCH_OF_PILOT = 2**14, 64, 2**12, 2**32 - 1
+ROWS_OF_PILOT, BATCH_OF_PILOT, ROWS_OF_PROBE, EPOCH_OF_PILOT = 2**14, 64, 2**12, 2**32 - 1
 FEWEST_ROWS = 4 * ROWS_OF_PILOT
 
 
@@ -21,7 +21,7 @@ class Polyak:
 
 
 def has_model(optimizer: Any) -> bool:
-    """Whether what a run with it gives back is an average, or the best place that it has seen."""
+    """Whether its model is an average already, or the best parameters that the run has seen."""
     is_average = name_of(optimizer).startswith("schedulefree")
     return is_average or optimizer == "sgd" or getattr(optimizer, "learning_rate", None) == "auto"
 
@@ -29,15 +29,16 @@ def has_model(optimizer: Any) -> bool:
 def auto_batch_size(
     fit: Callable[..., Any], X: Any, y: Any, sample_weight: Any, accumulate: int, seed: int, **arguments: Any
 ) -> int | str:
-    """The batch size for many rows; "auto" for few, or where a pilot run has nothing to say.
+    """The batch size for many rows; "auto" for few, or where a pilot run has no noise scale.
 
-    The pilot goes once over some rows. The noise scale where it has led, on other rows, and what steps cost,
-    by a fixed table, predict the time that each size takes; the largest within 10 % of the least is chosen.
+    The pilot is one epoch over some of the rows. The noise scale at its model, on other rows, and a fixed
+    table of what steps cost predict the time that each batch size takes. The largest of those within 10 % of
+    the least time is chosen.
     """
     n = len(y)
     if n < FEWEST_ROWS:
         return "auto"
-    rows = draws(seed, EPOCH_OF_PILOT, n)[: ROWS_OF_PILOT + ROWS_OF_LOOK]
+    rows = draws(seed, EPOCH_OF_PILOT, n)[: ROWS_OF_PILOT + ROWS_OF_PROBE]
     X, y = np.asarray(X), np.asarray(y)
     s = None if sample_weight is None else np.asarray(sample_weight)
     own, others = rows[:ROWS_OF_PILOT], rows[ROWS_OF_PILOT:]
@@ -50,10 +51,11 @@ def auto_batch_size(
         return "auto"
     weight = None if s is None else s[others]
     names = ("loss", "penalty", "fit_intercept", "class_weight")
-    objective = Objective(X[others], y[others], weight, *(arguments[name] for name in names))
-    w, g = objective.start(pilot), objective.zeros()
-    objective.gradient(w, slice(None), g, wants_value=False)
-    noise = noise_of(objective, w, slice(None), g.flat, draws=True)
+    objective, data, _ = make_problem(X[others], y[others], weight, *(arguments[name] for name in names))
+    w, g = objective.model.start(pilot), objective.model.zeros()
+    everything = slice(0, len(data))
+    objective.gradient(w, data, [everything], g, wants_loss=False)
+    noise = noise_of(objective, data, w, everything, g.flat, replacement=True)
     with np.errstate(divide="ignore", invalid="ignore"):
         noise_scale = np.float64(noise.trace) / max(noise.squared_norm, noise.variance)
     if not (np.isfinite(noise_scale) and noise_scale > 0):

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .objective import Objective
+from .objective import make_problem
 from .random import random_words
-from .shuffle import Rows, order_of_epochs, row_factors
+from .shuffle import Rows, importance_weights, order_of_epochs
 
 Array = NDArray[Any]
 
@@ -33,14 +33,14 @@ class Point:
         penalty: Any,
         intercept: bool,
     ) -> None:
-        self.objective = Objective(X, y, sample_weight, loss, penalty, intercept)
-        self.w, self.g = self.objective.start(at), self.objective.zeros()
-        self.n = len(self.objective.X)
-        self.full = self.smooth(slice(None))
+        self.objective, self.data, _ = make_problem(X, y, sample_weight, loss, penalty, intercept)
+        self.w, self.g = self.objective.model.start(at), self.objective.model.zeros()
+        self.n = len(self.data)
+        self.full = self.smooth(slice(0, self.n))
 
     def smooth(self, rows: Rows) -> Array:
         """The gradient on some rows without the part of the penalty that has a kink."""
-        self.objective.gradient(self.w, rows, self.g, wants_value=False)
+        self.objective.gradient(self.w, self.data, [rows], self.g, wants_loss=False)
         return self.g.flat.astype(np.float64)
 
     def kink(self) -> Array:
@@ -135,10 +135,21 @@ def gradient_noise(
     largest = trace**2
     squared_trace = float(np.mean(squared_products)) if squared_products else largest
     squared_trace = float(np.clip(squared_trace, largest / min(n, G.size), largest))
-
     with np.errstate(divide="ignore", invalid="ignore"):
         error = np.sqrt((q.var() / b + 2 * (1 - 1 / b) * squared_trace) / largest / n_draws)
-    error = np.maximum(error, 1e-6)
+    add_intervals(found, b, np.maximum(error, 1e-6))
+
+    found.noise_scale = trace / squared_norm if squared_norm > 0 else np.nan
+    if trace > 0 and squared_norm > 0:
+        influence = (q - trace) / trace - 2 * (deviation @ G) / squared_norm
+        quadratic = 2 * squared_trace / (n * squared_norm**2)
+        found.noise_scale_error = float(np.sqrt((np.mean(influence**2) + quadratic) / n))
+        found.n_directions = largest / squared_trace
+    return found
+
+
+def add_intervals(found: SimpleNamespace, b: Array, error: Array) -> None:
+    """The intervals of variances with a known relative error, and the slopes of their logarithms."""
     for suffix, factor in (("", found.finite_population), ("_with_replacement", np.ones(len(b)))):
         variance = getattr(found, "variance" + suffix)
         width = np.where(factor > 0, np.exp(Z * error), 1.0)
@@ -149,14 +160,6 @@ def gradient_noise(
         slope, half = weighted_slope(log_b, log_variance, e)
         setattr(found, "slope" + suffix, slope)
         setattr(found, f"slope{suffix}_interval", (slope - half, slope + half))
-
-    found.noise_scale = trace / squared_norm if squared_norm > 0 else np.nan
-    if trace > 0 and squared_norm > 0:
-        influence = (q - trace) / trace - 2 * (deviation @ G) / squared_norm
-        quadratic = 2 * squared_trace / (n * squared_norm**2)
-        found.noise_scale_error = float(np.sqrt((np.mean(influence**2) + quadratic) / n))
-        found.n_directions = largest / squared_trace
-    return found
 
 
 def weighted_slope(x: Array, y: Array, error: Array) -> tuple[float, float]:
@@ -196,7 +199,7 @@ def gradient_bias(
     """
     point = Point(X, y, at, loss, sample_weight, penalty, fit_intercept)
     draws = Draws(point.n, shuffle, replacement, seed, y)
-    point.objective.row_factors = None if rows is not None else row_factors(shuffle)
+    point.data.importance_weights = None if rows is not None else importance_weights(shuffle)
     batches = (
         [[np.asarray(batch) for batch in rows]]
         if rows is not None
@@ -242,7 +245,7 @@ def gradient_angles(
     """
     point = Point(X, y, at, loss, sample_weight, penalty, fit_intercept)
     draws = Draws(point.n, shuffle, replacement, seed, y)
-    point.objective.row_factors = row_factors(shuffle)
+    point.data.importance_weights = importance_weights(shuffle)
     kink = point.kink()
     cosines = []
     for b in batch_sizes:

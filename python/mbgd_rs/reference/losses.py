@@ -1,22 +1,32 @@
-"""How wrong a score z is for a target y."""
+"""How wrong a score z is for a target y: what losses have in common, and the regression losses."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .naming import name_of
+from .registry import Registry
 
 Array = NDArray[Any]
+LOSSES: Registry["type[Pointwise]"] = Registry("loss")
+"""The regression losses, and the classification losses of two classes, which enter themselves."""
 
 
 class Pointwise:
-    """A loss of one score and one target; with several outputs their sum."""
+    """A loss of one score and one target; with several outputs, the sum over the outputs."""
 
-    is_classification = False
+    curvature: Any = None
+    """A bound on the second derivative in z, if there is one. The automatic learning rate begins by it."""
 
     def __init__(self, options: Any = None) -> None:
-        """`options` has the parameters as attributes, or is a name, and then they are the defaults."""
+        """`options` has the parameters as attributes, or is a name: then they have their defaults."""
+
+    def value(self, z: Array, y: Array) -> Any:
+        raise NotImplementedError
+
+    def slope(self, z: Array, y: Array) -> Any:
+        """The derivative of the value in z."""
+        raise NotImplementedError
 
     def domain(self) -> tuple[str, Any]:
         """What targets must be, in words, and as a function of them."""
@@ -28,8 +38,11 @@ class Pointwise:
         return z
 
 
+@LOSSES.add
 class SquaredError(Pointwise):
     """(z - y)^2 / 2 for real y."""
+
+    curvature = 1.0
 
     @staticmethod
     def value(z: Array, y: Array) -> Any:
@@ -40,6 +53,7 @@ class SquaredError(Pointwise):
         return z - y
 
 
+@LOSSES.add
 class AbsoluteError(Pointwise):
     """|z - y|, slope 0 at the kink."""
 
@@ -52,8 +66,11 @@ class AbsoluteError(Pointwise):
         return np.sign(z - y)
 
 
+@LOSSES.add
 class Huber(Pointwise):
     """r^2 / 2 for r = z - y up to epsilon, linear beyond."""
+
+    curvature = 1.0
 
     def __init__(self, options: Any = None) -> None:
         self.epsilon = getattr(options, "epsilon", 1.35)
@@ -66,6 +83,7 @@ class Huber(Pointwise):
         return np.clip(z - y, -self.epsilon, self.epsilon)
 
 
+@LOSSES.add
 class EpsilonInsensitive(Pointwise):
     """max(0, |z - y| - epsilon), slope 0 at the kinks."""
 
@@ -79,8 +97,11 @@ class EpsilonInsensitive(Pointwise):
         return np.sign(z - y) * (np.abs(z - y) > self.epsilon)
 
 
+@LOSSES.add
 class SquaredEpsilonInsensitive(EpsilonInsensitive):
     """max(0, |z - y| - epsilon)^2."""
+
+    curvature = 2.0
 
     def value(self, z: Array, y: Array) -> Any:
         return np.square(super().value(z, y))
@@ -89,6 +110,7 @@ class SquaredEpsilonInsensitive(EpsilonInsensitive):
         return 2 * np.sign(z - y) * super().value(z, y)
 
 
+@LOSSES.add
 class Quantile(Pointwise):
     """quantile (y - z) for z below y, (1 - quantile) (z - y) above, slope 0 at the kink."""
 
@@ -102,8 +124,11 @@ class Quantile(Pointwise):
         return np.where(z < y, -self.quantile, 1 - self.quantile).astype(z.dtype) * (z != y)
 
 
+@LOSSES.add
 class LogCosh(Pointwise):
     """log(cosh(z - y))."""
+
+    curvature = 1.0
 
     @staticmethod
     def value(z: Array, y: Array) -> Any:
@@ -116,6 +141,7 @@ class LogCosh(Pointwise):
         return np.tanh(z - y)
 
 
+@LOSSES.add
 class Poisson(Pointwise):
     """exp(z) - y z for y >= 0; the mean is exp(z)."""
 
@@ -133,6 +159,7 @@ class Poisson(Pointwise):
         return np.exp(z) - y
 
 
+@LOSSES.add
 class Gamma(Poisson):
     """z + y exp(-z) for y > 0; the mean is exp(z)."""
 
@@ -146,6 +173,7 @@ class Gamma(Poisson):
         return 1 - y * np.exp(-z)
 
 
+@LOSSES.add
 class Tweedie(Poisson):
     """exp((2-p)z)/(2-p) - y exp((1-p)z)/(1-p), in the limits p = 1 and 2 Poisson and gamma."""
 
@@ -165,205 +193,3 @@ class Tweedie(Poisson):
 
     def slope(self, z: Array, y: Array) -> Any:
         return np.exp((2 - self.power) * z) - y * np.exp((1 - self.power) * z)
-
-
-class Margin(Pointwise):
-    """A loss of the margin m = y z, for y in {-1, +1}."""
-
-    is_classification = True
-
-    @staticmethod
-    def probability(z: Array) -> Any:
-        """The probability of +1."""
-        raise NotImplementedError
-
-
-class LogLoss(Margin):
-    """log(1 + exp(-y z)) for y in {-1, +1}."""
-
-    @staticmethod
-    def value(z: Array, y: Array) -> Any:
-        return np.logaddexp(0, -y * z)
-
-    @staticmethod
-    def slope(z: Array, y: Array) -> Any:
-        return -y / (1 + np.exp(y * z))
-
-    @staticmethod
-    def probability(z: Array) -> Any:
-        return 1 / (1 + np.exp(-z))
-
-
-class Softmax(Margin):
-    """log(sum_c exp(z_c)) - z_y for a class index y: the log loss of more than two classes."""
-
-    @staticmethod
-    def value(z: Array, y: Array) -> Any:
-        z = z - z.max(axis=1, keepdims=True)
-        return np.log(np.exp(z).sum(axis=1, keepdims=True)) - np.take_along_axis(z, y, axis=1)
-
-    @staticmethod
-    def slope(z: Array, y: Array) -> Any:
-        p = np.exp(z - z.max(axis=1, keepdims=True))
-        p /= p.sum(axis=1, keepdims=True)
-        p[np.arange(len(p)), y[:, 0]] -= 1
-        return p
-
-
-class Hinge(Margin):
-    """max(0, 1 - y z), slope 0 at the kink."""
-
-    @staticmethod
-    def value(z: Array, y: Array) -> Any:
-        return np.maximum(0, 1 - y * z)
-
-    @staticmethod
-    def slope(z: Array, y: Array) -> Any:
-        return -y * (y * z < 1)
-
-
-class SquaredHinge(Margin):
-    """max(0, 1 - y z)^2."""
-
-    @staticmethod
-    def value(z: Array, y: Array) -> Any:
-        return np.square(np.maximum(0, 1 - y * z))
-
-    @staticmethod
-    def slope(z: Array, y: Array) -> Any:
-        return -2 * y * np.maximum(0, 1 - y * z)
-
-
-class ModifiedHuber(Margin):
-    """max(0, 1 - y z)^2 for margins of at least -1, -4 y z below."""
-
-    @staticmethod
-    def value(z: Array, y: Array) -> Any:
-        return np.where(y * z < -1, -4 * y * z, SquaredHinge.value(z, y))
-
-    @staticmethod
-    def slope(z: Array, y: Array) -> Any:
-        return np.where(y * z < -1, -4 * y, SquaredHinge.slope(z, y))
-
-    @staticmethod
-    def probability(z: Array) -> Any:
-        return (np.clip(z, -1, 1) + 1) / 2
-
-
-class Perceptron(Margin):
-    """max(0, -y z), slope -y at the kink."""
-
-    @staticmethod
-    def value(z: Array, y: Array) -> Any:
-        return np.maximum(0, -y * z)
-
-    @staticmethod
-    def slope(z: Array, y: Array) -> Any:
-        return -y * (y * z <= 0)
-
-
-class SmoothHinge(Margin):
-    """t^2 / (2 s) for t = 1 - y z between 0 and s = smoothing, t - s/2 beyond."""
-
-    def __init__(self, options: Any = None) -> None:
-        self.smoothing = getattr(options, "smoothing", 1.0)
-
-    def value(self, z: Array, y: Array) -> Any:
-        t, s = np.maximum(0, 1 - y * z), self.smoothing
-        return np.where(t < s, t * t / (2 * s), t - s / 2)
-
-    def slope(self, z: Array, y: Array) -> Any:
-        return -y * np.clip((1 - y * z) / self.smoothing, 0, 1)
-
-
-class Focal(Margin):
-    """-(1 - p)^gamma log(p) with p = 1 / (1 + exp(-y z))."""
-
-    def __init__(self, options: Any = None) -> None:
-        self.gamma = getattr(options, "gamma", 2.0)
-
-    def value(self, z: Array, y: Array) -> Any:
-        m = y * z
-        return np.exp(-self.gamma * np.logaddexp(0, m)) * np.logaddexp(0, -m)
-
-    def slope(self, z: Array, y: Array) -> Any:
-        m = y * z
-        p, q = 1 / (1 + np.exp(-m)), 1 / (1 + np.exp(m))
-        return -y * np.exp(-self.gamma * np.logaddexp(0, m)) * (q + self.gamma * p * np.logaddexp(0, -m))
-
-    def probability(self, z: Array) -> Any:  # type: ignore[override]
-        """Where the mean loss is smallest, its slope is zero: p slope(z) = (1 - p) slope(-z)."""
-        of_second, of_first = self.slope(-z, np.array(1)), self.slope(z, np.array(1))
-        return of_second / (of_second + of_first)
-
-
-class CrammerSinger(Hinge):
-    """max_c ([c != y] + z_c) - z_y for a class index y; with two classes, and labels, the hinge."""
-
-
-class CrammerSingerOfClasses(Margin):
-    """max_c ([c != y] + z_c) - z_y for a class index y; of several largest y, or else the first."""
-
-    @staticmethod
-    def excess(z: Array, y: Array) -> Any:
-        excess = z - np.take_along_axis(z, y, axis=1) + 1
-        np.put_along_axis(excess, y, 0, axis=1)
-        return excess
-
-    @classmethod
-    def value(cls, z: Array, y: Array) -> Any:
-        return cls.excess(z, y).max(axis=1, keepdims=True)
-
-    @classmethod
-    def slope(cls, z: Array, y: Array) -> Any:
-        excess = cls.excess(z, y)
-        worst = np.where(excess.max(axis=1) > 0, excess.argmax(axis=1), y[:, 0])
-        slope = np.zeros_like(z)
-        slope[np.arange(len(z)), worst] += 1
-        slope[np.arange(len(z)), y[:, 0]] -= 1
-        return slope
-
-
-LOSSES = {
-    name_of(loss.__name__): loss
-    for loss in (
-        SquaredError, AbsoluteError, Huber, EpsilonInsensitive, SquaredEpsilonInsensitive, Quantile, LogCosh,
-        Poisson, Gamma, Tweedie, LogLoss, Hinge, SquaredHinge, ModifiedHuber, Perceptron, SmoothHinge, Focal,
-        CrammerSinger,
-    )
-}  # fmt: skip
-
-
-def loss_and_targets(loss: Any, y: Array) -> tuple[Any, Array, Array | None, tuple[int, ...]]:
-    """The loss, the targets as it wants them, the classes if any, and the shape of the scores of a row."""
-    name = name_of(loss)
-    if name not in LOSSES:
-        raise ValueError(f"loss must be one of {', '.join(LOSSES)} (with underscores), got {loss!r}")
-    chosen = LOSSES[name](loss)
-    if not chosen.is_classification:
-        condition, is_inside = chosen.domain()
-        if not is_inside(y).all():
-            raise ValueError(f"y must be {condition} for loss {loss!r}")
-        return chosen, y, None, y.shape[1:]
-    if y.ndim == 2 and y.shape[1] > 1:  # labels
-        return chosen, 2 * y.astype(int) - 1, np.array([0, 1]), y.shape[1:]
-    classes, index = np.unique(y, return_inverse=True)
-    if len(classes) < 2:
-        raise ValueError(f"y must have at least 2 classes, got {len(classes)}")
-    if len(classes) == 2:
-        return chosen, 2 * index - 1, classes, ()
-    if name == "logloss" and getattr(loss, "multi_class", "multinomial") == "multinomial":
-        return Softmax(), index[:, None], classes, classes.shape
-    if name == "crammersinger":
-        return CrammerSingerOfClasses(), index[:, None], classes, classes.shape
-    one_against_rest = 2 * (index[:, None] == np.arange(len(classes))) - 1
-    return chosen, one_against_rest, classes, classes.shape
-
-
-def class_weights(class_weight: Any, classes: Array, y: Array, s: Array) -> Array:
-    """The weight of each row's class: "balanced", by label, or 1."""
-    labels = y.reshape(len(y)).tolist()
-    if class_weight == "balanced":
-        total = {label: s[y.reshape(len(y)) == label].sum() for label in classes.tolist()}
-        class_weight = {label: s.sum() / len(classes) / total[label] for label in total}
-    return np.array([class_weight.get(label, 1.0) for label in labels])

@@ -7,17 +7,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .objective import Objective, Parameters, taken
-from .shuffle import Rows
+from .data import Data
+from .model import Parameters
+from .objective import Objective
+from .shuffle import Batches, Rows, joined
 
 Array = NDArray[Any]
 
-STEPS_BETWEEN_LOOKS, WHERE_BATCHES_GROW = 8, 4
-STEPS_BETWEEN_SECOND_LOOKS = 64
+STEPS_BETWEEN_PROBES = 8
+STEPS_BETWEEN_PROBES_ALONG = 64
 
 
 @dataclass(frozen=True)
-class Noise:
+class BatchNoise:
     """What a batch of b rows says about its gradient g, the mean of those of its rows and the penalty's."""
 
     batch_size: int
@@ -32,46 +34,45 @@ class Noise:
     """var_i(g_i . g)."""
 
 
-def row_gradients(objective: Objective, w: Parameters, rows: Rows) -> Array:
+def row_gradients(objective: Objective, data: Data, w: Parameters, rows: Rows) -> Array:
     """The gradient of the loss of each row, weight and all, without the penalty: shape (b, n_params)."""
-    x, y = taken(objective.X, rows), taken(objective.y, rows)
-    r = objective.loss.slope(x @ w.coef.T + w.intercept, y)
-    if objective.s is not None:
-        r = r * taken(objective.s, rows)
-    if objective.row_factors is not None:
-        r = r * taken(objective.row_factors, rows).reshape(-1, *(1 for _ in objective.outputs))
+    x, y, s = data.batch(rows, drawn=True)
+    r = objective.loss.slope(objective.model.forward(w, x), y)
+    if s is not None:
+        r = r * s
     r, x = np.asarray(r, np.float64).reshape(len(x), -1), np.asarray(x, np.float64)
     coef = (r[:, :, None] * x[:, None, :]).reshape(len(x), -1)
-    return np.concatenate([coef, r * objective.fit_intercept], axis=1)
+    return np.concatenate([coef, r * objective.model.fit_intercept], axis=1)
 
 
-def noise_of(objective: Objective, w: Parameters, rows: Rows, g: Array, draws: bool) -> Noise:
-    """The noise of the gradient g on the rows of a batch; `draws` if they are drawn with replacement."""
-    of_rows = row_gradients(objective, w, rows)
-    b, n = len(of_rows), len(objective.X)
+def noise_of(
+    objective: Objective, data: Data, w: Parameters, rows: Rows, g: Array, replacement: bool
+) -> BatchNoise:
+    """The noise of the gradient g on the rows of a batch."""
+    of_rows = row_gradients(objective, data, w, rows)
+    b, n = len(of_rows), len(data)
     trace = float(((of_rows - of_rows.mean(axis=0)) ** 2).sum() / (b - 1)) if b > 1 else math.nan
-    variance = trace / b * (1 if draws else 1 - b / n) if draws or b < n else 0.0
+    variance = trace / b * (1 if replacement else 1 - b / n) if replacement or b < n else 0.0
     squared_norm = float((np.asarray(g, np.float64) ** 2).sum())
     along = float((of_rows @ g).var(ddof=1)) if b > 1 else math.nan
-    return Noise(b, trace, variance, squared_norm - variance, squared_norm, along)
+    return BatchNoise(b, trace, variance, squared_norm - variance, squared_norm, along)
 
 
-class Growth:
-    """The size of batches that are to pass the norm test, `batch_sizes.NormTest`."""
+class NoiseProbe:
+    """Measures the noise of the gradient of every so many-th step."""
 
-    def __init__(self, test: Any, draws: bool, accumulate: int) -> None:
-        self.test, self.draws, self.accumulate = test, draws, accumulate
-        self.most = test.max_batch_size or math.inf
-        self.batch_size = min(test.batch_size, self.most)
-        self.seen: list[Noise] = []
+    def __init__(self, objective: Objective, data: Data, replacement: bool, steps_between: int) -> None:
+        self.objective, self.data = objective, data
+        self.replacement, self.steps_between = replacement, steps_between
 
-    def end_epoch(self, n_positions: int) -> None:
-        """Lets the batches of the next epoch be so large that a step would pass."""
-        if self.seen:
-            trace = sum(noise.trace for noise in self.seen)
-            of_noise = self.test.theta**2 * sum(noise.batch_squared_norm for noise in self.seen)
-            rows_inverse = np.float64(of_noise) / trace + (0 if self.draws else 1 / n_positions)
-            wanted = np.ceil(1 / rows_inverse / self.accumulate)
-            if not np.isnan(wanted):
-                self.batch_size = max(self.batch_size, int(min(wanted, self.most, n_positions)))
-        self.seen = []
+    def measure(self, t: int, w: Parameters, batches: list[Rows], g: Parameters) -> BatchNoise | None:
+        """The noise of the gradient g of step t, if it is one of these."""
+        if t % self.steps_between:
+            return None
+        return noise_of(self.objective, self.data, w, joined(batches), g.flat, self.replacement)
+
+
+def make_probe(objective: Objective, data: Data, batches: Batches, is_recorded: bool) -> NoiseProbe | None:
+    """A probe, if the noise is recorded, or the batch size follows it."""
+    steps_between = batches.size.steps_between_probes or (STEPS_BETWEEN_PROBES if is_recorded else 0)
+    return NoiseProbe(objective, data, batches.replacement, steps_between) if steps_between else None

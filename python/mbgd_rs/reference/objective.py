@@ -7,121 +7,93 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .losses import CrammerSingerOfClasses, Softmax, class_weights, loss_and_targets
-from .penalties import Penalty
-from .resting import stored_entries
+from .classification import Coupled
+from .data import Data, as_rows, n_rows_of
+from .model import Linear, Parameters
+from .penalties import Penalty, make_penalty
 from .shuffle import Rows
+from .targets import class_weights, loss_and_targets
 
 Array = NDArray[Any]
-
-
-class Parameters:
-    """Coefficients (d,) and intercept (), or (k, d) and (k,) for k scores a row: views of one flat vector."""
-
-    def __init__(self, d: int, outputs: tuple[int, ...], dtype: Any) -> None:
-        n_coef = math.prod(outputs) * d
-        self.flat = np.zeros(n_coef + math.prod(outputs), dtype)
-        self.flat_coef = self.flat[:n_coef]
-        self.coef = self.flat_coef.reshape(*outputs, d)
-        self.intercept = self.flat[n_coef:].reshape(outputs)
+ALL = slice(None)
 
 
 class Objective:
-    """mean_i s_i loss(z_i, y_i) + penalty(coef) with scores z = x . coef + intercept.
+    """mean_i s_i loss(z_i, y_i) + penalty(coef) with the scores z of a model."""
 
-    The weights s are scaled to mean 1 over all rows.
-    """
+    def __init__(self, model: Linear, loss: Any, penalty: Penalty) -> None:
+        self.model, self.loss, self.penalty = model, loss, penalty
 
-    def __init__(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any,
-        loss: Any,
-        penalty: Any,
-        fit_intercept: bool,
-        class_weight: Any = None,
-    ) -> None:
-        self.stored = stored_entries(X)
-        X = np.asarray(X if self.stored is None else X.toarray())
-        self.X = X if X.dtype == np.float32 else X.astype(np.float64, copy=False)
-        self.loss, self.y, self.classes, self.outputs = loss_and_targets(loss, np.asarray(y))
-        if not isinstance(self.loss, Softmax | CrammerSingerOfClasses):  # which index by it
-            self.y = self.y.astype(self.X.dtype)
-        self.s: Array | None = None
-        if sample_weight is not None or class_weight is not None:
-            s = np.ones(len(self.X)) if sample_weight is None else np.asarray(sample_weight, np.float64)
-            if class_weight is not None and self.classes is not None:
-                s = s * class_weights(class_weight, self.classes, np.asarray(y), s)
-            self.s = (s / s.mean()).astype(self.X.dtype).reshape(-1, *(1 for _ in self.outputs))
-        self.row_factors: Array | None = None
-        """What each row counts for having been drawn, where a gradient is wanted."""
-        self.penalty = Penalty(penalty)
-        self.fit_intercept = fit_intercept
+    def value(self, w: Parameters, data: Data) -> float:
+        """The objective over all rows."""
+        x, y, s = data.batch(ALL, drawn=False)
+        losses = self.loss.value(self.model.forward(w, x), y)
+        return float((losses if s is None else s * losses).sum()) / len(x) + self.penalty.value(w.coef)
 
-    def zeros(self) -> Parameters:
-        return Parameters(self.X.shape[1], self.outputs, self.X.dtype)
-
-    def start(self, init: Any) -> Parameters:
-        """Zeros, or a copy of a pair (coef, intercept) or of a result's."""
-        w = self.zeros()
-        if init is not None:
-            w.coef[...], w.intercept[...] = (init.coef, init.intercept) if hasattr(init, "coef") else init
-        return w
-
-    def value_at(self, flat: Array) -> float:
-        """The objective over all rows at parameters given as one flat vector."""
-        w = self.zeros()
+    def value_at(self, flat: Array, data: Data) -> float:
+        """The same at parameters given as one flat vector."""
+        w = self.model.zeros()
         w.flat[...] = flat
-        return self.gradient(w, slice(None), None)
+        return self.value(w, data)
 
-    def gradient(self, w: Parameters, rows: Rows, g: Parameters | None, wants_value: bool = True) -> float:
-        """Writes the gradient of the smooth part to g and returns the objective on the rows, or NaN."""
-        x, y = taken(self.X, rows), taken(self.y, rows)
-        s = 1 if self.s is None else taken(self.s, rows)
-        if g is not None and self.row_factors is not None:
-            factors = taken(self.row_factors, rows).astype(self.X.dtype)
-            s = s * factors.reshape(-1, *(1 for _ in self.outputs))
-        b = max(len(x), 1)
-        z = x @ w.coef.T
-        z += w.intercept
-
-        value = math.nan
-        if wants_value:
-            value = float((s * self.loss.value(z, y)).sum()) / b
-            value += self.penalty.value(w.coef)
-        if g is not None:
-            r = self.loss.slope(z, y)
-            r *= s / b
-            np.matmul(r.T, x, out=g.coef)
-            self.penalty.add_gradient(w.coef, g.coef)
-            if self.fit_intercept:
-                r.sum(axis=0, out=g.intercept)
-        return value
-
-    def mean_gradient(
-        self, w: Parameters, batches: Sequence[Rows], g: Parameters, wants_value: bool = True
+    def gradient(
+        self, w: Parameters, data: Data, batches: Sequence[Rows], g: Parameters, wants_loss: bool = True
     ) -> tuple[int, float]:
-        """The gradient on several batches, a mean over their rows; how many rows, and the objective there."""
-        if len(batches) == 1:
-            return n_rows_of(batches[0]), self.gradient(w, batches[0], g, wants_value)
-        n_rows, value, total = 0, 0.0, np.zeros_like(g.flat)
-        for rows in batches:
-            n = n_rows_of(rows)
-            value += n * self.gradient(w, rows, g, wants_value)
-            total += n * g.flat
-            n_rows += n
-        g.flat[...] = total / n_rows
-        return n_rows, value / n_rows
+        """Writes the gradient of the smooth part on some batches, taken together, to g. Returns the number of
+        rows, and the objective there, or NaN if it is not wanted.
+        """
+        loss = self.sum(w, data, batches[0], g, wants_loss)
+        n_rows = n_rows_of(batches[0])
+        for rows in batches[1:]:
+            before = g.flat.copy()
+            loss += self.sum(w, data, rows, g, wants_loss)
+            g.flat += before
+            n_rows += n_rows_of(rows)
+        return n_rows, self.finish(w, n_rows, g, loss)
+
+    def sum(self, w: Parameters, data: Data, rows: Rows, g: Parameters, wants_loss: bool = True) -> float:
+        """Writes the sum over the rows of the gradients of their losses to g; returns that of the losses."""
+        x, y, s = data.batch(rows, drawn=True)
+        z = self.model.forward(w, x)
+        total = math.nan
+        if wants_loss:
+            losses = self.loss.value(z, y)
+            total = float((losses if s is None else s * losses).sum())
+        r = self.loss.slope(z, y)
+        if s is not None:
+            r *= s
+        self.model.backward(x, r, g)
+        return total
+
+    def finish(self, w: Parameters, n_rows: int, g: Parameters, total: float) -> float:
+        """Makes means of sums over rows, and adds the penalty to both."""
+        g.flat /= max(n_rows, 1)
+        self.penalty.add_gradient(w.coef, g.coef)
+        if math.isnan(total):
+            return total
+        return total / max(n_rows, 1) + self.penalty.value(w.coef)
 
 
-def n_rows_of(rows: Rows) -> int:
-    return rows.stop - rows.start if isinstance(rows, slice) else len(rows)
-
-
-def taken(array: Array, rows: Rows) -> Array:
-    """array[rows]; for row numbers `take` is the faster way."""
-    return array[rows] if isinstance(rows, slice) else array.take(rows, axis=0)
+def make_problem(
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    loss: Any,
+    penalty: Any,
+    fit_intercept: bool = True,
+    class_weight: Any = None,
+) -> tuple[Objective, Data, Array | None]:
+    """The objective, the data, and the classes if there are any."""
+    X, stored = as_rows(X)
+    loss, targets, classes, outputs = loss_and_targets(loss, np.asarray(y))
+    if not isinstance(loss, Coupled):  # which indexes by them
+        targets = targets.astype(X.dtype)
+    s = None if sample_weight is None else np.asarray(sample_weight, np.float64)
+    if class_weight is not None and classes is not None:
+        s = np.ones(len(X)) if s is None else s
+        s = s * class_weights(class_weight, classes, np.asarray(y), s)
+    model = Linear(X.shape[1], outputs, X.dtype, fit_intercept)
+    return Objective(model, loss, make_penalty(penalty)), Data(X, targets, s, stored), classes
 
 
 def gradient(
@@ -143,9 +115,10 @@ def gradient(
     >>> gradient(X, y, ([0.0, 0.0], 0.0))
     (0.5, (array([1., 1.]), np.float64(0.0)))
     """
-    objective = Objective(X, y, sample_weight, loss, penalty, fit_intercept=True)
-    w, g = objective.start(params), objective.zeros()
+    objective, data, _ = make_problem(X, y, sample_weight, loss, penalty)
+    w, g = objective.model.start(params), objective.model.zeros()
+    chosen = slice(0, len(data)) if rows is None else np.asarray(rows, np.intp)
     with np.errstate(over="ignore"):
-        value = objective.gradient(w, slice(None) if rows is None else np.asarray(rows, np.intp), g)
+        _, value = objective.gradient(w, data, [chosen], g)
     objective.penalty.add_subgradient(w.coef, g.coef)
     return value, (g.coef, g.intercept[()])

@@ -1,4 +1,4 @@
-"""How the parameters move: what all rules have in common, and the simple ones."""
+"""The simple rules: gradient descent, and some that adapt the step of all parameters at once."""
 
 import math
 from typing import Any, ClassVar
@@ -7,66 +7,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .random import NOISE, random_words
+from .rules import RULES, Rule
 
 Array = NDArray[Any]
 
 
-class Rule:
-    """A rule to move parameters by, whose first `n_coef` entries are coefficients and the rest intercepts.
-
-    Its step(w, g, t, learning_rate) moves w in place and returns the rate for each parameter: the step this
-    would have been if all gradients had been 1. Shrinking by the rate times l1 rests exactly where the
-    gradient and the l1 penalty balance. After the shrinking comes settle(w). model(w) is what to predict
-    with.
-    """
-
-    defaults: ClassVar[dict[str, Any]]
-    """Options and their defaults, the learning rate first."""
-    is_decoupled = False
-    """Whether weights decay apart from the gradient."""
-
-    learning_rate: Any
-    weight_decay: float = 0.0
-
-    def __init__(self, options: Any, w: Array, n_coef: int, has_intercepts: bool) -> None:
-        for name, default in self.defaults.items():
-            setattr(self, name, getattr(options, name, default))
-        self.n_coef, self.has_intercepts = n_coef, has_intercepts
-        self.begin(w)
-
-    def begin(self, w: Array) -> None:
-        """Makes the memory."""
-
-    def step(self, w: Array, g: Array, t: int, learning_rate: float) -> Array:
-        if self.weight_decay:
-            decay = np.zeros_like(w)
-            decay[: self.n_coef] = self.weight_decay * w[: self.n_coef]
-            if self.is_decoupled:
-                w -= learning_rate * decay
-            else:
-                g = g + decay
-        return np.broadcast_to(np.asarray(self.move(w, g, t, learning_rate), w.dtype), w.shape)
-
-    def move(self, w: Array, g: Array, t: int, learning_rate: float) -> Any:
-        raise NotImplementedError
-
-    def settle(self, w: Array) -> None:
-        pass
-
-    def model(self, w: Array) -> Array:
-        return w
-
-
+@RULES.add
 class Sgd(Rule):
     """v = momentum v + (1 - dampening) g, w -= learning_rate v; Nesterov's step is along g + momentum v."""
 
     defaults: ClassVar = {"learning_rate": "auto", "momentum": 0.0, "nesterov": False, "dampening": 0.0,
                           "weight_decay": 0.0}  # fmt: skip
+    lazy_update = "affine"
     momentum: float
     dampening: float
     nesterov: bool
 
-    def begin(self, w: Array) -> None:
+    def init(self, w: Array) -> None:
         self.v, self.unit = np.zeros_like(w), 0.0
 
     def move(self, w: Array, g: Array, t: int, learning_rate: float) -> Any:
@@ -82,14 +39,21 @@ class Sgd(Rule):
         return learning_rate * unit
 
 
+@RULES.add
 class Lion(Rule):
-    """w -= learning_rate sign(beta1 m + (1 - beta1) g), m = beta2 m + (1 - beta2) g."""
+    """w -= learning_rate sign(beta1 m + (1 - beta1) g), m = beta2 m + (1 - beta2) g.
+
+    The sign of 0 is 0. Where the terms of a gradient cancel, rounding decides whether their sum is 0 or as
+    small as 1e-18, of either sign, and it depends on the order in which they are added. Then the core and the
+    reference, which agree to rounding otherwise, may differ by a whole step.
+    """
 
     defaults: ClassVar = {"learning_rate": 1e-4, "betas": (0.9, 0.99), "weight_decay": 1e-3}
     is_decoupled = True
+    lazy_update = "frozen"
     betas: tuple[float, float]
 
-    def begin(self, w: Array) -> None:
+    def init(self, w: Array) -> None:
         self.m = np.zeros_like(w)
 
     def move(self, w: Array, g: Array, t: int, learning_rate: float) -> Any:
@@ -99,6 +63,7 @@ class Lion(Rule):
         return learning_rate
 
 
+@RULES.add
 class Sgld(Rule):
     """w -= learning_rate g + sqrt(2 learning_rate temperature) xi with standard normal xi."""
 
@@ -123,6 +88,7 @@ def normals(seed: int, t: int, n: int) -> Array:
     return np.column_stack([radius * np.cos(angle), radius * np.sin(angle)]).ravel()[:n]
 
 
+@RULES.add
 class DoG(Rule):
     """w -= learning_rate r / sqrt(G + eps) g: the distance from the start over the norm of all gradients."""
 
@@ -130,7 +96,7 @@ class DoG(Rule):
     reps_rel: float
     eps: float
 
-    def begin(self, w: Array) -> None:
+    def init(self, w: Array) -> None:
         self.start, self.sum = w.copy(), 0.0
         self.farthest = self.reps_rel * (1 + float(np.linalg.norm(w.astype(float))))
 
@@ -142,6 +108,7 @@ class DoG(Rule):
         return rate
 
 
+@RULES.add
 class Ftrl(Rule):
     """n += g^2, r = (beta + sqrt(n)) / learning_rate, z += g - (r - r_before) w, and w is where
     z w + (r + l2)/2 w^2 + l1 |w| is least. The l1 of a penalty is added to that with every step.
@@ -152,7 +119,7 @@ class Ftrl(Rule):
     l1: Any
     l2: Any
 
-    def begin(self, w: Array) -> None:
+    def init(self, w: Array) -> None:
         is_coef = np.arange(w.size) < self.n_coef
         self.l1, self.l2 = (
             np.where(is_coef, strength, 0.0).astype(w.dtype) for strength in (self.l1, self.l2)

@@ -1,13 +1,15 @@
 """What large coefficients cost."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .naming import name_of
+from .registry import Registry
 
 Array = NDArray[Any]
+PENALTIES: Registry["type[Penalty]"] = Registry("penalty")
+"""The penalties, which enter themselves."""
 
 
 class Penalty:
@@ -17,26 +19,22 @@ class Penalty:
     same.
     """
 
-    def __init__(self, penalty: Any) -> None:
-        alpha = np.asarray(getattr(penalty, "alpha", 1e-4))
-        l1_ratio = getattr(penalty, "l1_ratio", 0.15)
-        name = name_of(penalty)
-        if name not in ("nonetype", "l2", "l1", "elasticnet", "groupl1", "groupelasticnet"):
-            raise ValueError(
-                f'penalty must be one of "l2", "l1", "elasticnet", "group_l1", "group_elasticnet", None, '
-                f"got {penalty!r}"
-            )
-        ratios = {"l2": 0.0, "l1": 1.0, "groupl1": 1.0}
-        self.l1 = np.zeros(()) if name == "nonetype" else alpha * ratios.get(name, l1_ratio)
-        self.l2 = np.zeros(()) if name == "nonetype" else alpha * (1 - ratios.get(name, l1_ratio))
+    share_of_l1: ClassVar[float | None] = None
+    """Of the strength alpha; None if the choice says it, as `l1_ratio`."""
+    is_group: ClassVar[bool] = False
+
+    def __init__(self, options: Any) -> None:
+        alpha = np.asarray(getattr(options, "alpha", 1e-4))
+        l1_ratio = getattr(options, "l1_ratio", 0.15) if self.share_of_l1 is None else self.share_of_l1
+        self.l1, self.l2 = alpha * l1_ratio, alpha * (1 - l1_ratio)
         self.has_l1, self.has_l2 = bool(self.l1.any()), bool(self.l2.any())
-        self.is_group = name.startswith("group")
 
     def sizes(self, w: Array) -> Array:
         """|w_j| or |W_j|, in the shape of w or of one row of it."""
         return np.linalg.norm(w, axis=0) if self.is_group and w.ndim == 2 else np.abs(w)
 
     def value(self, w: Array) -> float:
+        """Of all coefficients, those of columns that a batch does not have included."""
         return float((self.l1 * self.sizes(w)).sum() + (self.l2 / 2 * w * w).sum())
 
     def add_gradient(self, w: Array, g: Array) -> None:
@@ -49,11 +47,58 @@ class Penalty:
         sizes = self.sizes(w)
         g += self.l1 * w / np.where(sizes == 0, 1, sizes)
 
-    def shrink(self, w: Array, rate: Array) -> None:
-        """The proximal map of the other part, in place; rate is of the shape of w, and one for groups."""
-        by = self.l1 * rate
+    def prox(self, w: Array, step_size: Array) -> None:
+        """The proximal map of the other part, in place; step_size has the shape of w, equal for a group."""
+        by = self.l1 * step_size
         if self.is_group and w.ndim == 2:
             by, sizes = by[0], self.sizes(w)
             w *= np.maximum(1 - by / np.where(sizes == 0, 1, sizes), 0)
         else:
             w[...] = np.sign(w) * np.maximum(np.abs(w) - by, 0)
+
+
+@PENALTIES.add
+class L2(Penalty):
+    """alpha/2 |W|^2."""
+
+    share_of_l1 = 0.0
+
+
+@PENALTIES.add
+class L1(Penalty):
+    """alpha |W|."""
+
+    share_of_l1 = 1.0
+
+
+@PENALTIES.add
+class ElasticNet(Penalty):
+    """alpha (l1_ratio |W| + (1 - l1_ratio)/2 |W|^2)."""
+
+
+@PENALTIES.add
+class GroupL1(L1):
+    """L1 of the norms of columns."""
+
+    is_group = True
+
+
+@PENALTIES.add
+class GroupElasticNet(ElasticNet):
+    """ElasticNet of the norms of columns."""
+
+    is_group = True
+
+
+class NoPenalty(Penalty):
+    """Nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        self.l1 = self.l2 = np.zeros(())
+        self.has_l1 = self.has_l2 = False
+
+
+def make_penalty(penalty: Any) -> Penalty:
+    """The penalty by name, by an object with its options, or None."""
+    return NoPenalty() if penalty is None else PENALTIES.named(penalty)(penalty)

@@ -1,6 +1,6 @@
 """Which rows come next."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -76,14 +76,14 @@ def order_of_epochs(
     raise ValueError(f'shuffle must be "full", "once", "block", "stratified" or False, got {shuffle!r}')
 
 
-def row_factors(shuffle: Any) -> Array | None:
+def importance_weights(shuffle: Any) -> Array | None:
     """What each row counts for having been drawn, 1 / (n p_i), if that is to be corrected."""
     if not getattr(shuffle, "correct_bias", False):
         return None
     weights = np.asarray(shuffle.weights, np.float64)
     weights = weights / weights.max()
-    factors: Array = weights.mean() / weights
-    return factors
+    corrected: Array = weights.mean() / weights
+    return corrected
 
 
 def batches(order: Array | None, n: int, batch_size: int, drop_last: bool = False) -> Iterator[Rows]:
@@ -97,7 +97,33 @@ def batches(order: Array | None, n: int, batch_size: int, drop_last: bool = Fals
         yield positions if order is None else order[positions]
 
 
-def joined(group: list[Rows]) -> Rows:
+class Batches:
+    """Which rows each step of an epoch has: its batches, of which `accumulate` are taken together."""
+
+    def __init__(
+        self, n: int, size: Any, order_of: Callable[[int, int], Array | None], accumulate: int,
+        drop_last: bool, replacement: bool,
+    ) -> None:  # fmt: skip
+        self.n, self.size, self.order_of = n, size, order_of
+        self.accumulate, self.drop_last, self.replacement = accumulate, drop_last, replacement
+        self.n_positions = n
+
+    def steps_of(self, epoch: int) -> list[list[Rows]]:
+        """The batches of every step, for the size that the control `size` says and the order of the epoch."""
+        b = self.size.at(epoch, self.n)
+        order = self.order_of(epoch, b)
+        self.n_positions = self.n if order is None else len(order)
+        return list(groups(batches(order, self.n_positions, b, self.drop_last), self.accumulate))
+
+    def first_step(self) -> tuple[int, bool]:
+        """How many rows the first step has, and whether every step of every epoch has all of them."""
+        b = self.size.at(0, self.n)
+        n_batches = self.n // b if self.drop_last else -(-self.n // b)
+        n_rows = min(b * min(n_batches, self.accumulate), self.n)
+        return min(b * self.accumulate, self.n), self.size.is_constant and n_rows == self.n
+
+
+def joined(group: Sequence[Rows]) -> Rows:
     """The rows of a group of batches."""
     if isinstance(group[0], slice):
         return slice(group[0].start, group[-1].stop)

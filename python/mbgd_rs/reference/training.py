@@ -1,87 +1,154 @@
-"""The loop around shuffle, gradient and update."""
+"""Mini-batch gradient descent: the algorithm, what a run is made of, and the call."""
 
-import math
-import time
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .adaptive_batch_size import make_batches
 from .auto_batch_size import auto_batch_size
-from .auto_rate import Spectral, Trials, best_model, make_auto_rate, share_of_rate
+from .auto_learning_rate import make_learning_rate
 from .averages import Average
-from .batch_sizes import batch_size_at
-from .naming import name_of
-from .noise import (
-    STEPS_BETWEEN_LOOKS,
-    STEPS_BETWEEN_SECOND_LOOKS,
-    WHERE_BATCHES_GROW,
-    Growth,
-    Noise,
-    noise_of,
-)
-from .objective import Objective, Parameters
-from .optimizers import Rule
-from .resting import Kept, is_on_columns, is_resting, untouched
-from .rules import make_optimizer
-from .schedules import Falls, learning_rate_at
-from .shuffle import batches, groups, joined, order_of_epochs, row_factors
-from .stopping import Rules, with_validation
+from .clipping import Clip
+from .data import Data
+from .lazy import parameters_of
+from .learning_rate import LearningRate
+from .model import Parameters
+from .noise import BatchNoise, NoiseProbe, make_probe
+from .objective import Objective
+from .observers import Observers, Step, recorders
+from .registry import name_of
+from .rules import Rule, make_optimizer
+from .shuffle import Batches, Rows, importance_weights
+from .stopping import StopRules
+from .validation import validations, with_validation
 
 Array = NDArray[Any]
 
 
-class Recorder:
-    """What is written down meanwhile, by name."""
+def descend(run: "Run", observers: Observers, n_epochs: int) -> str:
+    """Trains; returns why the run ended. A step is made of the batches that are accumulated for it."""
+    for epoch in range(n_epochs):
+        for batch in run.shuffle(epoch):  # which rows
+            if observers.reason:
+                return observers.reason
+            gradient = run.gradient(batch)  # how wrong the model is on them
+            step = run.update(gradient)  # how the parameters move
+            observers.end_step(run, step)
+        values = run.end_epoch()
+        observers.end_epoch(run, values)
+        if observers.reason:
+            return observers.reason
+    return "epochs"
 
-    def __init__(self, objective: Objective, judged: Objective | None, record: tuple[str, ...]) -> None:
-        self.objective, self.judged = objective, judged
-        self.has_losses, self.has_steps = bool(record), "step" in record
-        self.has_full_loss, self.has_path = "full_loss" in record, "path" in record
-        self.has_noise = "noise" in record
-        self.values: dict[str, list[Any]] = defaultdict(list)
+
+class Gradient(NamedTuple):
+    """What `Run.gradient` found; the gradient itself is in `Run.g`."""
+
+    n_rows: int
+    loss: float
+    """The objective on the batch, or NaN if it is not wanted."""
+    active: Any
+    """The entries of the flat vectors that are lent to the step."""
+    noise: BatchNoise | None
+
+
+@dataclass
+class Run:
+    """All that a run is made of.
+
+    Two controls, `learning_rate` and the `size` of `batches`, may change the next step, and their state is
+    part of the run: whatever can change a result is a control. Observers stand beside the run. They may look
+    at it and end it, and change nothing.
+    """
+
+    objective: Objective
+    data: Data
+    w: Parameters
+    rule: Rule
+    batches: Batches
+    learning_rate: LearningRate
+    clip: Clip
+    average: Average | None
+    probe: NoiseProbe | None
+    wants_loss: bool
+
+    def __post_init__(self) -> None:
+        self.g, self.averaged = self.objective.model.zeros(), self.objective.model.zeros()
+        self.parameters = parameters_of(self.data, self.w, self.rule, self.learning_rate.is_automatic)
+        self.t = self.n_epochs = 0
         self.loss_sum, self.n_seen = 0.0, 0
-        self.start = time.perf_counter()
 
-    def end_step(self, w: Parameters, n_rows: int, value: float, learning_rate: float, norm: float) -> None:
-        self.loss_sum += n_rows * value
-        self.n_seen += n_rows
-        if self.has_steps:
-            self.values["step_loss"].append(value)
-            self.values["batch_size"].append(n_rows)
-            self.values["learning_rate"].append(learning_rate)
-            self.values["gradient_norm"].append(norm)
-            self.values["elapsed"].append(time.perf_counter() - self.start)
-            self.record_full_loss(w)
-        if self.has_path:
-            self.values["path"].append(w.flat.copy())
+    def shuffle(self, epoch: int) -> list[list[Rows]]:
+        """The batches of every step of an epoch."""
+        steps = self.batches.steps_of(epoch)
+        self.learning_rate.begin_epoch(epoch, len(steps))
+        return steps
 
-    def look(self, t: int, noise: Noise, learning_rate: float) -> None:
-        if self.has_noise:
-            along = noise.variance_along if t % STEPS_BETWEEN_SECOND_LOOKS == 0 else math.nan
-            known = vars(noise) | {"step": t, "learning_rate": learning_rate, "variance_along": along}
-            for name, value in known.items():
-                self.values[f"noise_{name}"].append(value)
+    def gradient(self, batch: list[Rows]) -> Gradient:
+        """The gradient on a batch, left in `g`."""
+        self.learning_rate.prepare(self.w)
+        active = self.parameters.lend(batch)
+        n_rows, loss = self.objective.gradient(self.w, self.data, batch, self.g, self.wants_loss)
+        noise = None if self.probe is None else self.probe.measure(self.t, self.w, batch, self.g)
+        return Gradient(n_rows, loss, active, noise)
 
-    def end_epoch(self, w: Parameters) -> dict[str, float]:
-        values = {"loss": self.loss_sum / self.n_seen}
-        if self.judged is not None:
-            values["validation_loss"] = self.judged.gradient(w, slice(None), None)
-            self.values["validation_loss"].append(values["validation_loss"])
-        if self.has_losses:
-            self.values["epoch_loss"].append(values["loss"])
-            self.values["epoch_elapsed"].append(time.perf_counter() - self.start)
-        if not self.has_steps:
-            self.record_full_loss(w)
+    def update(self, gradient: Gradient) -> Step:
+        """Moves the parameters by the gradient in `g`."""
+        w, g, t = self.w, self.g, self.t
+        loss = self.learning_rate.observe(gradient.loss, w, g)
+        norm = self.clip.apply(g, gradient.active)
+        learning_rate = self.learning_rate.at(t)
+        step_size = self.rule.step(w.flat, g.flat, t, learning_rate)
+        if self.objective.penalty.has_l1:
+            self.objective.penalty.prox(w.coef, step_size[: w.coef.size].reshape(w.coef.shape))
+        self.rule.post_prox(w.flat)
+        self.parameters.give_back()
+        if self.average is not None:
+            self.average.step(w.flat, t)
+        self.learning_rate.accept(w)
+        if gradient.noise is not None:
+            self.batches.size.observe(gradient.noise)
+        self.t += 1
+        self.n_seen += gradient.n_rows
+        self.loss_sum += gradient.n_rows * loss
+        return Step(t, gradient.n_rows, loss, norm, learning_rate, gradient.noise)
+
+    def end_epoch(self) -> dict[str, float]:
+        """Tells the controls. Returns the values of the epoch by the names of monitors."""
+        self.check()
+        loss = self.loss_sum / self.n_seen
+        self.learning_rate.end_epoch(loss)
+        self.batches.size.end_epoch(self.batches.n_positions)
+        self.n_epochs += 1
         self.loss_sum, self.n_seen = 0.0, 0
-        return values
+        return {"loss": loss}
 
-    def record_full_loss(self, w: Parameters) -> None:
-        if self.has_full_loss:
-            self.values["full_loss"].append(self.objective.gradient(w, slice(None), None))
+    def check(self) -> None:
+        """Refuses parameters that are not finite."""
+        if not np.isfinite(self.w.flat).all():
+            raise FloatingPointError(f"training diverged in epoch {self.n_epochs}: a parameter is not finite")
+
+    def model(self) -> Parameters:
+        """What to predict with: the parameters, or an average of theirs."""
+        flat = self.rule.model(self.w.flat) if self.average is None else self.average.model(self.w.flat)
+        if flat is self.w.flat:
+            flat = self.learning_rate.model(flat)
+        if flat is self.w.flat:
+            return self.w
+        self.averaged.flat[...] = flat
+        return self.averaged
+
+    def best_model(self, restored: Array | None) -> Parameters:
+        """The model to give back: what a rule restores, or what the learning rate knows to be better."""
+        model = self.model()
+        if restored is not None:
+            model.flat[...] = restored
+        elif self.average is None:
+            model.flat[...] = self.learning_rate.best(model.flat)
+        return model
 
 
 @dataclass(frozen=True)
@@ -98,38 +165,20 @@ class Fit:
 
 
 def fit(
-    X: ArrayLike,
-    y: ArrayLike,
-    *,
-    sample_weight: ArrayLike | None = None,
-    class_weight: Any = None,
-    loss: Any = "squared_error",
-    penalty: Any = None,
-    fit_intercept: bool = True,
-    optimizer: Any = "sgd",
-    batch_size: Any = "auto",
-    shuffle: Any = "full",
-    replacement: bool = False,
-    drop_last: bool = False,
-    epochs: int = 10,
-    init: Any = None,
-    validation: Any = None,
-    stop: Any = None,
-    accumulate: int = 1,
-    average: Any = None,
-    clip_norm: float | None = None,
-    clip_value: float | None = None,
-    seed: int = 0,
-    record: str | tuple[str, ...] = "epoch",
-    orders: Callable[[int], Array | None] | None = None,
-) -> Fit:
+    X: ArrayLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None, class_weight: Any = None,
+    loss: Any = "squared_error", penalty: Any = None, fit_intercept: bool = True, optimizer: Any = "sgd",
+    batch_size: Any = "auto", shuffle: Any = "full", replacement: bool = False, drop_last: bool = False,
+    epochs: int = 10, init: Any = None, validation: Any = None, stop: Any = None, accumulate: int = 1,
+    average: Any = None, clip_norm: float | None = None, clip_value: float | None = None, seed: int = 0,
+    record: str | tuple[str, ...] = "epoch", orders: Callable[[int], Array | None] | None = None,
+) -> Fit:  # fmt: skip
     """Trains a linear model; the arguments are those of `mbgd_rs.fit`, and these:
 
-    record: "epoch", or several of "epoch", "step", "full_loss", "path", "noise". With () no loss is computed,
-    as in a loop written by hand.
+    record: "epoch", or several of "epoch", "step", "full_loss", "path", "noise". With () no loss is computed
+    that nothing asks for, as in a loop written by hand.
     orders: a function from the epoch to the order of its rows, in place of `shuffle` and `replacement`.
 
-    Raises FloatingPointError after an epoch in which the parameters left the finite numbers.
+    Raises FloatingPointError after an epoch in which a parameter became non-finite.
 
     >>> X = np.random.default_rng(0).normal(size=(500, 2))
     >>> model = fit(X, X @ [1.0, -2.0] + 3.0, batch_size=50, epochs=100)
@@ -142,121 +191,25 @@ def fit(
             fit_intercept=fit_intercept, optimizer=optimizer, init=init, clip_norm=clip_norm,
             clip_value=clip_value,
         )  # fmt: skip
-    options = loss, penalty, fit_intercept, class_weight
-    objective, judged = with_validation(validation, seed, X, y, sample_weight, *options)
-    n = len(objective.X)
-    objective.row_factors = row_factors(shuffle)
-    w, g = objective.start(init), objective.zeros()
-    rule = make_optimizer(optimizer, w.flat, w.flat_coef.size, fit_intercept)
-    mean = None if average is None else Average(average)
-    shown = objective.zeros()
-    history = Recorder(objective, judged, (record,) if isinstance(record, str) else record)
-    falls, rules = Falls(rule.learning_rate), Rules(stop)
-    auto = begin_auto_rate(
-        objective, w, rule, (shuffle, replacement, batch_size, accumulate, drop_last), clip_norm or clip_value
+    objective, data, classes, held_out = with_validation(
+        validation, seed, X, y, sample_weight, loss, penalty, fit_intercept, class_weight
     )
-    draws = replacement or hasattr(shuffle, "weights")
-    growth = Growth(batch_size, draws, accumulate) if name_of(batch_size) == "normtest" else None
-    between_looks = STEPS_BETWEEN_LOOKS if growth is None else WHERE_BATCHES_GROW
-    t = n_epochs = 0
+    data.importance_weights = importance_weights(shuffle)
+    w = objective.model.start(init)
+    rule = make_optimizer(optimizer, w.flat, w.flat_coef.size, fit_intercept)
+    batches = make_batches(data, batch_size, shuffle, replacement, drop_last, accumulate, seed, orders)
+    names = (record,) if isinstance(record, str) else record
+    probe = make_probe(objective, data, batches, "noise" in names)
+    clip = Clip(clip_norm, clip_value, wants_norm="step" in names)
+    rules = StopRules(stop)
+    observers = Observers([*validations(objective, held_out), *recorders(names, objective, data), rules])
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        for epoch in range(epochs):
-            if rules.reason:
-                break
-            b = batch_size_at(batch_size, epoch, n) if growth is None else growth.batch_size
-            order = (orders or order_of_epochs(shuffle, replacement, seed, n, b, objective.y))(epoch)
-            n_positions = n if order is None else len(order)
-            of_epoch = list(groups(batches(order, n_positions, b, drop_last), accumulate))
-            for step, group in enumerate(of_epoch):  # which rows
-                if rules.reason:
-                    break
-                if auto:
-                    auto.begin_step(w, epoch, step, len(of_epoch))
-                wants_value = history.has_losses or auto is not None
-                n_rows, value = objective.mean_gradient(w, group, g, wants_value)  # how wrong w is there
-                noise = None
-                if (history.has_noise or growth) and t % between_looks == 0:
-                    noise = noise_of(objective, w, joined(group), g.flat, draws)
-                if auto:
-                    value = auto.before_step(value, w.flat, g.flat)
-                known: Any = slice(None)  # of sparse rows, what belongs to the columns of the batch
-                if objective.stored is not None and auto is None:
-                    idle = untouched(objective.stored, group, math.prod(objective.outputs), g.flat.size)
-                    known = ~idle if is_on_columns(rule) else known
-                norm = float(np.linalg.norm(g.flat[known])) if clip_norm or history.has_steps else math.nan
-                if clip_norm and norm > clip_norm:
-                    g.flat[known] *= clip_norm / norm
-                if clip_value:
-                    np.clip(g.flat, -clip_value, clip_value, out=g.flat)
-                if auto:
-                    learning_rate = auto.rate * share_of_rate(rule)
-                else:
-                    learning_rate = falls.lowered(learning_rate_at(rule.learning_rate, t))
-                kept = None if objective.stored is None or not is_resting(rule) else Kept(w.flat, rule, idle)
-                rate = rule.step(w.flat, g.flat, t, learning_rate)  # how the parameters move
-                if objective.penalty.has_l1:
-                    objective.penalty.shrink(w.coef, rate[: w.coef.size].reshape(w.coef.shape))
-                rule.settle(w.flat)
-                if kept is not None:
-                    kept.put_back()
-                if mean is not None:
-                    mean.step(w.flat, t)
-                t += 1
-                if auto:
-                    auto.after_step(w)
-                if noise is not None:
-                    history.look(t - 1, noise, learning_rate)
-                    if growth is not None and np.isfinite(noise.trace):
-                        growth.seen.append(noise)
-                model = model_of(rule, mean, auto, w, shown)
-                history.end_step(model, n_rows, value, learning_rate, norm)
-                rules.end_step(t)
-            else:
-                n_epochs += 1
-                model = model_of(rule, mean, auto, w, shown)
-                values = history.end_epoch(model)
-                falls.end_epoch(values["loss"])
-                if growth is not None:
-                    growth.end_epoch(n_positions)
-                rules.end_epoch(values, model)
-            if not np.isfinite(w.flat).all():
-                raise FloatingPointError(f"training diverged in epoch {epoch}: a parameter is not finite")
-    arrays = {name: np.array(values) for name, values in history.values.items()}
-    model = model_of(rule, mean, auto, w, shown)
-    if rules.best is not None:
-        model.flat[:] = rules.best
-    elif auto and mean is None:
-        with np.errstate(over="ignore", invalid="ignore"):
-            model.flat[:] = best_model(auto, objective, model.flat)
-    reason = rules.reason or "epochs"
-    return Fit(model.coef, model.intercept[()], objective.classes, arrays, t, n_epochs, reason)
-
-
-def begin_auto_rate(
-    objective: Objective, w: Parameters, rule: Rule, sampling: tuple[Any, ...], is_clipped: Any
-) -> Spectral | Trials | None:
-    """A rate that chooses itself, if that is wanted."""
-    if rule.learning_rate != "auto":
-        return None
-    shuffle, replacement, batch_size, accumulate, drop_last = sampling
-    n = len(objective.X)
-    b = batch_size_at(batch_size, 0, n)
-    n_batches = n // b if drop_last else -(-n // b)
-    is_of_one_size = isinstance(batch_size, int | str)
-    sees_all = is_of_one_size and min(min(n_batches, accumulate) * b, n) == n and not is_clipped
-    draws = replacement or hasattr(shuffle, "weights")
-    with np.errstate(over="ignore", invalid="ignore"):
-        return make_auto_rate(objective, w, rule, min(b * accumulate, n), draws, sees_all)
-
-
-def model_of(
-    rule: Rule, mean: Average | None, auto: Spectral | Trials | None, w: Parameters, shown: Parameters
-) -> Parameters:
-    """What to predict with: w, or an average, put into `shown`."""
-    flat = rule.model(w.flat) if mean is None else mean.model(w.flat)
-    if flat is w.flat and auto is not None:
-        flat = auto.model(flat)
-    if flat is w.flat:
-        return w
-    shown.flat[...] = flat
-    return shown
+        rate = make_learning_rate(objective, data, w, rule, batches, bool(clip))
+        mean = None if average is None else Average(average)
+        wants_loss = observers.wants_loss or rate.wants_loss
+        run = Run(objective, data, w, rule, batches, rate, clip, mean, probe, wants_loss)
+        reason = descend(run, observers, epochs)
+        run.check()
+        model = run.best_model(rules.best)
+    history = observers.history()
+    return Fit(model.coef, model.intercept[()], classes, history, run.t, run.n_epochs, reason)

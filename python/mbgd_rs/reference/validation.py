@@ -1,0 +1,89 @@
+"""Rows to judge a model by, set aside or given."""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .data import Data
+from .objective import Objective, make_problem
+from .observers import Observed, Observer
+from .penalties import NoPenalty
+from .random import HALF, random_blocks
+from .targets import class_weights
+
+Array = NDArray[Any]
+
+SPLIT = 7
+"""The stream of random words by which rows are set aside."""
+
+
+def split(n: int, fraction: float, classes: Array | None, seed: int) -> tuple[Array, Array]:
+    """Rows to learn from and to judge by: the rows of each class with the lowest keys are set aside.
+
+    >>> split(8, 0.25, None, seed=0)
+    (array([0, 1, 3, 4, 5, 7]), array([2, 6]))
+    """
+    n_wanted = min(max(math.floor(fraction * n + 0.5), 1), n - 1)
+    words = random_blocks(seed, 0, SPLIT, np.arange(n))
+    keys = words[0] << HALF | words[1]
+    strata = np.zeros(n, int) if classes is None else np.unique(classes, return_inverse=True)[1]
+    sizes = np.bincount(strata)
+    shares = np.minimum(n_wanted * sizes // n, sizes - 1)
+    by_remainder = np.argsort(-(n_wanted * sizes % n), kind="stable")
+    while shares.sum() < min(n_wanted, (sizes - 1).sum()):
+        for c in by_remainder:
+            if shares.sum() < n_wanted and shares[c] + 1 < sizes[c]:
+                shares[c] += 1
+    is_set_aside = np.zeros(n, bool)
+    for c, share in enumerate(shares):
+        rows = np.flatnonzero(strata == c)
+        is_set_aside[rows[np.argsort(keys[rows], kind="stable")[:share]]] = True
+    return np.flatnonzero(~is_set_aside), np.flatnonzero(is_set_aside)
+
+
+def with_validation(
+    validation: Any, seed: int, X: Any, y: Any, sample_weight: Any, loss: Any, penalty: Any,
+    fit_intercept: bool, class_weight: Any,
+) -> tuple[Objective, Data, Array | None, Data | None]:  # fmt: skip
+    """The objective, the rows to learn from, the classes, and the rows to judge by, if there are any."""
+    if validation is None:
+        problem = make_problem(X, y, sample_weight, loss, penalty, fit_intercept, class_weight)
+        return *problem, None
+    y = np.asarray(y)
+    s = None if sample_weight is None else np.asarray(sample_weight, np.float64)
+    if class_weight is not None:
+        s = np.ones(len(y)) if s is None else s
+        s = s * class_weights(class_weight, np.unique(y), y, s)
+    n, is_given = len(y), isinstance(validation, tuple | list)
+    if is_given:
+        X = np.asarray(X)
+        X = np.concatenate([X, np.asarray(validation[0], X.dtype)])
+        y = np.concatenate([y, validation[1]])
+    objective, everything, classes = make_problem(X, y, None, loss, penalty, fit_intercept)
+    if is_given:
+        training, held_out = np.arange(n), np.arange(n, len(y))
+        held_out_s = np.asarray(validation[2], np.float64) if len(validation) == 3 else None
+    else:
+        training, held_out = split(n, validation, None if classes is None else y, seed)
+        held_out_s = None if s is None else s[held_out]
+        s = None if s is None else s[training]
+    return objective, everything.subset(training, s), classes, everything.subset(held_out, held_out_s)
+
+
+class Validation(Observer):
+    """Evaluates the loss, without the penalty, on the rows to judge by after every epoch."""
+
+    def __init__(self, objective: Objective, data: Data) -> None:
+        super().__init__()
+        self.objective, self.data = Objective(objective.model, objective.loss, NoPenalty()), data
+
+    def end_epoch(self, run: Observed, values: dict[str, float]) -> None:
+        values["validation_loss"] = self.objective.value(run.model(), self.data)
+        self.history["validation_loss"].append(values["validation_loss"])
+
+
+def validations(objective: Objective, data: Data | None) -> list[Observer]:
+    """The observer of the rows to judge by, if there are any."""
+    return [] if data is None else [Validation(objective, data)]
