@@ -45,7 +45,8 @@ class Lion(Rule):
 
     The sign of 0 is 0. Where the terms of a gradient cancel, rounding decides whether their sum is 0 or as
     small as 1e-18, of either sign, and it depends on the order in which they are added. Then the core and the
-    reference, which agree to rounding otherwise, may differ by a whole step.
+    reference, which agree to rounding otherwise, may differ by a whole step. So they may with a hinge or
+    perceptron loss, whose slope jumps, where a margin is at the kink.
     """
 
     defaults: ClassVar = {"learning_rate": 1e-4, "betas": (0.9, 0.99), "weight_decay": 1e-3}

@@ -17,8 +17,8 @@ class Rule:
 
     step(w, g, t, learning_rate) moves w in place and returns the effective step size of each parameter: the
     step that this would have been if all gradients had been 1. A proximal map by this step size keeps a
-    parameter in place exactly where the gradient and the penalty balance. After it comes post_prox(w). model(w)
-    is what to predict with.
+    parameter in place exactly where the gradient and the penalty balance. post_prox(w) follows the proximal
+    map. model(w) is what to predict with.
     """
 
     defaults: ClassVar[dict[str, Any]]
