@@ -85,9 +85,9 @@ class Lion(Optimizer, name="lion"):
     does not come to rest, and an l1 penalty, which shrinks by ``learning_rate * l1``, does not balance the
     gradient: its zeros are not those of the optimum.
 
-    Where the terms of a gradient cancel, rounding decides whether their sum is 0 or, say, 1e-18, and so whether
-    a parameter moves by the whole learning rate or stays. Two programs that differ in the last bits only, as
-    this one and a loop in NumPy do, may therefore differ by a whole step.
+    Where the terms of a gradient cancel, rounding decides whether their sum is 0 or, say, 1e-18, and so
+    whether a parameter moves by the whole learning rate or stays. Two programs that differ in the last bits
+    only, as this one and a loop in NumPy do, may therefore differ by a whole step.
 
     Parameters
     ----------
