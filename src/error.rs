@@ -159,3 +159,10 @@ pub(crate) fn try_reserved<T>(what: &'static str, len: usize) -> Result<Vec<T>> 
         .map_err(|_| Error::OutOfMemory { what, bytes: len.saturating_mul(size_of::<T>()) })?;
     Ok(buffer)
 }
+
+/// A copy of `values`, or [`Error::OutOfMemory`] instead of an abort.
+pub(crate) fn try_copied<T: Copy>(what: &'static str, values: &[T]) -> Result<Vec<T>> {
+    let mut copy = try_reserved(what, values.len())?;
+    copy.extend_from_slice(values);
+    Ok(copy)
+}

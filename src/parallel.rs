@@ -31,7 +31,7 @@ pub struct Team<'a, J> {
 }
 
 /// Calls `lead` with a team of `n_threads`, the calling thread among them.
-pub fn with_team<J: Job, R>(n_threads: usize, job: J, lead: impl FnOnce(&mut Team<'_, J>) -> R) -> R {
+pub fn with_team<J: Job, R>(n_threads: usize, job: J, lead: impl FnOnce(Team<'_, J>) -> R) -> R {
     let processors = thread::available_parallelism().map_or(1, |n| n.get());
     let shared = SharedJob {
         job: RwLock::new(job),
@@ -58,7 +58,7 @@ pub fn with_team<J: Job, R>(n_threads: usize, job: J, lead: impl FnOnce(&mut Tea
             }
             n_workers += 1;
         }
-        lead(&mut Team { shared, n_workers, job: None })
+        lead(Team { shared, n_workers, job: None })
     })
 }
 

@@ -5,16 +5,20 @@
 
 mod active;
 mod csr;
+mod dataset;
 mod dense;
 mod order;
 mod targets;
+mod tile_rows;
 mod weights;
 
 pub use active::Active;
 pub use csr::{Csr, Indices};
+pub use dataset::Dataset;
 pub use dense::Dense;
 pub use order::Order;
 pub use targets::{Domain, TargetKind, Targets};
+pub use tile_rows::TileRows;
 pub use weights::Weights;
 
 use crate::kernel::Tier;

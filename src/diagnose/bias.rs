@@ -113,7 +113,7 @@ pub fn bias_of_rows<T: Scalar>(
 /// Deviations from the gradient over all rows, and what they are for no other reason than rounding.
 fn full<T: Scalar>(
     point: &Point<'_, T>,
-    gradients: &mut Gradients<'_, '_, '_, T>,
+    gradients: &mut Gradients<'_, '_, T>,
 ) -> Result<(Deviation<T>, f64)> {
     let Point { problem, params, tier, interrupted, .. } = point;
     let rows = RowGradients::of(problem, params, &[], *tier, *interrupted)?;

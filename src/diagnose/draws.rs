@@ -5,9 +5,8 @@ use std::ops::Range;
 
 use crate::data::Order;
 use crate::error::{Error, Result, try_filled, try_reserved};
-use crate::gradient::{BatchGradient, Problem, Work, n_workers_worth};
+use crate::gradient::{Evaluator, Problem, n_workers_worth, with_evaluator};
 use crate::kernel::Tier;
-use crate::parallel::{Team, with_team};
 use crate::scalar::Scalar;
 use crate::shuffle::{Batches, BatchesConfig, Shuffle, Workspace};
 
@@ -49,16 +48,14 @@ impl<'a, T: Scalar> Point<'a, T> {
     /// Calls `lead` with a team that computes gradients there.
     pub(super) fn look<R>(
         &'a self,
-        lead: impl FnOnce(&mut Gradients<'_, '_, 'a, T>) -> Result<R>,
+        lead: impl FnOnce(&mut Gradients<'_, 'a, T>) -> Result<R>,
     ) -> Result<R> {
         let Self { problem, tier, interrupted, .. } = *self;
         let n_workers = n_workers_worth(problem, problem.n_rows(), false, self.n_threads);
         let mut params = try_reserved("parameters", self.params.len())?;
         params.extend_from_slice(&self.params);
-        let work = Work::new(problem, tier, params, n_workers, interrupted)?;
-        with_team(n_workers, work, |team| {
-            let gradient = BatchGradient::new(problem, tier)?;
-            lead(&mut Gradients { point: self, team, gradient, n_rows: 0 })
+        with_evaluator(problem, params, (tier, n_workers), interrupted, |evaluator| {
+            lead(&mut Gradients { point: self, evaluator, n_rows: 0 })
         })
     }
 
@@ -162,43 +159,42 @@ impl Draws {
 }
 
 /// The gradients of batches, one after the other.
-pub(super) struct Gradients<'t, 's, 'a, T> {
+pub(super) struct Gradients<'t, 'a, T> {
     point: &'a Point<'a, T>,
-    team: &'t mut Team<'s, Work<'a, T>>,
-    gradient: BatchGradient<T>,
+    evaluator: Evaluator<'t, 'a, T>,
     /// Rows the gradient computed last was of.
     n_rows: usize,
 }
 
-impl<T: Scalar> Gradients<'_, '_, '_, T> {
+impl<T: Scalar> Gradients<'_, '_, T> {
     /// The gradient over all rows, each counting once: before [`Self::set_importance_weights`].
     pub(super) fn of_all(&mut self) -> Result<&mut Vec<T>> {
         self.n_rows = self.point.problem.n_rows();
-        self.gradient.of_all(self.team)?;
+        self.evaluator.gradient_of_all()?;
         self.last()
     }
 
     /// From now on row i counts as much for having been drawn.
     pub(super) fn set_importance_weights(&mut self, factors: Option<&[f64]>) -> Result<()> {
-        factors.map_or(Ok(()), |factors| self.team.job().set_importance_weights(factors))
+        factors.map_or(Ok(()), |factors| self.evaluator.set_importance_weights(factors))
     }
 
     /// The gradient of a batch, its rows given.
     pub(super) fn of(&mut self, rows: Vec<usize>) -> Result<&mut Vec<T>> {
         let n_rows = rows.len();
-        *self.team.job().order() = Order::Listed(rows);
+        *self.evaluator.order() = Order::Listed(rows);
         self.at(0..n_rows)
     }
 
     fn at(&mut self, positions: Range<usize>) -> Result<&mut Vec<T>> {
         self.point.look_for_end()?;
         self.n_rows = positions.len();
-        self.gradient.of(positions, self.team)?;
+        self.evaluator.gradient(positions)?;
         self.last()
     }
 
     fn last(&mut self) -> Result<&mut Vec<T>> {
-        let gradient = self.gradient.last();
+        let gradient = self.evaluator.last();
         match gradient.iter().find(|g| !g.is_finite()) {
             None => Ok(gradient),
             Some(g) => Err(Error::OutOfRange {
@@ -227,10 +223,10 @@ impl<T: Scalar> Gradients<'_, '_, '_, T> {
         while n_drawn < n {
             let (epoch, steps) = draws.next_steps(n_together, dependence);
             if is_one_order {
-                let order = std::mem::take(self.team.job().order());
+                let order = std::mem::take(self.evaluator.order());
                 let interrupted = self.point.interrupted;
                 let order = draws.batches.order(epoch, order, &mut draws.workspace, interrupted)?;
-                *self.team.job().order() = order;
+                *self.evaluator.order() = order;
             }
             for step in steps.take(n - n_drawn) {
                 let gradient = match is_one_order {

@@ -115,7 +115,7 @@ pub fn noise<T: Scalar>(
 /// The mean squared deviation for each size, and an estimate of `tr(Sigma^2)`: if draws are independent the squared
 /// product of two deviations is `tr(Sigma^2) / b^2` on average. Zero if there were no pairs of draws.
 fn squares_of<T: Scalar>(
-    gradients: &mut Gradients<'_, '_, '_, T>,
+    gradients: &mut Gradients<'_, '_, T>,
     all_draws: Vec<Draws>,
     deviation: &Deviation<T>,
     n_draws: usize,

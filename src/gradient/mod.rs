@@ -1,24 +1,31 @@
 //! The objective on a batch, and its gradient.
 
-mod batch;
+mod evaluator;
 mod layout;
 pub mod loss;
+pub mod model;
 mod noise;
 mod objective;
 mod parallelism;
+mod pass;
 pub mod penalty;
 mod problem;
 mod row_gradients;
 mod smoothness;
-mod step;
 pub mod sum;
+mod value_and_gradient;
+mod work;
 
-pub use batch::{BatchGradient, Work, n_workers_worth};
+pub use evaluator::{Evaluator, with_evaluator};
 pub use layout::Layout;
 pub use loss::Loss;
 pub use noise::BatchNoise;
-pub use objective::objective;
+pub use model::Model;
+pub use objective::Objective;
+pub use pass::Wanted;
 pub use penalty::Penalty;
 pub use problem::Problem;
 pub use row_gradients::RowGradients;
 pub use smoothness::Smoothness;
+pub use value_and_gradient::value_and_gradient;
+pub use work::n_workers_worth;

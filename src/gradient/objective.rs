@@ -1,43 +1,15 @@
-//! The objective and its gradient at given parameters, on any rows: the batch gradient on its own.
+//! `Objective`: a model, its loss, and what its parameters cost.
 
-use super::{BatchGradient, Problem, Work, n_workers_worth};
-use crate::data::Order;
-use crate::error::{Error, Result};
-use crate::kernel::Tier;
-use crate::parallel::with_team;
-use crate::scalar::Scalar;
+use super::{Loss, Model, Penalty};
 
-/// The objective over `rows`, in this order, or over all, and its gradient in the layout of the problem.
-/// Where the penalty has a kink it contributes a subgradient, zero if it may be. No rows have no loss.
-///
-/// # Errors
-/// If a row is not there, the parameters are another problem's, or the work was interrupted.
-pub fn objective<T: Scalar>(
-    problem: &Problem<'_, T>,
-    params: Vec<T>,
-    rows: Option<Vec<usize>>,
-    tier: Tier,
-    n_threads: usize,
-    interrupted: &(dyn Fn() -> bool + Sync),
-) -> Result<(f64, Vec<T>)> {
-    let n_rows = rows.as_ref().map_or(problem.n_rows(), Vec::len);
-    if let Some(&row) = rows.iter().flatten().find(|&&r| r >= problem.n_rows()) {
-        return Err(Error::OutOfRange {
-            argument: "rows",
-            condition: "less than the number of rows of X",
-            value: row.to_string(),
-        });
-    }
-    let n_workers = n_workers_worth(problem, n_rows, rows.is_some(), n_threads);
-    let mut work = Work::new(problem, tier, params, n_workers, interrupted)?;
-    *work.order() = rows.map_or(Order::Sequential, Order::Listed);
-    with_team(n_workers, work, |team| {
-        let mut gradient = BatchGradient::new(problem, tier)?;
-        let value = gradient.of(0..n_rows, team)?;
-        let mut grad = std::mem::take(gradient.last());
-        let n_coef = problem.layout.n_coef();
-        let coef = &team.job().params()[..n_coef];
-        problem.penalty.add_subgradient(problem.layout, &mut grad[..n_coef], coef);
-        Ok((value, grad))
-    })
+/// What is minimised: `mean_i s_i loss(z_i, y_i) + penalty(W)` over the rows of a dataset, with z the scores of the
+/// model. Blocks of parameters that the model does not name as penalised are free.
+#[derive(Debug, Clone)]
+pub struct Objective {
+    /// Makes the scores.
+    pub model: Model,
+    /// What a score costs.
+    pub loss: Loss,
+    /// What the parameters cost.
+    pub penalty: Penalty,
 }

@@ -1,7 +1,8 @@
-//! What is to be minimised: data, loss and penalty, known to fit together.
+//! `Problem`: an objective and a dataset that are known to fit together.
 
-use super::{Layout, Loss, Penalty};
-use crate::data::{Rows, TargetKind, Targets, Weights};
+use super::model::LinearModel;
+use super::{Layout, Loss, Model, Objective, Penalty};
+use crate::data::{Dataset, Rows, TargetKind, Targets, Weights};
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
 
@@ -9,19 +10,12 @@ use crate::scalar::Scalar;
 /// mean 1, the intercepts b free of penalty or, without `fit_intercept`, left where they start.
 #[derive(Debug, Clone)]
 pub struct Problem<'a, T> {
-    pub(crate) rows: Rows<'a, T>,
-    pub(crate) targets: Targets<'a, T>,
-    pub(crate) weights: Weights<T>,
-    pub(crate) loss: Loss,
-    pub(crate) penalty: Penalty,
-    pub(crate) fit_intercept: bool,
-    pub(crate) layout: Layout,
-    /// The rows learned from, by position, if not all.
-    pub(crate) row_subset: Option<Vec<usize>>,
+    pub(crate) data: Dataset<'a, T>,
+    pub(crate) objective: Objective,
 }
 
 impl<'a, T: Scalar> Problem<'a, T> {
-    /// Puts the parts together.
+    /// Puts the parts together, for a linear model.
     ///
     /// # Errors
     /// If the loss is not for this kind of targets, at the first target that has no loss, if the penalty has
@@ -45,66 +39,55 @@ impl<'a, T: Scalar> Problem<'a, T> {
         targets.check_domain(loss.domain(), loss.name())?;
         let layout = Layout::new::<T>(rows.n_columns(), targets.n_outputs())?;
         penalty.check(layout)?;
-        Ok(Self { rows, targets, weights, loss, penalty, fit_intercept, layout, row_subset: None })
+        let model = Model::Linear(LinearModel { layout, fit_intercept });
+        let data = Dataset::new(rows, targets, weights);
+        Ok(Self { data, objective: Objective { model, loss, penalty } })
     }
 
-    /// The same over some of the rows of the data, which stay where they are: what was row p is now row
-    /// `row_subset[p]`. The weights are given anew, of mean 1 over these rows.
+    /// The same objective over some of the stored rows, see [`Dataset::subset`].
     ///
     /// # Errors
     /// If there are none, or one is not there.
     pub fn subset(&self, row_subset: Vec<usize>, weights: Weights<T>) -> Result<Self> {
-        let n_rows = self.rows.n_rows();
-        if row_subset.is_empty() {
-            let (argument, condition) = ("rows", "at least one");
-            return Err(Error::OutOfRange { argument, condition, value: "none".into() });
-        }
-        if let Some(row) = row_subset.iter().find(|&&row| row >= n_rows) {
-            let (argument, condition) = ("rows", "less than the number of rows of X");
-            return Err(Error::OutOfRange { argument, condition, value: row.to_string() });
-        }
-        Ok(Self { weights, row_subset: Some(row_subset), ..self.clone() })
+        Ok(Self { data: self.data.subset(row_subset, weights)?, objective: self.objective.clone() })
     }
 
-    /// The same over some of its own rows; a row may be there more than once. Their weights are scaled anew.
+    /// The same objective over some of its own rows, see [`Dataset::subset_of_own`].
     ///
     /// # Errors
     /// As [`Problem::subset`], and if all these rows have weight zero.
-    pub fn subset_of_own(&self, mut rows: Vec<usize>) -> Result<Self> {
-        self.to_rows_of_data(&mut rows);
-        let weights = self.weights.rescaled(&rows)?;
-        self.subset(rows, weights)
+    pub fn subset_of_own(&self, rows: Vec<usize>) -> Result<Self> {
+        Ok(Self { data: self.data.subset_of_own(rows)?, objective: self.objective.clone() })
     }
 
     /// Where the parameters lie.
     pub fn layout(&self) -> Layout {
-        self.layout
+        self.objective.model.layout()
+    }
+
+    /// Whether training moves the intercepts.
+    pub fn fits_intercept(&self) -> bool {
+        let Model::Linear(model) = self.objective.model;
+        model.fit_intercept
     }
 
     /// What a row costs, in multiply-adds of dense rows.
     pub(crate) fn work_of_row(&self) -> usize {
-        self.rows.work_of_row(self.layout.n_outputs(), self.layout.len())
+        self.data.rows.work_of_row(self.layout().n_outputs(), self.layout().len())
     }
 
     /// A bound on the curvature of the loss, if there is one.
     pub fn curvature(&self) -> Option<f64> {
-        self.loss.curvature(self.targets.kind())
+        self.objective.loss.curvature(self.data.targets.kind())
     }
 
     /// What large coefficients cost.
     pub fn penalty(&self) -> &Penalty {
-        &self.penalty
+        &self.objective.penalty
     }
 
     /// Number of rows learned from, n.
     pub fn n_rows(&self) -> usize {
-        self.row_subset.as_ref().map_or(self.rows.n_rows(), Vec::len)
-    }
-
-    /// Rows of the data in place of rows of the problem.
-    pub(super) fn to_rows_of_data(&self, rows: &mut [usize]) {
-        if let Some(row_subset) = &self.row_subset {
-            rows.iter_mut().for_each(|row| *row = row_subset[*row]);
-        }
+        self.data.n_rows()
     }
 }

@@ -3,7 +3,7 @@
 use super::loss::TileOf;
 use super::sum::LEAF_ROWS;
 use super::{Layout, Problem};
-use crate::data::{LinearParamsMut, Tile};
+use crate::data::{Dataset, LinearParamsMut, Tile};
 use crate::error::{Error, Result, try_filled, try_reserved};
 use crate::kernel::Tier;
 use crate::scalar::Scalar;
@@ -35,9 +35,10 @@ impl RowGradients {
         tier: Tier,
         interrupted: &(dyn Fn() -> bool + Sync),
     ) -> Result<Self> {
-        let Problem { rows: data, targets, weights, loss, layout, fit_intercept, .. } = problem;
+        let Dataset { rows: data, targets, weights, .. } = &problem.data;
+        let (loss, layout) = (&problem.objective.loss, problem.layout());
         let (n, k) = (problem.n_rows(), layout.n_outputs());
-        let one = if *fit_intercept { 1.0 } else { 0.0 };
+        let one = if problem.fits_intercept() { 1.0 } else { 0.0 };
         let mut norms = try_reserved("gradients of rows", n)?;
         let mut along = Vec::new();
         for _ in directions {
@@ -55,7 +56,7 @@ impl RowGradients {
             }
             let rows = &mut numbers[..rows_of_tile.min(n - first)];
             rows.iter_mut().zip(first..).for_each(|(row, position)| *row = position);
-            problem.to_rows_of_data(rows);
+            problem.data.to_stored_rows(rows);
             let stride = rows.len().next_multiple_of(T::LANES);
             let (slopes, scores) = (&mut slopes[..k * stride], &mut scores[..k * stride]);
             let (y, s) = (&mut y[..targets.per_row() * stride], &mut s[..stride]);
@@ -99,12 +100,12 @@ struct Lengths<'a, T> {
 
 impl<T: Scalar> Lengths<'_, T> {
     fn of(&mut self, row: usize) -> Result<f64> {
-        let square = self.problem.rows.squared_norm(row);
+        let square = self.problem.data.rows.squared_norm(row);
         if square.is_finite() && square > LEAST_SQUARE {
             return Ok(square.sqrt());
         }
         // The row itself, as what a slope of 1 adds to the gradient: entries of the same column add up there.
-        let layout = Layout::new::<T>(self.problem.layout.n_columns(), 1)?;
+        let layout = Layout::new::<T>(self.problem.layout().n_columns(), 1)?;
         if self.row.is_empty() {
             self.row = try_filled("a row", layout.len(), T::ZERO)?;
             self.slopes = try_filled("a row", T::LANES, T::ZERO)?;
@@ -112,7 +113,7 @@ impl<T: Scalar> Lengths<'_, T> {
         }
         self.row.fill(T::ZERO);
         let LinearParamsMut { coef, intercept } = layout.linear_mut(&mut self.row);
-        self.problem.rows.accumulate(self.tier, &[row], &self.slopes, LinearParamsMut { coef, intercept });
+        self.problem.data.rows.accumulate(self.tier, &[row], &self.slopes, LinearParamsMut { coef, intercept });
         let entries = || self.row[..layout.n_columns()].iter().map(|x| x.to_f64().abs());
         let largest = entries().fold(0.0, f64::max);
         if largest == 0.0 {

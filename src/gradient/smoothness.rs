@@ -1,11 +1,10 @@
 //! Smoothness constants of the objective, which bound the step size.
 
-use super::{BatchGradient, Layout, Loss, Penalty, Problem, Work, n_workers_worth};
-use crate::data::{Order, TargetKind, Targets};
+use super::{Layout, Loss, Penalty, Problem, n_workers_worth, with_evaluator};
+use crate::data::{Dataset, Order, TargetKind, Targets};
 use crate::error::{Result, try_filled, try_reserved};
 use crate::gradient::loss::SquaredError;
 use crate::kernel::Tier;
-use crate::parallel::with_team;
 use crate::scalar::Scalar;
 
 /// Lipschitz constants of the gradient, of the objective over all rows and of its worst row.
@@ -47,13 +46,13 @@ impl Smoothness {
         n_threads: usize,
         interrupted: &(dyn Fn() -> bool + Sync),
     ) -> Result<Self> {
-        let Problem { rows, weights, penalty, fit_intercept, .. } = problem;
+        let (Dataset { rows, weights, .. }, penalty) = (&problem.data, problem.penalty());
         let curvature = problem.curvature().unwrap_or(1.0);
-        let one = f64::from(u8::from(*fit_intercept));
+        let one = f64::from(u8::from(problem.fits_intercept()));
         let (mut largest, mut row_norm) = (0.0_f64, 0.0_f64);
         for position in 0..problem.n_rows() {
             let mut row = [position];
-            problem.to_rows_of_data(&mut row);
+            problem.data.to_stored_rows(&mut row);
             let norm = weights.of(row[0]) * (rows.squared_norm(row[0]) + one);
             largest = largest.max(norm);
             row_norm = row_norm.max(norm * importance_weights.map_or(1.0, |factors| factors[position]));
@@ -83,34 +82,29 @@ fn largest_eigenvalue<T: Scalar>(
     n_threads: usize,
     interrupted: &(dyn Fn() -> bool + Sync),
 ) -> Result<f64> {
-    let (n_rows, n_rows_of_data) = (problem.n_rows(), problem.rows.n_rows());
-    let zeros = try_filled("targets", n_rows_of_data, T::ZERO)?;
+    let Dataset { rows, weights, row_subset, .. } = &problem.data;
+    let (n_rows, n_stored) = (problem.n_rows(), rows.n_rows());
+    let zeros = try_filled("targets", n_stored, T::ZERO)?;
     let mut quadratic = Problem::new(
-        problem.rows,
-        Targets::new(&zeros, n_rows_of_data, 1, TargetKind::Real)?,
-        problem.weights.clone(),
+        *rows,
+        Targets::new(&zeros, n_stored, 1, TargetKind::Real)?,
+        weights.clone(),
         Loss::SquaredError(SquaredError),
         Penalty::none(),
-        problem.fit_intercept,
+        problem.fits_intercept(),
     )?;
-    quadratic.row_subset.clone_from(&problem.row_subset);
+    quadratic.data.row_subset.clone_from(row_subset);
     let n_sampled = n_rows.min(N_SAMPLED);
     // Scores of vectors this short are at most 1: no product overflows that need not.
     let length = 1.0 / largest.sqrt().max(f64::MIN_POSITIVE);
-    let start = start(quadratic.layout(), problem.fit_intercept, length)?;
+    let start = start(quadratic.layout(), problem.fits_intercept(), length)?;
     let n_workers = n_workers_worth(&quadratic, n_sampled, false, n_threads);
-    let mut work = Work::new(&quadratic, tier, start, n_workers, interrupted)?;
-    if n_sampled < n_rows {
-        let mut rows = try_reserved("sampled rows", n_sampled)?;
-        rows.extend((0..n_sampled as u128).map(|i| (i * n_rows as u128 / n_sampled as u128) as usize));
-        *work.order() = Order::Listed(rows);
-    }
-    with_team(n_workers, work, |team| {
-        let mut product = BatchGradient::new(&quadratic, tier)?;
+    with_evaluator(&quadratic, start, (tier, n_workers), interrupted, |mut evaluator| {
+        *evaluator.order() = Order::spread(n_rows, n_sampled)?;
         let mut eigenvalue = 0.0;
         for _ in 0..N_ITERATIONS {
-            product.of(0..n_sampled, team)?;
-            let (product, v) = (product.last(), team.job().params());
+            evaluator.gradient(0..n_sampled)?;
+            let (v, product) = evaluator.params_and_last();
             let last = eigenvalue;
             eigenvalue = norm(product) / norm(v);
             if !eigenvalue.is_normal() || (eigenvalue - last).abs() <= TOLERANCE * eigenvalue {

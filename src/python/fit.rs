@@ -16,12 +16,12 @@ use super::rows::ArraysOfX;
 use super::selection::{self, Split, of_validation};
 use super::signal::Signals;
 use crate::data::{TargetKind, Targets, Weights};
-use crate::gradient::{Layout, Problem, objective};
+use crate::gradient::{Layout, Problem, value_and_gradient};
 use crate::kernel::Tier;
 use crate::predict::{Link, predict as predictions};
 use crate::scalar::Scalar;
 use crate::train::{
-    self, AdaptiveBatchSize, AutoRate, Config, Fit, History, Progress, Record, Selection, State,
+    self, AdaptiveBatchSize, AutoRate, Config, Fit, Control, Fingerprint, History, Progress, Record, State, Validation,
 };
 use crate::update::schedule::PlateauState;
 use crate::update::{self, AverageState};
@@ -140,7 +140,7 @@ fn fit_typed<'py, T: Scalar + Element>(
         (problem, judged) = (for_training, Some(for_validation));
     }
     let rules = selection::rules(&training.stop)?;
-    let selection = Selection::new(judged.as_ref(), rules, training.metrics.clone()).map_err(to_python)?;
+    let validation = Validation::new(judged.as_ref(), rules, training.metrics.clone()).map_err(to_python)?;
     let (steps, full_loss, path, noise) = training.record;
     let mut config = Config {
         batches: training.batches.batches.clone(),
@@ -171,9 +171,13 @@ fn fit_typed<'py, T: Scalar + Element>(
     };
     let interrupted = || signals.interrupted();
     let fitted = detached(py, || {
-        train::fit_with(&selection, &problem, &config, state, &interrupted, &mut after_epoch)
+        train::fit_with(&validation, &problem, &config, state, &interrupted, &mut after_epoch)
     });
-    let run = to_dict(py, layout, &fitted?)?;
+    let fitted = fitted?;
+    if let Some(error) = &fitted.error {
+        signals.keep(to_python(error.clone()));
+    }
+    let run = to_dict(py, layout, &fitted)?;
     run.set_item("chosen_batch_size", chosen)?;
     if let Err(raised) = signals.or(Ok(())) {
         run.set_item("raised", raised.into_value(py))?; // with the run so far, for the package to raise
@@ -194,7 +198,7 @@ fn gradient_typed<'py, T: Scalar + Element>(
     let params = packed(layout, "params", params)?;
     let signals = Signals::new();
     let interrupted = || signals.interrupted();
-    let work = || objective(&problem, params, rows, tier, n_threads, &interrupted);
+    let work = || value_and_gradient(&problem, params, rows, tier, n_threads, &interrupted);
     let computed = detached(py, work);
     let (value, gradient) = signals.or(computed)?;
     Ok((value, flat::<T>(layout, &gradient).to_pyarray(py).into_any()))
@@ -305,10 +309,13 @@ fn start<T: Scalar + Element>(
         loss_sum: entry("loss_sum")?.extract()?,
         stopping: selection::seen_from(layout, &entry("stopping")?)?,
         last_update_steps: saved.get_item("touched")?.map_or(Ok(Vec::new()), |steps| steps.extract())?,
-        auto_rate: auto_rate(layout, &entry("auto_rate")?)?,
-        adaptive_batch_size: saved
-            .get_item("growth")?
-            .map_or(Ok(None), |saved| adaptive_batch_size_from(&saved))?,
+        control: Control {
+            auto_rate: auto_rate(layout, &entry("auto_rate")?)?,
+            batch_size: saved
+                .get_item("growth")?
+                .map_or(Ok(None), |saved| adaptive_batch_size_from(&saved))?,
+        },
+        fingerprint: saved.get_item("fingerprint")?.map_or(Ok(None), |saved| fingerprint_from(&saved))?,
     })
 }
 
@@ -318,6 +325,12 @@ fn auto_rate<T: Scalar + Element>(layout: Layout, saved: &Bound<'_, PyAny>) -> P
     let Some((method, numbers, vectors)) = saved else { return Ok(None) };
     let vectors = vectors.iter().map(|vector| packed(layout, "resume", vector)).collect::<PyResult<_>>()?;
     AutoRate::restored(&method, &numbers, vectors).map(Some).map_err(to_python)
+}
+
+/// The objective and the validation loss on a few rows, or None.
+fn fingerprint_from(saved: &Bound<'_, PyAny>) -> PyResult<Option<Fingerprint>> {
+    let saved: Option<(f64, f64)> = saved.extract()?;
+    Ok(saved.map(|(objective, validation_loss)| Fingerprint { objective, validation_loss }))
 }
 
 /// The size of the batches that grow by their noise, and what they were seen to be; or None.
@@ -390,14 +403,17 @@ fn to_dict<'py, T: Scalar + Element>(
     if !fit.state.last_update_steps.is_empty() {
         state.set_item("touched", fit.state.last_update_steps.to_pyarray(py))?;
     }
-    let saved = fit.state.auto_rate.as_ref().map(|rate| {
+    let saved = fit.state.control.auto_rate.as_ref().map(|rate| {
         let (method, numbers, vectors) = rate.saved();
         let vectors = vectors.into_iter().map(|vector| flat(layout, vector).to_pyarray(py));
         (method, numbers.to_pyarray(py), vectors.collect::<Vec<_>>())
     });
     state.set_item("auto_rate", saved)?;
-    let adaptive = fit.state.adaptive_batch_size;
+    let adaptive = fit.state.control.batch_size;
     state.set_item("growth", adaptive.map(|a| (a.batch_size, a.n_probes, a.trace, a.squared_norm)))?;
+
+    let fingerprint = fit.state.fingerprint.map(|f| (f.objective, f.validation_loss));
+    state.set_item("fingerprint", fingerprint)?;
 
     let history = PyDict::new(py);
     let History {

@@ -68,14 +68,14 @@ pub(super) fn seen_to_list<'py, T: Scalar + Element>(
     seen: &[EarlyStoppingState<T>],
 ) -> PyResult<Bound<'py, PyList>> {
     let list = PyList::empty(py);
-    for EarlyStoppingState { monitor, mode, best, n_waited, kept } in seen {
+    for EarlyStoppingState { monitor, mode, best, n_waited, checkpoint } in seen {
         let entry = PyDict::new(py);
         entry.set_item("monitor", monitor.name())?;
         entry.set_item("mode", mode.name())?;
         entry.set_item("best", best)?;
         entry.set_item("n_waited", n_waited)?;
-        entry.set_item("epoch", kept.as_ref().map(|kept| kept.epoch))?;
-        let params = kept.as_ref().map(|kept| flat(layout, &kept.params).to_pyarray(py));
+        entry.set_item("epoch", checkpoint.as_ref().map(|best| best.epoch))?;
+        let params = checkpoint.as_ref().map(|best| flat(layout, &best.params).to_pyarray(py));
         entry.set_item("params", params)?;
         list.append(entry)?;
     }
@@ -91,7 +91,7 @@ pub(super) fn seen_from<T: Scalar + Element>(
         let entry = entry?;
         let get = |name| entry.get_item(name);
         let epoch: Option<u64> = get("epoch")?.extract()?;
-        let kept = match epoch {
+        let checkpoint = match epoch {
             None => None,
             Some(epoch) => Some(BestCheckpoint { epoch, params: packed(layout, "resume", &get("params")?)? }),
         };
@@ -100,7 +100,7 @@ pub(super) fn seen_from<T: Scalar + Element>(
             mode: Mode::from_name(&get("mode")?.extract::<String>()?).map_err(to_python)?,
             best: get("best")?.extract()?,
             n_waited: get("n_waited")?.extract()?,
-            kept,
+            checkpoint,
         })
     };
     saved.try_iter()?.map(read).collect()

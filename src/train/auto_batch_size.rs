@@ -5,8 +5,7 @@ use std::ops::ControlFlow;
 
 use super::{Config, Record, State, StopReason, fit};
 use crate::error::{Error, Result};
-use crate::gradient::{BatchGradient, BatchNoise, Problem, Work};
-use crate::parallel::with_team;
+use crate::gradient::{BatchNoise, Problem, with_evaluator};
 use crate::scalar::Scalar;
 use crate::shuffle::{Batches, BatchesConfig};
 use crate::update::{Average, Schedule};
@@ -17,7 +16,7 @@ const ROWS_OF_PILOT: usize = 1 << 14;
 const BATCH_OF_PILOT: usize = 64;
 /// Other rows, at which the gradient is looked at where the pilot has led: rows that it has learned by heart would say
 /// that there is no gradient left.
-const ROWS_OF_LOOK: usize = 1 << 12;
+const ROWS_OF_PROBE: usize = 1 << 12;
 /// Rows of the data from which on a pilot pays: a third of an epoch, of the ten there are by default.
 pub const FEWEST_ROWS: usize = 4 * ROWS_OF_PILOT;
 /// The epoch whose draws the rows are: the last there is, which no training comes to.
@@ -57,7 +56,7 @@ pub fn auto_batch_size<T: Scalar>(
     interrupted: &(dyn Fn() -> bool + Sync),
 ) -> Result<Option<AutoBatchSize>> {
     let n_rows = problem.n_rows();
-    let n_drawn = ROWS_OF_PILOT + ROWS_OF_LOOK;
+    let n_drawn = ROWS_OF_PILOT + ROWS_OF_PROBE;
     let drawn = BatchesConfig { replacement: true, seed, ..BatchesConfig::new(n_rows, n_drawn) };
     let mut drawn = Batches::new(drawn)?.batch(EPOCH_OF_PILOT, 0)?;
     let others = drawn.split_off(ROWS_OF_PILOT);
@@ -84,9 +83,8 @@ pub fn auto_batch_size<T: Scalar>(
         StopReason::Diverged { .. } => return Ok(None),
         _ => {}
     }
-    let work = Work::new(&others, config.tier, run.params, 1, interrupted)?;
-    let noise = with_team(1, work, |team| {
-        BatchGradient::new(&others, config.tier)?.of_with_noise(0..ROWS_OF_LOOK, team).map(|(_, noise)| noise)
+    let noise = with_evaluator(&others, run.params, (config.tier, 1), interrupted, |mut evaluator| {
+        evaluator.gradient_with_noise(0..ROWS_OF_PROBE).map(|(_, noise)| noise)
     })?;
     let Some(noise_scale) = noise_scale(noise) else { return Ok(None) };
     let cost_ratio = cost_ratio(problem);
@@ -103,7 +101,7 @@ fn noise_scale(noise: BatchNoise) -> Option<f64> {
 /// step 150 and what passes over the parameters take, a row in random order 20 and what its bytes take to come.
 fn cost_ratio<T: Scalar>(problem: &Problem<'_, T>) -> f64 {
     let bytes_of_params = (problem.layout().len() * size_of::<T>()) as f64;
-    let bytes_of_row = problem.rows.bytes_of_row() as f64;
+    let bytes_of_row = problem.data.rows.bytes_of_row() as f64;
     let of_outputs = bytes_of_row * (problem.layout().n_outputs() - 1) as f64;
     (150.0 + bytes_of_params / 32.0) / (20.0 + 0.14 * bytes_of_row + of_outputs / 64.0)
 }

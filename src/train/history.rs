@@ -1,7 +1,5 @@
 //! What is written down during a run.
 
-use std::time::Instant;
-
 use super::NoiseHistory;
 use crate::error::{Error, Result};
 use crate::gradient::Layout;
@@ -60,9 +58,4 @@ impl<T: Scalar> History<T> {
 
 pub(super) fn out_of_memory<T>(n: usize) -> Error {
     Error::OutOfMemory { what: "the history", bytes: n.saturating_mul(size_of::<T>()) }
-}
-
-/// Seconds since a moment.
-pub(super) fn seconds_since(start: Instant) -> f64 {
-    start.elapsed().as_secs_f64()
 }

@@ -1,34 +1,41 @@
-//! The loop around shuffle, gradient and update.
+//! The loop around shuffle, gradient and update. `descent.rs` is the algorithm: begin there.
 
-mod adaptive_batch_size;
-mod apart;
 mod auto_batch_size;
-mod auto_rate;
-mod columns;
 mod config;
-mod epoch;
+mod control;
+mod descent;
+mod fingerprint;
+mod fit;
 mod history;
-mod model;
-mod noise;
+mod lazy;
+mod noise_history;
+mod noise_probe;
+mod observers;
 mod orders;
+mod parameters;
 mod pilot;
-mod selection;
+mod recorder;
+mod run;
 mod state;
+mod stop;
 mod stop_reason;
 mod stopping;
+mod validation;
+mod view;
 
-pub use adaptive_batch_size::AdaptiveBatchSize;
 pub use auto_batch_size::{AutoBatchSize, FEWEST_ROWS, auto_batch_size};
-pub use auto_rate::{AutoRate, Method, Spectral, Trials};
 pub use config::{Config, Record};
-pub use epoch::{Fit, Progress, fit, fit_with};
+pub use control::{AdaptiveBatchSize, AutoRate, Control, Method, Spectral, Trials};
+pub use fingerprint::Fingerprint;
+pub use fit::{Fit, fit, fit_with};
 pub use history::History;
-pub use noise::NoiseHistory;
+pub use noise_history::NoiseHistory;
+pub use observers::Progress;
 pub use pilot::{Pilot, Tuned, safe_rate, sampled_loss};
-pub use selection::Selection;
 pub use state::State;
 pub use stop_reason::StopReason;
 pub use stopping::{
     BestCheckpoint, EarlyStoppingState, MaxSeconds, MaxSteps, Mode, Monitor, NoImprovement, StopRule,
     TargetLoss,
 };
+pub use validation::Validation;

@@ -1,9 +1,9 @@
-//! The orders of the epochs, each made while the one before trains if a thread is to spare for it.
+//! `OrderBuffers`: double-buffered permutations: the order of the next epoch is made while this one trains.
 
-use std::ops::ControlFlow;
 use std::panic::resume_unwind;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use crate::error::Result;
 use crate::shuffle::{Batches, Order, Workspace};
@@ -13,78 +13,92 @@ const ROWS_WORTH_A_THREAD: usize = 1 << 15;
 
 /// Where orders come from. Buffers are kept: after the second epoch none is allocated.
 #[derive(Debug)]
-pub(super) struct Orders {
+pub(super) struct OrderBuffers {
     batches: Batches,
     n_threads: usize,
     workspace: Workspace,
     is_worth_a_thread: bool,
-    /// The epoch and the order made ahead for it.
-    ahead: Option<(u64, Order)>,
-    /// A buffer to make the next order in.
-    spent: Order,
+    /// Whether an order was taken.
+    has_begun: bool,
+    /// The order that is being made ahead.
+    ahead: Option<Ahead>,
+    /// The buffer to make the next order in.
+    back: Order,
 }
 
-impl Orders {
+/// An order under way in a thread of its own.
+#[derive(Debug)]
+struct Ahead {
+    epoch: u64,
+    is_cancelled: Arc<AtomicBool>,
+    maker: JoinHandle<(Result<Order>, Workspace)>,
+}
+
+impl OrderBuffers {
     /// Orders for `batches`, made by so many threads where all wait for them.
     pub(super) fn new(batches: Batches, n_threads: usize) -> Self {
         let is_worth_a_thread = batches.reorders() && batches.n_rows() >= ROWS_WORTH_A_THREAD;
-        Self {
-            batches,
-            n_threads,
-            workspace: Workspace::default(),
-            is_worth_a_thread,
-            ahead: None,
-            spent: Order::Sequential,
-        }
+        let (workspace, back) = (Workspace::default(), Order::Sequential);
+        Self { batches, n_threads, workspace, is_worth_a_thread, has_begun: false, ahead: None, back }
     }
 
-    /// The order of an epoch, in exchange for one that is no longer needed.
-    pub(super) fn exchange(
+    /// The order of an epoch, in exchange for that of the epoch before.
+    pub(super) fn take(
         &mut self,
         epoch: u64,
         old: Order,
         interrupted: &dyn Fn() -> bool,
     ) -> Result<Order> {
-        match self.ahead.take() {
-            Some((ready, order)) if ready == epoch => {
-                self.spent = old;
-                Ok(order)
+        if self.has_begun && !self.batches.reorders() {
+            return Ok(old);
+        }
+        let made = self.ahead.take().filter(|ahead| ahead.epoch == epoch).map(|ahead| self.join(ahead));
+        let order = match made {
+            Some(Ok(order)) => {
+                self.back = old;
+                order
             }
+            // Without a thread, or with an error, the order is made now, and the error met now.
             _ => {
                 self.workspace.share(self.n_threads);
-                self.batches.of_epoch(epoch).order(epoch, old, &mut self.workspace, interrupted)
+                self.batches.of_epoch(epoch).order(epoch, old, &mut self.workspace, interrupted)?
             }
-        }
+        };
+        self.has_begun = true;
+        Ok(order)
     }
 
-    /// Trains an epoch, and meanwhile makes the order of `next_epoch` on a thread that training does not use,
-    /// if that is worth it. The order is given up if training ends.
-    pub(super) fn while_making<B>(
-        &mut self,
-        next_epoch: u64,
-        train: impl FnOnce() -> Result<ControlFlow<B>>,
-    ) -> Result<ControlFlow<B>> {
+    /// Begins to make the order of an epoch, on a thread that training does not use, if that is worth it.
+    pub(super) fn prefetch(&mut self, epoch: u64) {
         if !self.is_worth_a_thread {
-            return train();
+            return;
         }
-        let is_given_up = AtomicBool::new(false);
-        let (batches, workspace) = (&self.batches, &mut self.workspace);
+        let is_cancelled = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&is_cancelled);
+        let (batches, back) = (self.batches.of_epoch(epoch), std::mem::take(&mut self.back));
+        let mut workspace = std::mem::take(&mut self.workspace);
         workspace.share(1);
-        let spent = std::mem::take(&mut self.spent);
-        thread::scope(|scope| {
-            let interrupted = || is_given_up.load(Ordering::Relaxed);
-            let make = move || batches.of_epoch(next_epoch).order(next_epoch, spent, workspace, &interrupted);
-            let maker = thread::Builder::new().name("mbgd-order".into()).spawn_scoped(scope, make);
-            let trained = train();
-            if !matches!(trained, Ok(ControlFlow::Continue(()))) {
-                is_given_up.store(true, Ordering::Relaxed);
-            }
-            // Without a thread, or with an error, the order is made when it is needed, and the error met then.
-            if let Ok(maker) = maker {
-                let order = maker.join().unwrap_or_else(|panic| resume_unwind(panic));
-                self.ahead = order.ok().map(|order| (next_epoch, order));
-            }
-            trained
-        })
+        let make = move || {
+            let order = batches.order(epoch, back, &mut workspace, &|| flag.load(Ordering::Relaxed));
+            (order, workspace)
+        };
+        let maker = thread::Builder::new().name("mbgd-order".into()).spawn(make);
+        self.ahead = maker.ok().map(|maker| Ahead { epoch, is_cancelled, maker });
+    }
+
+    fn join(&mut self, ahead: Ahead) -> Result<Order> {
+        let (order, workspace) = ahead.maker.join().unwrap_or_else(|panic| resume_unwind(panic));
+        self.workspace = workspace;
+        order
+    }
+}
+
+/// No thread outlives a run.
+impl Drop for OrderBuffers {
+    fn drop(&mut self) {
+        if let Some(ahead) = self.ahead.take() {
+            ahead.is_cancelled.store(true, Ordering::Relaxed);
+            let _ = ahead.maker.join();
+        }
     }
 }

@@ -1,12 +1,11 @@
 //! Pilot runs: how many steps of plain gradient descent lead to a target, at which rate.
 
 use super::stopping::{MaxSteps, StopRule};
-use super::{Config, Record, Selection, State, StopReason, fit_with};
+use super::{Config, Record, State, StopReason, Validation, fit_with};
 use crate::data::Order;
-use crate::error::{Error, Result, try_reserved};
-use crate::gradient::{BatchGradient, Problem, Smoothness, Work, n_workers_worth};
+use crate::error::{Error, Result};
+use crate::gradient::{Problem, Smoothness, n_workers_worth, with_evaluator};
 use crate::kernel::Tier;
-use crate::parallel::with_team;
 use crate::scalar::Scalar;
 use crate::shuffle::{Batches, BatchesConfig};
 use crate::update::schedule::Constant;
@@ -135,9 +134,9 @@ impl<'a, T: Scalar> Pilot<'a, T> {
         while t < max_steps {
             let n = (((t as f64 * (LONGER - 1.0)) as u64).max(1)).min(max_steps - t);
             let rules = vec![StopRule::MaxSteps(MaxSteps::new(n as i64)?)];
-            let selection = Selection::new(None, rules, Vec::new())?;
+            let validation = Validation::new(None, rules, Vec::new())?;
             let mut go_on = |_: super::Progress<'_, T>| std::ops::ControlFlow::Continue(());
-            let run = fit_with(&selection, self.problem, &config, state, interrupted, &mut go_on)?;
+            let run = fit_with(&validation, self.problem, &config, state, interrupted, &mut go_on)?;
             match run.stop_reason {
                 StopReason::Interrupted => return Err(Error::Interrupted),
                 StopReason::Diverged { .. } => return Ok(f64::INFINITY),
@@ -212,19 +211,10 @@ pub fn sampled_loss<T: Scalar>(
 ) -> Result<f64> {
     let n_rows = n_judged.min(problem.n_rows());
     let n_workers = n_workers_worth(problem, n_rows, n_rows < problem.n_rows(), n_threads);
-    let mut work = Work::new(problem, tier, params, n_workers, interrupted)?;
-    *work.order() = spread(problem.n_rows(), n_rows)?.map_or(Order::Sequential, Order::Listed);
-    with_team(n_workers, work, |team| BatchGradient::new(problem, tier)?.value(0..n_rows, team))
-}
-
-/// `n_wanted` of `n_rows` rows, evenly spread; None for all.
-fn spread(n_rows: usize, n_wanted: usize) -> Result<Option<Vec<usize>>> {
-    if n_wanted >= n_rows {
-        return Ok(None);
-    }
-    let mut rows = try_reserved("judged rows", n_wanted)?;
-    rows.extend((0..n_wanted as u128).map(|i| (i * n_rows as u128 / n_wanted as u128) as usize));
-    Ok(Some(rows))
+    with_evaluator(problem, params, (tier, n_workers), interrupted, |mut evaluator| {
+        *evaluator.order() = Order::spread(problem.n_rows(), n_rows)?;
+        evaluator.value(0..n_rows)
+    })
 }
 
 #[cfg(test)]
@@ -266,11 +256,5 @@ mod tests {
         assert!(steps(1, -1.0, 50).unwrap().steps.iter().all(|s| s.is_infinite()));
         let error = steps(1, 1e9, 50).unwrap_err().to_string();
         assert!(error.starts_with("target must be finite and below the loss at the start"), "{error}");
-    }
-
-    #[test]
-    fn rows_are_evenly_spread() {
-        assert_eq!(spread(10, 10).unwrap(), None);
-        assert_eq!(spread(10, 4).unwrap(), Some(vec![0, 2, 5, 7]));
     }
 }

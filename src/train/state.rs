@@ -1,12 +1,11 @@
-//! Everything needed to go on.
+//! `State`: everything needed to resume a run.
 
-use super::{AdaptiveBatchSize, AutoRate, EarlyStoppingState};
+use super::{Control, EarlyStoppingState, Fingerprint, Monitor};
 use crate::error::{Error, Result};
 use crate::gradient::Layout;
 use crate::scalar::Scalar;
 use crate::shuffle::Batches;
-use crate::update;
-use crate::update::AverageState;
+use crate::update::{AverageState, OptimizerState};
 
 /// A run between two steps. Training k epochs and then m more from here is the same as k + m, bit for bit.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,7 +13,7 @@ pub struct State<T> {
     /// Parameters in the layout of the problem.
     pub params: Vec<T>,
     /// What the optimizer remembers; its `n_steps` counts the steps of the whole run.
-    pub optimizer: update::OptimizerState<T>,
+    pub optimizer: OptimizerState<T>,
     /// Their average, if they are averaged.
     pub average: AverageState<T>,
     /// Epochs done.
@@ -30,15 +29,15 @@ pub struct State<T> {
     /// Within an epoch over sparse rows, how many steps of the flush interval each column has caught up with, see
     /// [`Update::lazy_update`](crate::update::Update::lazy_update); empty if all are up to date.
     pub last_update_steps: Vec<u32>,
-    /// What a automatic learning rate remembers.
-    pub auto_rate: Option<AutoRate<T>>,
-    /// The size of the batches, where it follows from the noise.
-    pub adaptive_batch_size: Option<AdaptiveBatchSize>,
+    /// What may change the next step.
+    pub control: Control<T>,
+    /// What tells whether a resumed run has the objective that all of this was found out with.
+    pub fingerprint: Option<Fingerprint>,
 }
 
 impl<T: Scalar> State<T> {
     /// The beginning of a run from `params`, with an optimizer that has made no step.
-    pub fn new(params: Vec<T>, optimizer: update::OptimizerState<T>) -> Self {
+    pub fn new(params: Vec<T>, optimizer: OptimizerState<T>) -> Self {
         Self {
             params,
             optimizer,
@@ -49,22 +48,39 @@ impl<T: Scalar> State<T> {
             loss_sum: 0.0,
             stopping: Vec::new(),
             last_update_steps: Vec::new(),
-            auto_rate: None,
-            adaptive_batch_size: None,
+            control: Control::default(),
+            fingerprint: None,
         }
     }
 
     /// The batches of the epoch begun.
     pub(super) fn batches(&self, batches: &Batches) -> Batches {
-        match self.adaptive_batch_size {
-            Some(adaptive_batch_size) => batches.clone().resized(adaptive_batch_size.batch_size),
-            None => batches.of_epoch(self.epoch),
+        self.control.batches(batches, self.epoch)
+    }
+
+    /// Whether it has losses to compare later ones with.
+    pub(super) fn remembers_losses(&self) -> bool {
+        self.control.auto_rate.is_some() || self.optimizer.plateau.has_best()
+    }
+
+    /// Forgets losses, and models chosen by them, of an objective that is no longer the one to be minimised.
+    pub(super) fn forget_other_objectives(&mut self, before: Fingerprint, now: Fingerprint) {
+        let (is_same, is_same_validation) = (before.has_objective_of(now), before.has_validation_of(now));
+        if !is_same {
+            self.control.auto_rate = None;
+            self.optimizer.plateau.forget_best();
+        }
+        for rule in &mut self.stopping {
+            if !is_same || (!is_same_validation && rule.monitor != Monitor::Loss) {
+                *rule = EarlyStoppingState::new(rule.monitor.clone(), rule.mode);
+            }
         }
     }
 
     /// That this is a state of a model of this layout, in an epoch of so many steps.
     pub(super) fn check(&self, layout: Layout, n_steps: usize) -> Result<()> {
-        let kept = self.stopping.iter().filter_map(|seen| seen.kept.as_ref()).map(|kept| kept.params.len());
+        let checkpoints = self.stopping.iter().filter_map(|rule| rule.checkpoint.as_ref());
+        let kept = checkpoints.map(|checkpoint| checkpoint.params.len());
         if let Some(len) = kept.chain([self.params.len()]).find(|&len| len != layout.len()) {
             return Err(Error::Shape {
                 argument: "resume",

@@ -133,7 +133,14 @@ pub struct EarlyStoppingState<T> {
     /// Epochs in a row without improvement.
     pub n_waited: u64,
     /// The model that had the best value, if it is to be restored.
-    pub kept: Option<BestCheckpoint<T>>,
+    pub checkpoint: Option<BestCheckpoint<T>>,
+}
+
+impl<T> EarlyStoppingState<T> {
+    /// Nothing seen yet.
+    pub fn new(monitor: Monitor, mode: Mode) -> Self {
+        Self { monitor, mode, best: None, n_waited: 0, checkpoint: None }
+    }
 }
 
 /// A model put aside.
@@ -183,21 +190,15 @@ impl NoImprovement {
     /// What the rule begins with: what another of the same monitor and mode has seen, or nothing.
     pub(super) fn remember<T>(&self, seen: &mut Vec<EarlyStoppingState<T>>) -> EarlyStoppingState<T> {
         let is_ours = |seen: &EarlyStoppingState<T>| {
-            let can_restore = !self.restores_best || seen.kept.is_some() || seen.best.is_none();
+            let can_restore = !self.restores_best || seen.checkpoint.is_some() || seen.best.is_none();
             seen.monitor == self.monitor && seen.mode == self.mode && can_restore
         };
         match seen.iter().position(is_ours) {
             Some(i) => {
                 let seen = seen.remove(i);
-                EarlyStoppingState { kept: seen.kept.filter(|_| self.restores_best), ..seen }
+                EarlyStoppingState { checkpoint: seen.checkpoint.filter(|_| self.restores_best), ..seen }
             }
-            None => EarlyStoppingState {
-                monitor: self.monitor.clone(),
-                mode: self.mode,
-                best: None,
-                n_waited: 0,
-                kept: None,
-            },
+            None => EarlyStoppingState::new(self.monitor.clone(), self.mode),
         }
     }
 

@@ -181,9 +181,9 @@ impl Optimizer {
     }
 
     /// The model to predict with, if it is not the parameters.
-    pub fn model<'s, T>(&self, state: &'s mut OptimizerState<T>) -> Option<&'s mut Vec<T>> {
+    pub fn model<'s, T>(&self, state: &'s OptimizerState<T>) -> Option<&'s Vec<T>> {
         let has_begun = state.n_steps > 0;
-        self.rule.model().filter(|_| has_begun).map(|i| &mut state.slots[i])
+        self.rule.model().filter(|_| has_begun).map(|i| &state.slots[i])
     }
 
     /// Whether the rule has a weight decay of its own.

@@ -13,7 +13,7 @@ use mbgd_rs::rng;
 use mbgd_rs::scalar::Scalar;
 use mbgd_rs::shuffle::{Batches, BatchesConfig, Split, split};
 use mbgd_rs::train::{
-    Config, Fit, MaxSteps, Mode, Monitor, NoImprovement, Record, Selection, State, StopReason, StopRule,
+    Config, Fit, MaxSteps, Mode, Monitor, NoImprovement, Record, Validation, State, StopReason, StopRule,
     TargetLoss, fit_with,
 };
 use mbgd_rs::update::schedule::Constant;
@@ -86,10 +86,10 @@ fn start<T: Scalar>(problem: &Problem<'_, T>, config: &Config) -> State<T> {
 fn trained<T: Scalar>(
     problem: &Problem<'_, T>,
     config: &Config,
-    selection: &Selection<'_, T>,
+    validation: &Validation<'_, T>,
     state: State<T>,
 ) -> Fit<T> {
-    fit_with(selection, problem, config, state, &|| false, &mut |_| ControlFlow::Continue(())).unwrap()
+    fit_with(validation, problem, config, state, &|| false, &mut |_| ControlFlow::Continue(())).unwrap()
 }
 
 fn rows_where_they_lie_are_as_good_as_copies<T: Scalar>() {
@@ -105,8 +105,8 @@ fn rows_where_they_lie_are_as_good_as_copies<T: Scalar>() {
         for n_threads in [1, 2, 5] {
             let config = config(training.len(), tier, n_threads);
             for (problem, judged) in [(&here, &judged_here), (&there, &judged_there)] {
-                let selection = Selection::new(Some(judged), Vec::new(), Vec::new()).unwrap();
-                let fit = trained(problem, &config, &selection, start(problem, &config));
+                let validation = Validation::new(Some(judged), Vec::new(), Vec::new()).unwrap();
+                let fit = trained(problem, &config, &validation, start(problem, &config));
                 let expected = expected.get_or_insert_with(|| fit.clone());
                 assert!(fit.params == expected.params, "{tier:?}, {n_threads} threads");
                 assert_eq!(fit.history.validation_loss, expected.history.validation_loss);
@@ -148,9 +148,9 @@ fn a_metric_of_the_observer_ends_the_run_and_the_best_model_is_given_back() {
     let problem = data.problem(tier);
     let config = config(N_ROWS, tier, 2);
     let rules = vec![patient(Monitor::Metric("m".into()), 3)];
-    let selection = Selection::new(None, rules, vec!["m".into()]).unwrap();
+    let validation = Validation::new(None, rules, vec!["m".into()]).unwrap();
     let mut models = Vec::new();
-    let fit = fit_with(&selection, &problem, &config, start(&problem, &config), &|| false, &mut |progress| {
+    let fit = fit_with(&validation, &problem, &config, start(&problem, &config), &|| false, &mut |progress| {
         models.push(progress.params.to_vec());
         progress.metrics.push([3.0, 1.0, f64::NAN, 1.5, 2.0, 0.0][models.len() - 1]);
         ControlFlow::Continue(())
@@ -169,18 +169,18 @@ fn a_run_in_pieces_is_the_run_in_one_piece() {
     let mut config = config(N_ROWS, tier, 1);
     let judged = data.problem(tier);
     let rules = vec![patient(Monitor::ValidationLoss, 2)];
-    let selection = Selection::new(Some(&judged), rules.clone(), Vec::new()).unwrap();
-    let whole = trained(&problem, &config, &selection, start(&problem, &config));
+    let validation = Validation::new(Some(&judged), rules.clone(), Vec::new()).unwrap();
+    let whole = trained(&problem, &config, &validation, start(&problem, &config));
     let mut state = start(&problem, &config);
     for n in [1, 5, 7, 9] {
         let limited = [rules.clone(), vec![StopRule::MaxSteps(MaxSteps::new(n).unwrap())]].concat();
-        let selection = Selection::new(Some(&judged), limited, Vec::new()).unwrap();
-        let fit = trained(&problem, &config, &selection, state);
+        let validation = Validation::new(Some(&judged), limited, Vec::new()).unwrap();
+        let fit = trained(&problem, &config, &validation, state);
         assert_eq!(fit.stop_reason, StopReason::MaxSteps);
         config.n_epochs = 6 - fit.state.epoch;
         state = fit.state;
     }
-    let last = trained(&problem, &config, &selection, state);
+    let last = trained(&problem, &config, &validation, state);
     assert_eq!(last.state, whole.state);
     assert_eq!((last.params, last.best_epoch), (whole.params, whole.best_epoch));
 }
@@ -192,18 +192,18 @@ fn an_interrupted_run_keeps_what_it_has() {
     let problem = data.problem(tier);
     let mut config = config(N_ROWS, tier, 1);
     config.n_epochs = 400;
-    let selection = Selection::none();
-    let whole = trained(&problem, &config, &selection, start(&problem, &config));
+    let validation = Validation::none();
+    let whole = trained(&problem, &config, &validation, start(&problem, &config));
     for asked in 1..6 {
         let n_asked = AtomicUsize::new(0);
         let interrupted = || n_asked.fetch_add(1, Ordering::Relaxed) + 1 == asked * 8;
         let on = &mut |_: mbgd_rs::train::Progress<'_, f64>| ControlFlow::Continue(());
         config.n_epochs = 400;
         let first =
-            fit_with(&selection, &problem, &config, start(&problem, &config), &interrupted, on).unwrap();
+            fit_with(&validation, &problem, &config, start(&problem, &config), &interrupted, on).unwrap();
         assert_eq!(first.stop_reason, StopReason::Interrupted);
         config.n_epochs = 400 - first.state.epoch;
-        let last = trained(&problem, &config, &selection, first.state);
+        let last = trained(&problem, &config, &validation, first.state);
         assert_eq!(last.state, whole.state);
         let joined = [first.history.full_loss, last.history.full_loss].concat();
         assert_eq!(joined, whole.history.full_loss);
@@ -215,11 +215,11 @@ fn what_a_rule_looks_at_must_be_there() {
     let target = |monitor| StopRule::TargetLoss(TargetLoss::new(1.0, monitor, Mode::Min).unwrap());
     let unknown = [Monitor::ValidationLoss, Monitor::Metric("m".into())];
     for monitor in unknown {
-        let selection = Selection::<f64>::new(None, vec![target(monitor)], Vec::new());
-        assert!(matches!(selection, Err(Error::Incompatible(_))));
+        let validation = Validation::<f64>::new(None, vec![target(monitor)], Vec::new());
+        assert!(matches!(validation, Err(Error::Incompatible(_))));
     }
     let two = vec![patient(Monitor::Loss, 1); 2];
-    assert!(matches!(Selection::<f32>::new(None, two, Vec::new()), Err(Error::Incompatible(_))));
+    assert!(matches!(Validation::<f32>::new(None, two, Vec::new()), Err(Error::Incompatible(_))));
 }
 
 #[test]
@@ -248,10 +248,10 @@ fn validation_rows_of_other_columns_are_refused() {
         true,
     );
     let judged = judged.unwrap();
-    let selection = Selection::new(Some(&judged), Vec::new(), Vec::new()).unwrap();
+    let validation = Validation::new(Some(&judged), Vec::new(), Vec::new()).unwrap();
     let config = config(N_ROWS, Tier::SCALAR, 1);
     let state = start(&problem, &config);
     let on = &mut |_: mbgd_rs::train::Progress<'_, f64>| ControlFlow::Continue(());
-    let refused = fit_with(&selection, &problem, &config, state, &|| false, on);
+    let refused = fit_with(&validation, &problem, &config, state, &|| false, on);
     assert!(matches!(refused, Err(Error::Shape { argument: "validation", .. })));
 }

@@ -1,5 +1,6 @@
 //! Steps on batches: the rate from whether the average of the parameters has come down.
 
+use crate::error::{Result, try_copied};
 use crate::kernel::Tier;
 use crate::scalar::Scalar;
 use crate::update::approach;
@@ -54,9 +55,10 @@ const MOST_BACKTRACKS: u64 = 400;
 
 impl<T: Scalar> Trials<T> {
     /// Before the first step, at `params`, where the objective is `loss`.
-    pub(super) fn new(params: Vec<T>, loss: f64) -> Self {
-        let (refuge, tail, model) = (params.clone(), params.clone(), params.clone());
-        Self {
+    pub(super) fn new(params: Vec<T>, loss: f64) -> Result<Self> {
+        let copy = || try_copied("parameters", &params);
+        let (refuge, tail, model) = (copy()?, copy()?, copy()?);
+        Ok(Self {
             loss,
             is_growing: true,
             t: 0,
@@ -69,10 +71,10 @@ impl<T: Scalar> Trials<T> {
             tail,
             model,
             model_before: params,
-        }
+        })
     }
 
-    /// Whether the trial is over and to be evaluated.
+    /// Whether the trial is over and to be judged.
     pub(super) fn is_due(&self) -> bool {
         self.n_steps > 0 && self.t - self.begun >= self.n_steps
     }
@@ -103,10 +105,12 @@ impl<T: Scalar> Trials<T> {
         }
     }
 
-    pub(super) fn candidate(&mut self) -> &mut Vec<T> {
-        &mut self.tail
+    /// The parameters that say how good the rate is.
+    pub(super) fn candidate(&self) -> &[T] {
+        &self.tail
     }
 
+    /// Told the objective at the candidate. May put `params` back and clear the optimizer's `slots`.
     pub(super) fn evaluate(&mut self, rate: &mut f64, loss: f64, params: &mut [T], slots: &mut [Vec<T>]) {
         let size = self.loss.abs();
         let is_little = loss <= self.loss + TOO_MUCH * size; // and a NaN is not
@@ -125,12 +129,7 @@ impl<T: Scalar> Trials<T> {
         self.n_steps = 0;
     }
 
-    pub(super) fn backtrack(
-        &mut self,
-        rate: &mut f64,
-        params: &mut [T],
-        slots: &mut [Vec<T>],
-    ) -> Option<f64> {
+    pub(super) fn backtrack(&mut self, rate: &mut f64, params: &mut [T], slots: &mut [Vec<T>]) -> Option<f64> {
         self.t += 1;
         self.take_back(params, slots);
         *rate *= AFTER_MORE_FAILURES;
@@ -155,13 +154,13 @@ impl<T: Scalar> Trials<T> {
         }
     }
 
-    pub(super) fn model(&mut self) -> Option<&mut Vec<T>> {
-        Some(&mut self.model)
+    pub(super) fn model(&self) -> Option<&Vec<T>> {
+        Some(&self.model)
     }
 
     /// The refuge, and the objective there.
-    pub(super) fn alternative(&self) -> Option<(&Vec<T>, f64)> {
-        (self.t > 0).then_some((&self.refuge, self.loss))
+    pub(super) fn alternative(&self) -> Option<(&[T], f64)> {
+        (self.t > 0).then_some((&*self.refuge, self.loss))
     }
 
     pub(super) fn numbers(&self) -> Vec<f64> {

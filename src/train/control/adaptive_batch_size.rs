@@ -24,16 +24,12 @@ impl AdaptiveBatchSize {
 
     /// Where a run begins: at the first size, or where another has left off, unless that is more than is allowed now
     /// and the epoch has not begun. None if batches do not grow by their noise.
-    pub(super) fn of_run(batches: &Batches, before: Option<Self>, is_within_epoch: bool) -> Option<Self> {
+    pub(in crate::train) fn of_run(batches: &Batches, before: Option<Self>, is_within_epoch: bool) -> Option<Self> {
         let test = batches.norm_test()?;
-        let adaptive_batch_size = before.unwrap_or(Self::new(batches.of_epoch(0).batch_size()));
+        let growth = before.unwrap_or(Self::new(batches.of_epoch(0).batch_size()));
         let most = test.max_batch_size().min(batches.n_positions());
-        let batch_size = if is_within_epoch {
-            adaptive_batch_size.batch_size
-        } else {
-            adaptive_batch_size.batch_size.min(most)
-        };
-        Some(Self { batch_size, ..adaptive_batch_size })
+        let batch_size = if is_within_epoch { growth.batch_size } else { growth.batch_size.min(most) };
+        Some(Self { batch_size, ..growth })
     }
 
     /// Takes in a gradient.
@@ -67,9 +63,9 @@ mod tests {
     fn next(trace: f64, squared_norm: f64, most: Option<i64>, accumulate: usize) -> usize {
         let test = NormTest::new(10, 0.5, most).unwrap();
         let batches = Batches::new(BatchesConfig::new(1000, 10)).unwrap();
-        let mut adaptive_batch_size = AdaptiveBatchSize::new(10);
-        adaptive_batch_size.see(BatchNoise { n_rows: 10, trace, batch_squared_norm: squared_norm });
-        adaptive_batch_size.next(test, &batches, accumulate).batch_size
+        let mut growth = AdaptiveBatchSize::new(10);
+        growth.see(BatchNoise { n_rows: 10, trace, batch_squared_norm: squared_norm });
+        growth.next(test, &batches, accumulate).batch_size
     }
 
     #[test]

@@ -1,23 +1,22 @@
-//! `learning_rate="auto"`: a rate that nobody has to tune.
+//! `AutoRate`: `learning_rate="auto"`, a rate that nobody has to tune.
 //!
 //! It begins at 1 / L(b), which is safe by theory, and then follows what the data say. On all rows at once by
 //! [`Spectral`] steps; on batches by [`Trials`]. Neither knows how many epochs there will be, so that k epochs
 //! and then m more are the same as k + m.
 
-mod run;
+mod line_search;
 mod spectral;
 mod trials;
 
-use run::value_at;
+use line_search::search;
 pub use spectral::Spectral;
 pub use trials::Trials;
 
-use super::Config;
-use crate::error::{Error, Result};
-use crate::gradient::{BatchGradient, Problem, Smoothness, Work};
+use crate::error::{Error, Result, try_copied};
+use crate::gradient::{Evaluator, Problem, Smoothness};
 use crate::kernel::Tier;
-use crate::parallel::Team;
 use crate::scalar::Scalar;
+use crate::train::Config;
 use crate::update::schedule::Constant;
 use crate::update::{Rule, Schedule, Sgd};
 
@@ -46,38 +45,37 @@ pub enum Method<T> {
 }
 
 impl<T: Scalar> AutoRate<T> {
-    /// The rate to begin with, from where the team stands.
+    /// The rate to begin with, from where the evaluator stands.
     ///
     /// # Errors
-    /// If an allocation failed, or the work was interrupted.
-    pub(super) fn begin(
+    /// If a buffer cannot be allocated, or the work was interrupted.
+    pub(in crate::train) fn begin(
         problem: &Problem<'_, T>,
         config: &Config,
         first_epoch: u64,
-        gradient: &mut BatchGradient<T>,
-        team: &mut Team<'_, Work<'_, T>>,
+        evaluator: &mut Evaluator<'_, '_, T>,
         interrupted: &(dyn Fn() -> bool + Sync),
     ) -> Result<Self> {
         let batches = &config.batches;
-        let factors = batches.importance_weights();
-        let mut smoothness = Smoothness::of(problem, factors, config.tier, config.n_threads, interrupted)?;
+        let weights = batches.importance_weights();
+        let mut smoothness = Smoothness::of(problem, weights, config.tier, config.n_threads, interrupted)?;
         let sgd = sgd(config);
         smoothness.full += sgd.weight_decay();
         smoothness.row += sgd.weight_decay();
         let batch_size = batches.batch_size().saturating_mul(config.accumulate.get());
         let batch_smoothness = smoothness.of_batches(batches.n_rows(), batch_size, batches.draws());
         let mut rate = rate_of(batch_smoothness);
-        let params = team.job().params().clone();
+        let params = try_copied("parameters", evaluator.params())?;
         let method = if Self::is_spectral(problem, config) {
-            Method::Spectral(Spectral::new(params))
+            Method::Spectral(Spectral::new(params)?)
         } else {
-            let loss = value_at(None, config, gradient, team)?;
+            let loss = value_at(&params, config, evaluator)?;
             if problem.curvature().is_none() {
                 // Without a bound on the curvature 1 / L says nothing: a line is searched instead.
                 let of_all = rate_of(smoothness.full);
-                rate = search(config, gradient, team, loss, of_all)? * (rate / of_all).min(1.0);
+                rate = search(config, evaluator, loss, of_all)? * (rate / of_all).min(1.0);
             }
-            Method::Trials(Trials::new(params, loss))
+            Method::Trials(Trials::new(params, loss)?)
         };
         Ok(Self { smoothness, batch_smoothness, rate, first_epoch, method })
     }
@@ -92,7 +90,7 @@ impl<T: Scalar> AutoRate<T> {
     }
 
     /// Whether a saved rate is of this run: the same method, and vectors of the length of the parameters.
-    pub(super) fn fits(&self, problem: &Problem<'_, T>, config: &Config) -> bool {
+    pub(in crate::train) fn fits(&self, problem: &Problem<'_, T>, config: &Config) -> bool {
         let (is_spectral, vectors) = match &self.method {
             Method::Spectral(spectral) => (true, spectral.vectors()),
             Method::Trials(trials) => (false, trials.vectors()),
@@ -102,25 +100,24 @@ impl<T: Scalar> AutoRate<T> {
     }
 
     /// The rate for the optimizer.
-    pub(super) fn schedule(&self, config: &Config) -> Result<Schedule> {
+    pub(in crate::train) fn schedule(&self, config: &Config) -> Result<Schedule> {
         let rate = self.rate * sgd(config).share_of_rate();
         Ok(Schedule::Constant(Constant::new(rate.clamp(SMALLEST, LARGEST))?))
     }
 
     /// Told of the objective and its gradient before a step; may change all three.
-    pub(super) fn before_step(&mut self, loss: f64, params: &mut [T], gradient: &mut [T]) -> f64 {
+    pub(in crate::train) fn observe(&mut self, loss: f64, params: &mut [T], gradient: &mut [T]) -> f64 {
         match &mut self.method {
             Method::Spectral(spectral) => {
                 let floor = 0.5 * rate_of(self.smoothness.full);
-                spectral.before_step(&mut self.rate, floor, loss, params, gradient)
+                spectral.observe(&mut self.rate, floor, loss, params, gradient)
             }
             Method::Trials(_) => loss,
         }
     }
 
-    /// Whether the objective at the [`candidate`](Self::candidate) is to be [evaluated](Self::judge) before the next
-    /// step.
-    pub(super) fn is_due(&self) -> bool {
+    /// Whether the rate is to be [evaluated](Self::evaluate) before the next step.
+    pub(in crate::train) fn is_due(&self) -> bool {
         match &self.method {
             Method::Spectral(_) => false,
             Method::Trials(trials) => trials.is_due(),
@@ -129,37 +126,40 @@ impl<T: Scalar> AutoRate<T> {
 
     /// Told where a step begins, when nothing is due: in which epoch of the run, at which of its steps, of how
     /// many.
-    pub(super) fn begin_step(&mut self, epoch: u64, step: u64, n_steps: u64) {
+    pub(in crate::train) fn begin_step(&mut self, epoch: u64, step: u64, n_steps: u64) {
         if let Method::Trials(trials) = &mut self.method {
             trials.begin_step(epoch.saturating_sub(self.first_epoch), step, n_steps);
         }
     }
 
     /// Told of the parameters after a step.
-    pub(super) fn after_step(&mut self, tier: Tier, params: &[T]) {
+    pub(in crate::train) fn after_step(&mut self, tier: Tier, params: &[T]) {
         if let Method::Trials(trials) = &mut self.method {
             trials.after_step(tier, params);
         }
     }
 
-    /// The parameters that say how good the rate is.
-    pub(super) fn candidate(&mut self) -> Option<&mut Vec<T>> {
-        match &mut self.method {
-            Method::Spectral(_) => None,
-            Method::Trials(trials) => Some(trials.candidate()),
-        }
-    }
-
-    /// Told the objective at the candidate. May put `params` back and clear the optimizer's `slots`.
-    pub(super) fn evaluate(&mut self, loss: f64, params: &mut [T], slots: &mut [Vec<T>]) {
+    /// Judges the rate by the objective at the candidate, over all rows. May put the parameters back and clear the
+    /// optimizer's `slots`.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`], and then nothing has changed.
+    pub(in crate::train) fn evaluate(
+        &mut self,
+        config: &Config,
+        evaluator: &mut Evaluator<'_, '_, T>,
+        slots: &mut [Vec<T>],
+    ) -> Result<()> {
         if let Method::Trials(trials) = &mut self.method {
-            trials.evaluate(&mut self.rate, loss, params, slots);
+            let loss = value_at(trials.candidate(), config, evaluator)?;
+            trials.evaluate(&mut self.rate, loss, evaluator.params(), slots);
         }
+        Ok(())
     }
 
     /// Goes back after a step that became non-finite. Returns the objective there, or None if going back
     /// has not helped for long.
-    pub(super) fn backtrack(&mut self, params: &mut [T], slots: &mut [Vec<T>]) -> Option<f64> {
+    pub(in crate::train) fn backtrack(&mut self, params: &mut [T], slots: &mut [Vec<T>]) -> Option<f64> {
         match &mut self.method {
             Method::Spectral(spectral) => spectral.backtrack(&mut self.rate),
             Method::Trials(trials) => trials.backtrack(&mut self.rate, params, slots),
@@ -167,15 +167,15 @@ impl<T: Scalar> AutoRate<T> {
     }
 
     /// The parameters to predict with, if they are not where training is.
-    pub(super) fn model(&mut self) -> Option<&mut Vec<T>> {
-        match &mut self.method {
+    pub(in crate::train) fn model(&self) -> Option<&Vec<T>> {
+        match &self.method {
             Method::Spectral(_) => None,
             Method::Trials(trials) => trials.model(),
         }
     }
 
     /// Other parameters to predict with, should they be better, and the objective there.
-    pub(super) fn alternative(&self) -> Option<(&Vec<T>, f64)> {
+    pub(in crate::train) fn alternative(&self) -> Option<(&[T], f64)> {
         match &self.method {
             Method::Spectral(spectral) => spectral.best(),
             Method::Trials(trials) => trials.alternative(),
@@ -235,42 +235,18 @@ fn sgd(config: &Config) -> Sgd {
     if let Rule::Sgd(sgd) = config.optimizer.rule { sgd } else { Sgd::default() }
 }
 
-/// Rates tried along a line, and the factor between them.
-const N_TRIED: usize = 40;
-const FACTOR: f64 = 4.0;
-
-/// The rate, `rate` times a power of [`FACTOR`], with which a step along the gradient over all rows brings the
-/// objective down most before it rises again. The objective here is `loss`.
-fn search<T: Scalar>(
+/// What training brings down, over all rows, at `params`: the objective, and what weight decay pulls by.
+pub(in crate::train) fn value_at<T: Scalar>(
+    params: &[T],
     config: &Config,
-    gradient: &mut BatchGradient<T>,
-    team: &mut Team<'_, Work<'_, T>>,
-    loss: f64,
-    rate: f64,
+    evaluator: &mut Evaluator<'_, '_, T>,
 ) -> Result<f64> {
-    gradient.of_all(team)?;
-    let direction = gradient.last().clone();
-    let start = team.job().params().clone();
-    let mut to = start.clone();
-    let mut after = |rate: f64| {
-        for ((w, &from), &g) in to.iter_mut().zip(&start).zip(&direction) {
-            *w = T::from_f64(from.to_f64() - rate * g.to_f64());
-        }
-        let value = value_at(Some(&mut to), config, gradient, team);
-        value.map(|value| if value.is_nan() { f64::INFINITY } else { value })
+    let loss = evaluator.value_at(params)?;
+    let decay = sgd(config).weight_decay();
+    let n_coef = evaluator.layout().n_coef();
+    let pulled = match decay > 0.0 {
+        true => params[..n_coef].iter().map(|w| w.to_f64() * w.to_f64()).sum::<f64>(),
+        false => 0.0,
     };
-    let (mut best, mut found) = (after(rate)?, rate);
-    let shrinks = best >= loss;
-    for _ in 0..N_TRIED {
-        let next = if shrinks { found / FACTOR } else { found * FACTOR };
-        let value = after(next)?;
-        if !shrinks && value >= best {
-            break;
-        }
-        (best, found) = (value, next);
-        if shrinks && best < loss {
-            break;
-        }
-    }
-    Ok(found)
+    Ok(loss + 0.5 * decay * pulled)
 }

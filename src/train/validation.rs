@@ -1,4 +1,4 @@
-//! By what a run is judged: when it ends, and which of its models it gives back.
+//! `Validation`: by what a run is judged: when it ends, and which of its models it gives back.
 
 use std::time::Instant;
 
@@ -10,48 +10,49 @@ use crate::scalar::Scalar;
 
 /// Rows to judge a model by, and rules that end a run.
 #[derive(Debug, Clone)]
-pub struct Selection<'a, T> {
-    validation: Option<&'a Problem<'a, T>>,
+pub struct Validation<'a, T> {
+    problem: Option<&'a Problem<'a, T>>,
     rules: Vec<StopRule>,
     metrics: Vec<String>,
 }
 
 /// The values of an epoch that a rule may look at.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Values<'v> {
-    pub(super) loss: f64,
+pub(super) struct Values<'v, T> {
+    /// The objective that rules look at, and the model that has it.
+    pub(super) loss: (f64, &'v [T]),
     pub(super) validation_loss: Option<f64>,
     pub(super) metrics: &'v [f64],
 }
 
-impl<T> Selection<'_, T> {
+impl<T> Validation<'_, T> {
     /// All epochs, and the last model.
     pub fn none() -> Self {
-        Self { validation: None, rules: Vec::new(), metrics: Vec::new() }
+        Self { problem: None, rules: Vec::new(), metrics: Vec::new() }
     }
 }
 
-impl<'a, T: Scalar> Selection<'a, T> {
-    /// Judges by the mean loss over the rows of `validation`, if any, by the objective of the epochs and by
+impl<'a, T: Scalar> Validation<'a, T> {
+    /// Judges by the mean loss over the rows of `problem`, if any, by the objective of the epochs and by
     /// `metrics`, names of numbers that [`Progress::metrics`](super::Progress::metrics) will have in this
     /// order.
     ///
     /// # Errors
     /// If a rule looks at something that is not there, or two are to restore the best model.
     pub fn new(
-        validation: Option<&'a Problem<'a, T>>,
+        problem: Option<&'a Problem<'a, T>>,
         rules: Vec<StopRule>,
         metrics: Vec<String>,
     ) -> Result<Self> {
         for monitor in rules.iter().filter_map(StopRule::monitor) {
             let is_there = match monitor {
                 Monitor::Loss => true,
-                Monitor::ValidationLoss => validation.is_some(),
+                Monitor::ValidationLoss => problem.is_some(),
                 Monitor::Metric(name) => metrics.contains(name),
             };
             if !is_there {
                 let mut known = vec!["\"loss\"".to_owned()];
-                known.extend(validation.map(|_| "\"validation_loss\"".to_owned()));
+                known.extend(problem.map(|_| "\"validation_loss\"".to_owned()));
                 known.extend(metrics.iter().map(|name| format!("{name:?}")));
                 return Err(Error::Incompatible(format!(
                     "monitor must be one of {}, which is what validation and metrics make known, got {:?}",
@@ -68,7 +69,7 @@ impl<'a, T: Scalar> Selection<'a, T> {
                 "restore_best must be True for at most one rule, got {n_restoring}"
             )));
         }
-        Ok(Self { validation, rules, metrics })
+        Ok(Self { problem, rules, metrics })
     }
 
     /// How many rows there are to judge a model of `problem` by.
@@ -76,9 +77,9 @@ impl<'a, T: Scalar> Selection<'a, T> {
     /// # Errors
     /// If they are another problem's.
     pub(super) fn n_rows_for(&self, problem: &Problem<'_, T>) -> Result<usize> {
-        let Some(validation) = self.validation else { return Ok(0) };
+        let Some(validation) = self.problem else { return Ok(0) };
         let (ours, theirs) = (problem.layout(), validation.layout());
-        let is_of_one_kind = problem.targets.kind() == validation.targets.kind();
+        let is_of_one_kind = problem.data.targets.kind() == validation.data.targets.kind();
         if !is_of_one_kind || (ours.n_outputs(), ours.n_columns()) != (theirs.n_outputs(), theirs.n_columns())
         {
             return Err(Error::Shape {
@@ -91,8 +92,13 @@ impl<'a, T: Scalar> Selection<'a, T> {
     }
 
     /// Rows to judge by.
-    pub(super) fn validation(&self) -> Option<&'a Problem<'a, T>> {
-        self.validation
+    pub(super) fn problem(&self) -> Option<&'a Problem<'a, T>> {
+        self.problem
+    }
+
+    /// Whether a rule looks at the objective.
+    pub(super) fn monitors_loss(&self) -> bool {
+        self.rules.iter().any(|rule| rule.monitor() == Some(&Monitor::Loss))
     }
 
     /// What the rules begin with, given what those of the run before have seen.
@@ -105,10 +111,10 @@ impl<'a, T: Scalar> Selection<'a, T> {
     }
 
     /// Tells every rule of an epoch. Returns the reason of the first that wants to end the run.
-    pub(super) fn evaluate(
+    pub(super) fn judge(
         &self,
         epoch: u64,
-        values: Values<'_>,
+        values: Values<'_, T>,
         model: &[T],
         seen: &mut [EarlyStoppingState<T>],
     ) -> Result<Option<StopReason>> {
@@ -121,7 +127,8 @@ impl<'a, T: Scalar> Selection<'a, T> {
                     let Some(seen) = seen.next() else { continue };
                     let verdict = rule.observe(value, seen);
                     if verdict.is_best && rule.restores_best() {
-                        keep(epoch, model, &mut seen.kept)?;
+                        let model = if *rule.monitor() == Monitor::Loss { values.loss.1 } else { model };
+                        keep(epoch, model, &mut seen.checkpoint)?;
                     }
                     verdict.is_over.then_some(StopReason::NoImprovement)
                 }
@@ -133,9 +140,9 @@ impl<'a, T: Scalar> Selection<'a, T> {
         Ok(reason)
     }
 
-    fn value(&self, monitor: &Monitor, values: Values<'_>) -> f64 {
+    fn value(&self, monitor: &Monitor, values: Values<'_, T>) -> f64 {
         let found = match monitor {
-            Monitor::Loss => Some(values.loss),
+            Monitor::Loss => Some(values.loss.0),
             Monitor::ValidationLoss => values.validation_loss,
             Monitor::Metric(name) => {
                 let i = self.metrics.iter().position(|known| known == name);
@@ -158,16 +165,16 @@ impl<'a, T: Scalar> Selection<'a, T> {
 }
 
 /// Puts a model aside, in the place of the one before.
-fn keep<T: Scalar>(epoch: u64, model: &[T], kept: &mut Option<BestCheckpoint<T>>) -> Result<()> {
-    match kept {
-        Some(kept) => {
-            kept.epoch = epoch;
-            kept.params.copy_from_slice(model);
+fn keep<T: Scalar>(epoch: u64, model: &[T], checkpoint: &mut Option<BestCheckpoint<T>>) -> Result<()> {
+    match checkpoint {
+        Some(checkpoint) => {
+            checkpoint.epoch = epoch;
+            checkpoint.params.copy_from_slice(model);
         }
         None => {
             let mut params = try_filled("the best parameters", model.len(), T::ZERO)?;
             params.copy_from_slice(model);
-            *kept = Some(BestCheckpoint { epoch, params });
+            *checkpoint = Some(BestCheckpoint { epoch, params });
         }
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! Steps over all rows: the rate from how the gradient has changed.
 
+use crate::error::{Result, try_copied};
 use crate::scalar::Scalar;
 
 /// Barzilai and Borwein's rates. With s the last step and y the change of the gradient along it, `|s|^2 / s.y` is
@@ -34,14 +35,14 @@ const MOST_BACKTRACKS: f64 = 100.0;
 
 impl<T: Scalar> Spectral<T> {
     /// Before the first step, at `params`.
-    pub(super) fn new(params: Vec<T>) -> Self {
+    pub(super) fn new(params: Vec<T>) -> Result<Self> {
         let losses = [f64::INFINITY; N_LOSSES];
-        let best = params.clone();
-        let gradient = params.clone();
-        Self { losses, best_loss: f64::INFINITY, n_backtracks: 0.0, params, gradient, best }
+        let best = try_copied("parameters", &params)?;
+        let gradient = try_copied("parameters", &params)?;
+        Ok(Self { losses, best_loss: f64::INFINITY, n_backtracks: 0.0, params, gradient, best })
     }
 
-    pub(super) fn before_step(
+    pub(super) fn observe(
         &mut self,
         rate: &mut f64,
         floor: f64,
@@ -101,8 +102,8 @@ impl<T: Scalar> Spectral<T> {
         Some(self.losses[0]).filter(|loss| loss.is_finite() && self.n_backtracks <= MOST_BACKTRACKS)
     }
 
-    pub(super) fn best(&self) -> Option<(&Vec<T>, f64)> {
-        self.best_loss.is_finite().then_some((&self.best, self.best_loss))
+    pub(super) fn best(&self) -> Option<(&[T], f64)> {
+        self.best_loss.is_finite().then_some((&*self.best, self.best_loss))
     }
 
     pub(super) fn numbers(&self) -> Vec<f64> {

@@ -1,0 +1,63 @@
+//! `Dataset`: rows, their targets and their weights, or some of them.
+
+use super::{Rows, Targets, Weights};
+use crate::error::{Error, Result};
+use crate::scalar::Scalar;
+
+/// What an objective is a mean over. A *row* of the dataset is a position in the subset, if there is one; a
+/// *stored row* is where the data have it.
+#[derive(Debug, Clone)]
+pub struct Dataset<'a, T> {
+    pub(crate) rows: Rows<'a, T>,
+    pub(crate) targets: Targets<'a, T>,
+    pub(crate) weights: Weights<T>,
+    /// The stored rows that are learned from, by position, if not all.
+    pub(crate) row_subset: Option<Vec<usize>>,
+}
+
+impl<'a, T: Scalar> Dataset<'a, T> {
+    /// All rows.
+    pub fn new(rows: Rows<'a, T>, targets: Targets<'a, T>, weights: Weights<T>) -> Self {
+        Self { rows, targets, weights, row_subset: None }
+    }
+
+    /// Some of the stored rows, which stay where they are: row p is now stored row `row_subset[p]`. The weights
+    /// are given anew, of mean 1 over these rows.
+    ///
+    /// # Errors
+    /// If there are none, or one is not there.
+    pub fn subset(&self, row_subset: Vec<usize>, weights: Weights<T>) -> Result<Self> {
+        let n_rows = self.rows.n_rows();
+        if row_subset.is_empty() {
+            let (argument, condition) = ("rows", "at least one");
+            return Err(Error::OutOfRange { argument, condition, value: "none".into() });
+        }
+        if let Some(row) = row_subset.iter().find(|&&row| row >= n_rows) {
+            let (argument, condition) = ("rows", "less than the number of rows of X");
+            return Err(Error::OutOfRange { argument, condition, value: row.to_string() });
+        }
+        Ok(Self { rows: self.rows, targets: self.targets, weights, row_subset: Some(row_subset) })
+    }
+
+    /// Some of its own rows; a row may be there more than once. Their weights are scaled anew.
+    ///
+    /// # Errors
+    /// As [`Dataset::subset`], and if all these rows have weight zero.
+    pub fn subset_of_own(&self, mut rows: Vec<usize>) -> Result<Self> {
+        self.to_stored_rows(&mut rows);
+        let weights = self.weights.rescaled(&rows)?;
+        self.subset(rows, weights)
+    }
+
+    /// Number of rows learned from, n.
+    pub fn n_rows(&self) -> usize {
+        self.row_subset.as_ref().map_or(self.rows.n_rows(), Vec::len)
+    }
+
+    /// Stored rows in place of rows of the dataset.
+    pub(crate) fn to_stored_rows(&self, rows: &mut [usize]) {
+        if let Some(row_subset) = &self.row_subset {
+            rows.iter_mut().for_each(|row| *row = row_subset[*row]);
+        }
+    }
+}

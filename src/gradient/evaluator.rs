@@ -1,0 +1,349 @@
+//! `Evaluator`: the objective and its gradient on batches, computed by a team.
+
+use std::ops::Range;
+
+use super::noise::BatchNoise;
+use super::parallelism::ParallelismHeuristic;
+use super::pass::Wanted;
+use super::sum::{LEAF_ROWS, TreeSum};
+use super::work::{Work, exclusive};
+use super::{Layout, Model, Problem};
+use crate::data::{Active, Order};
+use crate::error::{Error, Result, try_reserved};
+use crate::kernel::{ScaleAdd, Tier, norm};
+use crate::parallel::{LEADER, Team, with_team};
+use crate::scalar::Scalar;
+
+/// A team at work on a problem: where its parameters are, in which order its rows come, and the gradient computed
+/// last.
+#[derive(Debug)]
+pub struct Evaluator<'t, 'a, T> {
+    team: Team<'t, Work<'a, T>>,
+    total: TreeSum<T>,
+    parallelism: ParallelismHeuristic,
+    /// Sums of a second pass over a batch, which leaves its gradient alone.
+    products: TreeSum<T>,
+    /// A vector elsewhere, when a value there is asked for.
+    elsewhere: Vec<T>,
+}
+
+/// Calls `lead` with an evaluator of `problem` at `params`, and a team of `n_workers`. `interrupted` is asked about
+/// every millisecond of work whether this is to end.
+///
+/// # Errors
+/// Those of `lead`, and [`Error::OutOfMemory`].
+pub fn with_evaluator<'a, T: Scalar, R>(
+    problem: &'a Problem<'a, T>,
+    params: Vec<T>,
+    (tier, n_workers): (Tier, usize),
+    interrupted: &'a (dyn Fn() -> bool + Sync),
+    lead: impl FnOnce(Evaluator<'_, 'a, T>) -> Result<R>,
+) -> Result<R> {
+    let work = Work::new(problem, tier, params, n_workers, interrupted)?;
+    with_team(n_workers, work, |team| {
+        let mut total = TreeSum::new(tier);
+        total.reserve(problem.layout().len(), 1)?;
+        let (parallelism, products) = (ParallelismHeuristic::default(), TreeSum::new(tier));
+        lead(Evaluator { team, total, parallelism, products, elsewhere: Vec::new() })
+    })
+}
+
+/// The batch gradient, in the two halves between which an all-reduce over processes stands.
+impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
+    /// Adds up the rows at `positions` of the order, in a tree of fixed shape.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] if the caller wants the work to end.
+    #[inline(always)]
+    pub fn sum(&mut self, positions: Range<usize>, wanted: Wanted) -> Result<()> {
+        if positions.len() <= LEAF_ROWS {
+            self.sum_leaf(positions, wanted)
+        } else {
+            self.sum_leaves(positions, wanted)
+        }
+    }
+
+    /// A pass of one leaf has no use for parts, nor for the bookkeeping of a team.
+    #[inline(always)]
+    fn sum_leaf(&mut self, positions: Range<usize>, wanted: Wanted) -> Result<()> {
+        let Work { pass, workers, .. } = self.team.job();
+        let scratch = exclusive(&mut workers[LEADER]);
+        pass.wanted = wanted;
+        pass.positions = positions.clone();
+        self.total.reserve(pass.n_summed(wanted), 1)?;
+        self.total.reset();
+        self.total.push(|partial| pass.leaf(positions, scratch, partial));
+        if pass.poll(scratch) { Err(Error::Interrupted) } else { Ok(()) }
+    }
+
+    fn sum_leaves(&mut self, positions: Range<usize>, wanted: Wanted) -> Result<()> {
+        let (n_rows, n_workers) = (positions.len(), self.team.n_workers());
+        let is_shared = n_workers > 1 && self.parallelism.begin(n_rows, self.team.job().work_of(n_rows));
+        let n_parts = self.team.job().begin(positions, wanted, if is_shared { n_workers } else { 1 })?;
+        self.team.run(n_parts);
+        let Work { pass, parts, .. } = self.team.job();
+        if *pass.is_cancelled.get_mut() {
+            return Err(Error::Interrupted);
+        }
+        self.total.reserve(pass.n_summed(wanted), n_parts)?;
+        self.total.reset();
+        for part in &mut parts[..n_parts] {
+            self.total.push_sum(exclusive(part));
+        }
+        self.parallelism.end();
+        Ok(())
+    }
+
+    /// Makes the gradient of the sums over `n_rows` rows: divides, and adds the smooth part of the penalty. Returns
+    /// the objective there.
+    #[inline(always)]
+    pub fn finish(&mut self, n_rows: usize) -> f64 {
+        let Work { pass, .. } = self.team.job();
+        let (tier, layout, penalty) = (pass.tier, pass.model.layout(), &pass.problem.objective.penalty);
+        let sum = self.total.finish();
+        let scale = T::from_f64(1.0 / n_rows.max(1) as f64);
+        let mut cost = 0.0;
+        for block in pass.model.blocks() {
+            let (gradient, w) = (&mut sum.gradient[block.range.clone()], &pass.params[block.range]);
+            match (block.is_trained, block.is_penalised) {
+                (false, _) => gradient.fill(T::ZERO),
+                (true, false) => tier.run(ScaleAdd { y: gradient, scale, x: &[], factor: T::ZERO }),
+                (true, true) => {
+                    penalty.add_to(tier, layout, gradient, scale, w);
+                    cost = penalty.value(layout, w);
+                }
+            }
+        }
+        sum.loss / n_rows.max(1) as f64 + cost
+    }
+
+    /// Both halves: the gradient on the rows at `positions` of the order, without the l1 part, and the objective
+    /// there.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] if the caller wants the work to end.
+    pub fn gradient(&mut self, positions: Range<usize>) -> Result<f64> {
+        let n_rows = positions.len();
+        self.sum(positions, Wanted::Gradient)?;
+        Ok(self.finish(n_rows))
+    }
+
+    /// [`Self::gradient`], and what the batch says about the noise of its gradient.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] if the caller wants the work to end.
+    #[cold]
+    #[inline(never)]
+    pub fn gradient_with_noise(&mut self, positions: Range<usize>) -> Result<(f64, BatchNoise)> {
+        let n_rows = positions.len();
+        self.sum(positions, Wanted::GradientAndSquares)?;
+        let Work { pass, .. } = self.team.job();
+        let (tier, sum) = (pass.tier, self.total.finish());
+        let squares = sum.of_rows[0];
+        let is_trained = |block: &super::model::Block| block.is_trained;
+        let n_trained =
+            pass.model.blocks().into_iter().filter(is_trained).map(|block| block.range.end).max().unwrap_or(0);
+        let data_norm = norm(tier, &sum.gradient[..n_trained]);
+        let loss = self.finish(n_rows);
+        let batch_norm = norm(tier, self.last());
+        Ok((loss, BatchNoise::of(n_rows, squares, data_norm, batch_norm)))
+    }
+
+    /// The variance over the rows i at `positions` of the product of their gradients with the gradient computed
+    /// last, `var_i(g_i . g)`: a second pass over these rows.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] if the caller wants the work to end.
+    #[cold]
+    #[inline(never)]
+    pub fn variance_along_last(&mut self, positions: Range<usize>) -> Result<f64> {
+        let b = positions.len() as f64;
+        self.team.job().pass.direction.clone_from(&self.total.finish().gradient);
+        std::mem::swap(&mut self.total, &mut self.products);
+        let summed = self.sum(positions, Wanted::Products);
+        let [sum, squares] = self.total.finish().of_rows;
+        std::mem::swap(&mut self.total, &mut self.products);
+        summed?;
+        let mean = sum / b;
+        Ok((squares / b - mean * mean).max(0.0) * (b / (b - 1.0)))
+    }
+
+    /// The gradient computed last, in the layout of the parameters.
+    #[inline]
+    pub fn last(&mut self) -> &mut Vec<T> {
+        &mut self.total.finish().gradient
+    }
+
+    /// Where the model is, and the gradient computed last, both in the [layout](Self::layout) of the pass.
+    #[inline]
+    pub fn params_and_last(&mut self) -> (&mut Vec<T>, &mut Vec<T>) {
+        (&mut self.team.job().pass.params, &mut self.total.finish().gradient)
+    }
+}
+
+/// Values and gradients over all rows, whatever the order of the steps is.
+impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
+    /// The objective on the rows at `positions` of the order.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] if the caller wants the work to end.
+    pub fn value(&mut self, positions: Range<usize>) -> Result<f64> {
+        let n_rows = positions.len();
+        self.sum(positions, Wanted::Value)?;
+        let Work { pass, .. } = self.team.job();
+        let layout = pass.model.layout();
+        let cost = pass.problem.objective.penalty.value(layout, &pass.params[..layout.n_coef()]);
+        Ok(self.total.finish().loss / n_rows.max(1) as f64 + cost)
+    }
+
+    /// [`Self::gradient`] over all rows.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] if the caller wants the work to end.
+    pub fn gradient_of_all(&mut self) -> Result<f64> {
+        let n_rows = self.n_rows();
+        self.in_order(Order::Sequential, |evaluator| evaluator.gradient(0..n_rows))
+    }
+
+    /// [`Self::value`] over all rows.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] if the caller wants the work to end.
+    pub fn value_of_all(&mut self) -> Result<f64> {
+        let n_rows = self.n_rows();
+        self.in_order(Order::Sequential, |evaluator| evaluator.value(0..n_rows))
+    }
+
+    /// [`Self::value_of_all`] at other parameters, in the layout of the problem.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] if the caller wants the work to end, and [`Error::OutOfMemory`].
+    pub fn value_at(&mut self, params: &[T]) -> Result<f64> {
+        self.at(params, Self::value_of_all)
+    }
+
+    /// [`Self::value`] on the first rows of another order, at other parameters.
+    ///
+    /// # Errors
+    /// As [`Self::value_at`].
+    pub fn value_on(&mut self, (order, n_rows): (Order, usize), params: &[T]) -> Result<f64> {
+        self.at(params, |evaluator| evaluator.in_order(order, |evaluator| evaluator.value(0..n_rows)))
+    }
+
+    /// The mean loss, without the penalty, over the first rows of an order of another problem of the same layout, at
+    /// other parameters.
+    ///
+    /// # Errors
+    /// As [`Self::value_at`].
+    pub fn loss_on(
+        &mut self,
+        problem: &'a Problem<'a, T>,
+        (order, n_rows): (Order, usize),
+        params: &[T],
+    ) -> Result<f64> {
+        self.at(params, |evaluator| {
+            let own = evaluator.team.job().exchange_problem(problem);
+            let summed = evaluator.in_order(order, |evaluator| evaluator.sum(0..n_rows, Wanted::Value));
+            evaluator.team.job().exchange_problem(own);
+            summed.map(|()| evaluator.total.finish().loss / n_rows as f64)
+        })
+    }
+
+    /// Does something at other parameters.
+    fn at<R>(&mut self, params: &[T], evaluate: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
+        if self.elsewhere.len() != params.len() {
+            self.elsewhere = try_reserved("parameters", params.len())?;
+        }
+        self.elsewhere.clear();
+        self.elsewhere.extend_from_slice(params);
+        std::mem::swap(&mut self.elsewhere, &mut self.team.job().pass.params);
+        let evaluated = evaluate(self);
+        std::mem::swap(&mut self.elsewhere, &mut self.team.job().pass.params);
+        evaluated
+    }
+
+    /// Does something while rows come in another order.
+    fn in_order<R>(&mut self, order: Order, evaluate: impl FnOnce(&mut Self) -> R) -> R {
+        let order = std::mem::replace(self.order(), order);
+        let evaluated = evaluate(self);
+        *self.order() = order;
+        evaluated
+    }
+}
+
+/// What the next pass is over.
+impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
+    /// Where the model is, in the [layout](Self::layout) of the pass.
+    #[inline]
+    pub fn params(&mut self) -> &mut Vec<T> {
+        &mut self.team.job().pass.params
+    }
+
+    /// The layout of the parameters: that of the problem, or of the columns of a batch.
+    #[inline]
+    pub fn layout(&mut self) -> Layout {
+        self.team.job().layout()
+    }
+
+    /// In which order rows come.
+    pub fn order(&mut self) -> &mut Order {
+        &mut self.team.job().pass.order
+    }
+
+    /// Rows of the problem.
+    pub fn n_rows(&mut self) -> usize {
+        self.team.job().pass.problem.n_rows()
+    }
+
+    /// The model of the pass, its parameters, and the gradient computed last: what a step needs.
+    #[inline]
+    pub fn at_step(&mut self) -> (Model, &mut Vec<T>, &mut Vec<T>) {
+        let pass = &mut self.team.job().pass;
+        (pass.model, &mut pass.params, &mut self.total.finish().gradient)
+    }
+
+    /// Members of the team.
+    pub fn n_workers(&self) -> usize {
+        self.team.n_workers()
+    }
+
+    /// Whether steps have lately been shared by the team.
+    pub fn is_shared(&self) -> bool {
+        self.parallelism.is_worth_it()
+    }
+
+    /// Multiplies the weight of row i by `factors[i]` wherever a gradient is computed, because rows are drawn by
+    /// other probabilities than the objective counts them.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn set_importance_weights(&mut self, factors: &[f64]) -> Result<()> {
+        self.team.job().set_importance_weights(factors)
+    }
+
+    /// From now on passes are over `active`, the rows at their positions on the columns they have entries in, and
+    /// the parameters are those of these columns; or again over the data themselves. Returns what was active.
+    ///
+    /// # Errors
+    /// If the parameters would not fit the address space.
+    pub fn set_active(&mut self, active: Option<Active<T>>) -> Result<Option<Active<T>>> {
+        self.team.job().set_active(active)
+    }
+
+    /// Stored rows of positions.
+    pub fn stored_rows(&mut self, positions: Range<usize>) -> impl ExactSizeIterator<Item = usize> + Clone {
+        let pass = &self.team.job().pass;
+        positions.map(|position| {
+            let mut row = [0];
+            pass.rows_at(position, &mut row);
+            row[0]
+        })
+    }
+
+    /// Counts work that was done beside passes over rows, in multiply-adds, so that the caller is asked in time whether
+    /// all is to end.
+    #[inline]
+    pub fn count_work(&mut self, n: usize) {
+        exclusive(&mut self.team.job().workers[LEADER]).n_worked += n;
+    }
+}

@@ -1,0 +1,172 @@
+//! `Control`: what may change the next step.
+
+mod adaptive_batch_size;
+mod auto_rate;
+
+pub use adaptive_batch_size::AdaptiveBatchSize;
+pub(super) use auto_rate::value_at;
+pub use auto_rate::{AutoRate, Method, Spectral, Trials};
+
+use super::{Config, State};
+use crate::error::Result;
+use crate::gradient::{BatchNoise, Evaluator, Problem};
+use crate::kernel::Tier;
+use crate::scalar::Scalar;
+use crate::shuffle::Batches;
+use crate::update::{Optimizer, OptimizerState, Schedule};
+
+/// What may change the next step: whatever can change bits, the plateau of a schedule aside, which the optimizer
+/// remembers. All of it is saved with the run.
+///
+/// A step asks [`prepare`](Self::prepare), [`observe`](Self::observe) and [`accept`](Self::accept), in this order, and
+/// an epoch ends with [`end_epoch`](Self::end_epoch).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Control<T> {
+    /// What an automatic learning rate remembers.
+    pub auto_rate: Option<AutoRate<T>>,
+    /// The size of the batches, where it follows from the noise.
+    pub batch_size: Option<AdaptiveBatchSize>,
+}
+
+impl<T> Default for Control<T> {
+    fn default() -> Self {
+        Self { auto_rate: None, batch_size: None }
+    }
+}
+
+impl<T: Scalar> Control<T> {
+    /// Begins an automatic rate, if one is asked for and none is resumed: looks at the data.
+    ///
+    /// # Errors
+    /// If a buffer cannot be allocated, or the work was interrupted.
+    pub(super) fn begin(
+        &mut self,
+        problem: &Problem<'_, T>,
+        config: &Config,
+        epoch: u64,
+        evaluator: &mut Evaluator<'_, '_, T>,
+        interrupted: &(dyn Fn() -> bool + Sync),
+    ) -> Result<()> {
+        let is_auto = matches!(config.optimizer.learning_rate, Schedule::Auto(_));
+        let saved = self.auto_rate.take();
+        self.auto_rate = saved.filter(|rate| is_auto && rate.fits(problem, config));
+        if is_auto && self.auto_rate.is_none() && config.n_epochs > 0 {
+            self.auto_rate = Some(AutoRate::begin(problem, config, epoch, evaluator, interrupted)?);
+        }
+        Ok(())
+    }
+
+    /// The batches of an epoch.
+    pub(super) fn batches(&self, batches: &Batches, epoch: u64) -> Batches {
+        match self.batch_size {
+            Some(adaptive) => batches.clone().resized(adaptive.batch_size),
+            None => batches.of_epoch(epoch),
+        }
+    }
+
+    /// Before a step, when nothing of it is done yet: here a control may look at all rows, and only here be interrupted.
+    /// `at` is the epoch, the batches of it that are done, and how many it has.
+    #[inline]
+    pub(super) fn prepare(
+        &mut self,
+        config: &Config,
+        (epoch, n_done, n_batches): (u64, usize, usize),
+        optimizer: &mut OptimizerState<T>,
+        evaluator: &mut Evaluator<'_, '_, T>,
+    ) -> Result<()> {
+        let Some(rate) = &mut self.auto_rate else { return Ok(()) };
+        if rate.is_due() {
+            rate.evaluate(config, evaluator, &mut optimizer.slots)?;
+        }
+        let n = config.accumulate.get();
+        let (step, n_steps) = (n_done.div_ceil(n), n_batches.div_ceil(n));
+        rate.begin_step(epoch, step as u64, n_steps as u64);
+        Ok(())
+    }
+
+    /// Between gradient and update: sees the objective and the gradient, and sets the learning rate. Returns the objective
+    /// where the step begins.
+    #[inline]
+    pub(super) fn observe(
+        &mut self,
+        config: &Config,
+        loss: f64,
+        optimizer: &mut Optimizer,
+        evaluator: &mut Evaluator<'_, '_, T>,
+    ) -> Result<f64> {
+        let Some(rate) = &mut self.auto_rate else { return Ok(loss) };
+        let (params, gradient) = evaluator.params_and_last();
+        let loss = rate.observe(loss, params, gradient);
+        optimizer.learning_rate = rate.schedule(config)?;
+        Ok(loss)
+    }
+
+    /// After the update: sees where it has led. A step that became non-finite is taken back if that can be blamed on the
+    /// rate. Returns what is still non-finite, and the objective to be recorded.
+    #[inline]
+    pub(super) fn accept(
+        &mut self,
+        tier: Tier,
+        non_finite: Option<&'static str>,
+        loss: f64,
+        optimizer: &mut OptimizerState<T>,
+        evaluator: &mut Evaluator<'_, '_, T>,
+    ) -> (Option<&'static str>, f64) {
+        let Some(rate) = &mut self.auto_rate else { return (non_finite, loss) };
+        if non_finite.is_none() {
+            rate.after_step(tier, evaluator.params());
+            return (None, loss);
+        }
+        match rate.backtrack(evaluator.params(), &mut optimizer.slots) {
+            Some(loss_before) => (None, loss_before),
+            None => (non_finite, loss),
+        }
+    }
+
+    /// Whether gradients are to be probed for their noise.
+    #[inline]
+    pub(super) fn wants_noise(&self) -> bool {
+        self.batch_size.is_some()
+    }
+
+    /// Sees the noise of a gradient.
+    pub(super) fn see(&mut self, noise: BatchNoise) {
+        if let Some(batch_size) = &mut self.batch_size {
+            batch_size.see(noise);
+        }
+    }
+
+    /// Sees the mean objective of an epoch: the schedule may fall, and the batches grow.
+    pub(super) fn end_epoch(
+        &mut self,
+        config: &Config,
+        optimizer: &Optimizer,
+        state: &mut OptimizerState<T>,
+        loss: f64,
+    ) {
+        if let (Some(batch_size), Some(test)) = (&mut self.batch_size, config.batches.norm_test()) {
+            *batch_size = batch_size.next(test, &config.batches, config.accumulate.get());
+        }
+        optimizer.end_epoch(state, loss);
+    }
+
+    /// The average to predict with, if an automatic rate keeps one.
+    pub(super) fn model(&self) -> Option<&Vec<T>> {
+        self.auto_rate.as_ref().and_then(AutoRate::model)
+    }
+
+    /// Other parameters to predict with, should they be better, and the objective there.
+    pub(super) fn alternative(&self) -> Option<(&[T], f64)> {
+        self.auto_rate.as_ref().and_then(AutoRate::alternative)
+    }
+}
+
+impl<T: Scalar> State<T> {
+    /// What of the model is an average, if it is one: the user's, the optimizer's own, or that of an automatic rate.
+    pub(super) fn average(&self, config: &Config) -> Option<&Vec<T>> {
+        match config.average {
+            Some(_) if self.average.n > 0 => Some(&self.average.params),
+            _ => config.optimizer.model(&self.optimizer).or_else(|| self.control.model()),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! `fit`: sets up a run, lets it descend, and takes it apart again.
+
+use std::ops::ControlFlow;
+
+use super::descent::descend;
+use super::observers::{Callback, Observers, Progress};
+use super::parameters::Parameters;
+use super::recorder::Recorder;
+use super::run::Run;
+use super::stop::Stop;
+use super::{AdaptiveBatchSize, Config, Fingerprint, History, State, StopReason, Validation};
+use crate::error::{Error, Result, try_copied};
+use crate::gradient::{Problem, n_workers_worth, with_evaluator};
+use crate::scalar::Scalar;
+use crate::shuffle::Shuffle;
+use crate::update::AverageState;
+
+/// A finished run.
+#[derive(Debug, Clone)]
+pub struct Fit<T> {
+    /// The model: the parameters to predict with.
+    pub params: Vec<T>,
+    /// Epochs the model was trained for, if a rule has chosen it as the best.
+    pub best_epoch: Option<u64>,
+    /// Where training is, and everything needed to resume it.
+    pub state: State<T>,
+    /// What was written down.
+    pub history: History<T>,
+    /// Why it ended.
+    pub stop_reason: StopReason,
+    /// The error of a function of the caller's that has interrupted the run.
+    pub error: Option<Error>,
+    /// Rows of a batch in the last epoch, or the one begun.
+    pub batch_size: usize,
+    /// Seconds of training.
+    pub seconds: f64,
+}
+
+/// Trains on `problem` from `state` until `config.n_epochs` epochs more are done, or `after_epoch` breaks, or
+/// the run diverges or is interrupted. An epoch that was begun counts as the first.
+///
+/// `interrupted` is asked about every millisecond whether to give up.
+///
+/// # Errors
+/// If the state is another problem's, or a buffer cannot be allocated.
+pub fn fit<T: Scalar>(
+    problem: &Problem<'_, T>,
+    config: &Config,
+    state: State<T>,
+    interrupted: &(dyn Fn() -> bool + Sync),
+    after_epoch: &mut dyn FnMut(Progress<'_, T>) -> ControlFlow<()>,
+) -> Result<Fit<T>> {
+    fit_with(&Validation::none(), problem, config, state, interrupted, after_epoch)
+}
+
+/// Trains as [`fit`] does, until a rule of `validation` ends the run, and gives back the model that one chose.
+///
+/// # Errors
+/// As [`fit`], and if the validation rows have other columns or outputs.
+pub fn fit_with<'a, T: Scalar>(
+    validation: &'a Validation<'a, T>,
+    problem: &'a Problem<'a, T>,
+    config: &'a Config,
+    mut state: State<T>,
+    interrupted: &'a (dyn Fn() -> bool + Sync),
+    after_epoch: Callback<'_, T>,
+) -> Result<Fit<T>> {
+    check(problem, config, &mut state)?;
+    let n_workers = n_workers_of(validation, problem, config, &state)?;
+    let resumed = Fingerprint::take_from(&mut state)?;
+    let params = Parameters::of(problem, config, &mut state)?;
+    let vector = std::mem::take(&mut state.params);
+    with_evaluator(problem, vector, (config.tier, n_workers), interrupted, |mut evaluator| {
+        if let Some(weights) = config.batches.importance_weights() {
+            evaluator.set_importance_weights(weights)?;
+        }
+        let recorder = Recorder::new(config.record, problem.layout().len())?;
+        let mut run = Run::new(problem, config, state, params, evaluator, interrupted)?;
+        run.forget_other_objectives(resumed, validation)?;
+        let stopping = validation.remember(std::mem::take(&mut run.state.stopping));
+        let first_step = run.state.optimizer.n_steps;
+        let mut observers = Observers::new(recorder, validation, stopping, after_epoch, first_step);
+        let ended = run.begin().and_then(|()| descend(&mut run, &mut observers));
+        finish(run, observers, validation, ended)
+    })
+}
+
+/// That the parts fit together; and room in the state for what this run remembers.
+fn check<T: Scalar>(problem: &Problem<'_, T>, config: &Config, state: &mut State<T>) -> Result<()> {
+    let Config { ref batches, ref optimizer, .. } = *config;
+    config.check()?;
+    problem.penalty().check_step_sizes(optimizer.rule.has_uniform_step_size(), optimizer.rule.name())?;
+    let adaptive = state.control.batch_size;
+    state.control.batch_size = AdaptiveBatchSize::of_run(batches, adaptive, state.step > 0);
+    state.check(problem.layout(), state.batches(batches).n_steps())?;
+    match config.average {
+        None => state.average = AverageState::default(), // of a run that did average
+        Some(_) if state.average.n == 0 => state.average = AverageState::new(problem.layout().len())?,
+        Some(_) => {}
+    }
+    Ok(())
+}
+
+/// The largest team that a pass of this run may be worth.
+fn n_workers_of<T: Scalar>(
+    validation: &Validation<'_, T>,
+    problem: &Problem<'_, T>,
+    config: &Config,
+    state: &State<T>,
+) -> Result<usize> {
+    let Config { ref batches, n_threads, n_epochs, .. } = *config;
+    let largest_batch = batches.largest_batch(state.epoch.saturating_add(n_epochs));
+    let rows_of_step = largest_batch.saturating_mul(config.accumulate.get());
+    let most_rows = if config.record.full_loss { problem.n_rows() } else { rows_of_step };
+    let most_rows = most_rows.max(validation.n_rows_for(problem)?);
+    let is_random = *batches.shuffle() != Shuffle::Sequential;
+    Ok(n_workers_worth(problem, most_rows, is_random, n_threads))
+}
+
+/// Takes a run apart into what is given back.
+fn finish<'a, T: Scalar>(
+    mut run: Run<'_, 'a, T>,
+    observers: Observers<'_, 'a, T>,
+    validation: &Validation<'a, T>,
+    ended: std::result::Result<(), Stop>,
+) -> Result<Fit<T>> {
+    let (stop_reason, error) = match ended {
+        Ok(()) => (StopReason::Epochs, None),
+        Err(Stop::Because(reason)) => (reason, None),
+        // Of the caller's own: nothing of the run is lost.
+        Err(Stop::Failed(error @ Error::Foreign(_))) => (StopReason::Interrupted, Some(error)),
+        Err(Stop::Failed(error)) => return Err(error),
+    };
+    let seconds = observers.recorder.seconds();
+    let Observers { recorder, stopping, .. } = observers;
+    let best = stopping.iter().find_map(|rule| rule.checkpoint.as_ref());
+    let best_epoch = best.map(|checkpoint| checkpoint.epoch);
+    let params = match best {
+        Some(checkpoint) => try_copied("parameters", &checkpoint.params)?,
+        None => run.model_to_give_back(stop_reason)?,
+    };
+    let batch_size = run.batch_size();
+    let mut state = run.into_state(validation, !stopping.is_empty())?;
+    state.stopping = stopping;
+    Ok(Fit { params, best_epoch, state, history: recorder.history, stop_reason, error, batch_size, seconds })
+}

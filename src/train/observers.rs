@@ -1,0 +1,129 @@
+//! `Observers`: those who look at a run, and may end it.
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use super::recorder::{Looks, Recorder};
+use super::run::Step;
+use super::stop::Stop;
+use super::validation::Values;
+use super::view::View;
+use super::{EarlyStoppingState, History, StopReason, Validation};
+use crate::error::Result;
+use crate::scalar::Scalar;
+
+/// What is known at the end of an epoch.
+#[derive(Debug)]
+pub struct Progress<'a, T> {
+    /// The run as it stands.
+    pub params: &'a [T],
+    /// Epochs done.
+    pub epoch: u64,
+    /// Steps done in all.
+    pub n_steps: u64,
+    /// What was written down so far.
+    pub history: &'a History<T>,
+    /// Where the callback may leave the metrics that the validation names, for the rules that look at them.
+    pub metrics: &'a mut Vec<f64>,
+}
+
+/// Told of every epoch; breaks to end the run.
+pub(super) type Callback<'o, T> = &'o mut dyn FnMut(Progress<'_, T>) -> ControlFlow<()>;
+
+/// Recorder, callback and rules of stopping. They see a run through a [`View`], and change nothing in it.
+pub(super) struct Observers<'o, 'a, T> {
+    pub(super) recorder: Recorder<T>,
+    validation: &'a Validation<'a, T>,
+    /// What the rules of stopping have seen: saved with the run.
+    pub(super) stopping: Vec<EarlyStoppingState<T>>,
+    callback: Callback<'o, T>,
+    /// Steps of the runs before.
+    first_step: u64,
+    begin: Instant,
+}
+
+/// An epoch that was seen to its end.
+#[derive(Debug)]
+pub(super) struct Epoch {
+    /// Mean objective over its rows, each batch's before its step.
+    pub(super) loss: f64,
+    stop: Option<StopReason>,
+}
+
+impl Epoch {
+    /// Whether the run is to end after it.
+    pub(super) fn verdict(&self) -> Result<(), Stop> {
+        self.stop.map_or(Ok(()), |reason| Err(reason.into()))
+    }
+}
+
+impl<'o, 'a, T: Scalar> Observers<'o, 'a, T> {
+    pub(super) fn new(
+        recorder: Recorder<T>,
+        validation: &'a Validation<'a, T>,
+        stopping: Vec<EarlyStoppingState<T>>,
+        callback: Callback<'o, T>,
+        first_step: u64,
+    ) -> Self {
+        Self { recorder, validation, stopping, callback, first_step, begin: Instant::now() }
+    }
+
+    /// Makes ready for the steps of an epoch.
+    pub(super) fn begin_epoch(&mut self, view: View<'_, '_, 'a, T>) -> Result<(), Stop> {
+        Ok(self.recorder.reserve(&view)?)
+    }
+
+    /// Sees a step.
+    #[inline]
+    pub(super) fn step(&mut self, step: &Step, mut view: View<'_, '_, 'a, T>) -> Result<(), Stop> {
+        self.recorder.step(step, &mut view)?;
+        match self.limit(step.t + 1) {
+            Some(reason) if !step.is_last => Err(reason.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Sees the end of an epoch. If that is interrupted, it is as if nobody had looked, and the epoch ends when the run
+    /// is resumed.
+    pub(super) fn end_epoch(&mut self, mut view: View<'_, '_, 'a, T>) -> Result<Epoch, Stop> {
+        let looks = self.recorder.look(&mut view, self.validation.problem())?;
+        let judged = self.judged_loss(&looks, &mut view)?;
+        self.recorder.end_epoch(&looks, view.batches.batch_size());
+        let (epoch, n_steps) = (view.state.epoch + 1, view.state.optimizer.n_steps);
+        let (params, history) = (self.recorder.model(), &self.recorder.history);
+        let mut metrics = Vec::new();
+        let told = (self.callback)(Progress { params, epoch, n_steps, history, metrics: &mut metrics });
+        let alternative = view.state.control.alternative().filter(|(_, loss)| *loss == judged);
+        let values = Values {
+            loss: (judged, alternative.map_or(params, |(params, _)| params)),
+            validation_loss: looks.validation_loss,
+            metrics: &metrics,
+        };
+        let reason = self.validation.judge(epoch, values, params, &mut self.stopping)?;
+        let callback = told.is_break().then_some(StopReason::Callback);
+        let stop = callback.or(reason).or_else(|| self.limit(n_steps));
+        Ok(Epoch { loss: looks.loss, stop })
+    }
+
+    /// The loss that rules of stopping look at: of the model that would be given back now. Where training stands at
+    /// the model, the mean over the epoch is good enough, and costs nothing.
+    fn judged_loss(&mut self, looks: &Looks, view: &mut View<'_, '_, 'a, T>) -> Result<f64> {
+        if !self.validation.monitors_loss() || !view.is_model_elsewhere() {
+            return Ok(looks.loss);
+        }
+        let loss = match looks.full_loss {
+            Some(loss) => loss,
+            None => self.recorder.full_loss(view)?,
+        };
+        match view.state.control.alternative().filter(|_| view.config.average.is_none()) {
+            Some((_, best)) if loss > best || loss.is_nan() => Ok(best),
+            _ => Ok(loss),
+        }
+    }
+
+    /// Whether a limit is reached after `n_steps` steps in all.
+    #[inline]
+    fn limit(&self, n_steps: u64) -> Option<StopReason> {
+        self.validation.limit(n_steps - self.first_step, self.begin)
+    }
+}

@@ -1,0 +1,207 @@
+//! `Parameters`: whole, or lazily updated on sparse rows; which a step borrows, moves and gives back.
+
+use super::lazy::{CatchUp, LazyParameters};
+use super::run::Batch;
+use super::{Config, State};
+use crate::data::{Csr, Rows};
+use crate::error::{Error, Result};
+use crate::gradient::{Evaluator, Model, Penalty, Problem};
+use crate::scalar::Scalar;
+use crate::update::lazy::LazyUpdate;
+use crate::update::{Entries, Optimizer, OptimizerState, Schedule};
+
+/// Columns that may be moved without a gradient, in vectors, for every stored entry of a batch.
+const COLUMNS_FOR_ENTRY: usize = 2;
+
+/// The parameters of a run.
+#[derive(Debug)]
+pub(super) enum Parameters<'a, T> {
+    /// The evaluator has them, and steps move all of them where they are.
+    Whole,
+    /// The evaluator has those of a batch, while a step moves them.
+    Lazy(Box<LazyParameters<'a, T>>),
+}
+
+impl<'a, T: Scalar> Parameters<'a, T> {
+    /// Decides, from where `state` is, whether steps are on the columns of their batches. Then the vectors of the
+    /// state are taken from it, and [`Self::into_state`] gives them back.
+    ///
+    /// # Errors
+    /// If the state is of a run on sparse rows and these are not, or of another optimizer.
+    pub(super) fn of(problem: &'a Problem<'_, T>, config: &Config, state: &mut State<T>) -> Result<Self> {
+        let is_behind = !state.last_update_steps.is_empty();
+        let Rows::Csr(csr) = problem.data.rows else {
+            let (argument, condition) = ("X", "of sparse rows, for the resumed run ended within an epoch");
+            let refused = Error::OutOfRange { argument, condition, value: "dense ones".into() };
+            return if is_behind { Err(refused) } else { Ok(Self::Whole) };
+        };
+        let is_lazy = is_worth_it(problem, config, csr, state);
+        if !is_lazy && !is_behind {
+            return Ok(Self::Whole);
+        }
+        if let Schedule::Auto(_) = config.optimizer.learning_rate {
+            return Err(Error::Incompatible(
+                "learning_rate must be a number, a schedule or a function of the step to resume within an epoch over \
+                 sparse rows that was begun with one, got 'auto'"
+                    .into(),
+            ));
+        }
+        let mut lazy = lazy_from(problem, config, csr, state)?;
+        if is_lazy {
+            return Ok(Self::Lazy(Box::new(lazy)));
+        }
+        // The run went on the columns of batches, and goes on over all of them.
+        state.loss_sum += lazy.flush().penalty;
+        Self::Lazy(Box::new(lazy)).into_state(state)?;
+        Ok(Self::Whole)
+    }
+
+    /// Lends the evaluator what a step on `batch` is to move. `recorded` is the penalty, if its value is recorded.
+    #[inline]
+    pub(super) fn lend(
+        &mut self,
+        batch: &Batch,
+        recorded: Option<&Penalty>,
+        optimizer: &mut OptimizerState<T>,
+        evaluator: &mut Evaluator<'_, 'a, T>,
+    ) -> Result<CatchUp> {
+        match self {
+            Self::Whole => Ok(CatchUp::nothing()),
+            Self::Lazy(lazy) => lazy.lend(batch, recorded, &mut optimizer.slots, evaluator),
+        }
+    }
+
+    /// Undoes a loan for a step that is not made.
+    pub(super) fn cancel(&mut self, evaluator: &mut Evaluator<'_, 'a, T>) -> Result<()> {
+        match self {
+            Self::Whole => Ok(()),
+            Self::Lazy(lazy) => lazy.cancel(evaluator),
+        }
+    }
+
+    /// Takes back what a step has moved. `update` says what it did to all other columns.
+    #[inline]
+    pub(super) fn give_back(
+        &mut self,
+        update: impl FnOnce() -> LazyUpdate,
+        is_last: bool,
+        optimizer: &OptimizerState<T>,
+        evaluator: &mut Evaluator<'_, 'a, T>,
+    ) -> Result<CatchUp> {
+        match self {
+            Self::Whole => Ok(CatchUp::nothing()),
+            Self::Lazy(lazy) => lazy.give_back(update(), is_last, &optimizer.slots, evaluator),
+        }
+    }
+
+    /// Whether steps are on the columns of a batch.
+    #[inline]
+    pub(super) fn is_lazy(&self) -> bool {
+        matches!(self, Self::Lazy(_))
+    }
+
+    /// The penalty of the columns that the last batch did not have, where it was to be recorded.
+    #[inline]
+    pub(super) fn inactive_penalty(&self) -> f64 {
+        match self {
+            Self::Whole => 0.0,
+            Self::Lazy(lazy) => lazy.inactive_penalty(),
+        }
+    }
+
+    /// Copies all parameters, as they would be if they were up to date.
+    pub(super) fn copy_to(&self, to: &mut [T], evaluator: &mut Evaluator<'_, 'a, T>) {
+        match self {
+            Self::Whole => to.copy_from_slice(evaluator.params()),
+            Self::Lazy(lazy) => lazy.copy_to(to),
+        }
+    }
+
+    /// Gives the state the vectors back that were taken from it.
+    pub(super) fn into_state(self, state: &mut State<T>) -> Result<()> {
+        if let Self::Lazy(lazy) = self {
+            (state.params, state.optimizer.slots, state.last_update_steps) = lazy.into_state()?;
+        }
+        Ok(())
+    }
+}
+
+/// The vectors of `state`, lazily updated.
+fn lazy_from<'a, T: Scalar>(
+    problem: &'a Problem<'_, T>,
+    config: &Config,
+    csr: Csr<'a, T>,
+    state: &mut State<T>,
+) -> Result<LazyParameters<'a, T>> {
+    let optimizer = &config.optimizer;
+    optimizer.check(&state.optimizer, state.params.len())?;
+    let strengths = problem.penalty().uniform().unwrap_or_default();
+    let first = optimizer.lazy_update(0, &state.optimizer, strengths.1);
+    if state.optimizer.n_steps == 0 && matches!(first, LazyUpdate::Diagonal(_)) {
+        optimizer.begin(entries_of(&problem.objective.model), &mut state.optimizer, &state.params)?;
+    }
+    let params = std::mem::take(&mut state.params);
+    let n_vectors = state.optimizer.slots.len();
+    let slots = std::mem::replace(&mut state.optimizer.slots, vec![Vec::new(); n_vectors]);
+    let decays = optimizer.decays();
+    let mut lazy = LazyParameters::new(csr, problem.layout(), (first, decays), strengths, params, slots)?;
+    if state.step > 0 && state.step < state.batches(&config.batches).n_steps() {
+        let n_done = (state.step / config.accumulate.get()) as u64;
+        let evaluated = optimizer.tabulate(state.optimizer.n_steps - n_done..state.optimizer.n_steps)?;
+        replay(&mut lazy, config, evaluated.as_ref().unwrap_or(optimizer), strengths.1, state);
+    }
+    Ok(lazy)
+}
+
+/// Tells `lazy` of the steps of the epoch that `state` is in the middle of.
+fn replay<T: Scalar>(
+    lazy: &mut LazyParameters<'_, T>,
+    config: &Config,
+    optimizer: &Optimizer,
+    l2: f64,
+    state: &State<T>,
+) {
+    let (batches, n) = (state.batches(&config.batches), config.accumulate.get());
+    let (n_steps, n_done) = (state.optimizer.n_steps, state.step / n);
+    let step_of = |s: usize| {
+        let last = batches.n_steps().min((s + 1).saturating_mul(n)) - 1;
+        let rows = batches.positions(s * n).start..batches.positions(last).end;
+        let t = n_steps - (n_done - s) as u64;
+        (optimizer.lazy_update(t, &state.optimizer, l2), rows.len())
+    };
+    lazy.resume(n_done, step_of, &state.last_update_steps);
+}
+
+/// Whether steps are to be on the columns of a batch alone. That is not possible with rules, penalties and averages
+/// that move all parameters in a way of their own; and with few columns it does not pay, if a step on all of
+/// them is the same but for the norm of the gradient.
+fn is_worth_it<T: Scalar>(
+    problem: &Problem<'_, T>,
+    config: &Config,
+    csr: Csr<'_, T>,
+    state: &State<T>,
+) -> bool {
+    let Some((_, l2)) = problem.penalty().uniform() else { return false };
+    if let Schedule::Auto(_) = config.optimizer.learning_rate {
+        return false; // its trials and models are of all columns
+    }
+    let n_rows = config.batches.batch_size().saturating_mul(config.accumulate.get()).min(csr.n_rows());
+    let n_entries = csr.n_entries() / csr.n_rows() * n_rows;
+    match config.optimizer.lazy_update(0, &state.optimizer, l2) {
+        LazyUpdate::Dense => false,
+        LazyUpdate::Frozen => true,
+        LazyUpdate::Affine(_) | LazyUpdate::Diagonal(_) => {
+            let is_same = l2 == 0.0 || config.clip.is_none();
+            let pays = csr.n_columns() / COLUMNS_FOR_ENTRY > n_entries;
+            config.average.is_none() && (pays || !is_same)
+        }
+    }
+}
+
+/// Which entries of the flat vector an optimizer moves, and which of them decay.
+pub(super) fn entries_of(model: &Model) -> Entries {
+    let Model::Linear(linear) = model;
+    let layout = linear.layout;
+    let n_intercepts = if linear.fit_intercept { layout.n_outputs() } else { 0 };
+    Entries::padded(layout.n_columns(), layout.stride(), layout.n_coef(), n_intercepts)
+}

@@ -1,0 +1,138 @@
+//! `Recorder`: writes down what was asked for.
+
+use std::time::Instant;
+
+use super::noise_probe::steps_between_probes;
+use super::run::Step;
+use super::view::View;
+use super::{History, Record};
+use crate::error::{Result, try_filled};
+use crate::scalar::Scalar;
+
+/// The observer that writes the history.
+#[derive(Debug)]
+pub(super) struct Recorder<T> {
+    record: Record,
+    pub(super) history: History<T>,
+    /// The model, as it was last looked at.
+    model: Vec<T>,
+    /// Later than the beginning of the run by the time that was spent looking: looking is not training.
+    start: Instant,
+}
+
+/// What was seen of an epoch.
+#[derive(Debug)]
+pub(super) struct Looks {
+    /// Mean objective over its rows, each batch's before its step.
+    pub(super) loss: f64,
+    /// Objective over all rows at its end, if it was recorded.
+    pub(super) full_loss: Option<f64>,
+    pub(super) validation_loss: Option<f64>,
+    elapsed: f64,
+}
+
+impl<T: Scalar> Recorder<T> {
+    pub(super) fn new(record: Record, n_params: usize) -> Result<Self> {
+        let model = try_filled("parameters", n_params, T::ZERO)?;
+        Ok(Self { record, history: History::default(), model, start: Instant::now() })
+    }
+
+    /// Seconds of training so far.
+    pub(super) fn seconds(&self) -> f64 {
+        self.start.elapsed().as_secs_f64()
+    }
+
+    /// The model at the end of the last epoch.
+    pub(super) fn model(&self) -> &[T] {
+        &self.model
+    }
+
+    /// Makes room for the records of an epoch, so that none of its steps allocates.
+    pub(super) fn reserve(&mut self, view: &View<'_, '_, '_, T>) -> Result<()> {
+        let n_steps = view.batches.n_steps().saturating_sub(view.state.step);
+        if self.record.steps {
+            self.history.reserve_steps(n_steps, self.record.full_loss)?;
+        }
+        if self.record.noise {
+            let every = steps_between_probes(view.state.control.wants_noise()) as usize;
+            self.history.noise.reserve(n_steps.div_ceil(every))?;
+        }
+        if self.record.path {
+            self.history.reserve_path(n_steps, view.problem.layout())?;
+        }
+        Ok(())
+    }
+
+    /// Writes down a step.
+    #[inline]
+    pub(super) fn step(&mut self, step: &Step, view: &mut View<'_, '_, '_, T>) -> Result<()> {
+        let Record { steps, full_loss, path, .. } = self.record;
+        if steps {
+            self.history.step_loss.push(step.loss);
+            self.history.batch_size.push(step.n_rows as i64);
+            self.history.gradient_norm.push(step.norm);
+            self.history.learning_rate.push(view.learning_rate(step.t));
+            self.history.elapsed.push(self.seconds());
+        }
+        if self.record.noise && step.probe.is_some() {
+            self.noise(step, view);
+        }
+        if path || (steps && full_loss) {
+            view.copy_model(&mut self.model);
+        }
+        if path {
+            self.history.push_path(view.problem.layout(), &self.model);
+        }
+        if steps && full_loss {
+            let full_loss = self.full_loss(view);
+            // If it was interrupted, the step is made all the same.
+            self.history.full_loss.push(full_loss.clone().unwrap_or(f64::NAN));
+            full_loss?;
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn noise(&mut self, step: &Step, view: &View<'_, '_, '_, T>) {
+        let Some(probe) = step.probe else { return };
+        let n_population = (!view.config.batches.draws()).then(|| view.problem.n_rows());
+        let learning_rate = view.learning_rate(step.t);
+        self.history.noise.push(step.t, probe.noise, n_population, probe.variance_along, learning_rate);
+    }
+
+    /// Looks at all there is to look at after an epoch; can be interrupted, and then nothing is written down.
+    pub(super) fn look<'a>(
+        &mut self,
+        view: &mut View<'_, '_, 'a, T>,
+        validation: Option<&'a crate::gradient::Problem<'a, T>>,
+    ) -> Result<Looks> {
+        let elapsed = self.seconds();
+        view.copy_model(&mut self.model);
+        let is_due = self.record.full_loss && !self.record.steps;
+        let full_loss = is_due.then(|| self.full_loss(view)).transpose()?;
+        let began = Instant::now();
+        let validation_loss = validation.map(|rows| view.validation_loss(rows, &self.model)).transpose();
+        self.start += began.elapsed();
+        let loss = view.state.loss_sum / view.state.n_seen as f64;
+        Ok(Looks { loss, full_loss, validation_loss: validation_loss?, elapsed })
+    }
+
+    /// Writes down an epoch.
+    pub(super) fn end_epoch(&mut self, looks: &Looks, batch_size: usize) {
+        self.history.epoch_loss.push(looks.loss);
+        self.history.epoch_elapsed.push(looks.elapsed);
+        self.history.full_loss.extend(looks.full_loss);
+        self.history.validation_loss.extend(looks.validation_loss);
+        if !self.record.steps {
+            self.history.batch_size.push(batch_size as i64);
+        }
+    }
+
+    /// The objective over all rows at the model last looked at.
+    pub(super) fn full_loss(&mut self, view: &mut View<'_, '_, '_, T>) -> Result<f64> {
+        let began = Instant::now();
+        let full_loss = view.full_loss(&self.model);
+        self.start += began.elapsed();
+        full_loss
+    }
+}

@@ -1,0 +1,358 @@
+//! `Run`: what a run consists of, and the parts of its steps.
+
+use std::ops::Range;
+
+use super::lazy::CatchUp;
+use super::noise_probe::{self, Probe};
+use super::observers::Epoch;
+use super::orders::OrderBuffers;
+use super::parameters::{Parameters, entries_of};
+use super::stop::Stop;
+use super::view::View;
+use super::control::value_at;
+use super::{Config, Fingerprint, State, StopReason, Validation};
+use crate::error::{Result, try_filled};
+use crate::gradient::{Evaluator, Problem, Wanted};
+use crate::kernel::{first_not_finite, norm};
+use crate::scalar::Scalar;
+use crate::shuffle::Batches;
+use crate::update::Optimizer;
+
+/// Multiply-adds that moving a parameter is worth, so that steps that move many are polled in time.
+const WORK_OF_PARAMETER: usize = 16;
+
+/// A run under way. Between two steps `state` is all there is to save, but for what [`Parameters`] has borrowed.
+pub(super) struct Run<'t, 'a, T> {
+    problem: &'a Problem<'a, T>,
+    config: &'a Config,
+    pub(super) state: State<T>,
+    params: Parameters<'a, T>,
+    evaluator: Evaluator<'t, 'a, T>,
+    interrupted: &'a (dyn Fn() -> bool + Sync),
+    /// The optimizer of this epoch: a learning rate given as a function is tabulated; of this step, with an automatic
+    /// rate.
+    optimizer: Optimizer,
+    /// The batches of this epoch.
+    batches: Batches,
+    orders: OrderBuffers,
+    /// The epoch in which the run ends.
+    last_epoch: u64,
+    /// The parameters before the step.
+    last_finite: Vec<T>,
+    /// Room for parameters that are up to date, where they are averaged and lazily updated.
+    up_to_date: Vec<T>,
+}
+
+/// The rows of a step: positions of the epoch's order.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) positions: Range<usize>,
+    /// Batches of the epoch done after the step.
+    n_done: usize,
+    /// Whether these are all.
+    is_last: bool,
+}
+
+/// What the evaluator has computed, beside the gradient itself, which it keeps.
+#[derive(Debug)]
+#[must_use]
+pub(super) struct Gradient {
+    loss: f64,
+    probe: Option<Probe>,
+    caught_up: CatchUp,
+}
+
+/// A step made: what can be recorded of it.
+#[derive(Debug)]
+pub(super) struct Step {
+    /// Counted from 0 over the whole run.
+    pub(super) t: u64,
+    pub(super) n_rows: usize,
+    /// The objective on the batch before the step.
+    pub(super) loss: f64,
+    /// The norm of the gradient before clipping, if somebody wants to know it.
+    pub(super) norm: f64,
+    pub(super) probe: Option<Probe>,
+    /// Whether the epoch is over.
+    pub(super) is_last: bool,
+}
+
+impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
+    /// A run from `state`, whose parameters the evaluator has.
+    pub(super) fn new(
+        problem: &'a Problem<'a, T>,
+        config: &'a Config,
+        state: State<T>,
+        params: Parameters<'a, T>,
+        evaluator: Evaluator<'t, 'a, T>,
+        interrupted: &'a (dyn Fn() -> bool + Sync),
+    ) -> Result<Self> {
+        let n_params = problem.layout().len();
+        let n_copied = if params.is_lazy() && config.average.is_some() { n_params } else { 0 };
+        Ok(Self {
+            problem,
+            config,
+            params,
+            evaluator,
+            interrupted,
+            optimizer: config.optimizer.clone(),
+            batches: state.batches(&config.batches),
+            orders: OrderBuffers::new(config.batches.clone(), config.n_threads),
+            last_epoch: state.epoch.saturating_add(config.n_epochs),
+            last_finite: try_filled("parameters", n_params, T::ZERO)?,
+            up_to_date: try_filled("parameters", n_copied, T::ZERO)?,
+            state,
+        })
+    }
+
+    /// Looks at the data for an automatic learning rate, if one is asked for and none is resumed.
+    pub(super) fn begin(&mut self) -> Result<(), Stop> {
+        let Self { problem, config, state, evaluator, interrupted, .. } = self;
+        Ok(state.control.begin(problem, config, state.epoch, evaluator, *interrupted)?)
+    }
+
+    /// Whether epochs are still to be done, or to be finished.
+    pub(super) fn has_epochs_left(&self) -> bool {
+        self.state.epoch < self.last_epoch
+    }
+
+    /// Which rows: the order of the epoch, and with it how long its steps are.
+    pub(super) fn shuffle(&mut self) -> Result<(), Stop> {
+        let Config { n_threads, ref batches, ref optimizer, .. } = *self.config;
+        let epoch = self.state.epoch;
+        let old = std::mem::take(self.evaluator.order());
+        *self.evaluator.order() = self.orders.take(epoch, old, self.interrupted)?;
+        let has_spare_thread =
+            n_threads > self.evaluator.n_workers() || (n_threads > 1 && !self.evaluator.is_shared());
+        if has_spare_thread && epoch + 1 < self.last_epoch {
+            self.orders.prefetch(epoch + 1);
+        }
+        self.batches = self.state.batches(batches);
+        if let Some(optimizer) = optimizer.tabulate(self.steps_left())? {
+            self.optimizer = optimizer;
+        }
+        Ok(())
+    }
+
+    /// The steps of the run that this epoch has still to make.
+    fn steps_left(&self) -> Range<u64> {
+        let n_batches = self.batches.n_steps().saturating_sub(self.state.step);
+        let t = self.state.optimizer.n_steps;
+        t..t + n_batches.div_ceil(self.config.accumulate.get()) as u64
+    }
+
+    /// The rows of the next step; None at the end of the epoch.
+    #[inline]
+    pub(super) fn next_batch(&self) -> Option<Batch> {
+        let (first, n_batches) = (self.state.step, self.batches.n_steps());
+        if first >= n_batches {
+            return None;
+        }
+        let n_done = n_batches.min(first.saturating_add(self.config.accumulate.get()));
+        let positions = self.batches.positions(first).start..self.batches.positions(n_done - 1).end;
+        Some(Batch { positions, n_done, is_last: n_done == n_batches })
+    }
+
+    /// How wrong the model is on a batch: the objective there, and its gradient, which the evaluator keeps. Of an
+    /// interrupted call nothing is left.
+    #[inline]
+    pub(super) fn gradient(&mut self, batch: &Batch) -> Result<Gradient, Stop> {
+        let Self { problem, config, state, params, evaluator, .. } = self;
+        let n_batches = self.batches.n_steps();
+        state.control.prepare(config, (state.epoch, state.step, n_batches), &mut state.optimizer, evaluator)?;
+        let recorded = config.record.steps.then_some(problem.penalty());
+        let caught_up = params.lend(batch, recorded, &mut state.optimizer, evaluator)?;
+        match self.loss_on(batch) {
+            Ok((loss, probe)) => Ok(Gradient { loss, probe, caught_up }),
+            Err(error) => {
+                self.params.cancel(&mut self.evaluator)?;
+                Err(error.into())
+            }
+        }
+    }
+
+    #[inline]
+    fn loss_on(&mut self, batch: &Batch) -> Result<(f64, Option<Probe>)> {
+        let t = self.state.optimizer.n_steps;
+        if noise_probe::is_due(t, self.config.record.noise, self.state.control.wants_noise()) {
+            let (loss, probe) = Probe::of(batch, t, self.config.record.noise, &mut self.evaluator)?;
+            return Ok((loss, Some(probe)));
+        }
+        self.evaluator.sum(batch.positions.clone(), Wanted::Gradient)?;
+        Ok((self.evaluator.finish(batch.positions.len()), None))
+    }
+
+    /// How the parameters move: against the gradient that the evaluator keeps.
+    #[inline]
+    pub(super) fn update(&mut self, batch: &Batch, gradient: Gradient) -> Result<Step, Stop> {
+        let Self { config, state, evaluator, optimizer, .. } = self;
+        let loss = state.control.observe(config, gradient.loss, optimizer, evaluator)?;
+        let norm = self.clip();
+        let non_finite = self.step(loss)?;
+        let Self { config, state, evaluator, .. } = self;
+        let (rejected, loss) =
+            state.control.accept(config.tier, non_finite, loss, &mut state.optimizer, evaluator);
+        let caught_up = gradient.caught_up.and(self.give_back(batch.is_last)?);
+        if let Some(quantity) = rejected.or(caught_up.non_finite()) {
+            return Err(self.diverged(quantity));
+        }
+        if non_finite.is_none() {
+            self.average();
+        }
+        let n_rows = batch.positions.len();
+        self.state.step = batch.n_done;
+        self.state.n_seen += n_rows as u64;
+        self.state.loss_sum += loss * n_rows as f64 + caught_up.penalty;
+        if let Some(probe) = &gradient.probe {
+            self.state.control.see(probe.noise);
+        }
+        Ok(Step {
+            t: self.state.optimizer.n_steps - 1,
+            n_rows,
+            loss: loss + self.params.inactive_penalty(),
+            norm,
+            probe: gradient.probe,
+            is_last: batch.is_last,
+        })
+    }
+
+    /// Shortens the gradient if it is to be. Returns its norm before, where somebody wants to know it.
+    #[inline]
+    fn clip(&mut self) -> f64 {
+        let Config { clip, record, tier, .. } = *self.config;
+        if clip.is_none() && !record.steps {
+            return f64::NAN;
+        }
+        let gradient = self.evaluator.last();
+        let norm = norm(tier, gradient);
+        if let Some(clip) = clip {
+            clip.apply(gradient, norm);
+        }
+        norm
+    }
+
+    /// Moves the parameters, unless they or the loss would become non-finite: then returns which.
+    #[inline]
+    fn step(&mut self, loss: f64) -> Result<Option<&'static str>> {
+        let (tier, penalty) = (self.config.tier, self.problem.penalty());
+        let (model, params, gradient) = self.evaluator.at_step();
+        let layout = model.layout();
+        self.last_finite.clear();
+        self.last_finite.extend_from_slice(params);
+        let wants_step_sizes = penalty.has_prox();
+        let state = &mut self.state.optimizer;
+        let step_size =
+            self.optimizer.step(tier, entries_of(&model), state, params, gradient, wants_step_sizes)?;
+        if wants_step_sizes {
+            penalty.prox(layout, &mut params[..layout.n_coef()], step_size);
+        }
+        let non_finite = match loss.is_finite() {
+            false => Some("the loss"),
+            true => first_not_finite(tier, params).map(|_| "a parameter"),
+        };
+        match non_finite {
+            None => self.optimizer.post_prox(tier, &mut self.state.optimizer, params),
+            Some(_) => params.copy_from_slice(&self.last_finite),
+        }
+        let n_moved = self.last_finite.len();
+        self.evaluator.count_work(n_moved * WORK_OF_PARAMETER);
+        Ok(non_finite)
+    }
+
+    /// Takes back, of sparse rows, what the step was lent.
+    #[inline]
+    fn give_back(&mut self, is_last: bool) -> Result<CatchUp> {
+        let Self { problem, state, params, evaluator, optimizer, .. } = self;
+        let of_step = || {
+            let (_, l2) = problem.penalty().uniform().unwrap_or_default();
+            optimizer.lazy_update(state.optimizer.n_steps.saturating_sub(1), &state.optimizer, l2)
+        };
+        params.give_back(of_step, is_last, &state.optimizer, evaluator)
+    }
+
+    /// Takes the parameters into their average, if there is one.
+    #[inline]
+    fn average(&mut self) {
+        let Some(average) = self.config.average else { return };
+        let (tier, t) = (self.config.tier, self.state.optimizer.n_steps - 1);
+        if self.params.is_lazy() {
+            self.params.copy_to(&mut self.up_to_date, &mut self.evaluator);
+            self.evaluator.count_work(self.up_to_date.len() * WORK_OF_PARAMETER);
+            average.step(tier, t, &mut self.state.average, &self.up_to_date);
+        } else {
+            average.step(tier, t, &mut self.state.average, self.evaluator.params());
+        }
+    }
+
+    fn diverged(&self, quantity: &'static str) -> Stop {
+        let (epoch, step) = (self.state.epoch, self.state.optimizer.n_steps - 1);
+        Stop::Because(StopReason::Diverged { epoch, step, quantity })
+    }
+
+    /// Ends an epoch, of which everything was seen.
+    pub(super) fn end_epoch(&mut self, epoch: &Epoch) {
+        let Self { config, state, optimizer, .. } = self;
+        state.control.end_epoch(config, optimizer, &mut state.optimizer, epoch.loss);
+        state.epoch += 1;
+        state.step = 0;
+        state.n_seen = 0;
+        state.loss_sum = 0.0;
+    }
+
+    /// What observers may see.
+    #[inline]
+    pub(super) fn view(&mut self) -> View<'_, 't, 'a, T> {
+        View {
+            problem: self.problem,
+            config: self.config,
+            state: &self.state,
+            batches: &self.batches,
+            optimizer: &self.optimizer,
+            params: &self.params,
+            evaluator: &mut self.evaluator,
+        }
+    }
+
+    /// Rows of a batch in the epoch at hand.
+    pub(super) fn batch_size(&self) -> usize {
+        self.batches.batch_size()
+    }
+
+    /// The model in the end: as it stands, or other parameters that an automatic rate has seen, if they are better.
+    pub(super) fn model_to_give_back(&mut self, reason: StopReason) -> Result<Vec<T>> {
+        let mut model = try_filled("parameters", self.problem.layout().len(), T::ZERO)?;
+        self.view().copy_model(&mut model);
+        let Self { config, state, evaluator, .. } = self;
+        let alternative = state.control.alternative().filter(|_| config.average.is_none());
+        let Some((other, loss_there)) = alternative.filter(|_| reason != StopReason::Interrupted) else {
+            return Ok(model);
+        };
+        if value_at(&model, config, evaluator).is_ok_and(|loss| loss > loss_there || loss.is_nan()) {
+            model.copy_from_slice(other);
+        }
+        Ok(model) // also if looking was interrupted
+    }
+
+    /// Forgets what the resumed run has found out about another objective.
+    pub(super) fn forget_other_objectives(
+        &mut self,
+        resumed: Option<(Fingerprint, Vec<T>)>,
+        validation: &Validation<'a, T>,
+    ) -> Result<()> {
+        let Some((before, params)) = resumed else { return Ok(()) };
+        let now = Fingerprint::of(&params, validation.problem(), &mut self.evaluator)?;
+        self.state.forget_other_objectives(before, now);
+        Ok(())
+    }
+
+    /// Everything needed to resume the run.
+    pub(super) fn into_state(self, validation: &Validation<'a, T>, has_rules: bool) -> Result<State<T>> {
+        let Self { mut state, params, mut evaluator, .. } = self;
+        state.params = std::mem::take(evaluator.params());
+        params.into_state(&mut state)?;
+        if has_rules || state.remembers_losses() {
+            state.fingerprint = Fingerprint::of(&state.params, validation.problem(), &mut evaluator).ok();
+        }
+        Ok(state)
+    }
+}

@@ -1,0 +1,54 @@
+//! `View`: what observers see of a run.
+
+use super::parameters::Parameters;
+use super::{Config, State};
+use crate::data::Order;
+use crate::error::Result;
+use crate::gradient::{Evaluator, Problem};
+use crate::scalar::Scalar;
+use crate::shuffle::Batches;
+use crate::update::{Optimizer, Schedule};
+
+/// A run between two steps, to be looked at. The evaluator computes losses; it is left as it was.
+pub(super) struct View<'v, 't, 'a, T> {
+    pub(super) problem: &'a Problem<'a, T>,
+    pub(super) config: &'a Config,
+    pub(super) state: &'v State<T>,
+    /// Those of the epoch.
+    pub(super) batches: &'v Batches,
+    pub(super) optimizer: &'v Optimizer,
+    pub(super) params: &'v Parameters<'a, T>,
+    pub(super) evaluator: &'v mut Evaluator<'t, 'a, T>,
+}
+
+impl<'a, T: Scalar> View<'_, '_, 'a, T> {
+    /// Copies the model: the parameters to predict with, as they stand.
+    pub(super) fn copy_model(&mut self, to: &mut [T]) {
+        match self.state.average(self.config) {
+            Some(average) => to.copy_from_slice(average),
+            None => self.params.copy_to(to, self.evaluator),
+        }
+        self.evaluator.count_work(to.len());
+    }
+
+    /// Whether the model is another than where training stands: an average, or the best of several points.
+    pub(super) fn is_model_elsewhere(&self) -> bool {
+        let is_automatic = matches!(self.config.optimizer.learning_rate, Schedule::Auto(_));
+        is_automatic || self.state.average(self.config).is_some()
+    }
+
+    /// The objective over all rows at a model.
+    pub(super) fn full_loss(&mut self, model: &[T]) -> Result<f64> {
+        self.evaluator.value_at(model)
+    }
+
+    /// The mean loss, without the penalty, over all rows of `validation` at a model.
+    pub(super) fn validation_loss(&mut self, validation: &'a Problem<'a, T>, model: &[T]) -> Result<f64> {
+        self.evaluator.loss_on(validation, (Order::Sequential, validation.n_rows()), model)
+    }
+
+    /// The learning rate of a step of this epoch.
+    pub(super) fn learning_rate(&self, t: u64) -> f64 {
+        self.optimizer.learning_rate_at(t, &self.state.optimizer)
+    }
+}
