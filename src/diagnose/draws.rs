@@ -46,10 +46,7 @@ impl<T: fmt::Debug> fmt::Debug for Point<'_, T> {
 
 impl<'a, T: Scalar> Point<'a, T> {
     /// Calls `lead` with a team that computes gradients there.
-    pub(super) fn look<R>(
-        &'a self,
-        lead: impl FnOnce(&mut Gradients<'_, 'a, T>) -> Result<R>,
-    ) -> Result<R> {
+    pub(super) fn look<R>(&'a self, lead: impl FnOnce(&mut Gradients<'_, 'a, T>) -> Result<R>) -> Result<R> {
         let Self { problem, tier, interrupted, .. } = *self;
         let n_workers = n_workers_worth(problem, problem.n_rows(), false, self.n_threads);
         let mut params = try_reserved("parameters", self.params.len())?;

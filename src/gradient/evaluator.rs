@@ -141,8 +141,14 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
         let (tier, sum) = (pass.tier, self.total.finish());
         let squares = sum.of_rows[0];
         let is_trained = |block: &super::model::Block| block.is_trained;
-        let n_trained =
-            pass.model.blocks().into_iter().filter(is_trained).map(|block| block.range.end).max().unwrap_or(0);
+        let n_trained = pass
+            .model
+            .blocks()
+            .into_iter()
+            .filter(is_trained)
+            .map(|block| block.range.end)
+            .max()
+            .unwrap_or(0);
         let data_norm = norm(tier, &sum.gradient[..n_trained]);
         let loss = self.finish(n_rows);
         let batch_norm = norm(tier, self.last());

@@ -21,7 +21,8 @@ use crate::kernel::Tier;
 use crate::predict::{Link, predict as predictions};
 use crate::scalar::Scalar;
 use crate::train::{
-    self, AdaptiveBatchSize, AutoRate, Config, Fit, Control, Fingerprint, History, Progress, Record, State, Validation,
+    self, AdaptiveBatchSize, AutoRate, Config, Control, Fingerprint, Fit, History, Progress, Record, State,
+    Validation,
 };
 use crate::update::schedule::PlateauState;
 use crate::update::{self, AverageState};

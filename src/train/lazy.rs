@@ -94,7 +94,8 @@ impl<'a, T: Scalar> LazyParameters<'a, T> {
         if let Some(active) = self.active.as_ref().filter(|_| !self.is_up_to_date()) {
             last_update_steps = try_reserved("last-update steps", self.layout.n_columns())?;
             let columns = 0..self.layout.n_columns();
-            last_update_steps.extend(columns.map(|column| self.n_seen(active.last_update_step(column)) as u32));
+            last_update_steps
+                .extend(columns.map(|column| self.n_seen(active.last_update_step(column)) as u32));
         }
         Ok((self.params, self.slots, last_update_steps))
     }
@@ -147,7 +148,8 @@ impl<'a, T: Scalar> LazyParameters<'a, T> {
         let mut caught_up = CatchUp::nothing();
         for c in 0..few.n_outputs() {
             let (from, to) = (c * self.layout.stride(), c * few.stride());
-            for (i, (&column, &last_update)) in active.columns().iter().zip(active.last_update_steps()).enumerate()
+            for (i, (&column, &last_update)) in
+                active.columns().iter().zip(active.last_update_steps()).enumerate()
             {
                 if let Some(&ahead) = active.columns().get(i + COLUMNS_AHEAD) {
                     prefetch(&self.params[from + ahead..][..1]);

@@ -41,8 +41,7 @@ impl Probe {
     ) -> Result<(f64, Self)> {
         let positions = &batch.positions;
         let (loss, noise) = evaluator.gradient_with_noise(positions.clone())?;
-        let has_second =
-            is_recorded && t.is_multiple_of(STEPS_BETWEEN_SECOND_PASSES) && positions.len() > 1;
+        let has_second = is_recorded && t.is_multiple_of(STEPS_BETWEEN_SECOND_PASSES) && positions.len() > 1;
         let variance_along =
             if has_second { evaluator.variance_along_last(positions.clone())? } else { f64::NAN };
         Ok((loss, Self { noise, variance_along }))

@@ -87,13 +87,13 @@ impl<'o, 'a, T: Scalar> Observers<'o, 'a, T> {
     /// is resumed.
     pub(super) fn end_epoch(&mut self, mut view: View<'_, '_, 'a, T>) -> Result<Epoch, Stop> {
         let looks = self.recorder.look(&mut view, self.validation.problem())?;
-        let judged = self.judged_loss(&looks, &mut view)?;
+        let (judged, is_of_alternative) = self.judged_loss(&looks, &mut view)?;
         self.recorder.end_epoch(&looks, view.batches.batch_size());
         let (epoch, n_steps) = (view.state.epoch + 1, view.state.optimizer.n_steps);
         let (params, history) = (self.recorder.model(), &self.recorder.history);
         let mut metrics = Vec::new();
         let told = (self.callback)(Progress { params, epoch, n_steps, history, metrics: &mut metrics });
-        let alternative = view.state.control.alternative().filter(|(_, loss)| *loss == judged);
+        let alternative = view.state.control.alternative().filter(|_| is_of_alternative);
         let values = Values {
             loss: (judged, alternative.map_or(params, |(params, _)| params)),
             validation_loss: looks.validation_loss,
@@ -105,19 +105,20 @@ impl<'o, 'a, T: Scalar> Observers<'o, 'a, T> {
         Ok(Epoch { loss: looks.loss, stop })
     }
 
-    /// The loss that rules of stopping look at: of the model that would be given back now. Where training stands at
-    /// the model, the mean over the epoch is good enough, and costs nothing.
-    fn judged_loss(&mut self, looks: &Looks, view: &mut View<'_, '_, 'a, T>) -> Result<f64> {
+    /// The loss that rules of stopping look at, of the model that would be given back now, and whether that is the
+    /// alternative of an automatic rate. Where training stands at the model, the mean over the epoch is good enough,
+    /// and costs nothing.
+    fn judged_loss(&mut self, looks: &Looks, view: &mut View<'_, '_, 'a, T>) -> Result<(f64, bool)> {
         if !self.validation.monitors_loss() || !view.is_model_elsewhere() {
-            return Ok(looks.loss);
+            return Ok((looks.loss, false));
         }
         let loss = match looks.full_loss {
             Some(loss) => loss,
             None => self.recorder.full_loss(view)?,
         };
         match view.state.control.alternative().filter(|_| view.config.average.is_none()) {
-            Some((_, best)) if loss > best || loss.is_nan() => Ok(best),
-            _ => Ok(loss),
+            Some((_, best)) if loss > best || loss.is_nan() => Ok((best, true)),
+            _ => Ok((loss, false)),
         }
     }
 

@@ -43,12 +43,7 @@ impl OrderBuffers {
     }
 
     /// The order of an epoch, in exchange for that of the epoch before.
-    pub(super) fn take(
-        &mut self,
-        epoch: u64,
-        old: Order,
-        interrupted: &dyn Fn() -> bool,
-    ) -> Result<Order> {
+    pub(super) fn take(&mut self, epoch: u64, old: Order, interrupted: &dyn Fn() -> bool) -> Result<Order> {
         if self.has_begun && !self.batches.reorders() {
             return Ok(old);
         }

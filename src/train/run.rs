@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::control::value_at;
 use super::lazy::CatchUp;
 use super::noise_probe::{self, Probe};
 use super::observers::Epoch;
@@ -9,7 +10,6 @@ use super::orders::OrderBuffers;
 use super::parameters::{Parameters, entries_of};
 use super::stop::Stop;
 use super::view::View;
-use super::control::value_at;
 use super::{Config, Fingerprint, State, StopReason, Validation};
 use crate::error::{Result, try_filled};
 use crate::gradient::{Evaluator, Problem, Wanted};
@@ -159,7 +159,12 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
     pub(super) fn gradient(&mut self, batch: &Batch) -> Result<Gradient, Stop> {
         let Self { problem, config, state, params, evaluator, .. } = self;
         let n_batches = self.batches.n_steps();
-        state.control.prepare(config, (state.epoch, state.step, n_batches), &mut state.optimizer, evaluator)?;
+        state.control.prepare(
+            config,
+            (state.epoch, state.step, n_batches),
+            &mut state.optimizer,
+            evaluator,
+        )?;
         let recorded = config.record.steps.then_some(problem.penalty());
         let caught_up = params.lend(batch, recorded, &mut state.optimizer, evaluator)?;
         match self.loss_on(batch) {

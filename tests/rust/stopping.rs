@@ -13,8 +13,8 @@ use mbgd_rs::rng;
 use mbgd_rs::scalar::Scalar;
 use mbgd_rs::shuffle::{Batches, BatchesConfig, Split, split};
 use mbgd_rs::train::{
-    Config, Fit, MaxSteps, Mode, Monitor, NoImprovement, Record, Validation, State, StopReason, StopRule,
-    TargetLoss, fit_with,
+    Config, Fit, MaxSteps, Mode, Monitor, NoImprovement, Record, State, StopReason, StopRule, TargetLoss,
+    Validation, fit_with,
 };
 use mbgd_rs::update::schedule::Constant;
 use mbgd_rs::update::{Optimizer, Rule, Schedule, Sgd};
@@ -150,11 +150,12 @@ fn a_metric_of_the_observer_ends_the_run_and_the_best_model_is_given_back() {
     let rules = vec![patient(Monitor::Metric("m".into()), 3)];
     let validation = Validation::new(None, rules, vec!["m".into()]).unwrap();
     let mut models = Vec::new();
-    let fit = fit_with(&validation, &problem, &config, start(&problem, &config), &|| false, &mut |progress| {
-        models.push(progress.params.to_vec());
-        progress.metrics.push([3.0, 1.0, f64::NAN, 1.5, 2.0, 0.0][models.len() - 1]);
-        ControlFlow::Continue(())
-    });
+    let fit =
+        fit_with(&validation, &problem, &config, start(&problem, &config), &|| false, &mut |progress| {
+            models.push(progress.params.to_vec());
+            progress.metrics.push([3.0, 1.0, f64::NAN, 1.5, 2.0, 0.0][models.len() - 1]);
+            ControlFlow::Continue(())
+        });
     let fit = fit.unwrap();
     assert_eq!((fit.stop_reason, fit.best_epoch, models.len()), (StopReason::NoImprovement, Some(2), 5));
     assert_eq!(fit.params, models[1]);

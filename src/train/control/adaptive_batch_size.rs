@@ -24,7 +24,11 @@ impl AdaptiveBatchSize {
 
     /// Where a run begins: at the first size, or where another has left off, unless that is more than is allowed now
     /// and the epoch has not begun. None if batches do not grow by their noise.
-    pub(in crate::train) fn of_run(batches: &Batches, before: Option<Self>, is_within_epoch: bool) -> Option<Self> {
+    pub(in crate::train) fn of_run(
+        batches: &Batches,
+        before: Option<Self>,
+        is_within_epoch: bool,
+    ) -> Option<Self> {
         let test = batches.norm_test()?;
         let growth = before.unwrap_or(Self::new(batches.of_epoch(0).batch_size()));
         let most = test.max_batch_size().min(batches.n_positions());

@@ -129,7 +129,12 @@ impl<T: Scalar> Trials<T> {
         self.n_steps = 0;
     }
 
-    pub(super) fn backtrack(&mut self, rate: &mut f64, params: &mut [T], slots: &mut [Vec<T>]) -> Option<f64> {
+    pub(super) fn backtrack(
+        &mut self,
+        rate: &mut f64,
+        params: &mut [T],
+        slots: &mut [Vec<T>],
+    ) -> Option<f64> {
         self.t += 1;
         self.take_back(params, slots);
         *rate *= AFTER_MORE_FAILURES;
