@@ -4,6 +4,7 @@
 //! dense rows, and put back. All others stay as their last update has left them; the steps they have missed are
 //! caught up with when they are next wanted, and for all columns at a flush.
 
+use super::State;
 use super::run::Batch;
 use crate::data::{Active, Csr};
 use crate::error::{Result, try_filled, try_reserved};
@@ -87,17 +88,20 @@ impl<'a, T: Scalar> LazyParameters<'a, T> {
         }
     }
 
-    /// The parameters, the optimizer's slots, and by column how many steps since the last flush it has seen; no
-    /// numbers if all columns are up to date.
-    pub(super) fn into_state(self) -> Result<(Vec<T>, Vec<Vec<T>>, Vec<u32>)> {
-        let mut last_update_steps = Vec::new();
+    /// Gives the state its vectors back, and by column how many steps since the last flush it has seen; no numbers if
+    /// all columns are up to date.
+    pub(super) fn into_state(self, state: &mut State<T>) -> Result<()> {
         if let Some(active) = self.active.as_ref().filter(|_| !self.is_up_to_date()) {
-            last_update_steps = try_reserved("last-update steps", self.layout.n_columns())?;
             let columns = 0..self.layout.n_columns();
-            last_update_steps
-                .extend(columns.map(|column| self.n_seen(active.last_update_step(column)) as u32));
+            state.last_update_steps = try_reserved("last-update steps", columns.len())?;
+            let n_seen = |column| self.n_seen(active.last_update_step(column)) as u32;
+            state.last_update_steps.extend(columns.map(n_seen));
+        } else {
+            state.last_update_steps = Vec::new();
         }
-        Ok((self.params, self.slots, last_update_steps))
+        state.params = self.params;
+        state.optimizer.slots = self.slots;
+        Ok(())
     }
 
     fn is_up_to_date(&self) -> bool {

@@ -96,6 +96,7 @@ impl<'o, 'a, T: Scalar> Observers<'o, 'a, T> {
         let alternative = view.state.control.alternative().filter(|_| is_of_alternative);
         let values = Values {
             loss: (judged, alternative.map_or(params, |(params, _)| params)),
+            is_trying: view.state.control.is_trying(),
             validation_loss: looks.validation_loss,
             metrics: &metrics,
         };

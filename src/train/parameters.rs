@@ -119,10 +119,10 @@ impl<'a, T: Scalar> Parameters<'a, T> {
 
     /// Gives the state the vectors back that were taken from it.
     pub(super) fn into_state(self, state: &mut State<T>) -> Result<()> {
-        if let Self::Lazy(lazy) = self {
-            (state.params, state.optimizer.slots, state.last_update_steps) = lazy.into_state()?;
+        match self {
+            Self::Whole => Ok(()),
+            Self::Lazy(lazy) => lazy.into_state(state),
         }
-        Ok(())
     }
 }
 

@@ -203,7 +203,13 @@ impl NoImprovement {
     }
 
     /// Looks at the value of an epoch. A rule that has ended a run waits anew if the run is resumed.
-    pub(super) fn observe<T>(&self, value: f64, seen: &mut EarlyStoppingState<T>) -> Verdict {
+    /// An epoch in which a rate `is_trying` is not waited for.
+    pub(super) fn observe<T>(
+        &self,
+        value: f64,
+        is_trying: bool,
+        seen: &mut EarlyStoppingState<T>,
+    ) -> Verdict {
         let value_cost = self.mode.as_cost(value);
         let (is_best, is_improvement) = match seen.best {
             _ if !value.is_finite() => (false, false),
@@ -217,8 +223,8 @@ impl NoImprovement {
         if is_best {
             seen.best = Some(value);
         }
-        seen.n_waited = if is_improvement { 0 } else { seen.n_waited + 1 };
-        let is_over = seen.n_waited >= self.patience;
+        seen.n_waited = if is_improvement { 0 } else { seen.n_waited + u64::from(!is_trying) };
+        let is_over = !is_trying && seen.n_waited >= self.patience;
         if is_over {
             seen.n_waited = 0;
         }

@@ -21,6 +21,8 @@ pub struct Validation<'a, T> {
 pub(super) struct Values<'v, T> {
     /// The objective that rules look at, and the model that has it.
     pub(super) loss: (f64, &'v [T]),
+    /// Whether a rate is being tried, so that an objective that has not come down is no reason to end.
+    pub(super) is_trying: bool,
     pub(super) validation_loss: Option<f64>,
     pub(super) metrics: &'v [f64],
 }
@@ -125,7 +127,8 @@ impl<'a, T: Scalar> Validation<'a, T> {
             let over = match rule {
                 StopRule::NoImprovement(rule) => {
                     let Some(seen) = seen.next() else { continue };
-                    let verdict = rule.observe(value, seen);
+                    let is_trying = values.is_trying && *rule.monitor() == Monitor::Loss;
+                    let verdict = rule.observe(value, is_trying, seen);
                     if verdict.is_best && rule.restores_best() {
                         let model = if *rule.monitor() == Monitor::Loss { values.loss.1 } else { model };
                         keep(epoch, model, &mut seen.checkpoint)?;

@@ -4,7 +4,7 @@ use mbgd_rs::data::{Csr, Dense, Indices, Rows, TargetKind, Targets, Weights};
 use mbgd_rs::diagnose::{Effort, Point, Sampling, angles, bias, bias_of_rows, noise};
 use mbgd_rs::error::Result;
 use mbgd_rs::gradient::loss::{LogLoss, SquaredError};
-use mbgd_rs::gradient::{Layout, Loss, Penalty, Problem, RowGradients, objective};
+use mbgd_rs::gradient::{Layout, Loss, Penalty, Problem, RowGradients, value_and_gradient};
 use mbgd_rs::kernel::Tier;
 use mbgd_rs::rng::Stream;
 use mbgd_rs::scalar::Scalar;
@@ -80,7 +80,8 @@ fn lengths_and_products_are_those_of_the_gradients_of_rows() {
             let found = RowGradients::of(&problem, &params, &[&direction], tier(), &|| false).unwrap();
             for row in [0, 1, 63, 64, N - 1] {
                 let (_, g) =
-                    objective(&problem, params.clone(), Some(vec![row]), tier(), 1, &|| false).unwrap();
+                    value_and_gradient(&problem, params.clone(), Some(vec![row]), tier(), 1, &|| false)
+                        .unwrap();
                 let near = |a: f64, b: f64| (a - b).abs() <= 1e-10 * norm(&g);
                 assert!(
                     near(found.norms[row], norm(&g)),

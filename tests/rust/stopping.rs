@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use mbgd_rs::data::{Dense, Rows, TargetKind, Targets, Weights};
 use mbgd_rs::error::Error;
 use mbgd_rs::gradient::loss::LogLoss;
-use mbgd_rs::gradient::{Loss, Penalty, Problem, objective};
+use mbgd_rs::gradient::{Loss, Penalty, Problem, value_and_gradient};
 use mbgd_rs::kernel::Tier;
 use mbgd_rs::rng;
 use mbgd_rs::scalar::Scalar;
@@ -122,7 +122,8 @@ fn rows_where_they_lie_are_as_good_as_copies<T: Scalar>() {
             Penalty::none(),
             true,
         );
-        let (value, _) = objective(&free.unwrap(), last.params.clone(), None, tier, 1, &|| false).unwrap();
+        let (value, _) =
+            value_and_gradient(&free.unwrap(), last.params.clone(), None, tier, 1, &|| false).unwrap();
         assert_eq!(last.history.validation_loss.last(), Some(&value));
     }
 }

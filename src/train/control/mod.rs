@@ -18,8 +18,7 @@ use crate::update::{Optimizer, OptimizerState, Schedule};
 /// What may change the next step: whatever can change bits, the plateau of a schedule aside, which the optimizer
 /// remembers. All of it is saved with the run.
 ///
-/// A step asks [`prepare`](Self::prepare), [`observe`](Self::observe) and [`accept`](Self::accept), in this order, and
-/// an epoch ends with [`end_epoch`](Self::end_epoch).
+/// A step asks `prepare`, `observe` and `accept`, in this order, and an epoch ends with `end_epoch`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Control<T> {
     /// What an automatic learning rate remembers.
@@ -121,6 +120,11 @@ impl<T: Scalar> Control<T> {
             Some(loss_before) => (None, loss_before),
             None => (non_finite, loss),
         }
+    }
+
+    /// Whether an automatic rate is in the middle of a trial: what the objective does meanwhile says nothing yet.
+    pub(super) fn is_trying(&self) -> bool {
+        self.auto_rate.as_ref().is_some_and(AutoRate::is_trying)
     }
 
     /// Whether gradients are to be probed for their noise.

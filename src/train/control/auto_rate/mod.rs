@@ -124,6 +124,14 @@ impl<T: Scalar> AutoRate<T> {
         }
     }
 
+    /// Whether a trial of the rate is under way.
+    pub(in crate::train) fn is_trying(&self) -> bool {
+        match &self.method {
+            Method::Spectral(_) => false,
+            Method::Trials(trials) => !trials.is_due(),
+        }
+    }
+
     /// Told where a step begins, when nothing is due: in which epoch of the run, at which of its steps, of how
     /// many.
     pub(in crate::train) fn begin_step(&mut self, epoch: u64, step: u64, n_steps: u64) {
