@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Active, Linear, LinearMut, Rows, Tile};
+use super::{Active, LinearParams, LinearParamsMut, Rows, Tile};
 use crate::kernel::Tier;
 use crate::scalar::Scalar;
 
@@ -18,7 +18,7 @@ pub enum TileRows<'t, 'a, T> {
 impl<T: Scalar> TileRows<'_, '_, T> {
     /// See [`Rows::scores`].
     #[inline(always)]
-    pub fn scores(&self, tier: Tier, w: Linear<'_, T>, scores: &mut [T]) {
+    pub fn scores(&self, tier: Tier, w: LinearParams<'_, T>, scores: &mut [T]) {
         match self {
             Self::Stored(rows, tile) => rows.scores(tier, *tile, w, scores),
             Self::Active(batch, range) => batch.scores(tier, range.clone(), w, scores),
@@ -27,7 +27,7 @@ impl<T: Scalar> TileRows<'_, '_, T> {
 
     /// See [`Rows::accumulate`].
     #[inline(always)]
-    pub fn accumulate(&self, tier: Tier, slopes: &[T], gradient: LinearMut<'_, T>) {
+    pub fn accumulate(&self, tier: Tier, slopes: &[T], gradient: LinearParamsMut<'_, T>) {
         match self {
             Self::Stored(rows, tile) => rows.accumulate(tier, tile.rows, slopes, gradient),
             Self::Active(batch, range) => batch.accumulate(tier, range.clone(), slopes, gradient),

@@ -140,7 +140,7 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
         let Work { pass, .. } = self.team.job();
         let (tier, sum) = (pass.tier, self.total.finish());
         let squares = sum.of_rows[0];
-        let is_trained = |block: &super::model::Block| block.is_trained;
+        let is_trained = |block: &super::model::ParameterBlock| block.is_trained;
         let n_trained = pass
             .model
             .blocks()

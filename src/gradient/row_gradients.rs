@@ -113,7 +113,12 @@ impl<T: Scalar> Lengths<'_, T> {
         }
         self.row.fill(T::ZERO);
         let LinearParamsMut { coef, intercept } = layout.linear_mut(&mut self.row);
-        self.problem.data.rows.accumulate(self.tier, &[row], &self.slopes, LinearParamsMut { coef, intercept });
+        self.problem.data.rows.accumulate(
+            self.tier,
+            &[row],
+            &self.slopes,
+            LinearParamsMut { coef, intercept },
+        );
         let entries = || self.row[..layout.n_columns()].iter().map(|x| x.to_f64().abs());
         let largest = entries().fold(0.0, f64::max);
         if largest == 0.0 {

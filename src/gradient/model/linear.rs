@@ -1,6 +1,6 @@
 //! `LinearModel`: scores `x . W + b`.
 
-use super::{Block, Model, RowScratch};
+use super::{Model, ParameterBlock, RowScratch};
 use crate::data::{Rows, TileRows};
 use crate::error::Result;
 use crate::gradient::Layout;
@@ -28,11 +28,11 @@ impl LinearModel {
     }
 
     #[inline(always)]
-    pub(super) fn blocks(&self) -> [Block; 2] {
+    pub(super) fn blocks(&self) -> [ParameterBlock; 2] {
         let (n_coef, len) = (self.layout.n_coef(), self.layout.len());
         [
-            Block { name: "coef", range: 0..n_coef, is_penalised: true, is_trained: true },
-            Block {
+            ParameterBlock { name: "coef", range: 0..n_coef, is_penalised: true, is_trained: true },
+            ParameterBlock {
                 name: "intercept",
                 range: n_coef..len,
                 is_penalised: false,

@@ -20,7 +20,7 @@ pub enum Model {
 
 /// Parameters that belong together: a run of the flat vector.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Block {
+pub struct ParameterBlock {
     /// What users call them.
     pub name: &'static str,
     /// Where they are, padding included.
@@ -42,7 +42,7 @@ impl Model {
 
     /// The parameters by name, in the order of the flat vector.
     #[inline(always)]
-    pub fn blocks(&self) -> [Block; 2] {
+    pub fn blocks(&self) -> [ParameterBlock; 2] {
         match self {
             Self::Linear(model) => model.blocks(),
         }
