@@ -95,8 +95,12 @@ fn largest_eigenvalue<T: Scalar>(
     )?;
     quadratic.data.row_subset.clone_from(row_subset);
     let n_sampled = n_rows.min(N_SAMPLED);
-    // Scores of vectors this short are at most 1: no product overflows that need not.
-    let length = 1.0 / largest.sqrt().max(f64::MIN_POSITIVE);
+    if largest == 0.0 {
+        return Ok(0.0);
+    }
+    // Scores of vectors this short are at most 1: no product overflows that need not, and no entry either.
+    let longest = if T::EPSILON > 1e-10 { 1e30 } else { 1e300 };
+    let length = (1.0 / largest.sqrt()).min(longest);
     let start = start(quadratic.layout(), problem.fits_intercept(), length)?;
     let n_workers = n_workers_worth(&quadratic, n_sampled, false, n_threads);
     with_evaluator(&quadratic, start, (tier, n_workers), interrupted, |mut evaluator| {

@@ -48,7 +48,9 @@ impl ScheduleFree {
             slots[X].copy_from_slice(params);
         }
         let largest = scalars[0].max(learning_rate);
-        let before = scalars[1] * (scalars[0] / largest).powf(self.weight_lr_power);
+        // As long as all rates are zero no step counts more than another: none has moved anything.
+        let ratio = if largest > 0.0 { scalars[0] / largest } else { 0.0 };
+        let before = scalars[1] * ratio.powf(self.weight_lr_power);
         (scalars[0], scalars[1]) = (largest, before + 1.0);
     }
 

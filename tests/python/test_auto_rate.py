@@ -278,3 +278,12 @@ def test_after_failures_the_rate_comes_back(set_):
     rows, y = getattr(datasets, f"load_{set_}")(return_X_y=True)
     rate = mb.fit(standardised(rows), y, loss="log_loss", batch_size=1, epochs=20).auto_rate
     assert rate.learning_rate * rate.batch_smoothness > 0.5
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_columns_of_zeros_have_a_rate(dtype):
+    X = np.zeros((6, 3), dtype)
+    Y = np.arange(12.0).reshape(6, 2)
+    model = mb.fit(X, Y, loss="huber", fit_intercept=False, batch_size=2, epochs=2)
+    assert not model.coef.any()
+    assert np.isfinite(mb.fit(X + dtype(1e-25), Y, fit_intercept=False, batch_size=2, epochs=2).coef).all()

@@ -155,6 +155,20 @@ def test_a_rate_of_zero_stands_still():
     assert (path[2] != path[3]).any()
 
 
+@pytest.mark.parametrize("rule", ["ScheduleFreeSGD", "ScheduleFreeAdamW"])
+@pytest.mark.parametrize("power", [0.0, 2.0])
+def test_first_steps_of_rate_zero_leave_a_schedule_free_model_finite(rule, power):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, 3))
+    y = X @ [1.0, -2.0, 0.5]
+    optimizer = getattr(mb.optimizers, rule)(lambda t: 0.0 if t < 3 else 0.05, weight_lr_power=power)
+    how = {"optimizer": optimizer, "batch_size": 10, "seed": 1}
+    assert not mb.fit(X, y, epochs=1, stop=mb.stopping.MaxSteps(2), **how).coef.any()
+    model, expected = mb.fit(X, y, epochs=5, **how), reference.fit(X, y, epochs=5, **how)
+    np.testing.assert_allclose(model.coef, expected.coef, rtol=1e-9)
+    assert model.coef.any()
+
+
 def test_a_function_is_asked_ahead_of_each_epoch_for_its_steps():
     X, y = data()
     asked, epochs = [], []

@@ -36,7 +36,8 @@ class ScheduleFree(Rule):
         weight = self.largest_rate**self.weight_lr_power
         self.weight_sum += weight
         self.z = w.copy()
-        self.x += weight / self.weight_sum * (self.z - self.x)
+        if self.weight_sum > 0:  # as long as all rates are zero nothing has moved
+            self.x += weight / self.weight_sum * (self.z - self.x)
         w[...] = self.momentum * self.x + (1 - self.momentum) * self.z
 
     def model(self, w: Array) -> Array:
