@@ -124,7 +124,7 @@ class AdamW(Adam):
 
 @RULES.add
 class NAdam(Adam):
-    """Adam with Nesterov's look ahead: a mean of g and of m by momenta that grow with t."""
+    """Adam with Nesterov's lookahead: a mean of g and of m by momenta that grow with t."""
 
     defaults: ClassVar = {"learning_rate": 2e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0,
                           "momentum_decay": 4e-3, "decoupled_weight_decay": False}  # fmt: skip

@@ -10,7 +10,7 @@ class BatchSize:
     """A control of the batch size: here a function of the epoch."""
 
     steps_between_probes = 0
-    """How often it is to be told of the noise of the gradient; 0 stands for never."""
+    """How often it needs a noise probe; 0 stands for never."""
 
     def __init__(self, batch_size: Any) -> None:
         self.choice = batch_size
@@ -21,10 +21,10 @@ class BatchSize:
         return batch_size_at(self.choice, epoch, n)
 
     def observe(self, noise: BatchNoise) -> None:
-        """Is told what a noise probe found."""
+        """Takes note of what a noise probe found."""
 
     def end_epoch(self, n_positions: int) -> None:
-        """Is told how many positions the order of the epoch had."""
+        """Takes note of how many positions the order of the epoch had."""
 
 
 def batch_size_at(batch_size: Any, epoch: int, n: int) -> int:

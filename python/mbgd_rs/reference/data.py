@@ -18,7 +18,7 @@ class Data:
         self.stored = stored
         """Where the sparse matrix has entries of which X is a dense copy; None if there was none."""
         self.importance_weights: Array | None = None
-        """What each row counts for in a gradient, for having been drawn."""
+        """1 / (n p_i) of rows drawn with probabilities p_i, if the bias is to be corrected."""
 
     def __len__(self) -> int:
         return len(self.X)

@@ -18,7 +18,7 @@ class LearningRate:
     is_automatic = True
 
     def begin_epoch(self, epoch: int, n_steps: int) -> None:
-        """Is told how many steps the epoch has."""
+        """Takes note of how many steps the epoch has."""
 
     def prepare(self, w: Parameters) -> None:
         """Before the gradient of a step: may look at all rows and put other parameters into w."""
@@ -35,7 +35,7 @@ class LearningRate:
         """After the step: may take it back."""
 
     def end_epoch(self, loss: float) -> None:
-        """Is told the mean loss of the epoch."""
+        """Takes note of the mean loss of the epoch."""
 
     def model(self, w: Array) -> Array:
         """What to predict with, given the parameters."""

@@ -1,4 +1,4 @@
-"""Observers: they look at a run, and may end it, but change nothing in it."""
+"""Observers: they look at a run and may end it, but change nothing in it."""
 
 import math
 import time
@@ -36,10 +36,10 @@ class Observed(Protocol):
 
 
 class Observer:
-    """One that looks on."""
+    """Looks at every step and epoch of a run."""
 
     wants_loss = False
-    """Whether it looks at the losses of steps, which else need not be computed."""
+    """Whether it needs the losses of steps, which are not computed otherwise."""
 
     def __init__(self) -> None:
         self.history: dict[str, list[Any]] = defaultdict(list)

@@ -77,7 +77,7 @@ def order_of_epochs(
 
 
 def importance_weights(shuffle: Any) -> Array | None:
-    """What each row counts for having been drawn, 1 / (n p_i), if that is to be corrected."""
+    """1 / (n p_i) of rows drawn with probabilities p_i, if the bias is to be corrected."""
     if not getattr(shuffle, "correct_bias", False):
         return None
     weights = np.asarray(shuffle.weights, np.float64)

@@ -1,4 +1,4 @@
-"""Rows to judge a model by, set aside or given."""
+"""Validation rows, set aside or given."""
 
 import math
 from typing import Any
@@ -20,7 +20,7 @@ SPLIT = 7
 
 
 def split(n: int, fraction: float, classes: Array | None, seed: int) -> tuple[Array, Array]:
-    """Rows to learn from and to judge by: the rows of each class with the lowest keys are set aside.
+    """Training and validation rows: of each class, the rows with the lowest keys are set aside.
 
     >>> split(8, 0.25, None, seed=0)
     (array([0, 1, 3, 4, 5, 7]), array([2, 6]))
@@ -47,7 +47,7 @@ def with_validation(
     validation: Any, seed: int, X: Any, y: Any, sample_weight: Any, loss: Any, penalty: Any,
     fit_intercept: bool, class_weight: Any,
 ) -> tuple[Objective, Data, Array | None, Data | None]:  # fmt: skip
-    """The objective, the rows to learn from, the classes, and the rows to judge by, if there are any."""
+    """The objective, the training rows, the classes, and the validation rows, if there are any."""
     if validation is None:
         problem = make_problem(X, y, sample_weight, loss, penalty, fit_intercept, class_weight)
         return *problem, None
@@ -73,7 +73,7 @@ def with_validation(
 
 
 class Validation(Observer):
-    """Evaluates the loss, without the penalty, on the rows to judge by after every epoch."""
+    """Evaluates the loss, without the penalty, on the validation rows after every epoch."""
 
     def __init__(self, objective: Objective, data: Data) -> None:
         super().__init__()
@@ -85,5 +85,5 @@ class Validation(Observer):
 
 
 def validations(objective: Objective, data: Data | None) -> list[Observer]:
-    """The observer of the rows to judge by, if there are any."""
+    """The observer of the validation rows, if there are any."""
     return [] if data is None else [Validation(objective, data)]
