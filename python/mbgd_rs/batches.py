@@ -191,12 +191,12 @@ def minibatches(
             "weight them by Batches(...).row_factors"
         )
     batches = _core.Batches(
-        as_integer("n", n, 1),
-        resolve_batch_size(batch_size, n_positions(shuffle, n)),
-        resolve_shuffle(shuffle, lambda: labels_of(given[1:])),
-        as_flag("replacement", replacement),
-        as_flag("drop_last", drop_last),
-        as_integer("seed", seed, 0, 2**64 - 1),
+        n=as_integer("n", n, 1),
+        batch_size=resolve_batch_size(batch_size, n_positions(shuffle, n)),
+        shuffle=resolve_shuffle(shuffle, lambda: labels_of(given[1:])),
+        replacement=as_flag("replacement", replacement),
+        drop_last=as_flag("drop_last", drop_last),
+        seed=as_integer("seed", seed, 0, 2**64 - 1),
     )
     n_epochs = as_integer("epochs", epochs, 0)
     threads = resolve_n_threads(n_threads)

@@ -80,7 +80,16 @@ def after_epoch(
         if callback is None:
             return False, values, None
         coef, intercept = problem.split(params)
-        told = Progress(epoch, n_steps, loss, elapsed, coef, intercept, validation_loss, measured)
+        told = Progress(
+            epoch=epoch,
+            n_steps=n_steps,
+            loss=loss,
+            elapsed=elapsed,
+            coef=coef,
+            intercept=intercept,
+            validation_loss=validation_loss,
+            metrics=measured,
+        )
         try:
             return bool(callback(told)), values, None
         except BaseException as error:  # the core raises it, but the rules must not miss the values

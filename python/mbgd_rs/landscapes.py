@@ -199,11 +199,20 @@ class Landscape:
         >>> path.shape, DoubleWell().has_escaped(path[-1])
         ((2561, 1), True)
         """
-        walk = self._walk(learning_rate, batch_size, epochs, start, shuffle, replacement, seed)
+        walk = self._walk(
+            learning_rate=learning_rate,
+            batch_size=batch_size,
+            epochs=epochs,
+            start=start,
+            shuffle=shuffle,
+            replacement=replacement,
+            seed=seed,
+        )
         return self._core.path(walk)
 
     def _walk(
         self,
+        *,
         learning_rate: Any,
         batch_size: Any,
         epochs: Any,

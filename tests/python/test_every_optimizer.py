@@ -12,6 +12,7 @@ from mbgd_rs.choices import members_of
 from mbgd_rs.penalties import L1, L2
 from mbgd_rs.schedules import Cosine
 from scipy.optimize import minimize
+from scipy.sparse import csr_array
 from sklearn import linear_model
 
 EPOCHS = 4000
@@ -192,6 +193,18 @@ def test_it_goes_on_bit_for_bit_and_keeps_the_type(name, average, dtype):
     assert again.state["scalars"].tobytes() == whole.state["scalars"].tobytes()
     if average is not None:
         assert (whole.state["params"][:-1] != whole.coef).any()
+
+
+@pytest.mark.parametrize("penalty", [None, L1(0.01), L2(0.1)], ids=str)
+@pytest.mark.parametrize("name", RULES)
+def test_sparse_rows_are_stepped_as_the_reference_does(name, penalty):
+    """That is, the lazy update of the core is what the reference says that it is."""
+    X, y = data(n=60, d=9, seed=2)
+    X = csr_array(np.where(np.random.default_rng(4).random(X.shape) < 0.15, X, 0.0))
+    options = {"penalty": penalty, "optimizer": RULES[name], "batch_size": 4, "epochs": 3, "seed": 1}
+    ours, expected = mb.fit(X, y, **options), reference.fit(X, y, **options)
+    np.testing.assert_allclose(ours.coef, expected.coef, rtol=1e-9, atol=1e-11)
+    np.testing.assert_allclose(ours.intercept, expected.intercept, rtol=1e-9, atol=1e-11)
 
 
 @pytest.mark.parametrize("name", RULES)

@@ -171,7 +171,7 @@ def escape_probability(
             raise ValueError(f"start must not have escaped, got {start!r}")
 
         def count(rate: float, size: int) -> tuple[int, int]:
-            walk = landscape._walk(rate, size, start=start, seed=seed, **batches)
+            walk = landscape._walk(learning_rate=rate, batch_size=size, start=start, seed=seed, **batches)
             return landscape._core.escapes(walk, n_runs, n_threads)
     else:
         if not callable(landscape):

@@ -87,7 +87,14 @@ class Pilot:
             low, high = (_core.sampled_loss(problem, w, n_judged, n_threads) for w in (best, start))
             target = low + tolerance * (high - low)
         seeds = [(seed + i) % 2**64 for i in range(n_runs)]
-        return cls(problem, start, as_float("target", target), n_judged, seeds, n_threads)
+        return cls(
+            problem=problem,
+            start=start,
+            target=as_float("target", target),
+            n_judged=n_judged,
+            seeds=seeds,
+            n_threads=n_threads,
+        )
 
     @property
     def batch_sizes(self) -> list[int]:

@@ -288,5 +288,12 @@ def walk(
     ends = [0, *(per_epoch * np.arange(1, len(elapsed) + 1)), n_steps]
     at_ends = [0.0, *elapsed, timed["seconds"]]
     return Road(
-        batch_size, rate, n_steps, np.array(looks), np.interp(looks, ends, at_ends), losses, cosine, rises
-    )  # fmt: skip
+        batch_size=batch_size,
+        rate=rate,
+        n_steps=n_steps,
+        steps=np.array(looks),
+        seconds=np.interp(looks, ends, at_ends),
+        losses=losses,
+        cosine=cosine,
+        rise_fraction=rises,
+    )
