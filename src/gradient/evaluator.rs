@@ -14,6 +14,9 @@ use crate::kernel::{ScaleAdd, Tier, norm};
 use crate::parallel::{LEADER, Team, with_team};
 use crate::scalar::Scalar;
 
+/// Multiply-adds that clearing, finishing and moving a parameter are worth: a step that moves many is polled in time.
+const WORK_OF_PARAMETER: usize = 16;
+
 /// A team at work on a problem: where its parameters are, in which order its rows come, and the gradient computed
 /// last.
 #[derive(Debug)]
@@ -70,6 +73,7 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
         let scratch = exclusive(&mut workers[LEADER]);
         pass.wanted = wanted;
         pass.positions = positions.clone();
+        scratch.n_worked += pass.params.len() * WORK_OF_PARAMETER;
         self.total.reserve(pass.n_summed(wanted), 1)?;
         self.total.reset();
         self.total.push(|partial| pass.leaf(positions, scratch, partial));
@@ -79,6 +83,8 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
     fn sum_leaves(&mut self, positions: Range<usize>, wanted: Wanted) -> Result<()> {
         let (n_rows, n_workers) = (positions.len(), self.team.n_workers());
         let is_shared = n_workers > 1 && self.parallelism.begin(n_rows, self.team.job().work_of(n_rows));
+        let n_params = self.team.job().pass.params.len();
+        self.count_params(n_params);
         let n_parts = self.team.job().begin(positions, wanted, if is_shared { n_workers } else { 1 })?;
         self.team.run(n_parts);
         let Work { pass, parts, .. } = self.team.job();
@@ -346,10 +352,9 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
         })
     }
 
-    /// Counts work that was done beside passes over rows, in multiply-adds, so that the caller is asked in time whether
-    /// all is to end.
-    #[inline]
-    pub fn count_work(&mut self, n: usize) {
-        exclusive(&mut self.team.job().workers[LEADER]).n_worked += n;
+    /// Counts work on so many parameters that is done beside passes over rows, so that the caller is asked in time
+    /// whether all is to end.
+    pub fn count_params(&mut self, n: usize) {
+        exclusive(&mut self.team.job().workers[LEADER]).n_worked += n * WORK_OF_PARAMETER;
     }
 }

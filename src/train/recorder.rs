@@ -74,8 +74,8 @@ impl<T: Scalar> Recorder<T> {
             self.history.learning_rate.push(view.learning_rate(step.t));
             self.history.elapsed.push(self.seconds());
         }
-        if self.record.noise && step.probe.is_some() {
-            self.noise(step, view);
+        if self.record.noise {
+            self.noise(step.t, view);
         }
         if path || (steps && full_loss) {
             view.copy_model(&mut self.model);
@@ -93,11 +93,11 @@ impl<T: Scalar> Recorder<T> {
     }
 
     #[cold]
-    fn noise(&mut self, step: &Step, view: &View<'_, '_, '_, T>) {
-        let Some(probe) = step.probe else { return };
+    fn noise(&mut self, t: u64, view: &View<'_, '_, '_, T>) {
+        let Some(probe) = view.probe else { return };
         let n_population = (!view.config.batches.draws()).then(|| view.problem.n_rows());
-        let learning_rate = view.learning_rate(step.t);
-        self.history.noise.push(step.t, probe.noise, n_population, probe.variance_along, learning_rate);
+        let learning_rate = view.learning_rate(t);
+        self.history.noise.push(t, probe.noise, n_population, probe.variance_along, learning_rate);
     }
 
     /// Looks at all there is to look at after an epoch; can be interrupted, and then nothing is written down.

@@ -18,9 +18,6 @@ use crate::scalar::Scalar;
 use crate::shuffle::Batches;
 use crate::update::Optimizer;
 
-/// Multiply-adds that moving a parameter is worth, so that steps that move many are polled in time.
-const WORK_OF_PARAMETER: usize = 16;
-
 /// A run under way. Between two steps `state` is all there is to save, but for what [`Parameters`] has borrowed.
 pub(super) struct Run<'t, 'a, T> {
     problem: &'a Problem<'a, T>,
@@ -41,6 +38,8 @@ pub(super) struct Run<'t, 'a, T> {
     last_finite: Vec<T>,
     /// Room for parameters that are up to date, where they are averaged and lazily updated.
     up_to_date: Vec<T>,
+    /// What the gradient of the step at hand has said about its noise, if it was probed.
+    probe: Option<Probe>,
 }
 
 /// The rows of a step: positions of the epoch's order.
@@ -58,7 +57,6 @@ pub(super) struct Batch {
 #[must_use]
 pub(super) struct Gradient {
     loss: f64,
-    probe: Option<Probe>,
     caught_up: CatchUp,
 }
 
@@ -72,7 +70,6 @@ pub(super) struct Step {
     pub(super) loss: f64,
     /// The norm of the gradient before clipping, if somebody wants to know it.
     pub(super) norm: f64,
-    pub(super) probe: Option<Probe>,
     /// Whether the epoch is over.
     pub(super) is_last: bool,
 }
@@ -101,6 +98,7 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
             last_epoch: state.epoch.saturating_add(config.n_epochs),
             last_finite: try_filled("parameters", n_params, T::ZERO)?,
             up_to_date: try_filled("parameters", n_copied, T::ZERO)?,
+            probe: None,
             state,
         })
     }
@@ -168,7 +166,7 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
         let recorded = config.record.steps.then_some(problem.penalty());
         let caught_up = params.lend(batch, recorded, &mut state.optimizer, evaluator)?;
         match self.loss_on(batch) {
-            Ok((loss, probe)) => Ok(Gradient { loss, probe, caught_up }),
+            Ok(loss) => Ok(Gradient { loss, caught_up }),
             Err(error) => {
                 self.params.cancel(&mut self.evaluator)?;
                 Err(error.into())
@@ -177,14 +175,16 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
     }
 
     #[inline]
-    fn loss_on(&mut self, batch: &Batch) -> Result<(f64, Option<Probe>)> {
-        let t = self.state.optimizer.n_steps;
-        if noise_probe::is_due(t, self.config.record.noise, self.state.control.wants_noise()) {
-            let (loss, probe) = Probe::of(batch, t, self.config.record.noise, &mut self.evaluator)?;
-            return Ok((loss, Some(probe)));
+    fn loss_on(&mut self, batch: &Batch) -> Result<f64> {
+        let (t, is_recorded) = (self.state.optimizer.n_steps, self.config.record.noise);
+        self.probe = None;
+        if noise_probe::is_due(t, is_recorded, self.state.control.wants_noise()) {
+            let (loss, probe) = Probe::of(batch, t, is_recorded, &mut self.evaluator)?;
+            self.probe = Some(probe);
+            return Ok(loss);
         }
         self.evaluator.sum(batch.positions.clone(), Wanted::Gradient)?;
-        Ok((self.evaluator.finish(batch.positions.len()), None))
+        Ok(self.evaluator.finish(batch.positions.len()))
     }
 
     /// How the parameters move: against the gradient that the evaluator keeps.
@@ -208,7 +208,7 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
         self.state.step = batch.n_done;
         self.state.n_seen += n_rows as u64;
         self.state.loss_sum += loss * n_rows as f64 + caught_up.penalty;
-        if let Some(probe) = &gradient.probe {
+        if let Some(probe) = &self.probe {
             self.state.control.see(probe.noise);
         }
         Ok(Step {
@@ -216,7 +216,6 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
             n_rows,
             loss: loss + self.params.inactive_penalty(),
             norm,
-            probe: gradient.probe,
             is_last: batch.is_last,
         })
     }
@@ -259,8 +258,6 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
             None => self.optimizer.post_prox(tier, &mut self.state.optimizer, params),
             Some(_) => params.copy_from_slice(&self.last_finite),
         }
-        let n_moved = self.last_finite.len();
-        self.evaluator.count_work(n_moved * WORK_OF_PARAMETER);
         Ok(non_finite)
     }
 
@@ -282,7 +279,7 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
         let (tier, t) = (self.config.tier, self.state.optimizer.n_steps - 1);
         if self.params.is_lazy() {
             self.params.copy_to(&mut self.up_to_date, &mut self.evaluator);
-            self.evaluator.count_work(self.up_to_date.len() * WORK_OF_PARAMETER);
+            self.evaluator.count_params(self.up_to_date.len());
             average.step(tier, t, &mut self.state.average, &self.up_to_date);
         } else {
             average.step(tier, t, &mut self.state.average, self.evaluator.params());
@@ -314,6 +311,7 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
             batches: &self.batches,
             optimizer: &self.optimizer,
             params: &self.params,
+            probe: self.probe.as_ref(),
             evaluator: &mut self.evaluator,
         }
     }

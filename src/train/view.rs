@@ -1,5 +1,6 @@
 //! `View`: what observers see of a run.
 
+use super::noise_probe::Probe;
 use super::parameters::Parameters;
 use super::{Config, State};
 use crate::data::Order;
@@ -18,6 +19,8 @@ pub(super) struct View<'v, 't, 'a, T> {
     pub(super) batches: &'v Batches,
     pub(super) optimizer: &'v Optimizer,
     pub(super) params: &'v Parameters<'a, T>,
+    /// What the gradient of the last step has said about its noise, if it was probed.
+    pub(super) probe: Option<&'v Probe>,
     pub(super) evaluator: &'v mut Evaluator<'t, 'a, T>,
 }
 
@@ -28,7 +31,7 @@ impl<'a, T: Scalar> View<'_, '_, 'a, T> {
             Some(average) => to.copy_from_slice(average),
             None => self.params.copy_to(to, self.evaluator),
         }
-        self.evaluator.count_work(to.len());
+        self.evaluator.count_params(to.len());
     }
 
     /// Whether the model is another than where training stands: an average, or the best of several points.
