@@ -256,6 +256,26 @@ fn the_code_map_is_made_of_the_files() {
     assert!(page == updated, "run: cargo test --test architecture -- --ignored write_the_code_map");
 }
 
+/// Every stop of the walk is a file, and has the function or type that it is about.
+#[test]
+fn the_walk_leads_through_files_that_exist() {
+    let page = fs::read_to_string(architecture_page()).unwrap();
+    let (_, walk) = page.split_once("### A walk").expect("the walk");
+    let (walk, _) = walk.split_once("\n#").expect("its end");
+    let stops: Vec<_> = walk.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_digit())).collect();
+    assert!(stops.len() >= 20);
+    for stop in stops {
+        let quoted: Vec<&str> = stop.split('`').skip(1).step_by(2).collect();
+        let [path, name, ..] = quoted[..] else { panic!("no file and name: {stop}") };
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect(path);
+        let is_there = ["fn", "struct", "def", "class"].iter().any(|word| {
+            let declared = format!("{word} {name}");
+            text.split(&*declared).skip(1).any(|rest| !rest.starts_with(is_of_a_name))
+        });
+        assert!(is_there, "{path} has no {name}");
+    }
+}
+
 #[test]
 #[ignore = "writes ARCHITECTURE.md"]
 fn write_the_code_map() {
