@@ -19,7 +19,7 @@ from . import _core
 from .choices import Choice, as_name
 from .inputs import as_array, distinct
 
-__all__ = ["Block", "Shuffle", "Stratified", "Weighted"]
+__all__ = ["Block", "Sampling", "Shuffle", "Stratified", "Weighted"]
 
 ShuffleName = Literal["full", "once", "block", "stratified"]
 """Names of ways of sampling; False is the rows as they come."""
