@@ -192,8 +192,8 @@ fn is_worth_it<T: Scalar>(
         LazyUpdate::Frozen => true,
         LazyUpdate::Affine(_) | LazyUpdate::Diagonal(_) => {
             let is_same = l2 == 0.0 || config.clip.is_none();
-            let pays = csr.n_columns() / COLUMNS_FOR_ENTRY > n_entries;
-            config.average.is_none() && (pays || !is_same)
+            let pays = csr.n_columns() / COLUMNS_FOR_ENTRY > n_entries && config.average.is_none();
+            pays || !is_same
         }
     }
 }

@@ -67,12 +67,16 @@ def draw(case, forms, names):
         "group": choose.choice([GroupL1, GroupElasticNet])(choose.choice([0.05, alpha])),
     }[form]
     init = rng.normal(size=(*outputs, d)), rng.normal(size=outputs)
+    # Of many strengths, rules that move all columns clip by all of them.
+    clip_norm = choose.choice([None, None, 0.5, 3.0]) if form in ("none", "one") else None
+    average = None if optimizer.startswith("schedule-free") else choose.choice([None, "polyak", "ema"])
     return (X, y), {
         "loss": loss, "penalty": penalty, "optimizer": names[optimizer], "seed": case, "epochs": 2,
         "batch_size": choose.choice([1, 2, 7, "full"]), "accumulate": choose.choice([1, 1, 3]),
         "fit_intercept": choose.choice([True, False]), "init": choose.choice([None, init]),
         "sample_weight": choose.choice([None, rng.uniform(0.1, 2, n)]),
         "shuffle": choose.choice(["full", False]), "record": ("step", "path"),
+        "clip_norm": clip_norm, "average": average,
     }  # fmt: skip
 
 
