@@ -26,8 +26,8 @@ pub struct Evaluator<'t, 'a, T> {
     parallelism: ParallelismHeuristic,
     /// Sums of a second pass over a batch, which leaves its gradient alone.
     products: TreeSum<T>,
-    /// A vector elsewhere, when a value there is asked for.
-    elsewhere: Vec<T>,
+    /// A buffer for the parameters of a value elsewhere.
+    spare: Vec<T>,
 }
 
 /// Calls `lead` with an evaluator of `problem` at `params`, and a team of `n_workers`. `interrupted` is asked about
@@ -47,7 +47,7 @@ pub fn with_evaluator<'a, T: Scalar, R>(
         let mut total = TreeSum::new(tier);
         total.reserve(problem.layout().len(), 1)?;
         let (parallelism, products) = (ParallelismHeuristic::default(), TreeSum::new(tier));
-        lead(Evaluator { team, total, parallelism, products, elsewhere: Vec::new() })
+        lead(Evaluator { team, total, parallelism, products, spare: Vec::new() })
     })
 }
 
@@ -263,14 +263,14 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
 
     /// Does something at other parameters.
     fn at<R>(&mut self, params: &[T], evaluate: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
-        if self.elsewhere.len() != params.len() {
-            self.elsewhere = try_reserved("parameters", params.len())?;
+        if self.spare.len() != params.len() {
+            self.spare = try_reserved("parameters", params.len())?;
         }
-        self.elsewhere.clear();
-        self.elsewhere.extend_from_slice(params);
-        std::mem::swap(&mut self.elsewhere, &mut self.team.job().pass.params);
+        self.spare.clear();
+        self.spare.extend_from_slice(params);
+        std::mem::swap(&mut self.spare, &mut self.team.job().pass.params);
         let evaluated = evaluate(self);
-        std::mem::swap(&mut self.elsewhere, &mut self.team.job().pass.params);
+        std::mem::swap(&mut self.spare, &mut self.team.job().pass.params);
         evaluated
     }
 

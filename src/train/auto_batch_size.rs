@@ -14,7 +14,7 @@ use crate::update::{Average, Schedule};
 const ROWS_OF_PILOT: usize = 1 << 14;
 /// Rows of its batches.
 const BATCH_OF_PILOT: usize = 64;
-/// Other rows, at which the gradient is looked at where the pilot has led: rows that it has learned by heart would say
+/// Other rows, on which the gradient is probed where the pilot has led: the rows that it has learned by heart would say
 /// that there is no gradient left.
 const ROWS_OF_PROBE: usize = 1 << 12;
 /// Rows of the data from which on a pilot pays: a third of an epoch, of the ten there are by default.
@@ -42,7 +42,7 @@ pub struct AutoBatchSize {
 /// tau_d)`, is within 10 % of the least, the largest. None if the pilot has nothing to say: it diverged, or all
 /// gradients are the same.
 ///
-/// The place looked at is the mean of the parameters in the second half of the pilot, unless the optimizer has a model
+/// The gradient is probed at the mean of the parameters in the second half of the pilot, unless the optimizer has a model
 /// of its own: the parameters are driven about by the noise of the pilot's batches, and the more so the larger its
 /// rate, which is not what the batch size is to be chosen by.
 ///

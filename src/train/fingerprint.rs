@@ -6,12 +6,12 @@ use crate::error::{Result, try_copied};
 use crate::gradient::{Evaluator, Problem};
 use crate::scalar::Scalar;
 
-/// Rows that are looked at, evenly spread.
+/// Rows of the value, evenly spread.
 const N_ROWS: usize = 256;
 
-/// The objective where a run has ended, on a few rows: what it remembers as the best loss, and the model chosen by it,
-/// mean something only to a run with the same objective. Rows, weights, loss and penalty change it, all together or
-/// each alone, unless only rows change that were not looked at.
+/// The objective where a run has ended, on a few rows. The best loss that a run has seen, and the model chosen by it,
+/// mean something only to a run with the same objective. Other rows, weights, another loss or penalty give another
+/// value; a change to rows that are not among the few goes unnoticed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Fingerprint {
     /// The objective at [`State::params`].
@@ -27,7 +27,7 @@ impl Fingerprint {
         Ok(Some((fingerprint, try_copied("parameters", &state.params)?)))
     }
 
-    /// Looks at the objective at `params`.
+    /// The fingerprint of the objective at `params`.
     ///
     /// # Errors
     /// If the work was interrupted, or a buffer cannot be allocated.

@@ -1,9 +1,9 @@
-//! `Observers`: those who look at a run, and may end it.
+//! `Observers`: what sees a run and may end it: recorder, callback, rules of stopping.
 
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use super::recorder::{Looks, Recorder};
+use super::recorder::{EpochRecord, Recorder};
 use super::run::Step;
 use super::stop::Stop;
 use super::validation::Values;
@@ -23,7 +23,7 @@ pub struct Progress<'a, T> {
     pub n_steps: u64,
     /// What was written down so far.
     pub history: &'a History<T>,
-    /// Where the callback may leave the metrics that the validation names, for the rules that look at them.
+    /// Where the callback may leave the metrics that the validation names, for the rules that monitor them.
     pub metrics: &'a mut Vec<f64>,
 }
 
@@ -83,37 +83,40 @@ impl<'o, 'a, T: Scalar> Observers<'o, 'a, T> {
         }
     }
 
-    /// Sees the end of an epoch. If that is interrupted, it is as if nobody had looked, and the epoch ends when the run
-    /// is resumed.
+    /// Sees the end of an epoch. If that is interrupted nothing is recorded, and the epoch ends when the run is resumed.
     pub(super) fn end_epoch(&mut self, mut view: View<'_, '_, 'a, T>) -> Result<Epoch, Stop> {
-        let looks = self.recorder.look(&mut view, self.validation.problem())?;
-        let (judged, is_of_alternative) = self.judged_loss(&looks, &mut view)?;
-        self.recorder.end_epoch(&looks, view.batches.batch_size());
+        let record = self.recorder.evaluate(&mut view, self.validation.problem())?;
+        let (monitored, is_of_alternative) = self.monitored_loss(&record, &mut view)?;
+        self.recorder.end_epoch(&record, view.batches.batch_size());
         let (epoch, n_steps) = (view.state.epoch + 1, view.state.optimizer.n_steps);
         let (params, history) = (self.recorder.model(), &self.recorder.history);
         let mut metrics = Vec::new();
         let told = (self.callback)(Progress { params, epoch, n_steps, history, metrics: &mut metrics });
         let alternative = view.state.control.alternative().filter(|_| is_of_alternative);
         let values = Values {
-            loss: (judged, alternative.map_or(params, |(params, _)| params)),
+            loss: (monitored, alternative.map_or(params, |(params, _)| params)),
             is_trying: view.state.control.is_trying(),
-            validation_loss: looks.validation_loss,
+            validation_loss: record.validation_loss,
             metrics: &metrics,
         };
-        let reason = self.validation.judge(epoch, values, params, &mut self.stopping)?;
+        let reason = self.validation.evaluate(epoch, values, params, &mut self.stopping)?;
         let callback = told.is_break().then_some(StopReason::Callback);
         let stop = callback.or(reason).or_else(|| self.limit(n_steps));
-        Ok(Epoch { loss: looks.loss, stop })
+        Ok(Epoch { loss: record.loss, stop })
     }
 
-    /// The loss that rules of stopping look at, of the model that would be given back now, and whether that is the
+    /// The loss that rules of stopping monitor, of the model that would be given back now, and whether that is the
     /// alternative of an automatic rate. Where training stands at the model, the mean over the epoch is good enough,
     /// and costs nothing.
-    fn judged_loss(&mut self, looks: &Looks, view: &mut View<'_, '_, 'a, T>) -> Result<(f64, bool)> {
+    fn monitored_loss(
+        &mut self,
+        record: &EpochRecord,
+        view: &mut View<'_, '_, 'a, T>,
+    ) -> Result<(f64, bool)> {
         if !self.validation.monitors_loss() || !view.is_model_elsewhere() {
-            return Ok((looks.loss, false));
+            return Ok((record.loss, false));
         }
-        let loss = match looks.full_loss {
+        let loss = match record.full_loss {
             Some(loss) => loss,
             None => self.recorder.full_loss(view)?,
         };

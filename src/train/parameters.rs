@@ -50,7 +50,7 @@ impl<'a, T: Scalar> Parameters<'a, T> {
         if is_lazy {
             return Ok(Self::Lazy(Box::new(lazy)));
         }
-        // The run went on the columns of batches, and goes on over all of them.
+        // The steps so far were on the columns of their batches; from here on they are on all columns.
         state.loss_sum += lazy.flush().penalty;
         Self::Lazy(Box::new(lazy)).into_state(state)?;
         Ok(Self::Whole)

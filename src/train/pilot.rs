@@ -11,7 +11,7 @@ use crate::shuffle::{Batches, BatchesConfig};
 use crate::update::schedule::Constant;
 use crate::update::{Optimizer, Rule, Schedule, Sgd};
 
-/// Where pilot runs begin, what they are after and by which rows that is judged.
+/// Where pilot runs begin, their target, and the rows on which the loss is evaluated.
 #[derive(Debug)]
 pub struct Pilot<'a, T> {
     problem: &'a Problem<'a, T>,
@@ -32,8 +32,8 @@ pub struct Tuned {
     pub steps: Vec<f64>,
 }
 
-/// A run is looked at whenever it is so much longer than at the last look, and where the line between the two
-/// looks crosses the target is where it came there.
+/// The loss of a run is evaluated whenever the run has become this many times longer. Between two evaluations it is taken
+/// for a line, which crosses the target at some step.
 const LONGER: f64 = 1.25;
 /// Between one rate and the next, and how often at most.
 const FACTOR: f64 = 2.0;
@@ -117,8 +117,8 @@ impl<'a, T: Scalar> Pilot<'a, T> {
         Ok(Tuned { rate, steps: steps.collect() })
     }
 
-    /// Steps to the target. Of a run that has not come there, more than `max_steps`, by how far away it still
-    /// is; infinity if it diverged.
+    /// Steps to the target. For a run that has not reached it, more than `max_steps`, the more the farther it still is;
+    /// infinity if it diverged.
     fn cost(
         &self,
         batch_size: usize,

@@ -1,4 +1,4 @@
-//! `Recorder`: writes down what was asked for.
+//! `Recorder`: records steps and epochs in the history.
 
 use std::time::Instant;
 
@@ -9,20 +9,20 @@ use super::{History, Record};
 use crate::error::{Result, try_filled};
 use crate::scalar::Scalar;
 
-/// The observer that writes the history.
+/// The observer that fills the history.
 #[derive(Debug)]
 pub(super) struct Recorder<T> {
     record: Record,
     pub(super) history: History<T>,
-    /// The model, as it was last looked at.
+    /// The model, as last copied.
     model: Vec<T>,
-    /// Later than the beginning of the run by the time that was spent looking: looking is not training.
+    /// Later than the start of the run by the time spent on evaluation, which is not training.
     start: Instant,
 }
 
-/// What was seen of an epoch.
+/// What is recorded of an epoch.
 #[derive(Debug)]
-pub(super) struct Looks {
+pub(super) struct EpochRecord {
     /// Mean objective over its rows, each batch's before its step.
     pub(super) loss: f64,
     /// Objective over all rows at its end, if it was recorded.
@@ -63,7 +63,7 @@ impl<T: Scalar> Recorder<T> {
         Ok(())
     }
 
-    /// Writes down a step.
+    /// Records a step.
     #[inline]
     pub(super) fn step(&mut self, step: &Step, view: &mut View<'_, '_, '_, T>) -> Result<()> {
         let Record { steps, full_loss, path, .. } = self.record;
@@ -100,12 +100,12 @@ impl<T: Scalar> Recorder<T> {
         self.history.noise.push(t, probe.noise, n_population, probe.variance_along, learning_rate);
     }
 
-    /// Looks at all there is to look at after an epoch; can be interrupted, and then nothing is written down.
-    pub(super) fn look<'a>(
+    /// Evaluates the model after an epoch. It can be interrupted, and then nothing is recorded.
+    pub(super) fn evaluate<'a>(
         &mut self,
         view: &mut View<'_, '_, 'a, T>,
         validation: Option<&'a crate::gradient::Problem<'a, T>>,
-    ) -> Result<Looks> {
+    ) -> Result<EpochRecord> {
         let elapsed = self.seconds();
         view.copy_model(&mut self.model);
         let is_due = self.record.full_loss && !self.record.steps;
@@ -114,21 +114,21 @@ impl<T: Scalar> Recorder<T> {
         let validation_loss = validation.map(|rows| view.validation_loss(rows, &self.model)).transpose();
         self.start += began.elapsed();
         let loss = view.state.loss_sum / view.state.n_seen as f64;
-        Ok(Looks { loss, full_loss, validation_loss: validation_loss?, elapsed })
+        Ok(EpochRecord { loss, full_loss, validation_loss: validation_loss?, elapsed })
     }
 
-    /// Writes down an epoch.
-    pub(super) fn end_epoch(&mut self, looks: &Looks, batch_size: usize) {
-        self.history.epoch_loss.push(looks.loss);
-        self.history.epoch_elapsed.push(looks.elapsed);
-        self.history.full_loss.extend(looks.full_loss);
-        self.history.validation_loss.extend(looks.validation_loss);
+    /// Records an epoch.
+    pub(super) fn end_epoch(&mut self, epoch: &EpochRecord, batch_size: usize) {
+        self.history.epoch_loss.push(epoch.loss);
+        self.history.epoch_elapsed.push(epoch.elapsed);
+        self.history.full_loss.extend(epoch.full_loss);
+        self.history.validation_loss.extend(epoch.validation_loss);
         if !self.record.steps {
             self.history.batch_size.push(batch_size as i64);
         }
     }
 
-    /// The objective over all rows at the model last looked at.
+    /// The objective over all rows at the model last copied.
     pub(super) fn full_loss(&mut self, view: &mut View<'_, '_, '_, T>) -> Result<f64> {
         let began = Instant::now();
         let full_loss = view.full_loss(&self.model);

@@ -12,7 +12,7 @@ use crate::update::{AverageState, OptimizerState};
 pub struct State<T> {
     /// Parameters in the layout of the problem.
     pub params: Vec<T>,
-    /// What the optimizer remembers; its `n_steps` counts the steps of the whole run.
+    /// The state of the optimizer; its `n_steps` counts the steps of the whole run.
     pub optimizer: OptimizerState<T>,
     /// Their average, if they are averaged.
     pub average: AverageState<T>,

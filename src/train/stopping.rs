@@ -121,10 +121,10 @@ pub enum StopRule {
     MaxSeconds(MaxSeconds),
 }
 
-/// What [`NoImprovement`] remembers between epochs.
+/// The state of [`NoImprovement`] between epochs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EarlyStoppingState<T> {
-    /// What was looked at.
+    /// What was monitored.
     pub monitor: Monitor,
     /// Which way was better.
     pub mode: Mode,
@@ -143,7 +143,7 @@ impl<T> EarlyStoppingState<T> {
     }
 }
 
-/// A model put aside.
+/// The best model so far.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BestCheckpoint<T> {
     /// Epochs it had been trained for.
@@ -160,7 +160,7 @@ pub(super) struct Verdict {
 }
 
 impl NoImprovement {
-    /// The rule with `tol` in units of what is looked at or, if relative, of the best value's size.
+    /// The rule with `tol` in units of what is monitored or, if relative, of the best value's size.
     ///
     /// # Errors
     /// Unless `tol` is finite and not negative and `patience` positive.

@@ -1,4 +1,4 @@
-//! `Validation`: by what a run is judged: when it ends, and which of its models it gives back.
+//! `Validation`: validation rows, metrics and rules: when a run ends, and which of its models it gives back.
 
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use crate::error::{Error, Result, try_filled};
 use crate::gradient::Problem;
 use crate::scalar::Scalar;
 
-/// Rows to judge a model by, and rules that end a run.
+/// Validation rows, and rules that end a run.
 #[derive(Debug, Clone)]
 pub struct Validation<'a, T> {
     problem: Option<&'a Problem<'a, T>>,
@@ -16,10 +16,10 @@ pub struct Validation<'a, T> {
     metrics: Vec<String>,
 }
 
-/// The values of an epoch that a rule may look at.
+/// The values of an epoch that a rule may monitor.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Values<'v, T> {
-    /// The objective that rules look at, and the model that has it.
+    /// The objective that rules monitor, and the model that has it.
     pub(super) loss: (f64, &'v [T]),
     /// Whether a rate is being tried, so that an objective that has not come down is no reason to end.
     pub(super) is_trying: bool,
@@ -35,7 +35,7 @@ impl<T> Validation<'_, T> {
 }
 
 impl<'a, T: Scalar> Validation<'a, T> {
-    /// Judges by the mean loss over the rows of `problem`, if any, by the objective of the epochs and by
+    /// Monitors the mean loss over the rows of `problem`, if any, the objective of the epochs and
     /// `metrics`, names of numbers that [`Progress::metrics`](super::Progress::metrics) will have in this
     /// order.
     ///
@@ -74,7 +74,7 @@ impl<'a, T: Scalar> Validation<'a, T> {
         Ok(Self { problem, rules, metrics })
     }
 
-    /// How many rows there are to judge a model of `problem` by.
+    /// How many validation rows there are for a model of `problem`.
     ///
     /// # Errors
     /// If they are another problem's.
@@ -93,7 +93,7 @@ impl<'a, T: Scalar> Validation<'a, T> {
         Ok(validation.n_rows())
     }
 
-    /// Rows to judge by.
+    /// The validation rows.
     pub(super) fn problem(&self) -> Option<&'a Problem<'a, T>> {
         self.problem
     }
@@ -113,7 +113,7 @@ impl<'a, T: Scalar> Validation<'a, T> {
     }
 
     /// Tells every rule of an epoch. Returns the reason of the first that wants to end the run.
-    pub(super) fn judge(
+    pub(super) fn evaluate(
         &self,
         epoch: u64,
         values: Values<'_, T>,

@@ -10,7 +10,7 @@ use crate::scalar::Scalar;
 use crate::shuffle::Batches;
 use crate::update::{Optimizer, Schedule};
 
-/// A run between two steps, to be looked at. The evaluator computes losses; it is left as it was.
+/// A run between two steps, as observers see it. The evaluator computes losses for them, and is left as it was.
 pub(super) struct View<'v, 't, 'a, T> {
     pub(super) problem: &'a Problem<'a, T>,
     pub(super) config: &'a Config,

@@ -15,13 +15,13 @@ use crate::scalar::Scalar;
 use crate::shuffle::Batches;
 use crate::update::{Optimizer, OptimizerState, Schedule};
 
-/// What may change the next step: whatever can change bits, the plateau of a schedule aside, which the optimizer
-/// remembers. All of it is saved with the run.
+/// What may change the next step: whatever can change bits, the plateau of a schedule aside, which is part of the
+/// optimizer's state. All of it is saved with the run.
 ///
 /// A step asks `prepare`, `observe` and `accept`, in this order, and an epoch ends with `end_epoch`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Control<T> {
-    /// What an automatic learning rate remembers.
+    /// The state of an automatic learning rate.
     pub auto_rate: Option<AutoRate<T>>,
     /// The size of the batches, where it follows from the noise.
     pub batch_size: Option<AdaptiveBatchSize>,
@@ -63,7 +63,7 @@ impl<T: Scalar> Control<T> {
         }
     }
 
-    /// Before a step, when nothing of it is done yet: here a control may look at all rows, and only here be interrupted.
+    /// Before a step, when nothing of it is done yet: here a control may evaluate all rows, and only here be interrupted.
     /// `at` is the epoch, the batches of it that are done, and how many it has.
     #[inline]
     pub(super) fn prepare(

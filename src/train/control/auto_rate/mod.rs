@@ -31,7 +31,7 @@ pub struct AutoRate<T> {
     pub rate: f64,
     /// Epochs that the run had done before.
     pub first_epoch: u64,
-    /// How it goes on.
+    /// How it follows the data.
     pub method: Method<T>,
 }
 
@@ -147,7 +147,7 @@ impl<T: Scalar> AutoRate<T> {
         }
     }
 
-    /// Judges the rate by the objective at the candidate, over all rows. May put the parameters back and clear the
+    /// Evaluates the rate by the objective at the candidate, over all rows. May put the parameters back and clear the
     /// optimizer's `slots`.
     ///
     /// # Errors

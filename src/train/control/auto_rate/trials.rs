@@ -43,7 +43,7 @@ pub struct Trials<T> {
 }
 
 const GAMMA: f64 = 3.0;
-/// What the objective may rise by, relatively, and still count as not higher; and what is too much to go on from.
+/// What the objective may rise by, relatively, and still count as not higher; and what is too much to continue from.
 const TOLERANCE: f64 = 0.02;
 const TOO_MUCH: f64 = 0.1;
 const FIRST_GROWTH: f64 = 2.0;
@@ -74,7 +74,7 @@ impl<T: Scalar> Trials<T> {
         })
     }
 
-    /// Whether the trial is over and to be judged.
+    /// Whether the trial is over and to be evaluated.
     pub(super) fn is_due(&self) -> bool {
         self.n_steps > 0 && self.t - self.begun >= self.n_steps
     }
