@@ -37,7 +37,7 @@ pub fn angles<T: Scalar>(
     for &batch_size in batch_sizes {
         all_draws.push(sampling.of_size(point.problem.n_rows(), batch_size, 0)?);
     }
-    point.look(|gradients| {
+    point.with_gradients(|gradients| {
         gradients.set_importance_weights(all_draws.first().and_then(Draws::importance_weights))?;
         let mut next_epoch = 0;
         let mut found = try_reserved("angles", batch_sizes.len())?;

@@ -59,7 +59,7 @@ pub fn bias<T: Scalar>(
     for &batch_size in batch_sizes {
         all_draws.push(sampling.of_size(point.problem.n_rows(), batch_size, 0)?);
     }
-    point.look(|gradients| {
+    point.with_gradients(|gradients| {
         let deviation = full(point, gradients)?;
         gradients.set_importance_weights(all_draws.first().and_then(Draws::importance_weights))?;
         let mut found = try_reserved("biases", batch_sizes.len())?;
@@ -70,7 +70,7 @@ pub fn bias<T: Scalar>(
                 deviations.push(&deviation.0, g)
             })?;
             next_epoch = draws.epoch;
-            let bias = deviations.judge(sampling.seed, effort.n_resamples, deviation.1, point)?;
+            let bias = deviations.test(sampling.seed, effort.n_resamples, deviation.1, point)?;
             found.push(Bias { batch_size: draws.batch_size(), ..bias });
         }
         Ok(found)
@@ -99,13 +99,13 @@ pub fn bias_of_rows<T: Scalar>(
         return refused("less than the number of rows of X", row.to_string());
     }
     let batch_size = batches.iter().map(Vec::len).sum::<usize>() as f64 / batches.len() as f64;
-    point.look(|gradients| {
+    point.with_gradients(|gradients| {
         let deviation = full(point, gradients)?;
         let mut deviations = Deviations::new(&deviation.0, batches.len())?;
         for rows in batches {
             deviations.push(&deviation.0, gradients.of(rows)?)?;
         }
-        let bias = deviations.judge(seed, n_resamples, deviation.1, point)?;
+        let bias = deviations.test(seed, n_resamples, deviation.1, point)?;
         Ok(Bias { batch_size: batch_size.round() as usize, ..bias })
     })
 }
@@ -147,7 +147,7 @@ impl Deviations {
         Ok(())
     }
 
-    fn judge<T: Scalar>(
+    fn test<T: Scalar>(
         &self,
         seed: u64,
         n_resamples: usize,
@@ -161,7 +161,7 @@ impl Deviations {
         let mut resampled: Vec<f64> = try_reserved("resamples", n_resamples + 1)?;
         resampled.push(observed);
         for resample in 0..n_resamples {
-            point.look_for_end()?;
+            point.poll()?;
             draw_signs(seed, resample as u32, &mut signs);
             resampled.push(sums.with(&signs));
         }
@@ -199,7 +199,7 @@ impl<'a> SquaredSums<'a> {
         }
         let mut products = try_reserved("products of deviations", m)?;
         for (j, a) in all.chunks_exact(len).enumerate() {
-            point.look_for_end()?;
+            point.poll()?;
             let mut row = try_reserved("products of deviations", j + 1)?;
             row.extend(all.chunks_exact(len).take(j + 1).map(|b| dot(a, b)));
             products.push(row);

@@ -17,13 +17,13 @@ use crate::shuffle::{Batches, BatchesConfig, Shuffle, Workspace};
 /// many independent ones, by the fraction of the epoch they have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dependence {
-    /// Where batches are looked at one by one, or in pairs.
+    /// Where batches are used one by one, or in pairs.
     Weak = 16,
-    /// Where it is their mean that is looked at, whose length says a lot in many dimensions.
+    /// Where their mean is used, whose length says a lot in many dimensions.
     Negligible = 256,
 }
 
-/// Where gradients are looked at.
+/// The point at which gradients are computed.
 #[derive(Clone)]
 pub struct Point<'a, T> {
     /// What is differentiated.
@@ -45,8 +45,11 @@ impl<T: fmt::Debug> fmt::Debug for Point<'_, T> {
 }
 
 impl<'a, T: Scalar> Point<'a, T> {
-    /// Calls `lead` with a team that computes gradients there.
-    pub(super) fn look<R>(&'a self, lead: impl FnOnce(&mut Gradients<'_, 'a, T>) -> Result<R>) -> Result<R> {
+    /// Calls `lead` with what computes gradients at this point.
+    pub(super) fn with_gradients<R>(
+        &'a self,
+        lead: impl FnOnce(&mut Gradients<'_, 'a, T>) -> Result<R>,
+    ) -> Result<R> {
         let Self { problem, tier, interrupted, .. } = *self;
         let n_workers = n_workers_worth(problem, problem.n_rows(), false, self.n_threads);
         let mut params = try_reserved("parameters", self.params.len())?;
@@ -56,8 +59,8 @@ impl<'a, T: Scalar> Point<'a, T> {
         })
     }
 
-    /// Asks whether the work is to end.
-    pub(super) fn look_for_end(&self) -> Result<()> {
+    /// [`Error::Interrupted`] if the caller wants the work to end.
+    pub(super) fn poll(&self) -> Result<()> {
         if (self.interrupted)() { Err(Error::Interrupted) } else { Ok(()) }
     }
 }
@@ -184,7 +187,7 @@ impl<T: Scalar> Gradients<'_, '_, T> {
     }
 
     fn at(&mut self, positions: Range<usize>) -> Result<&mut Vec<T>> {
-        self.point.look_for_end()?;
+        self.point.poll()?;
         self.n_rows = positions.len();
         self.evaluator.gradient(positions)?;
         self.last()

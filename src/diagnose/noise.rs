@@ -89,7 +89,7 @@ pub fn noise<T: Scalar>(
     let n = n_rows as f64;
     let finite = |b: usize| if b == n_rows { 0.0 } else { (n - b as f64) / (n - 1.0) };
     let finite_population: Vec<f64> = batch_sizes.iter().map(|&b| finite(b)).collect();
-    point.look(|gradients| {
+    point.with_gradients(|gradients| {
         let full = gradients.of_all()?;
         let mut moments = GradientMoments::of(point, full)?;
         let deviation = Deviation::from_full(full, moments.unit())?;

@@ -12,13 +12,13 @@ use crate::diagnose::{self, Bias, Effort, Point, Sampling, Variances};
 use crate::error::Result;
 use crate::scalar::Scalar;
 
-/// What is looked at, as the package's objects.
+/// The problem, the point and the batches, as the package's objects.
 #[derive(FromPyObject)]
-pub(super) struct Looked<'py> {
+pub(super) struct PointArguments<'py> {
     problem: Objective<'py>,
     /// Coefficients and intercepts, flat.
     params: Bound<'py, PyAny>,
-    /// The same for all; none where the instrument is to choose.
+    /// The same for all; none where the diagnostic chooses.
     batch_sizes: Vec<usize>,
     n_draws: usize,
     shuffle: Bound<'py, PyAny>,
@@ -27,14 +27,14 @@ pub(super) struct Looked<'py> {
     n_threads: usize,
 }
 
-impl Looked<'_> {
+impl PointArguments<'_> {
     fn sampling(&self) -> PyResult<Sampling> {
         let shuffle = shuffle_from(&self.shuffle)?;
         Ok(Sampling { shuffle, replacement: self.replacement, seed: self.seed })
     }
 
-    /// Does something at the point, without the interpreter.
-    fn look<T: Scalar + Element, R: Send>(
+    /// Does `work` at the point, without the interpreter.
+    fn at_point<T: Scalar + Element, R: Send>(
         &self,
         py: Python<'_>,
         work: impl FnOnce(&Point<'_, T>) -> Result<R> + Send,
@@ -53,17 +53,20 @@ impl Looked<'_> {
 
 /// The variance of batch gradients by batch size, and the noise scale. Returns a dict.
 #[pyfunction]
-pub(super) fn gradient_noise<'py>(py: Python<'py>, looked: Looked<'py>) -> PyResult<Bound<'py, PyDict>> {
-    by_dtype!(looked.problem.x, noise_typed(py, &looked))
+pub(super) fn gradient_noise<'py>(
+    py: Python<'py>,
+    arguments: PointArguments<'py>,
+) -> PyResult<Bound<'py, PyDict>> {
+    by_dtype!(arguments.problem.x, noise_typed(py, &arguments))
 }
 
 fn noise_typed<'py, T: Scalar + Element>(
     py: Python<'py>,
-    looked: &Looked<'py>,
+    arguments: &PointArguments<'py>,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let (n_draws, seed) = (looked.n_draws, looked.seed);
-    let batch_sizes = looked.batch_sizes.clone();
-    let found = looked.look::<T, _>(py, move |point| {
+    let (n_draws, seed) = (arguments.n_draws, arguments.seed);
+    let batch_sizes = arguments.batch_sizes.clone();
+    let found = arguments.at_point::<T, _>(py, move |point| {
         let batch_sizes = match batch_sizes.is_empty() {
             true => diagnose::default_batch_sizes(point, n_draws),
             false => batch_sizes,
@@ -102,43 +105,43 @@ fn unzipped(found: Vec<Bias>) -> BiasByBatchSize {
 #[pyfunction]
 pub(super) fn gradient_bias(
     py: Python<'_>,
-    looked: Looked<'_>,
+    arguments: PointArguments<'_>,
     n_resamples: usize,
 ) -> PyResult<BiasByBatchSize> {
-    by_dtype!(looked.problem.x, bias_typed(py, &looked, n_resamples))
+    by_dtype!(arguments.problem.x, bias_typed(py, &arguments, n_resamples))
 }
 
 fn bias_typed<T: Scalar + Element>(
     py: Python<'_>,
-    looked: &Looked<'_>,
+    arguments: &PointArguments<'_>,
     n_resamples: usize,
 ) -> PyResult<BiasByBatchSize> {
-    let (sampling, batch_sizes) = (looked.sampling()?, looked.batch_sizes.clone());
-    let effort = Effort { n_draws: looked.n_draws, n_resamples };
+    let (sampling, batch_sizes) = (arguments.sampling()?, arguments.batch_sizes.clone());
+    let effort = Effort { n_draws: arguments.n_draws, n_resamples };
     let work = move |point: &Point<'_, T>| diagnose::bias(point, &sampling, &batch_sizes, effort);
-    looked.look(py, work).map(unzipped)
+    arguments.at_point(py, work).map(unzipped)
 }
 
 /// The same of batches given by their rows.
 #[pyfunction]
 pub(super) fn gradient_bias_of_rows(
     py: Python<'_>,
-    looked: Looked<'_>,
+    arguments: PointArguments<'_>,
     rows: Vec<Vec<usize>>,
     n_resamples: usize,
 ) -> PyResult<BiasByBatchSize> {
-    by_dtype!(looked.problem.x, bias_of_rows_typed(py, &looked, rows, n_resamples))
+    by_dtype!(arguments.problem.x, bias_of_rows_typed(py, &arguments, rows, n_resamples))
 }
 
 fn bias_of_rows_typed<T: Scalar + Element>(
     py: Python<'_>,
-    looked: &Looked<'_>,
+    arguments: &PointArguments<'_>,
     rows: Vec<Vec<usize>>,
     n_resamples: usize,
 ) -> PyResult<BiasByBatchSize> {
-    let seed = looked.seed;
+    let seed = arguments.seed;
     let work = move |point: &Point<'_, T>| diagnose::bias_of_rows(point, rows, n_resamples, seed);
-    looked.look(py, work).map(|bias| unzipped(vec![bias]))
+    arguments.at_point(py, work).map(|bias| unzipped(vec![bias]))
 }
 
 /// Batch sizes, cosines, one row a batch size, the fraction below zero and its interval.
@@ -146,14 +149,17 @@ type AnglesByBatchSize = (Vec<usize>, Vec<Vec<f64>>, Vec<f64>, Vec<(f64, f64)>);
 
 /// Cosines between the gradients of pairs of batches, by batch size.
 #[pyfunction]
-pub(super) fn gradient_angles(py: Python<'_>, looked: Looked<'_>) -> PyResult<AnglesByBatchSize> {
-    by_dtype!(looked.problem.x, angles_typed(py, &looked))
+pub(super) fn gradient_angles(py: Python<'_>, arguments: PointArguments<'_>) -> PyResult<AnglesByBatchSize> {
+    by_dtype!(arguments.problem.x, angles_typed(py, &arguments))
 }
 
-fn angles_typed<T: Scalar + Element>(py: Python<'_>, looked: &Looked<'_>) -> PyResult<AnglesByBatchSize> {
-    let (sampling, n_draws) = (looked.sampling()?, looked.n_draws);
-    let batch_sizes = looked.batch_sizes.clone();
-    let found = looked.look::<T, _>(py, move |point| {
+fn angles_typed<T: Scalar + Element>(
+    py: Python<'_>,
+    arguments: &PointArguments<'_>,
+) -> PyResult<AnglesByBatchSize> {
+    let (sampling, n_draws) = (arguments.sampling()?, arguments.n_draws);
+    let batch_sizes = arguments.batch_sizes.clone();
+    let found = arguments.at_point::<T, _>(py, move |point| {
         let batch_sizes = match batch_sizes.is_empty() {
             true => diagnose::default_batch_sizes(point, n_draws),
             false => batch_sizes,

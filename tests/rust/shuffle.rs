@@ -110,17 +110,17 @@ fn an_order_can_be_interrupted_at_any_look() {
     for replacement in [false, true] {
         let batches =
             Batches::new(BatchesConfig { replacement, ..BatchesConfig::new(1_000_000, 32) }).unwrap();
-        let looks_until = |limit: usize| {
-            let looks = Cell::new(0);
-            let interrupted = || looks.replace(looks.get() + 1) >= limit;
+        let polls_until = |limit: usize| {
+            let polls = Cell::new(0);
+            let interrupted = || polls.replace(polls.get() + 1) >= limit;
             let result = batches.order(0, Order::default(), &mut Workspace::default(), &interrupted);
-            (looks.get(), result.err())
+            (polls.get(), result.err())
         };
-        let (n_looks, error) = looks_until(usize::MAX);
+        let (n_polls, error) = polls_until(usize::MAX);
         assert_eq!(error, None);
-        assert!(n_looks >= 4, "{n_looks} looks at a million rows");
-        for limit in 0..n_looks {
-            assert_eq!(looks_until(limit), (limit + 1, Some(Error::Interrupted)));
+        assert!(n_polls >= 4, "{n_polls} polls at a million rows");
+        for limit in 0..n_polls {
+            assert_eq!(polls_until(limit), (limit + 1, Some(Error::Interrupted)));
         }
     }
 }
@@ -430,17 +430,17 @@ fn all_orders_can_be_interrupted_at_any_look() {
         Shuffle::Stratified(Arc::new(strata)),
     ] {
         let batches = Batches::new(BatchesConfig { shuffle, ..BatchesConfig::new(n, 32) }).unwrap();
-        let looks_until = |limit: usize| {
-            let looks = Cell::new(0);
-            let interrupted = || looks.replace(looks.get() + 1) >= limit;
+        let polls_until = |limit: usize| {
+            let polls = Cell::new(0);
+            let interrupted = || polls.replace(polls.get() + 1) >= limit;
             let result = batches.order(0, Order::default(), &mut Workspace::default(), &interrupted);
-            (looks.get(), result.err())
+            (polls.get(), result.err())
         };
-        let (n_looks, error) = looks_until(usize::MAX);
+        let (n_polls, error) = polls_until(usize::MAX);
         assert_eq!(error, None);
-        assert!(n_looks >= 4, "{n_looks} looks at a million rows");
-        for limit in [0, 1, n_looks / 2, n_looks - 1] {
-            assert_eq!(looks_until(limit), (limit + 1, Some(Error::Interrupted)));
+        assert!(n_polls >= 4, "{n_polls} polls at a million rows");
+        for limit in [0, 1, n_polls / 2, n_polls - 1] {
+            assert_eq!(polls_until(limit), (limit + 1, Some(Error::Interrupted)));
         }
     }
 }

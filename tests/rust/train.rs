@@ -199,10 +199,10 @@ fn a_rate_that_chooses_itself_may_be_interrupted_while_it_looks() {
         n_interrupted += 1;
         let rest = Config { n_epochs: config.n_epochs - first.state.epoch, ..config.clone() };
         let second = run(&rest, first.state, usize::MAX);
-        assert_eq!(second.state.params, whole.state.params, "interrupted at the look {n_asked}");
-        assert_eq!(second.params, whole.params, "interrupted at the look {n_asked}");
+        assert_eq!(second.state.params, whole.state.params, "interrupted at the poll {n_asked}");
+        assert_eq!(second.params, whole.params, "interrupted at the poll {n_asked}");
         let path = [first.history.path, second.history.path].concat();
-        assert_eq!(path, whole.history.path, "interrupted at the look {n_asked}");
+        assert_eq!(path, whole.history.path, "interrupted at the poll {n_asked}");
     }
     assert!(n_interrupted > 5, "only {n_interrupted}");
 }
