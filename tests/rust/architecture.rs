@@ -172,7 +172,7 @@ fn functions_of_the_loop_are_short() {
         let lines: Vec<&str> = source.text.lines().collect();
         for (i, line) in lines.iter().enumerate().filter(|(_, line)| begins(line)) {
             let is_end = |l: &&str| indent(l) == indent(line) && l.trim_start().starts_with('}');
-            let n_lines = lines[i..].iter().position(|l| is_end(&l)).unwrap_or(0) + 1;
+            let n_lines = lines[i..].iter().position(is_end).unwrap_or(0) + 1;
             let name = line.trim();
             assert!(n_lines <= MAX_LINES, "{}: {name} has {n_lines} lines", source.path);
         }
