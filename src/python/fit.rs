@@ -320,7 +320,7 @@ fn start<T: Scalar + Element>(
     })
 }
 
-/// What a rate that chooses itself has remembered: None, or its method, numbers and vectors.
+/// The state of the automatic learning rate: None, or its method, numbers and vectors.
 fn auto_rate<T: Scalar + Element>(layout: Layout, saved: &Bound<'_, PyAny>) -> PyResult<Option<AutoRate<T>>> {
     let saved: Option<(String, Vec<f64>, Vec<Bound<'_, PyAny>>)> = saved.extract()?;
     let Some((method, numbers, vectors)) = saved else { return Ok(None) };

@@ -20,7 +20,7 @@ use crate::shuffle::{self, Order, Workspace};
 /// Small batches are made ahead until there are so many bytes of them: waking a thread for each would take longer
 /// than to gather it.
 const BYTES_AHEAD: usize = 1 << 18;
-/// Between two looks at signals while waiting for a batch.
+/// Between two polls for signals while waiting for a batch.
 const PATIENCE: Duration = Duration::from_millis(40);
 
 /// The batches of several epochs: an iterator over lists of arrays.

@@ -45,7 +45,7 @@ pub(super) fn noise_to_dict<'py>(py: Python<'py>, noise: &NoiseHistory) -> PyRes
     Ok(dict)
 }
 
-/// Measures of noise of every look, smoothed over `n_smoothed` looks, as a dict of arrays.
+/// Measures of noise of every probe, smoothed over `n_smoothed` probes, as a dict of arrays.
 #[pyfunction]
 pub(super) fn smoothed_noise<'py>(
     py: Python<'py>,

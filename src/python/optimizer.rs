@@ -13,14 +13,14 @@ use crate::scalar::Scalar;
 use crate::update;
 use crate::update::schedule::PlateauState;
 
-/// How many vectors and how many numbers the optimizer remembers.
+/// Number of slot vectors, and of further numbers, in the state of the optimizer.
 #[pyfunction]
 pub(super) fn init_optimizer(optimizer: &Bound<'_, PyAny>) -> PyResult<(usize, usize)> {
     let state = choice::optimizer(optimizer)?.init::<f64>(0).map_err(to_python)?;
     Ok((state.slots.len(), state.scalars.len()))
 }
 
-/// What an optimizer remembers of the losses of epochs when one more, of this loss, is over.
+/// The state of the plateau after one more epoch, of this loss.
 #[pyfunction]
 pub(super) fn end_epoch(optimizer: &Bound<'_, PyAny>, plateau: [f64; 4], loss: f64) -> PyResult<[f64; 4]> {
     let mut state = update::OptimizerState::<f64>::new(0, Vec::new(), Vec::new());
@@ -29,11 +29,11 @@ pub(super) fn end_epoch(optimizer: &Bound<'_, PyAny>, plateau: [f64; 4], loss: f
     Ok(state.plateau.to_numbers())
 }
 
-/// What an optimizer remembers: steps made, vectors, numbers, and the state of a plateau.
+/// The state of an optimizer: steps made, slot vectors, numbers, and the state of a plateau.
 type Saved<'py> = (u64, Vec<Bound<'py, PyAny>>, Vec<f64>, [f64; 4]);
 
-/// Moves `params` against `grad` in place; the vectors remembered are changed in place too.
-/// Returns the numbers remembered. `array` is the number of these parameters among several arrays.
+/// Moves `params` against `grad` in place; the slot vectors are changed in place too.
+/// Returns the numbers of the state. `array` is the number of these parameters among several arrays.
 #[pyfunction]
 pub(super) fn step_optimizer(
     optimizer: &Bound<'_, PyAny>,

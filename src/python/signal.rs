@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
-/// Between two looks. Half of what a user may have to wait.
+/// Between two polls. Half of what a user may have to wait.
 const INTERVAL: Duration = Duration::from_millis(40);
 
 /// Looks for signals now and then, and keeps what they, or a callback, raised.
@@ -19,7 +19,7 @@ impl Signals {
         Self { last_poll: Mutex::new(Instant::now()), raised: Mutex::new(None) }
     }
 
-    /// Whether the work is to end. Called often, looks seldom: it needs the interpreter for that.
+    /// Whether the work is to end. Called often, polls seldom: that needs the interpreter.
     pub(super) fn interrupted(&self) -> bool {
         let mut last_poll = self.last_poll.lock().unwrap_or_else(PoisonError::into_inner);
         if last_poll.elapsed() < INTERVAL {

@@ -17,7 +17,7 @@ const ROWS_OF_CELL: usize = 4;
 /// Bits of a random number.
 const BITS: u32 = 53;
 
-/// The cumulative weights, and a guide to where in them to look.
+/// The cumulative weights, and a guide table for the search in them.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct DrawsByWeight {
     cumulative: Vec<f64>,
