@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::gradient::Layout;
 use crate::scalar::Scalar;
 use crate::shuffle::Batches;
+use crate::update::schedule::PlateauState;
 use crate::update::{AverageState, OptimizerState};
 
 /// A run between two steps. Training k epochs and then m more from here is the same as k + m, bit for bit.
@@ -63,12 +64,13 @@ impl<T: Scalar> State<T> {
         self.control.auto_rate.is_some() || self.optimizer.plateau.has_best()
     }
 
-    /// Forgets losses, and models chosen by them, of an objective that is no longer the one to be minimised.
+    /// Forgets losses of an objective that is no longer the one to be minimised, models chosen by them, and how far a rate
+    /// has fallen because of them.
     pub(super) fn forget_other_objectives(&mut self, before: Fingerprint, now: Fingerprint) {
         let (is_same, is_same_validation) = (before.has_objective_of(now), before.has_validation_of(now));
         if !is_same {
             self.control.auto_rate = None;
-            self.optimizer.plateau.forget_best();
+            self.optimizer.plateau = PlateauState::default();
         }
         for rule in &mut self.stopping {
             if !is_same || (!is_same_validation && rule.monitor != Monitor::Loss) {

@@ -343,3 +343,45 @@ def test_errors_say_what_is_wrong(stop, options, error, message):
     with pytest.raises(error) as caught:
         mb.fit(X, Y, **options, stop=stop)
     assert re.fullmatch(message, str(caught.value)), str(caught.value)
+
+
+OF_MODELS_ELSEWHERE = {
+    "automatic": (mb.optimizers.SGD(), None),
+    "automatic, momentum": (mb.optimizers.SGD(momentum=0.5), None),
+    "automatic, averaged": (mb.optimizers.SGD(), "ema"),
+    "averaged": (mb.optimizers.SGD(0.05), "polyak"),
+    "schedule-free": (mb.optimizers.ScheduleFreeSGD(0.1), None),
+}
+
+
+@pytest.mark.parametrize("name", OF_MODELS_ELSEWHERE)
+def test_rules_on_the_loss_monitor_the_model_that_is_given_back_as_the_reference_does(name):
+    optimizer, average = OF_MODELS_ELSEWHERE[name]
+    ends = set()
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        X = rng.standard_normal((60, 4))
+        y = X @ rng.standard_normal(4) + rng.standard_normal(60)
+        tol, patience, restores = rng.choice([1e-3, 0.05]), int(rng.integers(1, 4)), bool(rng.integers(2))
+        rule = mb.stopping.NoImprovement(tol=tol, patience=patience, restore_best=restores)
+        how = {
+            "optimizer": optimizer, "average": average, "stop": rule, "seed": seed, "epochs": 30,
+            "batch_size": rng.choice([5, 16]),
+        }  # fmt: skip
+        ours, expected = mb.fit(X, y, **how), mb.reference.fit(X, y, **how)
+        assert (ours.n_epochs, ours.stop_reason.value) == (expected.n_epochs, expected.stop_reason)
+        np.testing.assert_allclose(ours.coef, expected.coef, rtol=1e-7, atol=1e-9)
+        ends.add(ours.stop_reason.value)
+    assert ends >= {"no_improvement"}
+
+
+def test_a_target_is_met_by_the_model_and_not_by_trial_iterates():
+    """The automatic rate's own iterates hover far above the objective of its model."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((2000, 50))
+    y = X @ rng.standard_normal(50) + rng.standard_normal(2000)
+    target = 1.02 * np.linalg.lstsq(np.c_[X, np.ones(2000)], y, rcond=None)[1][0] / 4000
+    model = mb.fit(X, y, epochs=60, batch_size=16, record="full_loss", stop=mb.stopping.TargetLoss(target))
+    assert model.stop_reason.value == "target"
+    assert model.history.epoch_loss[-1] > target >= model.history.full_loss[-1]
+    assert (model.history.full_loss[:-1] > target).all()

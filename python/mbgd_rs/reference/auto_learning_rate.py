@@ -148,6 +148,9 @@ class Trials(LearningRate):
         if position > half:
             self.tail += w.flat.dtype.type(1 / (position - half)) * (w.flat - self.tail)
 
+    def is_trying(self) -> bool:
+        return self.t - self.begun < self.n_steps or not self.n_steps
+
     def model(self, w: Array) -> Array:
         return self.average
 

@@ -37,6 +37,10 @@ class LearningRate:
     def end_epoch(self, loss: float) -> None:
         """Takes note of the mean loss of the epoch."""
 
+    def is_trying(self) -> bool:
+        """Whether a rate is being tried, so that a loss that does not fall says nothing yet."""
+        return False
+
     def model(self, w: Array) -> Array:
         """What to predict with, given the parameters."""
         return w

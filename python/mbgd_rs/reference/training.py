@@ -141,13 +141,23 @@ class Run:
         self.averaged.flat[...] = flat
         return self.averaged
 
+    def is_model_elsewhere(self) -> bool:
+        """Whether the model is, or may be, another than where training stands."""
+        return self.learning_rate.is_automatic or self.model() is not self.w
+
+    def is_trying_a_rate(self) -> bool:
+        """Whether an automatic rate is in the middle of a trial."""
+        return self.learning_rate.is_trying()
+
+    def model_as_of_now(self) -> Array:
+        """What would be given back if the run ended now: the learning rate may know a better model."""
+        flat = self.model().flat
+        return flat if self.average is not None else self.learning_rate.best(flat)
+
     def best_model(self, restored: Array | None) -> Parameters:
-        """The model to give back: what a rule restores, or what the learning rate knows to be better."""
+        """The model to give back: what a rule restores, or that of the end."""
         model = self.model()
-        if restored is not None:
-            model.flat[...] = restored
-        elif self.average is None:
-            model.flat[...] = self.learning_rate.best(model.flat)
+        model.flat[...] = self.model_as_of_now() if restored is None else restored
         return model
 
 
@@ -201,7 +211,7 @@ def fit(
     names = (record,) if isinstance(record, str) else record
     probe = make_probe(objective, data, batches, "noise" in names)
     clip = Clip(clip_norm, clip_value, wants_norm="step" in names)
-    rules = StopRules(stop)
+    rules = StopRules(stop, objective, data)
     observers = Observers([*validations(objective, held_out), *recorders(names, objective, data), rules])
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         rate = make_learning_rate(objective, data, w, rule, batches, bool(clip))

@@ -66,11 +66,6 @@ impl PlateauState {
         self.best.is_finite()
     }
 
-    /// Judges losses anew, at the rate as it has fallen.
-    pub fn forget_best(&mut self) {
-        *self = Self { factor: self.factor, ..Self::default() };
-    }
-
     /// The four numbers, to be saved.
     pub fn to_numbers(self) -> [f64; 4] {
         [self.factor, self.best, self.n_bad as f64, self.n_cooling as f64]
