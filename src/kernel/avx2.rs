@@ -13,9 +13,9 @@ pub(super) struct F64x8([__m256d; 2]);
 /// Evaluates an expression of intrinsics.
 macro_rules! avx2 {
     ($e:expr) => {
-        // SAFETY: the types of this module are named by `Tier::run` alone, for a processor that was found
-        // to have AVX2 and FMA. Memory accesses stay within slices: full ones come after a check of the
-        // length, partial ones touch no lane outside `first_lanes(slice.len())`.
+        // SAFETY: only `Tier::run` names the types of this module, and only for a processor that was found to
+        // have AVX2 and FMA. Memory accesses stay within slices: full ones come after a check of the length,
+        // partial ones touch no lane outside `first_lanes(slice.len())`.
         unsafe { $e }
     };
 }

@@ -1,4 +1,4 @@
-//! AVX-512: a logical vector is one register, a mask one bit a lane.
+//! AVX-512: a logical vector is one register, a mask one bit per lane.
 
 use std::arch::x86_64::*;
 
@@ -13,9 +13,9 @@ pub(super) struct F64x8(__m512d);
 /// Evaluates an expression of intrinsics.
 macro_rules! avx512 {
     ($e:expr) => {
-        // SAFETY: the types of this module are named by `Tier::run` alone, for a processor that was found
-        // to have AVX-512 F, BW, DQ and VL. Memory accesses stay within slices: full ones come after a
-        // check of the length, partial ones touch no lane outside `first_lanes(slice.len())`.
+        // SAFETY: only `Tier::run` names the types of this module, and only for a processor that was found to
+        // have AVX-512 F, BW, DQ and VL. Memory accesses stay within slices: full ones come after a check of
+        // the length, partial ones touch no lane outside `first_lanes(slice.len())`.
         unsafe { $e }
     };
 }
@@ -27,7 +27,7 @@ impl F32x16 {
         ((1_u32 << n.min(16)) - 1) as __mmask16
     }
 
-    /// The lower lanes added to the upper ones.
+    /// The sum of the lower and the upper lanes.
     #[inline(always)]
     fn add_halves(self) -> __m256 {
         avx512!(_mm256_add_ps(_mm512_castps512_ps256(self.0), _mm512_extractf32x8_ps::<1>(self.0)))
@@ -160,7 +160,7 @@ impl F64x8 {
         ((1_u32 << n.min(8)) - 1) as __mmask8
     }
 
-    /// The lower lanes added to the upper ones.
+    /// The sum of the lower and the upper lanes.
     #[inline(always)]
     fn add_halves(self) -> __m256d {
         avx512!(_mm256_add_pd(_mm512_castpd512_pd256(self.0), _mm512_extractf64x4_pd::<1>(self.0)))

@@ -1,8 +1,9 @@
 //! The polynomial coefficients of the elementary functions, for each type.
 //!
-//! The polynomials are minimax in the relative error of the function they serve, found by Remez's exchange
-//! in 50 digits and then rounded. `EXP` is q of e^r = 1 + r + r^2 q(r) for |r| <= (ln 2)/2; `LN` is the
-//! polynomial in z = s^2 that approximates (2 artanh s - 2 s) / s^3 for |s| <= 1/5.
+//! The polynomials minimise the largest relative error of the function they approximate. They were found by
+//! the Remez exchange algorithm in 50 digits and then rounded. `EXP` is q of e^r = 1 + r + r^2 q(r) for
+//! |r| <= (ln 2)/2; `LN` is the polynomial in z = s^2 that approximates (2 artanh s - 2 s) / s^3 for
+//! |s| <= 1/5.
 
 /// Constants of a type. Public only because [`super::Tiers`] is; it has no public name.
 pub trait Coefficients: Sized + 'static {
@@ -18,10 +19,10 @@ pub trait Coefficients: Sized + 'static {
     const LOG2_E: Self;
     /// ln 2 rounded down to so few bits that its product with any exponent is exact.
     const LN_2_HIGH: Self;
-    /// What `LN_2_HIGH` lacks of ln 2.
+    /// The remainder, ln 2 - `LN_2_HIGH`.
     const LN_2_LOW: Self;
 
-    /// Outside of this interval e^x is zero or infinite.
+    /// Outside this interval e^x is zero or infinite.
     const EXP_DOMAIN: (Self, Self);
     const EXP: &'static [Self];
     const LN: &'static [Self];

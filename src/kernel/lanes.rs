@@ -1,4 +1,4 @@
-//! The logical vector every kernel is written in: 16 `f32` or 8 `f64`, whatever the machine has.
+//! The logical vector every kernel is written in: 16 `f32` or 8 `f64`, on every machine.
 //!
 //! A kernel written once over [`Lanes`] gives the same bits on every tier, because each operation below is
 //! exact, or correctly rounded, or a fixed sequence of such operations. Nothing here may be approximate in
@@ -21,7 +21,7 @@ pub trait Lanes: Copy {
     fn splat(x: Self::Elem) -> Self;
     /// The first `LANES` items of `from`. Panics if there are fewer.
     fn load(from: &[Self::Elem]) -> Self;
-    /// The items of `from`, at most `LANES` of them, and zero in the lanes behind.
+    /// The items of `from`, at most `LANES` of them, and zero in the remaining lanes.
     fn load_partial(from: &[Self::Elem]) -> Self;
     /// Writes all lanes to the first `LANES` items of `to`. Panics if there are fewer.
     fn store(self, to: &mut [Self::Elem]);

@@ -36,13 +36,14 @@ use crate::scalar::Scalar;
 #[inline(always)]
 pub fn exp<L: Lanes>(x: L) -> L {
     let (lowest, highest) = L::Elem::EXP_DOMAIN;
-    // In this order of the arguments NaN survives.
+    // With the arguments in this order, NaN propagates.
     let x = L::splat(highest).min(L::splat(lowest).max(x));
     let n = x.mul(L::splat(L::Elem::LOG2_E)).round();
     let r = n.mul_add(L::splat(-L::Elem::LN_2_HIGH), x);
     let r = n.mul_add(L::splat(-L::Elem::LN_2_LOW), r);
     let y = polynomial(L::Elem::EXP, r).mul_add(r.mul(r), r).add(L::splat(L::Elem::ONE));
-    // In two steps, as 2^n itself may be no normal number. The first is exact, so only one rounds.
+    // In two steps, because 2^n itself may not be a normal number. The first step is exact, so only the
+    // second rounds.
     let half_n = n.mul(half()).round();
     y.mul(L::pow2(half_n)).mul(L::pow2(n.sub(half_n)))
 }
@@ -63,8 +64,8 @@ pub fn ln<L: Lanes>(x: L) -> L {
 
 /// log(1 + e^x), never overflowing and with a small relative error in both tails.
 ///
-/// It is max(x, 0) + log(1 + u), u = e^-|x|; where u >= 1/2 the logarithm is log 2 + log(1 + (u - 1)/2).
-/// Its derivative is [`sigmoid`]; where both are taken of the same vector the compiler shares u.
+/// It is max(x, 0) + log(1 + u), u = e^-|x|; where u >= 1/2 the logarithm is log 2 + log(1 + (u - 1)/2). Its
+/// derivative is [`sigmoid`]; where both are computed for the same vector, the compiler shares u.
 #[inline(always)]
 pub fn softplus<L: Lanes>(x: L) -> L {
     let (zero, one) = (L::splat(L::Elem::ZERO), L::splat(L::Elem::ONE));
@@ -75,7 +76,7 @@ pub fn softplus<L: Lanes>(x: L) -> L {
     x.max(zero).add(log_1p_u)
 }
 
-/// 1 / (1 + e^-x), with a small relative error also where it is next to zero.
+/// 1 / (1 + e^-x), with a small relative error also where the result is near zero.
 #[inline(always)]
 pub fn sigmoid<L: Lanes>(x: L) -> L {
     let (zero, one) = (L::splat(L::Elem::ZERO), L::splat(L::Elem::ONE));
@@ -83,10 +84,10 @@ pub fn sigmoid<L: Lanes>(x: L) -> L {
     L::select(x.lt(zero), u, one).div(one.add(u))
 }
 
-/// log(cosh x), with a small relative error next to zero and far from it.
+/// log(cosh x), with a small relative error both near zero and far from it.
 ///
 /// With u = e^-|x| it is log(1 + (1 - u)^2 / 2u) near zero and |x| - log 2 + log(1 + u^2) elsewhere, so that
-/// the logarithm is that of nearly 1. Its derivative is [`tanh`].
+/// the logarithm is taken of a number close to 1. Its derivative is [`tanh`].
 #[inline(always)]
 pub fn ln_cosh<L: Lanes>(x: L) -> L {
     let (zero, x) = (L::splat(L::Elem::ZERO), x.abs());
@@ -98,7 +99,7 @@ pub fn ln_cosh<L: Lanes>(x: L) -> L {
     L::select(is_small, zero, linear).add(ln_1p_scaled(f, zero))
 }
 
-/// The hyperbolic tangent, with a small relative error also next to zero.
+/// The hyperbolic tangent, with a small relative error also near zero.
 ///
 /// It is -m / (2 + m) with m = e^-2x - 1, for x >= 0.
 #[inline(always)]
@@ -108,10 +109,10 @@ pub fn tanh<L: Lanes>(x: L) -> L {
     L::select(x.lt(L::splat(L::Elem::ZERO)), y, y.neg())
 }
 
-/// e^x - 1 for x <= 0, with a small relative error also next to zero.
+/// e^x - 1 for x <= 0, with a small relative error also near zero.
 #[inline(always)]
 fn exp_m1_below_zero<L: Lanes>(x: L) -> L {
-    // Below that it is -1. In this order of the arguments NaN survives.
+    // Below -40 the result is -1. With the arguments in this order, NaN propagates.
     let x = L::splat(L::Elem::from_f64(-40.0)).max(x);
     let n = x.mul(L::splat(L::Elem::LOG2_E)).round();
     let r = n.mul_add(L::splat(-L::Elem::LN_2_HIGH), x);
@@ -124,7 +125,7 @@ fn exp_m1_below_zero<L: Lanes>(x: L) -> L {
 /// log(1 + f) + e log 2 for f in [sqrt(1/2) - 1, 1/2].
 ///
 /// With s = f / (2 + f), log(1 + f) = 2 artanh s = 2s + s R(s^2); as 2s = f - s f, this is f less a
-/// correction, f^2/2 - s (f^2/2 + R), so that the rounding errors of all but f weigh little.
+/// correction, f^2/2 - s (f^2/2 + R), so that the rounding errors of everything but f matter little.
 #[inline(always)]
 fn ln_1p_scaled<L: Lanes>(f: L, e: L) -> L {
     let s = f.div(f.add(L::splat(L::Elem::TWO)));

@@ -59,12 +59,12 @@ use crate::scalar::Scalar;
 
 /// Work that can be done with any vector type: arguments in the fields, the loop in [`Kernel::run`].
 pub trait Kernel<T: Scalar> {
-    /// What the work gives back.
+    /// The result of the loop.
     type Output;
-    /// Does the work.
+    /// Runs the loop.
     ///
-    /// Implementations are `#[inline(always)]`, and so is every function between them and the operations
-    /// of `L`: only inside the function that has the instruction set enabled do these become single
-    /// instructions instead of calls. For the same reason keep them out of closures.
+    /// Implementations are `#[inline(always)]`, and so is every function between them and the operations of
+    /// `L`: only inside the function that has the instruction set enabled do these become single instructions
+    /// instead of calls. For the same reason, do not call them in closures.
     fn run<L: Lanes<Elem = T>>(self) -> Self::Output;
 }

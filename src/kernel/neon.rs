@@ -19,8 +19,8 @@ pub(super) struct F64x8Mask([uint64x2_t; 4]);
 /// Evaluates an expression of intrinsics.
 macro_rules! neon {
     ($e:expr) => {
-        // SAFETY: the types of this module are named by `Tier::run` alone, for a processor that was found
-        // to have NEON. Memory accesses stay within slices, the length of which was checked before.
+        // SAFETY: only `Tier::run` names the types of this module, and only for a processor that was found to
+        // have NEON. Memory accesses stay within slices whose length was checked before.
         unsafe { $e }
     };
 }
@@ -120,7 +120,7 @@ impl Lanes for F32x16 {
     fn abs(self) -> Self {
         each!(Self, vabsq_f32, self)
     }
-    // NEON's own minimum and maximum treat NaN and the zeros in another way.
+    // NEON's own minimum and maximum treat NaN and signed zeros differently.
     #[inline(always)]
     fn min(self, other: Self) -> Self {
         Self::select(self.lt(other), self, other)

@@ -1,7 +1,7 @@
 //! Sums over the rows of a tile from which the noise of the gradient is estimated.
 //!
-//! Summed in double in a fixed order, as the norm is: squares of single-precision numbers leave their range
-//! early.
+//! Summed in double in a fixed order, like the norm: squares of single-precision numbers soon overflow or
+//! underflow.
 
 use super::{Kernel, Lanes};
 use crate::scalar::Scalar;
@@ -9,15 +9,15 @@ use crate::scalar::Scalar;
 /// Numbers handled at a time.
 const WIDTH: usize = 8;
 
-/// `sum_i |r_i|^2 (|x_i|^2 + one)` over the rows i of a tile, r_i the slopes of all outputs: the squared norms of
-/// the gradients of the rows.
+/// `sum_i |r_i|^2 (|x_i|^2 + one)` over the rows i of a tile, r_i the slopes of all outputs: the squared
+/// norms of the gradients of the rows.
 #[derive(Debug)]
 pub struct RowSquares<'a, T> {
-    /// One padded row per output, zero behind the last row of the tile.
+    /// One padded row per output, zero past the last row of the tile.
     pub slopes: &'a [T],
     /// `|x_i|^2`, one padded row; finite in the padding.
     pub squares: &'a [f64],
-    /// What the intercept adds to them: its column of ones.
+    /// What the intercept's column of ones adds to each square: 1, or 0 without an intercept.
     pub one: f64,
 }
 
@@ -40,11 +40,11 @@ impl<T: Scalar> Kernel<T> for RowSquares<'_, T> {
     }
 }
 
-/// `sum_i p_i` and `sum_i p_i^2` over the rows i of a tile, with `p_i = sum_c r_c[i] z_c[i]`: the products of the
-/// gradients of the rows with a direction, whose scores are z.
+/// `sum_i p_i` and `sum_i p_i^2` over the rows i of a tile, with `p_i = sum_c r_c[i] z_c[i]`: the products of
+/// the gradients of the rows with a direction, whose scores are z.
 #[derive(Debug)]
 pub struct RowProducts<'a, T> {
-    /// One padded row per output, zero behind the last row of the tile.
+    /// One padded row per output, zero past the last row of the tile.
     pub slopes: &'a [T],
     /// Scores along the direction, of the same shape; finite in the padding.
     pub along: &'a [T],

@@ -1,16 +1,16 @@
 //! Products with rows: the dot products of the scores and the sums of rows of the gradient.
 //!
 //! Several rows are handled per pass, so that the additions of one row do not wait for each other, and so
-//! that the gradient is loaded and stored once per pass. What a row gives does not depend on the rows beside
-//! it: a score is one accumulator of logical lanes, summed by halves; a gradient entry is a chain of fused
-//! multiply-adds in row order.
+//! that the gradient is loaded and stored once per pass. The result of a row does not depend on the other
+//! rows of its pass: a score is one accumulator of logical lanes, summed by halves; a gradient entry is a
+//! chain of fused multiply-adds in row order.
 
 use super::{Kernel, Lanes, prefetch};
 use crate::scalar::Scalar;
 
 /// Rows per pass of the dot products: enough independent chains to hide the latency of an addition.
 const DOTS: usize = 4;
-/// Rows per pass of the sums: the gradient's loads and stores are shared by so many rows.
+/// Rows per pass of the sums: this many rows share the gradient's loads and stores.
 const SUMS: usize = 8;
 
 /// `z_c[i] = x_i . w_c + b_c` for every row i of a tile and every output c.
@@ -24,11 +24,11 @@ pub struct Scores<'a, T> {
     pub rows: &'a [usize],
     /// Rows of the next tile, prefetched while this one is computed.
     pub ahead: &'a [usize],
-    /// Coefficients, one padded row per output, zero behind `n_columns`.
+    /// Coefficients, one padded row per output, zero past `n_columns`.
     pub coef: &'a [T],
     /// One intercept per output.
     pub intercept: &'a [T],
-    /// Scores, one padded row per output. Entries behind the last row get some row's score.
+    /// Scores, one padded row per output. Entries past the last row hold the score of some row.
     pub scores: &'a mut [T],
 }
 
@@ -41,7 +41,7 @@ impl<T: Scalar> Kernel<T> for Scores<'_, T> {
         let stride = d.next_multiple_of(T::LANES);
         let z_stride = self.rows.len().next_multiple_of(T::LANES);
         let row = |r: usize| &self.values[r * d..][..d];
-        // Not by chunks_exact, whose division would be a good part of a step over a single row.
+        // Not `chunks_exact`: its division would take a noticeable part of a step over a single row.
         for (c, &b) in self.intercept.iter().enumerate() {
             let w = &self.coef[c * stride..][..stride];
             let z = &mut self.scores[c * z_stride..][..z_stride];
@@ -84,7 +84,8 @@ pub struct SquaredNorms<'a, T> {
     pub n_columns: usize,
     /// The rows of the tile.
     pub rows: &'a [usize],
-    /// As many sums of squares, made in the type of the rows: they leave its range before the norms do.
+    /// One sum of squares per row, computed in the type of the rows: it overflows or underflows before the
+    /// norm does.
     pub squares: &'a mut [f64],
 }
 
@@ -105,7 +106,7 @@ impl<T: Scalar> Kernel<T> for SquaredNorms<'_, T> {
     }
 }
 
-/// One accumulator of logical lanes of the squares of a row.
+/// One accumulator of logical lanes for the squares of a row.
 #[inline(always)]
 fn squared<L: Lanes>(x: &[L::Elem]) -> L {
     let lanes = x.chunks_exact(L::Elem::LANES);
@@ -123,7 +124,7 @@ pub struct Accumulate<'a, T> {
     pub n_columns: usize,
     /// The rows of the tile.
     pub rows: &'a [usize],
-    /// What each row is multiplied by, one padded row per output, zero behind the last row.
+    /// What each row is multiplied by, one padded row per output, zero past the last row.
     pub slopes: &'a [T],
     /// Sums of rows, one padded row per output.
     pub coef: &'a mut [T],

@@ -109,8 +109,8 @@ macro_rules! array_lanes {
             }
             #[inline(always)]
             fn split_exponent(self) -> (Self, Self) {
-                // Moved up by the distance from sqrt(1/2) to 1, the exponent field itself changes where
-                // the mantissa has to wrap.
+                // After adding the distance from sqrt(1/2) to 1, the exponent field changes exactly where the
+                // mantissa has to wrap.
                 const SQRT_HALF: $bits = std::$elem::consts::FRAC_1_SQRT_2.to_bits();
                 const SHIFT: $bits = (1.0 as $elem).to_bits() - SQRT_HALF;
                 const MANTISSA: $bits = (1 << $mantissa_bits) - 1;

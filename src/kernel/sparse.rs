@@ -1,20 +1,20 @@
 //! Products with sparse rows: the dot products of the scores and the scattered sums of the gradient.
 //!
-//! Plain Rust: gathering by single loads is as fast as the processors' gather instructions, and every tier
-//! rounds alike. A score has 8 accumulators, added by halves; an entry of the gradient is a chain of
-//! fused multiply-adds in the order of the rows, as for dense rows.
+//! Plain Rust: single loads are as fast as the processors' gather instructions, and every tier rounds the
+//! same way. A score has 8 accumulators, added by halves; an entry of the gradient is a chain of fused
+//! multiply-adds in the order of the rows, as for dense rows.
 
 use std::ops::Range;
 
 use super::{Kernel, Lanes};
 use crate::scalar::Scalar;
 
-/// Accumulators of a score: enough to hide the latency of an addition. Part of what the bits depend on.
+/// Accumulators of a score: enough to hide the latency of an addition. The bits of a score depend on it.
 const CHAINS: usize = 8;
 
-/// The number of a column, in whatever type the user's array has.
+/// A column index, in the integer type of the user's array.
 pub trait Index: Copy + Send + Sync + std::fmt::Debug + 'static {
-    /// The number as an index; a negative one becomes one no array has.
+    /// The index as a `usize`; a negative one becomes an index that is out of range in every array.
     fn at(self) -> usize;
 }
 
@@ -38,15 +38,15 @@ pub struct SparseScores<'a, T, I> {
     pub values: &'a [T],
     /// Their columns.
     pub indices: &'a [I],
-    /// Where the entries of the rows of the tile are.
+    /// The range of the entries of each row of the tile.
     pub rows: &'a [Range<usize>],
     /// Coefficients, one row of `stride` per output.
     pub coef: &'a [T],
-    /// Distance of the coefficients of two outputs.
+    /// Distance between the coefficients of consecutive outputs.
     pub stride: usize,
     /// One intercept per output.
     pub intercept: &'a [T],
-    /// Scores, one padded row per output. Entries behind the last row are left alone.
+    /// Scores, one padded row per output. Entries past the last row are not written.
     pub scores: &'a mut [T],
 }
 
@@ -90,13 +90,13 @@ pub struct SparseAccumulate<'a, T, I> {
     pub values: &'a [T],
     /// Their columns.
     pub indices: &'a [I],
-    /// Where the entries of the rows of the tile are.
+    /// The range of the entries of each row of the tile.
     pub rows: &'a [Range<usize>],
-    /// What each row is multiplied by, one padded row per output, zero behind the last row.
+    /// What each row is multiplied by, one padded row per output, zero past the last row.
     pub slopes: &'a [T],
     /// Sums of rows, one row of `stride` per output.
     pub coef: &'a mut [T],
-    /// Distance of the coefficients of two outputs.
+    /// Distance between the coefficients of consecutive outputs.
     pub stride: usize,
     /// Sums of slopes, one per output.
     pub intercept: &'a mut [T],

@@ -18,8 +18,8 @@ const NAMES: &[&str] = &["scalar", "avx2", "avx512", "neon"];
 
 /// An instruction set the processor at hand has been found to have. Tiers are ordered by their width.
 ///
-/// There is no other way to a value than the functions below, which ask the processor: that is what makes
-/// [`Tier::run`] safe.
+/// Values come only from the functions below, which query the processor: that is what makes [`Tier::run`]
+/// safe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tier(InstructionSet);
 
@@ -115,15 +115,15 @@ impl Tier {
         }
     }
 
-    /// Does the work of `kernel` with this instruction set.
+    /// Runs `kernel` with this instruction set.
     #[inline]
     pub fn run<T: Scalar, K: Kernel<T>>(self, kernel: K) -> K::Output {
         T::run_on(self, kernel)
     }
 }
 
-/// The types with a vector on every tier. A supertrait of [`Scalar`], through which [`Tier::run`] finds
-/// the vector type; the vector types themselves have no public name, lest one be used where the processor
+/// The types with a vector on every tier. A supertrait of [`Scalar`], through which [`Tier::run`] finds the
+/// vector type; the vector types themselves have no public name, so that none can be used where the processor
 /// lacks its instructions.
 pub trait Tiers: Coefficients {
     #[doc(hidden)]
@@ -140,13 +140,13 @@ macro_rules! impl_tiers {
                 match tier.0 {
                     InstructionSet::Scalar => run_scalar::<Self, scalar::$vector, K>(kernel),
                     #[cfg(target_arch = "x86_64")]
-                    // SAFETY: `Tier::available` made the tier, having found these features.
+                    // SAFETY: `Tier::available` made the tier after it had found these features.
                     InstructionSet::Avx2 => unsafe { run_avx2::<Self, avx2::$vector, K>(kernel) },
                     #[cfg(target_arch = "x86_64")]
-                    // SAFETY: `Tier::available` made the tier, having found these features.
+                    // SAFETY: `Tier::available` made the tier after it had found these features.
                     InstructionSet::Avx512 => unsafe { run_avx512::<Self, avx512::$vector, K>(kernel) },
                     #[cfg(target_arch = "aarch64")]
-                    // SAFETY: `Tier::available` made the tier, having found these features.
+                    // SAFETY: `Tier::available` made the tier after it had found these features.
                     InstructionSet::Neon => unsafe { run_neon::<Self, neon::$vector, K>(kernel) },
                 }
             }
@@ -157,7 +157,7 @@ macro_rules! impl_tiers {
 impl_tiers!(f32, F32x16);
 impl_tiers!(f64, F64x8);
 
-/// Not inlined: callers would have to make room on the stack for code that hardly ever runs.
+/// Not inlined: callers would have to reserve stack space for code that hardly ever runs.
 #[inline(never)]
 fn run_scalar<T: Scalar, L: Lanes<Elem = T>, K: Kernel<T>>(kernel: K) -> K::Output {
     kernel.run::<L>()

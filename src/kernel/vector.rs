@@ -1,8 +1,8 @@
 //! Loops over whole vectors, entry by entry.
 //!
-//! Every operation is rounded as written, so wider registers change the speed and not the bits. What is part of
-//! every step goes by logical lanes, of which padded parameters are a multiple: in plain Rust, vectorised by the
-//! compiler, the last entries of a short vector would be handled one by one.
+//! Every operation is rounded as written, so wider registers change the speed and not the bits. Loops that
+//! run in every step use logical lanes, and padded parameters are a multiple of them long: in plain Rust,
+//! vectorised by the compiler, the last entries of a short vector would be handled one by one.
 
 use super::{Kernel, Lanes, Tier};
 use crate::scalar::Scalar;
@@ -98,7 +98,7 @@ impl<T: Scalar> Kernel<T> for Add<'_, T> {
     }
 }
 
-/// Where the first entry is that is infinite or not a number.
+/// The index of the first entry that is infinite or NaN.
 pub fn first_not_finite<T: Scalar>(tier: Tier, x: &[T]) -> Option<usize> {
     struct AllFinite<'a, T>(&'a [T]);
 
@@ -107,8 +107,8 @@ pub fn first_not_finite<T: Scalar>(tier: Tier, x: &[T]) -> Option<usize> {
 
         #[inline(always)]
         fn run<L: Lanes<Elem = T>>(self) -> bool {
-            // 0 times what is not finite is NaN, and stays it in the sum. Without an early exit, so that the
-            // loop is two instructions a vector.
+            // 0 times a non-finite entry is NaN, and then the sum stays NaN. There is no early exit, so that
+            // the loop is two instructions per vector.
             let (zero, mut sum) = (L::splat(T::ZERO), L::splat(T::ZERO));
             let lanes = self.0.chunks_exact(T::LANES);
             let rest = L::load_partial(lanes.remainder());
@@ -156,7 +156,8 @@ pub fn norm<T: Scalar>(tier: Tier, x: &[T]) -> f64 {
     if squares.is_normal() {
         return squares.sqrt();
     }
-    // Too large or too small to be squared (or all zero, or not finite): relative to the largest entry.
+    // The squares overflowed or underflowed, or all entries are zero, or one is not finite: retry relative to
+    // the largest entry.
     let largest = x.iter().fold(0.0, |m: f64, x| x.to_f64().abs().max(m));
     if largest == 0.0 || !largest.is_finite() {
         return squares.sqrt();
@@ -197,7 +198,8 @@ pub fn distance<T: Scalar>(tier: Tier, x: &[T], y: &[T]) -> f64 {
     if squares.is_normal() {
         return squares.sqrt();
     }
-    // Too large or too small to be squared (or all zero, or not finite): relative to the largest entry.
+    // The squares overflowed or underflowed, or all entries are zero, or one is not finite: retry relative to
+    // the largest entry.
     let entries = x.iter().zip(y).flat_map(|(x, y)| [*x, *y]);
     let largest = entries.fold(0.0, |m: f64, x| x.to_f64().abs().max(m));
     if largest == 0.0 || !largest.is_finite() {

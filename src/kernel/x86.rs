@@ -21,7 +21,7 @@ pub(super) fn sum_f64x4(x: __m256d) -> f64 {
     _mm_cvtsd_f64(_mm_add_sd(x, _mm_unpackhi_pd(x, x)))
 }
 
-/// Four times [`sum_f32x8`]; the comments name the lanes, a02 being a0 + a2 of the level before.
+/// Four times [`sum_f32x8`]; the comments name the lanes; a02 is a0 + a2 of the previous level.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 pub(super) fn sum4_f32x8([a, b, c, d]: [__m256; 4]) -> [f32; 4] {
@@ -51,14 +51,14 @@ pub(super) fn sum4_f64x4([a, b, c, d]: [__m256d; 4]) -> [f64; 4] {
     four
 }
 
-/// The halves of `a` added to each other, and behind them those of `b`.
+/// The sum of the halves of `a`, followed by the sum of the halves of `b`.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 fn add_halves_f32(a: __m256, b: __m256) -> __m256 {
     _mm256_add_ps(_mm256_permute2f128_ps::<0x20>(a, b), _mm256_permute2f128_ps::<0x31>(a, b))
 }
 
-/// The halves of `a` added to each other, and behind them those of `b`.
+/// The sum of the halves of `a`, followed by the sum of the halves of `b`.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 fn add_halves_f64(a: __m256d, b: __m256d) -> __m256d {
@@ -98,7 +98,7 @@ pub(super) fn split_exponent_f32x8(x: __m256) -> (__m256, __m256) {
 }
 
 /// Mantissa in [sqrt(1/2), sqrt(2)) and exponent, as the scalar tier finds them. AVX2 cannot convert from
-/// 64-bit integers: an integer put into the lowest bits of 2^52 gives their sum.
+/// 64-bit integers: putting an integer into the lowest bits of 2^52 gives their sum.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 pub(super) fn split_exponent_f64x4(x: __m256d) -> (__m256d, __m256d) {

@@ -14,10 +14,11 @@ pub struct BentDoubleWell {
 }
 
 impl BentDoubleWell {
-    /// What is along the floor, how it is bent, finite, and how steep its sides are, finite and > 0.
+    /// The shape along the floor, the bend of the floor, finite, and the stiffness of its sides, finite
+    /// and > 0.
     ///
     /// # Errors
-    /// If they are not.
+    /// If `bend` or `stiffness` is out of its range.
     pub fn new(floor: DoubleWell, bend: f64, stiffness: f64) -> Result<Self> {
         Ok(Self {
             floor,

@@ -12,11 +12,11 @@ pub struct DoubleWell {
 }
 
 impl DoubleWell {
-    /// A height, finite and > 0, and a tilt > 0 that leaves the shallow minimum there:
-    /// less than `8 / (3 sqrt(3)) height`.
+    /// A height, finite and > 0, and a tilt > 0 for which the shallow minimum exists: less than
+    /// `8 / (3 sqrt(3)) height`.
     ///
     /// # Errors
-    /// If they are not.
+    /// If `height` or `tilt` is out of its range.
     pub fn new(height: f64, tilt: f64) -> Result<Self> {
         checked("height", "finite and > 0", height, |height| height.is_finite() && height > 0.0)?;
         let steepest = 8.0 / 27.0_f64.sqrt() * height;
@@ -30,10 +30,10 @@ impl DoubleWell {
         (self.height * below * below + self.tilt * u, 4.0 * self.height * u * below + self.tilt)
     }
 
-    /// Where the derivative is zero: the shallow minimum, the ridge, the deep minimum.
+    /// The stationary points: the shallow minimum, the ridge, the deep minimum.
     ///
-    /// The roots of `u^3 - u + q`, q = tilt / (4 height), by Viete's formula, and then by Newton's method to the
-    /// last bits.
+    /// The roots of `u^3 - u + q`, q = tilt / (4 height), by Viete's formula, refined to the last bits by
+    /// Newton's method.
     pub(super) fn rests(&self) -> [f64; 3] {
         let q = self.tilt / (4.0 * self.height);
         let angle = (-q * 27.0_f64.sqrt() / 2.0).max(-1.0).acos();

@@ -1,8 +1,9 @@
 //! Landscapes for gradient descent: finite sums with a shallow and a deep minimum, known in closed form.
 //!
-//! A landscape is the mean of n terms `f_i(w) = f(w) + s_i . w`. The slopes s_i have mean 0, so that the mean is
-//! the shape f itself, and a covariance of `noise^2` times the identity: each term pulls elsewhere, and a batch of
-//! b terms has the gradient of f and noise of variance about `noise^2 / b` in each direction.
+//! A landscape is the mean of n terms `f_i(w) = f(w) + s_i . w`. The slopes s_i have mean 0, so that the mean
+//! is the shape f itself, and a covariance of `noise^2` times the identity: each term pulls in its own
+//! direction, and a batch of b terms has the gradient of f and noise of variance about `noise^2 / b` in each
+//! direction.
 
 mod bent_double_well;
 mod double_well;
@@ -13,14 +14,14 @@ pub use double_well::DoubleWell;
 use crate::error::{Error, Result, checked, try_reserved};
 use crate::options::Options;
 
-/// A place; on a line the second coordinate is 0.
+/// A point; on a line the second coordinate is 0.
 pub type Position = [f64; 2];
 
 /// The mean of the terms.
 pub trait Shape: Sized {
-    /// The class of the Python package that stands for it.
+    /// The name of its class in the Python package.
     const NAME: &'static str;
-    /// On a line, 1, or in the plane, 2.
+    /// 1 on a line, 2 in the plane.
     const N_DIMENSIONS: usize;
 
     /// The shape with its parameters.
@@ -29,17 +30,17 @@ pub trait Shape: Sized {
     /// If one of them is out of its range.
     fn from_options(options: &dyn Options) -> Result<Self>;
 
-    /// How high it is.
+    /// The value at `w`.
     fn value(&self, w: Position) -> f64;
 
-    /// Where up is, and how steep.
+    /// The gradient at `w`.
     fn gradient(&self, w: Position) -> Position;
 
-    /// Where the gradient is zero: the shallow minimum, the saddle, the deep minimum, from right to left.
+    /// The stationary points, from right to left: the shallow minimum, the saddle, the deep minimum.
     fn rests(&self) -> [Position; 3];
 }
 
-/// Makes the enum of all shapes: a new one is a line of the list below.
+/// Generates the enum of all shapes: a new shape is one line in the list below.
 macro_rules! shapes {
     ($($(#[$doc:meta])* $shape:ident,)*) => {
         /// The shapes.
@@ -113,7 +114,7 @@ pub struct Landscape {
     surface: Surface,
     terms: Vec<Position>,
     rests: [Position; 3],
-    /// Below it, left of the saddle, a walk has escaped.
+    /// A walk has escaped where it is left of the saddle and lower than this.
     escape_level: f64,
 }
 
@@ -121,7 +122,7 @@ impl Landscape {
     /// A landscape on a line of `n_terms` terms.
     ///
     /// # Errors
-    /// If the noise is not finite and >= 0, or there are less than 2 terms.
+    /// If the noise is not finite and >= 0, or there are fewer than 2 terms.
     pub fn on_line(shape: DoubleWell, noise: f64, n_terms: usize) -> Result<Self> {
         Self::new(Surface::DoubleWell(shape), noise, n_terms as i64)
     }
@@ -129,7 +130,7 @@ impl Landscape {
     /// A landscape in the plane of `n_terms` terms.
     ///
     /// # Errors
-    /// If the noise is not finite and >= 0, or there are less than 3 terms.
+    /// If the noise is not finite and >= 0, or there are fewer than 3 terms.
     pub fn in_plane(shape: BentDoubleWell, noise: f64, n_terms: usize) -> Result<Self> {
         Self::new(Surface::BentDoubleWell(shape), noise, n_terms as i64)
     }
@@ -137,7 +138,7 @@ impl Landscape {
     /// The landscape with its parameters.
     ///
     /// # Errors
-    /// If one of them is out of its range, or it is none at all.
+    /// If one of them is out of its range, or `options` does not describe a landscape.
     pub fn from_options(options: &dyn Options) -> Result<Self> {
         let surface = Surface::from_options(options)?;
         Self::new(surface, options.number("noise")?, options.integer("n_terms")?)
@@ -182,7 +183,7 @@ impl Landscape {
         self.surface.gradient(w)
     }
 
-    /// The gradient of the mean of terms of these slopes.
+    /// The gradient of the mean of the terms with these slopes.
     #[inline]
     pub fn batch_gradient(&self, w: Position, slopes: impl ExactSizeIterator<Item = Position>) -> Position {
         let n = slopes.len() as f64;
@@ -191,13 +192,13 @@ impl Landscape {
         [mean[0] + u / n, mean[1] + v / n]
     }
 
-    /// Where the gradient is zero: the shallow minimum, the saddle, the deep minimum.
+    /// The stationary points: the shallow minimum, the saddle, the deep minimum.
     pub fn rests(&self) -> [Position; 3] {
         self.rests
     }
 
-    /// Whether a place is in the deep valley: on its side of the saddle, and lower than halfway down from the
-    /// saddle to the deep minimum. What has been thrown far out is not.
+    /// Whether a point is in the deep valley: left of the saddle, and lower than halfway down from the saddle
+    /// to the deep minimum. A point far up the outer slope is not.
     #[inline]
     pub fn has_escaped(&self, w: Position) -> bool {
         w[0] < self.rests[1][0] && self.surface.value(w) < self.escape_level
