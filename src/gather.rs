@@ -6,15 +6,16 @@ use crate::error::{Error, Result, try_filled, try_reserved};
 use crate::kernel::prefetch;
 use crate::pool;
 
-/// Bytes that are worth a task of their own.
+/// Bytes copied by one task.
 const TASK_BYTES: usize = 1 << 18;
 /// Rows prefetched before they are copied.
 const N_AHEAD: usize = 16;
 
-/// The selected rows of a matrix of rows of `width` bytes, whatever they mean, one after the other.
+/// The selected rows of a matrix, one after the other. A row is `width` bytes of any type.
 ///
 /// # Errors
-/// [`Error::OutOfRange`] if a row is not there, [`Error::OutOfMemory`].
+/// [`Error::OutOfRange`] if a row does not exist; [`Error::TooLarge`] or [`Error::OutOfMemory`] if the result
+/// does not fit in memory.
 pub fn gathered_rows(values: &[u8], width: usize, rows: &[usize], n_threads: usize) -> Result<Vec<u8>> {
     let n_rows = values.len().checked_div(width).unwrap_or(usize::MAX);
     check(rows, n_rows)?;
@@ -47,7 +48,7 @@ pub fn gathered_rows(values: &[u8], width: usize, rows: &[usize], n_threads: usi
     Ok(out)
 }
 
-/// Appends rows of a width known ahead, which is copied in a register.
+/// Appends rows of a width known at compile time, each copied through a register.
 fn extend_by<const WIDTH: usize>(values: &[u8], rows: &[usize], out: &mut Vec<u8>) {
     let values = values.as_chunks::<WIDTH>().0;
     for (i, &row) in rows.iter().enumerate() {
@@ -58,10 +59,10 @@ fn extend_by<const WIDTH: usize>(values: &[u8], rows: &[usize], out: &mut Vec<u8
     }
 }
 
-/// `out[i] = values[rows[i]]` for rows of `width` bytes, whatever they mean.
+/// `out[i] = values[rows[i]]` for rows of `width` bytes of any type.
 ///
 /// # Errors
-/// If a row is not there or `out` has not the size of the rows.
+/// If a row does not exist, or `out` does not have the size of the selected rows.
 pub fn gather_rows(
     values: &[u8],
     width: usize,
@@ -107,11 +108,11 @@ fn check(rows: &[usize], n_rows: usize) -> Result<()> {
 /// `indptr[i]..indptr[i + 1]` of `indices` and of `data`.
 #[derive(Debug, Clone, Copy)]
 pub struct Compressed<'a> {
-    /// One entry more than there are rows.
+    /// One more entry than rows.
     pub indptr: &'a [u8],
-    /// Columns, of the type of `indptr`.
+    /// Column indices, of the same type as `indptr`.
     pub indices: &'a [u8],
-    /// Bytes of an entry of the two, 4 or 8.
+    /// Bytes of an entry of `indptr` and of `indices`: 4 or 8.
     pub index_width: usize,
     /// Values.
     pub data: &'a [u8],
@@ -133,7 +134,8 @@ impl Compressed<'_> {
     /// The selected rows, as `[indptr, indices, data]`.
     ///
     /// # Errors
-    /// If a row is not there or its entries are not, or if there are more than `indptr` can count.
+    /// If a row does not exist, if its entries are out of range, if there are more of them than the type of
+    /// `indptr` can count, or if an allocation failed.
     pub fn gathered(&self, rows: &[usize]) -> Result<[Vec<u8>; 3]> {
         check(rows, self.n_rows())?;
         let mut indptr = try_reserved("the rows of a batch", (rows.len() + 1) * self.index_width)?;
@@ -158,7 +160,7 @@ impl Compressed<'_> {
         Ok([indptr, indices, data])
     }
 
-    /// The entries of a row, known to be there.
+    /// The range of the entries of a row, checked to be within the matrix.
     fn entries_of(&self, row: usize) -> Result<Range<usize>> {
         let n_entries = (self.indices.len() / self.index_width)
             .min(self.data.len().checked_div(self.data_width).unwrap_or(usize::MAX));

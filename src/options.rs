@@ -6,19 +6,19 @@ use std::sync::Arc;
 
 use crate::error::Result;
 
-/// A function of the caller's from a step, counted from 0, to a number.
+/// A function of the caller that maps a step, counted from 0, to a number.
 pub type StepFunction = Arc<dyn Fn(u64) -> Result<f64> + Send + Sync>;
 
-/// A named thing with named values. The constructors of the core check ranges; an implementation only
+/// A named object with named values. The constructors of the core check ranges; an implementation only
 /// refuses values of the wrong type.
 pub trait Options {
-    /// What the thing is called: the name of its class.
+    /// The name of the object's class.
     fn name(&self) -> String;
-    /// The thing as the user wrote it, for messages.
+    /// The object as the user wrote it, for error messages.
     fn written(&self) -> String;
-    /// The thing itself, if it is no more than a number.
+    /// The object as a number, if it is a plain number.
     fn as_number(&self) -> Option<f64>;
-    /// The thing itself, if it is a function of the step.
+    /// The object as a function, if it is a function of the step.
     fn as_function(&self) -> Option<StepFunction> {
         None
     }
@@ -26,16 +26,16 @@ pub trait Options {
     fn number(&self, name: &'static str) -> Result<f64>;
     /// A whole number.
     fn integer(&self, name: &'static str) -> Result<i64>;
-    /// Yes or no.
+    /// True or false.
     fn flag(&self, name: &'static str) -> Result<bool>;
     /// Two numbers.
     fn pair(&self, name: &'static str) -> Result<(f64, f64)>;
-    /// Several numbers; of rows of numbers, one row after the other.
+    /// Several numbers; for a matrix, its rows one after the other.
     fn numbers(&self, name: &'static str) -> Result<Vec<f64>>;
-    /// A word.
+    /// A string.
     fn text(&self, name: &'static str) -> Result<String>;
     /// Whether the value was left out.
     fn is_none(&self, name: &'static str) -> Result<bool>;
-    /// A thing with values of its own.
+    /// A nested object with named values.
     fn child(&self, name: &'static str) -> Result<Box<dyn Options + '_>>;
 }

@@ -12,10 +12,10 @@ use crate::scalar::Scalar;
 pub enum Link {
     /// The scores themselves: k per row.
     Identity,
-    /// What the loss makes of them, for a regression: the means of the targets.
+    /// For a regression: the means of the targets, which the inverse link of the loss gives.
     Mean(Loss),
-    /// The probability of each class or label, for a loss that has them and targets of that kind. Two classes
-    /// have two, from one score.
+    /// The probability of each class or label, for a loss that has probabilities and targets of that kind.
+    /// One score gives the two probabilities of two classes.
     Probability(Loss, TargetKind),
 }
 
@@ -31,13 +31,14 @@ impl Link {
     }
 }
 
-/// Rows handled at a time: each pair of matrix and parameters is in cache, each task worth a thread.
+/// Rows handled at a time: few enough to stay in cache, enough to be worth a task.
 const TILE: usize = 64;
 
 /// Predictions for all rows, row-major: k columns, or 2 for the probabilities of two classes.
 ///
 /// # Errors
-/// If the parameters are another model's, the loss has no probabilities, or an allocation failed.
+/// If the rows do not have the model's number of columns, the loss has no probabilities, or an allocation
+/// failed.
 pub fn predict<T: Scalar>(
     rows: Rows<'_, T>,
     layout: Layout,

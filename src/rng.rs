@@ -16,30 +16,29 @@ pub const REPLACEMENT: u32 = 2;
 pub const WINDOW: [u32; 2] = [16, 17];
 /// The stream of the weighted draws with replacement.
 pub const WEIGHTED_DRAWS: u32 = 18;
-/// The stream of the waiting times by which weighted rows are ordered without replacement.
+/// The stream of the waiting times that order weighted rows drawn without replacement.
 pub const WEIGHTED_TIMES: u32 = 19;
 /// The stream of the offset at which strata are dealt to batches.
 pub const STRATA_OFFSET: u32 = 20;
 /// The streams of the sort keys that order the batches strata are dealt to.
 pub const STRATA_BATCHES: [u32; 2] = [21, 22];
 
-/// The stream of the keys by which rows are set aside for validation: row `i` has the first two words of
-/// block `i`.
+/// The stream of the keys that select the validation rows: row `i` uses the first two words of block `i`.
 pub const SPLIT: u32 = 7;
 /// The stream of an optimizer's noise. Array `a` of several reads `NOISE + 256 * a`.
 pub const NOISE: u32 = 3;
-/// The stream of the draws by which measurements are resampled; fit `i` reads that of epoch `i`.
+/// The stream of the draws that resample measurements; fit `i` reads it at epoch `i`.
 pub const BOOTSTRAP: u32 = 33;
 
-/// The stream of the random signs of a bootstrap: resample `r`, in the place of the epoch, gives deviation `j` the sign
-/// of bit `j % 32` of word `j / 32`.
+/// The stream of the random signs of a bootstrap: resample `r` takes the place of the epoch, and bit `j % 32`
+/// of word `j / 32` is the sign of deviation `j`.
 pub const SIGNS: u32 = 32;
 
 const ROUNDS: usize = 10;
 const MULTIPLIERS: [u64; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const KEY_STEPS: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
-/// Blocks computed side by side: one 128-bit vector holds a product of each. Wider groups are taken apart by
-/// the compiler into scalar code where vectors have 128 bits, and two overlap well enough elsewhere.
+/// Blocks computed side by side: one 128-bit vector holds a product of each. Where vectors have 128 bits, the
+/// compiler splits wider groups into scalar code; elsewhere two blocks overlap well enough.
 const WIDTH: usize = 2;
 /// Blocks computed before they are stored as words.
 const CHUNK: usize = 16;
@@ -110,7 +109,7 @@ impl Stream {
         let [a, b, c, d] = self.block(index);
         let bits = |high: u32, low: u32| ((u64::from(high) << 32 | u64::from(low)) >> 11) as f64;
         let unit = (1.0_f64 / 2.0).powi(53);
-        let radius = (-2.0 * ((bits(a, b) + 1.0) * unit).ln()).sqrt(); // of a number in (0, 1]
+        let radius = (-2.0 * ((bits(a, b) + 1.0) * unit).ln()).sqrt(); // the argument of ln is in (0, 1]
         let (sin, cos) = (std::f64::consts::TAU * (bits(c, d) * unit)).sin_cos();
         [radius * cos, radius * sin]
     }
@@ -150,7 +149,7 @@ impl Stream {
         }
     }
 
-    /// [`WIDTH`] blocks, one a vector lane, each as its first two and its last two words.
+    /// [`WIDTH`] blocks, one per vector lane, each as its first two and its last two words.
     ///
     /// The lanes are 64 bits wide, as the products are, and only their low halves count: a widening
     /// multiplication of vectors ignores the high halves, so they need not be cleared between rounds.
