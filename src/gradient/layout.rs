@@ -76,7 +76,7 @@ impl Layout {
     /// Pads coefficients of shape (k, d) and k intercepts.
     ///
     /// # Errors
-    /// If a shape does not fit or an entry is not finite; `argument` is named.
+    /// If a shape does not fit or an entry is not finite; the error names `argument`.
     pub fn pack<T: Scalar>(&self, argument: &'static str, coef: &[T], intercept: &[T]) -> Result<Vec<T>> {
         let (k, d) = (self.n_outputs, self.n_columns);
         if coef.len() != k * d || intercept.len() != k {
@@ -106,7 +106,7 @@ impl Layout {
         (coef, entries.collect())
     }
 
-    /// The same entries one after the other.
+    /// The entries without the padding: first the coefficients, then the intercepts.
     pub fn entries<T: Scalar>(&self, params: &[T]) -> impl Iterator<Item = T> {
         let Self { n_columns, n_outputs, stride, n_coef, .. } = *self;
         let coef = params[..n_coef].chunks_exact(stride).flat_map(move |row| &row[..n_columns]);

@@ -1,26 +1,27 @@
-//! What one batch says about the noise of its own gradient.
+//! Estimates of the noise of a batch gradient from the rows of that batch.
 
-/// Measured on the b rows of a batch, with g_i the gradient of row i, weight and all, and g their mean.
+/// Measured on the b rows of a batch: g_i is the gradient of row i, including its weight, and g is their
+/// mean.
 ///
 /// Source: S. McCandlish, J. Kaplan, D. Amodei, An empirical model of large-batch training, arXiv:1812.06162,
-/// appendix A, where two batches are compared; here the rows of one are.
+/// appendix A, which compares two batches; here the rows of one batch are compared.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BatchNoise {
     /// Rows of the batch, b.
     pub n_rows: usize,
-    /// `sum_i |g_i - g|^2 / (b - 1)`, an unbiased estimate of tr(Sigma), the variance of the gradient of a row;
-    /// NaN for a batch of one row.
+    /// `sum_i |g_i - g|^2 / (b - 1)`, an unbiased estimate of tr(Sigma), the variance of the gradient of a
+    /// row; NaN for a batch of one row.
     pub trace: f64,
     /// `|g + penalty's|^2`, the squared norm of the gradient of the batch.
     pub batch_squared_norm: f64,
 }
 
 impl BatchNoise {
-    /// Of `squares = sum_i |g_i|^2` and `data_norm = |sum_i g_i|`.
+    /// From `squares = sum_i |g_i|^2` and `data_norm = |sum_i g_i|`.
     pub(super) fn of(n_rows: usize, squares: f64, data_norm: f64, batch_norm: f64) -> Self {
         let b = n_rows as f64;
         let mean_norm = data_norm / b;
-        // What rounding has made negative is zero: all rows have the same gradient.
+        // A value that rounding made negative is zero: all rows have the same gradient.
         let spread = (squares / b - mean_norm * mean_norm).max(0.0);
         let trace = if n_rows > 1 { spread * (b / (b - 1.0)) } else { f64::NAN };
         let trace = if squares.is_finite() { trace } else { f64::NAN };
@@ -33,13 +34,13 @@ impl BatchNoise {
         let b = self.n_rows as f64;
         let left = n_population.map_or(1.0, |n| 1.0 - b / n as f64);
         match left <= 0.0 {
-            true => 0.0, // all rows are there, however many
+            true => 0.0, // the batch has all rows
             false => self.trace / b * left,
         }
     }
 
-    /// An unbiased estimate of |G|^2, the squared norm of the gradient over all rows: that of the batch without
-    /// what noise adds to it. Negative now and then, where noise is all there is.
+    /// An unbiased estimate of |G|^2, the squared norm of the gradient over all rows: that of the batch minus
+    /// what noise adds to it on average. It may be negative where noise dominates.
     pub fn squared_norm(&self, n_population: Option<usize>) -> f64 {
         self.batch_squared_norm - self.variance(n_population)
     }

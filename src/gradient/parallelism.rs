@@ -1,35 +1,38 @@
-//! Whether a step is done alone or by the whole team: found out by trying both.
+//! Whether a step runs on one thread or on all of them: decided by timing both.
 //!
-//! What a meeting costs depends on how far apart two processors are and on who else uses them, what it brings
-//! on whether the rows are in cache: from half a microsecond lost to half the time won. No constant is right
-//! everywhere, and the bits do not depend on the answer, so the clock may give it.
+//! The cost of synchronising threads depends on how far apart their processors are and on what else runs
+//! there; the gain depends on whether the rows are in cache. The outcome ranges from half a microsecond lost
+//! to half the time saved. No constant is right everywhere, and the bits do not depend on the choice, so the
+//! clock may decide.
 
 use std::time::{Duration, Instant};
 
-/// Steps tried each way, first alone, then together: in turns, the team would have to be woken for every second
-/// one. Their medians are compared: a thread that was called away now and then is not to decide for the next steps.
+/// Steps timed each way, first on one thread, then on all: if the two alternated, the workers would have to
+/// be woken for every other step. The medians are compared, so that an occasional preempted thread does not
+/// decide.
 const N_TRIALS: usize = 8;
-/// Steps before the next trial: it costs at most some percent, and conditions change.
+/// Steps before the next trial: a trial costs a few percent at most, and conditions change.
 const N_STEADY: usize = 512;
-/// Multiply-adds of a step that is shared unasked: a tenth of a millisecond, beside which a meeting is nothing.
+/// Steps of more multiply-adds are shared without a trial: they take a tenth of a millisecond, next to which
+/// synchronisation is negligible.
 const WORK_SHARED_UNASKED: usize = 1 << 20;
 
-/// Trials of steps of one size, and what came of them.
+/// Trials of steps of one size, and their outcome.
 #[derive(Debug, Default)]
 pub(super) struct ParallelismHeuristic {
-    /// Rows of the steps compared; others follow their example.
+    /// Rows of the timed steps; steps of other sizes follow their outcome.
     n_rows: usize,
     /// Steps since the last trial began.
     n_steps: usize,
-    /// Times of the trials, alone and together.
+    /// Times of the trials, on one thread and on all.
     seconds: [[Duration; N_TRIALS]; 2],
     is_worth_it: bool,
-    /// When the step under way began, if it is a trial.
+    /// When the current step began, if it is a trial.
     trial: Option<Instant>,
 }
 
 impl ParallelismHeuristic {
-    /// Whether to share a step of `n_rows` rows and so many multiply-adds.
+    /// Whether to share a step of `n_rows` rows and `work` multiply-adds.
     pub(super) fn begin(&mut self, n_rows: usize, work: usize) -> bool {
         self.trial = None;
         if work > WORK_SHARED_UNASKED {
@@ -46,7 +49,7 @@ impl ParallelismHeuristic {
         self.n_steps >= N_TRIALS
     }
 
-    /// Notes that the step is done.
+    /// Records that the step is done.
     pub(super) fn end(&mut self) {
         if let Some(start) = self.trial {
             self.seconds[self.n_steps / N_TRIALS][self.n_steps % N_TRIALS] = start.elapsed();
@@ -63,7 +66,7 @@ impl ParallelismHeuristic {
         }
     }
 
-    /// Whether the last trial, or the size of the steps, spoke for sharing.
+    /// Whether the last trial, or the size of the steps, was in favour of sharing.
     pub(super) fn is_worth_it(&self) -> bool {
         self.is_worth_it
     }

@@ -1,4 +1,4 @@
-//! Norms and projections of the gradients of single rows, without computing these.
+//! Norms and projections of the gradients of single rows, without computing the gradients.
 
 use super::loss::TileOf;
 use super::sum::LEAF_ROWS;
@@ -8,13 +8,14 @@ use crate::error::{Error, Result, try_filled, try_reserved};
 use crate::kernel::Tier;
 use crate::scalar::Scalar;
 
-/// Squares below this have lost digits, or all of them, on their way to zero.
+/// Squares below this have lost some or all of their digits to underflow.
 const LEAST_SQUARE: f64 = 1e-280;
 
-/// What there is to know of the gradients `g_i = s_i r_i (x_i, 1)` of all rows, without the penalty.
+/// Norms and projections of the gradients `g_i = s_i r_i (x_i, 1)` of all rows, without the penalty.
 ///
-/// With the slopes r of its scores, row i has `|g_i| = s_i |r_i| sqrt(|x_i|^2 + 1)`, and its product with a vector
-/// v is `g_i . v = s_i sum_c r_ic (x_i . v_c + v_c0)`: slopes times the scores that v would give as a model.
+/// With the slopes r of its scores, row i has `|g_i| = s_i |r_i| sqrt(|x_i|^2 + 1)`, and its product with a
+/// vector v is `g_i . v = s_i sum_c r_ic (x_i . v_c + v_c0)`: slopes times the scores that v would give as a
+/// model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RowGradients {
     /// `|g_i|`, by row of the problem.
@@ -24,7 +25,8 @@ pub struct RowGradients {
 }
 
 impl RowGradients {
-    /// Looks at all rows, at `params`. Directions of length 1 overflow only where gradients do.
+    /// Computes them for all rows at `params`. With directions of length 1, products overflow only where
+    /// gradients do.
     ///
     /// # Errors
     /// If an allocation failed, or the work was interrupted.
@@ -90,7 +92,7 @@ impl RowGradients {
     }
 }
 
-/// `|x_i|`, where its square is out of range too.
+/// `|x_i|`, also where its square is out of range.
 struct Lengths<'a, T> {
     problem: &'a Problem<'a, T>,
     tier: Tier,
@@ -104,7 +106,8 @@ impl<T: Scalar> Lengths<'_, T> {
         if square.is_finite() && square > LEAST_SQUARE {
             return Ok(square.sqrt());
         }
-        // The row itself, as what a slope of 1 adds to the gradient: entries of the same column add up there.
+        // The row itself, computed as what a slope of 1 adds to the gradient, where duplicate entries of a
+        // column add up.
         let layout = Layout::new::<T>(self.problem.layout().n_columns(), 1)?;
         if self.row.is_empty() {
             self.row = try_filled("a row", layout.len(), T::ZERO)?;

@@ -25,17 +25,18 @@ pub struct Smoothness {
     pub row: f64,
 }
 
-/// Rows that L is taken from, evenly spread: as many as all the power iterations together can afford.
+/// Rows that L is estimated from, evenly spread: as many as the power iterations together can afford.
 const N_SAMPLED: usize = 2048;
-/// Power iterations at most, and the relative change of L at which they end.
+/// The maximum number of power iterations, and the relative change of L at which they end.
 const N_ITERATIONS: usize = 32;
 const TOLERANCE: f64 = 1e-4;
 
 impl Smoothness {
-    /// The constants of `problem`. Of a loss whose curvature has no bound, those for a curvature of 1.
+    /// The constants of `problem`. If the curvature of the loss has no bound, a curvature of 1 is assumed.
     ///
-    /// L_max is exact. L comes from power iterations on at most 2048 rows: a lower bound on theirs. With
-    /// `importance_weights` the gradient of row i counts so much more when it is drawn, which L_max has and L has not.
+    /// L_max is exact. L comes from power iterations on at most 2048 rows: a lower bound on the L of those
+    /// rows. `importance_weights` multiply the gradient of row i when it is drawn; L_max includes them, L
+    /// does not.
     ///
     /// # Errors
     /// If an allocation failed, or the work was interrupted.
@@ -57,15 +58,17 @@ impl Smoothness {
             largest = largest.max(norm);
             row_norm = row_norm.max(norm * importance_weights.map_or(1.0, |factors| factors[position]));
         }
-        // A sum of overflowing products says nothing; the trace bounds the largest eigenvalue.
+        // If products overflow, the eigenvalue is unknown; `largest` bounds the trace, which bounds the
+        // largest eigenvalue.
         let eigenvalue = largest_eigenvalue(problem, largest, tier, n_threads, interrupted)?;
         let eigenvalue = if eigenvalue.is_finite() { eigenvalue.min(largest) } else { largest };
         let l2 = penalty.largest_l2();
         Ok(Self { full: curvature * eigenvalue + l2, row: curvature * row_norm + l2 })
     }
 
-    /// The expected smoothness of batches of b of n rows: `n (b - 1) / (b (n - 1)) L + (n - b) / (b (n - 1)) L_max`,
-    /// or, where rows are drawn with replacement, `(b - 1) / b L + 1 / b L_max`.
+    /// The expected smoothness of batches of b of n rows:
+    /// `n (b - 1) / (b (n - 1)) L + (n - b) / (b (n - 1)) L_max`, or, where rows are drawn with replacement,
+    /// `(b - 1) / b L + 1 / b L_max`.
     pub fn of_batches(&self, n_rows: usize, batch_size: usize, replacement: bool) -> f64 {
         let (n, b) = (n_rows as f64, batch_size.min(n_rows) as f64);
         let share_of_row = if replacement { 1.0 / b } else { (n - b) / (b * (n - 1.0).max(1.0)) };
@@ -73,8 +76,8 @@ impl Smoothness {
     }
 }
 
-/// The largest eigenvalue of `1/n sum_i s_i (x_i, 1)(x_i, 1)^T`: the gradient of half the squared scores at v is
-/// that matrix times v, so the batch gradient itself makes the products.
+/// The largest eigenvalue of `1/n sum_i s_i (x_i, 1)(x_i, 1)^T`: the gradient of half the squared scores at v
+/// is that matrix times v, so the batch gradient itself makes the products.
 fn largest_eigenvalue<T: Scalar>(
     problem: &Problem<'_, T>,
     largest: f64,
@@ -98,7 +101,7 @@ fn largest_eigenvalue<T: Scalar>(
     if largest == 0.0 {
         return Ok(0.0);
     }
-    // Scores of vectors this short are at most 1: no product overflows that need not, and no entry either.
+    // Scores of vectors this short are at most 1, so that neither products nor entries overflow without need.
     let longest = if T::EPSILON > 1e-10 { 1e30 } else { 1e300 };
     let length = (1.0 / largest.sqrt()).min(longest);
     let start = start(quadratic.layout(), problem.fits_intercept(), length)?;
@@ -121,7 +124,8 @@ fn largest_eigenvalue<T: Scalar>(
     })
 }
 
-/// A vector that is, for all one knows, orthogonal to nothing: entries spread over [1, 2) by the golden ratio.
+/// A start vector that is unlikely to be orthogonal to the leading eigenvector: its entries are spread over
+/// [1, 2) by the golden ratio.
 fn start<T: Scalar>(layout: Layout, has_intercept: bool, length: f64) -> Result<Vec<T>> {
     let spread = |j: usize| 1.0 + (j as f64 * 0.618_033_988_749_894_9).fract();
     let n_columns = layout.n_columns();

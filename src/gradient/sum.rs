@@ -1,15 +1,15 @@
 //! The fixed-shape sum: equal bits for every number of threads.
 //!
-//! The rows of a batch are cut into leaves of [`LEAF_ROWS`]. Leaves are added in pairs, the sums of pairs
-//! in pairs, and so on; an odd last one moves up. [`TreeSum`] walks that tree with one buffer per level,
-//! like carries in a binary counter. A subtree of 2^j leaves that begins at a multiple of 2^j is the same
-//! whoever computes it, so [parts](n_leaves_of_part) of a batch can be given to threads freely.
+//! The rows of a batch are cut into leaves of [`LEAF_ROWS`]. Leaves are added in pairs, the sums of pairs in
+//! pairs, and so on; an odd last one moves up. [`TreeSum`] walks that tree with one buffer per level, like
+//! carries in a binary counter. A subtree of 2^j leaves that begins at a multiple of 2^j is the same
+//! whichever thread computes it, so [parts](n_leaves_of_part) of a batch can be given to threads freely.
 
 use crate::error::{Error, Result, try_filled};
 use crate::kernel::{Add, Tier};
 use crate::scalar::Scalar;
 
-/// Rows of a leaf. Constant: it is part of what the bits of a result depend on.
+/// Rows of a leaf. Constant, because the bits of a result depend on it.
 pub const LEAF_ROWS: usize = 64;
 
 /// What a set of rows adds to the gradient and to the loss.
@@ -19,8 +19,8 @@ pub struct Partial<T> {
     pub gradient: Vec<T>,
     /// Sum of weighted losses.
     pub loss: f64,
-    /// Sums over rows that a noise probe is made of, see [`BatchNoise`](super::BatchNoise): of squared norms, or of
-    /// products with a direction and their squares.
+    /// Sums over rows that a noise probe needs, see [`BatchNoise`](super::BatchNoise): of squared norms, or
+    /// of products with a direction and their squares.
     pub of_rows: [f64; 2],
 }
 
@@ -64,13 +64,13 @@ pub struct TreeSum<T> {
 }
 
 impl<T: Scalar> TreeSum<T> {
-    /// An empty sum, which has no room yet.
+    /// An empty sum without buffers; [`TreeSum::reserve`] allocates them.
     pub fn new(tier: Tier) -> Self {
         Self { tier, levels: Vec::new(), n_finished: 0, n_pushed: 0 }
     }
 
-    /// Makes room for a tree of `n_leaves` over gradients of `n_params`, unless it is there. What was added is
-    /// forgotten if the length is another.
+    /// Makes room for a tree of `n_leaves` over gradients of `n_params`, unless there is room already. What
+    /// was added is discarded if `n_params` changes.
     pub fn reserve(&mut self, n_params: usize, n_leaves: usize) -> Result<()> {
         let depth = n_leaves.max(1).ilog2() as usize + 2;
         let is_there = self.levels.len() >= depth && self.levels[0].gradient.len() == n_params;
@@ -86,7 +86,7 @@ impl<T: Scalar> TreeSum<T> {
         Ok(())
     }
 
-    /// Forgets everything added.
+    /// Discards everything added.
     #[inline]
     pub fn reset(&mut self) {
         self.n_finished = 0;
@@ -137,8 +137,8 @@ impl<T: Scalar> TreeSum<T> {
 }
 
 /// Leaves of one part when `n_leaves` are to be shared by `n_workers`: a power of two, so that a part is a
-/// subtree. A small step has one part for each, so that rows are fetched in long runs; a large one about four,
-/// so that nobody waits long for the last.
+/// subtree. A small step has one part per worker, so that rows are fetched in long runs; a large one has
+/// about four, so that no worker waits long for the last part.
 pub fn n_leaves_of_part(n_leaves: usize, n_workers: usize) -> usize {
     let parts_of_worker = if n_leaves <= 16 * n_workers { 1 } else { 4 };
     n_leaves.div_ceil(parts_of_worker * n_workers).next_power_of_two()

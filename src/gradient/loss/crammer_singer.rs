@@ -6,11 +6,11 @@ use crate::kernel::{Kernel, Lanes};
 use crate::options::Options;
 use crate::scalar::Scalar;
 
-/// `max_c ([c != y] + z_c) - z_y`, slopes `e_c - e_y` of the c that is largest, zero if that is y; not
-/// smooth. Of several largest it is y, or else the first.
+/// `max_c ([c != y] + z_c) - z_y`, slopes `e_c - e_y` for the c of the maximum, zero if that is y; not
+/// smooth. Among equal maxima, c is y if y is one of them, else the first.
 ///
-/// With two classes and one score, the difference of the two: `max(0, 1 - y z)`, the [`Hinge`]. So it is for
-/// each label of several.
+/// With two classes there is one score, the difference of the two, and the loss is `max(0, 1 - y z)`, the
+/// [`Hinge`]. The same holds for each of several labels.
 ///
 /// Source: K. Crammer, Y. Singer, On the algorithmic implementation of multiclass kernel-based vector
 /// machines, JMLR 2 (2001).
@@ -61,7 +61,7 @@ impl<T: Scalar> Kernel<T> for CrammerSingerOfClasses<'_, T> {
             let (y, s) = (L::load(y), L::load(s));
             let at = |c: usize| c * stride + i * T::LANES..c * stride + (i + 1) * T::LANES;
 
-            // Scores relative to the target's: of a NaN nothing but NaN comes.
+            // Scores relative to the target's; a NaN propagates to the loss and to all slopes of the row.
             let mut of_target = L::load(&scores[at(0)]);
             for c in 1..n_classes {
                 of_target = L::select(y.eq(constant::<L>(c as f64)), L::load(&scores[at(c)]), of_target);

@@ -25,7 +25,7 @@ pub struct EpsilonInsensitive {
 }
 
 impl EpsilonInsensitive {
-    /// The loss that does not mind being wrong by `epsilon`.
+    /// The loss that tolerates errors up to `epsilon`.
     ///
     /// # Errors
     /// If `epsilon` is not finite and >= 0.
@@ -34,7 +34,7 @@ impl EpsilonInsensitive {
     }
 }
 
-/// A tolerance of what is no error.
+/// `epsilon`, checked to be finite and >= 0.
 pub(super) fn checked_epsilon(epsilon: f64) -> Result<f64> {
     checked("epsilon", "finite and >= 0", epsilon, |e| e.is_finite() && e >= 0.0)
 }
@@ -50,7 +50,7 @@ impl Pointwise for EpsilonInsensitive {
     #[inline(always)]
     fn value<L: Lanes>(self, z: L, y: L) -> L {
         let excess = z.sub(y).abs().sub(constant::<L>(self.epsilon));
-        // The operands in this order keep a NaN.
+        // With the operands in this order, NaN propagates.
         L::splat(L::Elem::ZERO).max(excess)
     }
 

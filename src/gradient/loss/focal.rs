@@ -1,16 +1,16 @@
-//! Focal loss: log loss that gives little weight to what is already right.
+//! Focal loss: log loss that gives little weight to rows already classified well.
 
 use super::{Pointwise, constant};
 use crate::error::{Result, checked};
 use crate::kernel::{Lanes, math};
 use crate::options::Options;
 
-/// With `p = 1 / (1 + exp(-y z))` for y in {-1, +1}, what the model gives to the right class, and q = 1 - p:
-/// `-q^gamma log p`, slope `-y q^gamma (q - gamma p log p)`; smooth, but not convex for gamma > 0. `gamma` =
-/// 0 is the log loss.
+/// With `p = 1 / (1 + exp(-y z))` for y in {-1, +1}, the value the model assigns to the right class, and
+/// q = 1 - p: `-q^gamma log p`, slope `-y q^gamma (q - gamma p log p)`; smooth, but not convex for gamma > 0.
+/// `gamma` = 0 is the log loss.
 ///
-/// It is no proper score: what it makes p is not the probability of the class, but at its minimum the odds
-/// are those of the slopes, `P(+1) / P(-1) = slope(-z) / slope(z)`, which is how probabilities are predicted.
+/// It is not a proper scoring rule: at its minimum, p is not the probability of the class. The odds there
+/// follow from the slopes, `P(+1) / P(-1) = slope(-z) / slope(z)`, and probabilities are predicted from them.
 ///
 /// Source: T.-Y. Lin et al., Focal loss for dense object detection, ICCV (2017); N. Charoenphakdee et al., On
 /// focal loss for class-posterior probability estimation, CVPR (2021).
@@ -38,7 +38,7 @@ impl Focal {
         Ok(Self { gamma: checked("gamma", "in [0, 1000]", gamma, |g| (0.0..=1000.0).contains(&g))? })
     }
 
-    /// How fast the loss falls with the margin, minus its derivative.
+    /// Minus the derivative of the loss with respect to the margin.
     #[inline(always)]
     fn pull<L: Lanes>(self, margin: L) -> L {
         let gamma = constant::<L>(self.gamma);
@@ -57,8 +57,8 @@ impl Pointwise for Focal {
         Self::new(options.number("gamma")?)
     }
 
-    /// The largest of q^g p (g l (g p - q) + (1 + 2g) q), l = -log p, over margins a hundredth apart, a
-    /// thousandth more for what is between them.
+    /// The largest of q^g p (g l (g p - q) + (1 + 2g) q), l = -log p, over a grid of margins a hundredth
+    /// apart, increased by a thousandth to cover the margins between.
     fn curvature(self) -> Option<f64> {
         let g = self.gamma;
         let at = |margin: f64| {

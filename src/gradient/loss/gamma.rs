@@ -51,7 +51,7 @@ impl Pointwise for Gamma {
     }
 }
 
-/// `y exp(x)` for y >= 0: finite wherever it is a number that can be, and zero for y = 0 whatever x is.
+/// `y exp(x)` for y >= 0: finite wherever the result is representable, and zero for y = 0 whatever x is.
 #[inline(always)]
 pub(super) fn times_exp<L: Lanes>(y: L, x: L) -> L {
     let root = math::exp(x.mul(constant::<L>(0.5)));

@@ -28,7 +28,7 @@ impl Pointwise for Hinge {
     #[inline(always)]
     fn value<L: Lanes>(self, z: L, y: L) -> L {
         let missing = L::splat(L::Elem::ONE).sub(y.mul(z));
-        // The operands in this order keep a NaN.
+        // With the operands in this order, NaN propagates.
         L::splat(L::Elem::ZERO).max(missing)
     }
 

@@ -58,7 +58,7 @@ impl Pointwise for Huber {
     #[inline(always)]
     fn slope<L: Lanes>(self, z: L, y: L) -> L {
         let epsilon = constant::<L>(self.epsilon);
-        // The operands in this order keep a NaN.
+        // With the operands in this order, NaN propagates.
         epsilon.min(epsilon.neg().max(z.sub(y)))
     }
 }

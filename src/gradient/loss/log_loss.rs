@@ -8,7 +8,7 @@ use crate::options::Options;
 /// `log(1 + exp(-y z))` for y in {-1, +1}, slope `-y / (1 + exp(y z))`, curvature at most 1/4; logit link:
 /// the probability of +1 is `1 / (1 + exp(-z))`.
 ///
-/// With more than two classes [`MultiClass`] says what they have to do with each other.
+/// [`MultiClass`] says how more than two classes are handled.
 ///
 /// Source: D. R. Cox, The regression analysis of binary sequences, J. R. Stat. Soc. B 20 (1958).
 ///
@@ -19,17 +19,17 @@ use crate::options::Options;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct LogLoss {
-    /// What is done with more than two classes.
+    /// How more than two classes are handled.
     pub multi_class: MultiClass,
 }
 
-/// How more than two classes are told apart.
+/// How the loss extends to more than two classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MultiClass {
     /// All at once: [`Softmax`](super::Softmax).
     #[default]
     Multinomial,
-    /// Each from the rest; the losses add up.
+    /// Each class against the rest; the losses add up.
     OneVsRest,
 }
 

@@ -1,4 +1,4 @@
-//! Losses: one a file, each with its formula, slope and source.
+//! Losses: one per file, each with its formula, slope and source.
 //!
 //! A loss is a pure function of a score z and a target y. It is written once over [`Lanes`]; the loops over
 //! rows and outputs, shared by all losses, are here.
@@ -55,14 +55,14 @@ use prediction::SoftmaxOfClasses;
 
 /// A loss of one score and one target.
 pub trait Pointwise: Copy {
-    /// What scikit-learn calls it.
+    /// The name of the loss in scikit-learn.
     const NAME: &'static str;
     /// Whether targets are classes, -1 and +1 here.
     const IS_CLASSIFICATION: bool;
-    /// Whether [`Pointwise::probability`] means something.
+    /// Whether [`Pointwise::probability`] is defined.
     const HAS_PROBABILITY: bool = false;
 
-    /// The loss with the parameters it has, if any.
+    /// The loss with its parameters, if it has any.
     ///
     /// # Errors
     /// If a parameter is out of its range.
@@ -77,11 +77,11 @@ pub trait Pointwise: Copy {
     fn curvature(self) -> Option<f64> {
         None
     }
-    /// Which targets of a regression have a loss.
+    /// The targets of a regression for which the loss is defined.
     fn domain(self) -> Domain {
         Domain::Real
     }
-    /// What is predicted for a score: the mean of the targets, for a loss that has a link.
+    /// The prediction for a score: the mean of the targets, for a loss that has a link.
     #[inline(always)]
     fn inverse_link<L: Lanes>(self, z: L) -> L {
         z
@@ -117,7 +117,7 @@ impl<F: Pointwise> Kernel<f64> for At<F> {
     }
 }
 
-/// Makes the enum of all losses: a new one is a line of the list below.
+/// Generates the enum of all losses: a new loss is one line in the list below.
 macro_rules! losses {
     ($($(#[$doc:meta])* $loss:ident,)*) => {
         /// The losses by name.
@@ -133,7 +133,7 @@ macro_rules! losses {
             /// The loss of that name, its parameters read from `options`.
             ///
             /// # Errors
-            /// If there is none, or a parameter is out of its range.
+            /// If no loss has that name, or a parameter is out of its range.
             pub fn from_options(name: &str, options: &dyn Options) -> Result<Self> {
                 match name {
                     $($loss::NAME => $loss::from_options(options).map(Loss::$loss),)*
@@ -165,7 +165,7 @@ macro_rules! losses {
                 }
             }
 
-            /// Which targets of a regression have a loss.
+            /// The targets of a regression for which the loss is defined.
             pub fn domain(self) -> Domain {
                 match self {
                     $(Loss::$loss(loss) => loss.domain(),)*
@@ -186,8 +186,8 @@ macro_rules! losses {
                 }
             }
 
-            /// Turns scores, one padded row of `stride` for each output, into probabilities; those of two
-            /// classes have a second row for what the first has no room for.
+            /// Turns scores, one padded row of `stride` for each output, into probabilities; for two classes
+            /// a second row follows, which receives the probabilities of +1.
             pub(crate) fn probabilities<T: Scalar>(
                 self,
                 tier: Tier,
@@ -202,7 +202,7 @@ macro_rules! losses {
             }
 
             /// Turns the scores of a tile into weighted slopes and returns the sum of the weighted losses.
-            // Part of every step's fixed cost: inlined wherever it is called, however often that is.
+            // Part of every step's fixed cost, and therefore inlined at every call site.
             #[inline(always)]
             pub(crate) fn slopes<T: Scalar>(self, tier: Tier, kind: TargetKind, tile: TileOf<'_, T>) -> f64 {
                 match (self, kind) {
@@ -244,28 +244,28 @@ losses! {
     Hinge,
     /// The smooth support vector machine.
     SquaredHinge,
-    /// The squared hinge, linear far out.
+    /// The squared hinge, linear for margins below -1.
     ModifiedHuber,
     /// The hinge without a margin.
     Perceptron,
     /// The hinge with a rounded corner.
     SmoothHinge,
-    /// For classes of which most rows are easy.
+    /// For classes where most rows are easy.
     Focal,
     /// The hinge of all classes at once.
     CrammerSinger,
 }
 
 impl Loss {
-    /// Whether the classes are told apart all at once, by the softmax of the scores.
+    /// Whether all classes are handled at once, by the softmax of the scores.
     fn is_softmax(self, kind: TargetKind) -> bool {
         let is_multinomial = matches!(self, Loss::LogLoss(LogLoss { multi_class: MultiClass::Multinomial }));
         is_multinomial && matches!(kind, TargetKind::Class { .. })
     }
 }
 
-/// Scores, targets and weights of the rows of a tile. All rows of these little matrices are padded to the
-/// same length, a multiple of the logical lanes; the weights of the padding are zero.
+/// Scores, targets and weights of the rows of a tile. All rows of these small matrices are padded to the same
+/// length, a multiple of the logical lanes; the weights of the padding are zero.
 #[derive(Debug)]
 pub(crate) struct TileOf<'a, T> {
     /// Scores of a row, k.
@@ -311,7 +311,7 @@ impl<T: Scalar, F: Pointwise> Kernel<T> for EachOutput<'_, T, F> {
     }
 }
 
-/// Output c says "class c" (+1) or "another" (-1); the losses add up.
+/// The target of output c is +1 for class c and -1 for every other class; the losses add up.
 struct OneVsRest<'a, T, F> {
     loss: F,
     tile: TileOf<'a, T>,
@@ -337,8 +337,8 @@ impl<T: Scalar, F: Pointwise> Kernel<T> for OneVsRest<'_, T, F> {
     }
 }
 
-/// Replaces one vector of scores by weighted slopes and adds the weighted losses to `total`. What has no
-/// weight, as the padding, adds nothing, even if its loss is too large for a number.
+/// Replaces one vector of scores by weighted slopes and adds the weighted losses to `total`. Entries without
+/// weight, such as the padding, add nothing, even if their loss overflows.
 #[inline(always)]
 fn one<L: Lanes, F: Pointwise>(loss: F, z: &mut [L::Elem], y: L, s: L, total: L) -> L {
     let (score, zero) = (L::load(z), L::splat(L::Elem::ZERO));
@@ -347,13 +347,13 @@ fn one<L: Lanes, F: Pointwise>(loss: F, z: &mut [L::Elem], y: L, s: L, total: L)
     L::select(counts, loss.value(score, y).mul_add(s, total), total)
 }
 
-/// `slope`, or NaN where `z` is: of comparisons alone a NaN would not come out.
+/// `slope`, or NaN where `z` is NaN: comparisons alone would not propagate it.
 #[inline(always)]
 fn unless_nan<L: Lanes>(z: L, slope: L) -> L {
     L::select(z.eq(z), slope, z)
 }
 
-/// A vector of one number.
+/// A vector with `x` in every lane.
 #[inline(always)]
 fn constant<L: Lanes>(x: f64) -> L {
     L::splat(L::Elem::from_f64(x))

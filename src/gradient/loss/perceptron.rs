@@ -7,7 +7,8 @@ use crate::options::Options;
 use crate::scalar::Scalar;
 
 /// `max(0, -y z)` for y in {-1, +1}, slope `-y` where `y z <= 0` and 0 elsewhere; not smooth. At the kink the
-/// slope is that of a mistake, as in scikit-learn, or a model of zeros would never learn anything.
+/// slope is that of a mistake, as in scikit-learn; otherwise a model that starts at zero would never learn
+/// anything.
 ///
 /// Source: F. Rosenblatt, The perceptron, Psychological Review 65 (1958).
 ///
@@ -30,7 +31,7 @@ impl Pointwise for Perceptron {
 
     #[inline(always)]
     fn value<L: Lanes>(self, z: L, y: L) -> L {
-        // The operands in this order keep a NaN.
+        // With the operands in this order, NaN propagates.
         L::splat(L::Elem::ZERO).max(y.neg().mul(z))
     }
 

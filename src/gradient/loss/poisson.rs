@@ -36,7 +36,7 @@ impl Pointwise for Poisson {
 
     #[inline(always)]
     fn value<L: Lanes>(self, z: L, y: L) -> L {
-        // Rounded once, y z cannot overflow by itself.
+        // Because this is rounded once, y z cannot overflow on its own.
         y.neg().mul_add(z, math::exp(z))
     }
 

@@ -5,13 +5,13 @@ use crate::data::TargetKind;
 use crate::kernel::{Kernel, Lanes, Tier};
 use crate::scalar::Scalar;
 
-/// Scores of some rows become means.
+/// Turns the scores of some rows into means.
 pub(super) fn means<T: Scalar, F: Pointwise>(tier: Tier, loss: F, scores: &mut [T]) {
     tier.run(Means { loss, scores });
 }
 
-/// Scores, one padded row of `stride` for each output, become probabilities. Of two classes there are scores
-/// in the first row and room for more in the second.
+/// Turns scores, one padded row of `stride` for each output, into probabilities. For two classes, the first
+/// row holds the scores, and the second receives the probabilities of +1.
 pub(super) fn probabilities<T: Scalar, F: Pointwise>(
     tier: Tier,
     loss: F,
@@ -43,7 +43,7 @@ impl<T: Scalar, F: Pointwise> Kernel<T> for Means<'_, T, F> {
     }
 }
 
-/// The scores in the first half become both probabilities.
+/// Turns the scores in the first half into the probabilities of -1 there and of +1 in the second half.
 struct TwoClasses<'a, T, F> {
     loss: F,
     scores: &'a mut [T],
@@ -63,7 +63,7 @@ impl<T: Scalar, F: Pointwise> Kernel<T> for TwoClasses<'_, T, F> {
     }
 }
 
-/// Each score becomes the probability of its label.
+/// Turns each score into the probability of its label.
 struct Labels<'a, T, F> {
     loss: F,
     scores: &'a mut [T],
@@ -112,7 +112,7 @@ impl<T: Scalar, F: Pointwise> Kernel<T> for OneOfRest<'_, T, F> {
     }
 }
 
-/// Scores, one padded row of `stride` for each class, become the probabilities of the softmax.
+/// Turns scores, one padded row of `stride` for each class, into the probabilities of the softmax.
 pub(super) struct SoftmaxOfClasses<'a, T> {
     pub scores: &'a mut [T],
     pub stride: usize,

@@ -37,13 +37,14 @@ impl SmoothHinge {
         Ok(Self { smoothing: checked("smoothing", "finite and > 0", smoothing, is_length)? })
     }
 
-    /// How far a margin is into the corner, and the part of the way that is.
+    /// How far a margin is into the rounded corner, at most `smoothing`, and the same as a fraction of
+    /// `smoothing`.
     #[inline(always)]
     fn distance_and_part<L: Lanes>(self, margin: L) -> (L, L) {
         let smoothing = constant::<L>(self.smoothing);
         let missing = missing(margin);
         let part = L::select(missing.lt(smoothing), missing.div(smoothing), L::splat(L::Elem::ONE));
-        // Zero and NaN as they are, also where the smoothing has been rounded to zero.
+        // Zero and NaN are kept, also where `smoothing` has been rounded to zero.
         (smoothing.min(missing), L::select(L::splat(L::Elem::ZERO).lt(missing), part, missing))
     }
 }

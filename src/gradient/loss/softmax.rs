@@ -7,7 +7,7 @@ use crate::scalar::Scalar;
 /// `log(sum_c exp(z_c)) - z_y`, slopes `p_c - [c = y]` with `p = softmax(z)`; curvature at most 1/2.
 ///
 /// One vector holds one score of many rows, so that sums over the classes need no sums over lanes. The
-/// largest score is taken out of the exponentials, so none can overflow.
+/// largest score is subtracted in the exponentials, so none can overflow.
 ///
 /// Source: J. S. Bridle, Probabilistic interpretation of feedforward classification network outputs (1990).
 #[derive(Debug)]

@@ -26,7 +26,7 @@ pub struct SquaredEpsilonInsensitive {
 }
 
 impl SquaredEpsilonInsensitive {
-    /// The loss that does not mind being wrong by `epsilon`.
+    /// The loss that tolerates errors up to `epsilon`.
     ///
     /// # Errors
     /// If `epsilon` is not finite and >= 0.
@@ -50,7 +50,7 @@ impl Pointwise for SquaredEpsilonInsensitive {
     #[inline(always)]
     fn value<L: Lanes>(self, z: L, y: L) -> L {
         let excess = z.sub(y).abs().sub(constant::<L>(self.epsilon));
-        // The operands in this order keep a NaN.
+        // With the operands in this order, NaN propagates.
         let excess = L::splat(L::Elem::ZERO).max(excess);
         excess.mul(excess)
     }

@@ -42,9 +42,9 @@ impl Pointwise for SquaredHinge {
     }
 }
 
-/// What a margin lacks of 1.
+/// `max(0, 1 - margin)`: how far a margin is below 1.
 #[inline(always)]
 pub(super) fn missing<L: Lanes>(margin: L) -> L {
-    // The operands in this order keep a NaN.
+    // With the operands in this order, NaN propagates.
     L::splat(L::Elem::ZERO).max(L::splat(L::Elem::ONE).sub(margin))
 }

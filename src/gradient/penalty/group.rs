@@ -10,13 +10,13 @@ use crate::step_size::EffectiveStepSize;
 /// Columns handled at once; divides the padded length of a row.
 const WIDTH: usize = 8;
 
-/// `sum_j alpha_j (l1_ratio |W_j|_2 + (1 - l1_ratio)/2 |W_j|_2^2)`, W_j the k coefficients of column j, one for
-/// each output: columns are kept or left out for all outputs at once. scikit-learn's `MultiTaskLasso` and
+/// `sum_j alpha_j (l1_ratio |W_j|_2 + (1 - l1_ratio)/2 |W_j|_2^2)`, W_j the k coefficients of column j, one
+/// for each output: columns are kept or left out for all outputs at once. scikit-learn's `MultiTaskLasso` and
 /// `MultiTaskElasticNet`; with one output, the elastic net.
 ///
 /// Sources: M. Yuan, Y. Lin, Model selection and estimation in regression with grouped variables, J. R. Stat.
-/// Soc. B 68 (2006); G. Obozinski, B. Taskar, M. Jordan, Joint covariate selection and joint subspace selection
-/// for multiple classification problems, Stat. Comput. 20 (2010).
+/// Soc. B 68 (2006); G. Obozinski, B. Taskar, M. Jordan, Joint covariate selection and joint subspace
+/// selection for multiple classification problems, Stat. Comput. 20 (2010).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Group {
     /// One for each column, or one for all.
@@ -56,7 +56,7 @@ impl Group {
     }
 
     fn alpha(&self, column: usize) -> f64 {
-        // The padding has coefficients of zero, and whatever strength.
+        // The coefficients of the padding are zero, so that its strength does not matter.
         self.alphas.get(column).or(self.alphas.first()).copied().unwrap_or(0.0)
     }
 
@@ -87,7 +87,7 @@ impl Group {
             let mut scales = [T::ONE; WIDTH];
             for (j, (scale, norm)) in scales.iter_mut().zip(norms).enumerate() {
                 let by = self.alpha(from + j) * self.l1_ratio * step_size.to_f64();
-                // In this order a NaN stays one and is found.
+                // With the branches in this order, NaN propagates and is detected.
                 *scale = if norm <= by { T::ZERO } else { T::from_f64(1.0 - by / norm) };
             }
             for start in (from..layout.n_coef()).step_by(layout.stride()) {
@@ -119,7 +119,7 @@ fn norms<T: Scalar>(layout: Layout, w: &[T], from: usize) -> [f64; WIDTH] {
     for start in starts() {
         for (largest, w) in largest.iter_mut().zip(&w[start..]) {
             let abs = w.to_f64().abs();
-            // A NaN stays, whichever comes first.
+            // A NaN entry makes the norm NaN, whether it comes before or after the largest entry.
             *largest = if abs <= *largest { *largest } else { abs };
         }
     }

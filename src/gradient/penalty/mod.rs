@@ -1,7 +1,8 @@
-//! Penalties on large coefficients: one a file.
+//! Penalties on large coefficients: one per file.
 //!
-//! The strengths are scikit-learn's; intercepts are free. The smooth part of a penalty adds to the gradient,
-//! the other part acts through its proximal map after the update and so gives exact zeros.
+//! The strengths are defined as in scikit-learn; intercepts are not penalised. The smooth part of a penalty
+//! adds to the gradient, the other part acts through its proximal map after the update, which gives exact
+//! zeros.
 
 mod elastic_net;
 mod group;
@@ -36,7 +37,7 @@ impl Default for Penalty {
 }
 
 impl Penalty {
-    /// Coefficients are free.
+    /// No penalty.
     pub fn none() -> Self {
         Self::ElasticNet(ElasticNet::default())
     }
@@ -46,7 +47,7 @@ impl Penalty {
         ElasticNet::new(alpha, l1_ratio).map(Self::ElasticNet)
     }
 
-    /// The penalty these options are of; None if they are of something else.
+    /// The penalty that `options` describe; None if they describe something else.
     ///
     /// # Errors
     /// If a strength is out of its range.
@@ -76,7 +77,8 @@ impl Penalty {
         Self::elastic_net(alpha, l1_ratio).map(Some)
     }
 
-    /// Strength of the absolute values, if it is the same for all coefficients and no group, else 0.
+    /// Strength of the absolute values, if it is the same for all coefficients and there are no groups,
+    /// else 0.
     pub fn l1(&self) -> f64 {
         self.uniform().map_or(0.0, |(l1, _)| l1)
     }
@@ -86,7 +88,7 @@ impl Penalty {
         self.uniform().map_or(0.0, |(_, l2)| l2)
     }
 
-    /// The strengths l1 and l2 of `l1 |w|_1 + l2/2 |w|^2`, if this is all there is to the penalty.
+    /// The strengths l1 and l2 of `l1 |w|_1 + l2/2 |w|^2`, if the penalty has this form.
     pub fn uniform(&self) -> Option<(f64, f64)> {
         match self {
             Penalty::ElasticNet(penalty) => Some((penalty.l1(), penalty.l2())),
@@ -103,7 +105,7 @@ impl Penalty {
         }
     }
 
-    /// That there are as many strengths as coefficients.
+    /// Checks that the number of strengths fits the coefficients.
     pub(super) fn check(&self, layout: Layout) -> Result<()> {
         match self {
             Penalty::ElasticNet(_) => Ok(()),
@@ -112,7 +114,7 @@ impl Penalty {
         }
     }
 
-    /// Whether [`Penalty::prox`] does something.
+    /// Whether [`Penalty::prox`] has an effect.
     pub fn has_prox(&self) -> bool {
         match self {
             Penalty::ElasticNet(penalty) => penalty.l1() > 0.0,
@@ -121,8 +123,8 @@ impl Penalty {
         }
     }
 
-    /// That the proximal map is exact for the effective step sizes of an optimizer, which are the same for all parameters or
-    /// not.
+    /// Checks that the proximal map is exact for the effective step sizes of an optimizer. `are_uniform` says
+    /// whether these are the same for all parameters.
     ///
     /// # Errors
     /// [`Error::Incompatible`].
@@ -156,9 +158,9 @@ impl Penalty {
         }
     }
 
-    /// The proximal map of the other part, by the effective step sizes of the update.
+    /// The proximal map of the other part, with the effective step sizes of the update.
     ///
-    /// A penalty that [`Penalty::check_step_sizes`] refuses leaves the coefficients alone.
+    /// A penalty that [`Penalty::check_step_sizes`] refuses does not change the coefficients.
     pub fn prox<T: Scalar>(&self, layout: Layout, w: &mut [T], step_size: EffectiveStepSize<'_, T>) {
         match self {
             Penalty::ElasticNet(penalty) => penalty.prox(w, step_size),
@@ -167,7 +169,7 @@ impl Penalty {
         }
     }
 
-    /// Adds a subgradient of the other part at coefficients `w`: the one that is zero where it may be.
+    /// Adds a subgradient of the other part at coefficients `w`: the one that is zero where `w` is zero.
     pub fn add_subgradient<T: Scalar>(&self, layout: Layout, grad: &mut [T], w: &[T]) {
         match self {
             Penalty::ElasticNet(penalty) => penalty.add_subgradient(grad, w),
@@ -181,7 +183,7 @@ fn checked_ratio(l1_ratio: f64) -> Result<f64> {
     checked("l1_ratio", "between 0 and 1", l1_ratio, |ratio| (0.0..=1.0).contains(&ratio))
 }
 
-/// Strengths, all finite and >= 0.
+/// Checks that all strengths are finite and >= 0.
 fn checked_alphas(alphas: &[f64]) -> Result<()> {
     match alphas.iter().position(|alpha| !(alpha.is_finite() && *alpha >= 0.0)) {
         None => Ok(()),
@@ -200,7 +202,7 @@ fn checked_alphas(alphas: &[f64]) -> Result<()> {
 /// The proximal map of `by |w|`.
 #[inline(always)]
 fn shrunk<T: Scalar>(w: T, by: T) -> T {
-    // In this order a NaN stays one and is found, instead of becoming a zero.
+    // With the branches in this order, NaN propagates and is detected, instead of becoming zero.
     if w.abs() <= by {
         T::ZERO
     } else if w > T::ZERO {

@@ -7,8 +7,9 @@ use crate::kernel::{ScaleAddEach, Tier};
 use crate::scalar::Scalar;
 use crate::step_size::EffectiveStepSize;
 
-/// `sum_j alpha_j (l1_ratio |w_j| + (1 - l1_ratio)/2 w_j^2)`; a strength of 0 leaves a coefficient free. With
-/// d strengths they are those of the columns, for each output; with k d those of the coefficients.
+/// `sum_j alpha_j (l1_ratio |w_j| + (1 - l1_ratio)/2 w_j^2)`; a strength of 0 leaves a coefficient
+/// unpenalised. d strengths are those of the columns, the same for every output; k d strengths are those of
+/// the single coefficients.
 ///
 /// Source: H. Zou, The adaptive lasso and its oracle properties, J. Am. Stat. Assoc. 101 (2006).
 #[derive(Debug, Clone, PartialEq)]
@@ -42,7 +43,7 @@ impl WeightedElasticNet {
         self.l1_ratio > 0.0 && self.alphas.iter().any(|&alpha| alpha > 0.0)
     }
 
-    /// For each row of the padded coefficients, where it begins and the strengths of its columns.
+    /// For each row of the padded coefficients, the index where it begins and the strengths of its columns.
     fn rows(&self, layout: Layout) -> impl Iterator<Item = (usize, &[f64])> {
         let starts = (0..layout.n_coef()).step_by(layout.stride());
         starts.zip(self.alphas.chunks(layout.n_columns()).cycle())
