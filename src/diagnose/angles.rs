@@ -15,14 +15,15 @@ pub struct Angles {
     pub batch_size: usize,
     /// The cosine of each pair; NaN where a gradient is zero and has no angle.
     pub cosines: Vec<f64>,
-    /// The fraction of the cosines that are below zero, of those there are; NaN if there are none.
+    /// The fraction of the defined cosines that are below zero; NaN if none is defined.
     pub negative_fraction: f64,
-    /// What the probability of that is, with a confidence of 95 %: Clopper and Pearson's interval.
+    /// Clopper and Pearson's 95 % confidence interval for the probability of a negative cosine.
     pub negative_interval: (f64, f64),
 }
 
-/// The angles of `n_pairs` pairs of each size. The two batches of a pair are of one epoch, and so have no row in
-/// common, unless drawn with replacement; of batches so large that an epoch has one, they are of two epochs.
+/// The angles of `n_pairs` pairs of each size. The two batches of a pair are from one epoch, so that they
+/// have no row in common unless drawn with replacement. If an epoch has only one batch, they are from two
+/// epochs.
 ///
 /// # Errors
 /// If a size is not in [1, n], a gradient is not finite, an allocation failed, or the work was interrupted.
@@ -46,7 +47,7 @@ pub fn angles<T: Scalar>(
             *side = try_filled("gradients", layout.len(), 0.0)?;
         }
         for mut draws in all_draws {
-            draws.epoch = next_epoch; // epochs of their own for each size
+            draws.epoch = next_epoch; // each size has its own epochs
             let mut cosines = try_reserved("angles", n_pairs)?;
             gradients.of_draws(&mut draws, (2 * n_pairs, 2, Dependence::Weak), |draw, g| {
                 penalty.add_subgradient(layout, &mut g[..layout.n_coef()], &point.params[..layout.n_coef()]);
@@ -76,7 +77,7 @@ impl Angles {
     }
 }
 
-/// The gradient in a unit of its own, so that no square overflows or underflows.
+/// Writes the gradient in units of its own size, so that no square overflows or underflows.
 fn write_direction<T: Scalar>(g: &[T], out: &mut [f64]) {
     let scale = 1.0 / unit_for(g.iter().fold(0.0, |largest: f64, g| largest.max(g.to_f64().abs())));
     out.iter_mut().zip(g).for_each(|(out, g)| *out = g.to_f64() * scale);

@@ -6,12 +6,13 @@ use super::StepCost;
 use super::robust_line::{RobustFit, RobustLine, mean};
 use crate::error::{Error, Result, checked};
 
-/// `sqrt(c_var tau_f / (n_iter tau_d))`, the b at which `T(b) = (n_iter + c_var / b)(tau_f + b tau_d)` is least.
+/// `sqrt(c_var tau_f / (n_iter tau_d))`, the b at which `T(b) = (n_iter + c_var / b)(tau_f + b tau_d)` is
+/// least.
 ///
 /// `c_var / n_iter` is the gradient-noise scale.
 ///
 /// Source: S. McCandlish, J. Kaplan, D. Amodei et al., An empirical model of large-batch training, 2018,
-/// arXiv:1812.06162, for the steps; the time of a step is a line.
+/// arXiv:1812.06162, for the number of steps; the time of a step is linear in b.
 ///
 /// ```
 /// use mbgd_rs::diagnose::optimal_batch_size;
@@ -21,7 +22,7 @@ use crate::error::{Error, Result, checked};
 /// ```
 ///
 /// # Errors
-/// Unless all are finite, `c_var` and `tau_f` not negative, `n_iter` and `tau_d` positive.
+/// If an argument is not finite, `c_var` or `tau_f` is negative, or `n_iter` or `tau_d` is not positive.
 pub fn optimal_batch_size(c_var: f64, tau_f: f64, n_iter: f64, tau_d: f64) -> Result<f64> {
     for (argument, value) in [("c_var", c_var), ("tau_f", tau_f)] {
         checked(argument, "finite and >= 0", value, |v| v.is_finite() && v >= 0.0)?;
@@ -29,27 +30,27 @@ pub fn optimal_batch_size(c_var: f64, tau_f: f64, n_iter: f64, tau_d: f64) -> Re
     for (argument, value) in [("n_iter", n_iter), ("tau_d", tau_d)] {
         checked(argument, "finite and > 0", value, |v| v.is_finite() && v > 0.0)?;
     }
-    // Roots first, so that the product of four factors neither overflows nor underflows.
+    // Roots first, so that no product overflows or underflows.
     Ok((c_var.sqrt() / n_iter.sqrt()) * (tau_f.sqrt() / tau_d.sqrt()))
 }
 
-/// Which of its costs decides how long training takes.
+/// Which cost dominates the training time.
 ///
-/// T(b) falls as 1 / b up to the smaller of the noise scale `B = c_var / n_iter` and of `tau_f / tau_d`, and rises
-/// as b from the larger one on. Between the two it is flat.
+/// T(b) falls as 1 / b up to the smaller of the noise scale `B = c_var / n_iter` and `tau_f / tau_d`, and
+/// rises as b beyond the larger of the two. Between the two it is flat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Regime {
-    /// `tau_f / tau_d` is well below B: the time is that of `c_var` rows.
+    /// `tau_f / tau_d` is well below B: the time is that of processing `c_var` rows.
     NoiseLimited,
     /// B is well below `tau_f / tau_d`: the time is that of the fixed cost of `n_iter` steps.
     OverheadLimited,
-    /// The two are alike: the valley has no floor.
+    /// The two are similar: T(b) has no flat part.
     Balanced,
-    /// All rows at once are best.
+    /// A batch of all rows is best.
     CurvatureLimited,
 }
 
-/// How far apart B and `tau_f / tau_d` are where the floor of the valley is worth a word.
+/// The ratio of B and `tau_f / tau_d` from which T(b) counts as flat between them.
 const APART: f64 = 4.0;
 
 impl Regime {
@@ -89,41 +90,42 @@ impl fmt::Display for Regime {
     }
 }
 
-/// A recommended batch size, and what it follows from.
+/// A recommended batch size, and the estimates that it follows from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Advice {
-    /// Of the batch sizes predicted within 10 % of the least time, the one whose pilot runs were the fastest.
+    /// Of the batch sizes predicted within 10 % of the shortest time, the one with the fastest pilot runs.
     pub batch_size: usize,
-    /// The smallest and the largest size predicted within 10 % of the least time.
+    /// The smallest and the largest size predicted within 10 % of the shortest time.
     pub interval: (usize, usize),
     /// Predicted seconds to the target, by batch size.
     pub predicted_seconds: Vec<f64>,
-    /// Rows that the noise costs: steps to the target are `n_iter + c_var / b`.
+    /// Rows that are processed because of the noise: the steps to the target are `n_iter + c_var / b`.
     pub c_var: f64,
-    /// Where 95 % of the resampled fits have it.
+    /// The range of 95 % of the resampled values.
     pub c_var_interval: (f64, f64),
     /// Steps that are needed without noise.
     pub n_iter: f64,
-    /// Where 95 % of the resampled fits have it.
+    /// The range of 95 % of the resampled values.
     pub n_iter_interval: (f64, f64),
-    /// `c_var / n_iter`, infinite if the steps show no end to the gain from larger batches.
+    /// `c_var / n_iter`, infinite if larger batches need fewer steps without limit.
     pub noise_scale: f64,
-    /// What decides the time.
+    /// What dominates the time.
     pub regime: Regime,
 }
 
-/// How much more than the least time still counts as good.
+/// Times up to this factor of the shortest time count as good.
 const GOOD: f64 = 1.1;
 
 impl Advice {
-    /// The advice for data of `n_rows` by what a pilot has measured: `steps` to the target, several for each of
-    /// `pilot_batch_sizes`, infinite for a run that did not come there, and what steps cost at `batch_sizes`.
+    /// The advice for data of `n_rows` from the measurements of a pilot: `steps` to the target, several for
+    /// each of `pilot_batch_sizes`, infinite for a run that did not reach it, and the cost of a step at
+    /// `batch_sizes`.
     ///
-    /// `b N(b) = c_var + n_iter b` is a line in b as `t(b)` is, and fitted in the same way, to the means of the runs:
-    /// what a training takes on average is what matters.
+    /// `b N(b) = c_var + n_iter b` is linear in b, like `t(b)`, and is fitted in the same way, to the means
+    /// of the runs, because the average training time is what matters.
     ///
     /// # Errors
-    /// If nothing reached the target at two batch sizes at least, or there are no times.
+    /// If all runs reached the target at fewer than two batch sizes, or there are no times.
     pub fn of(
         n_rows: usize,
         pilot_batch_sizes: &[usize],
@@ -174,11 +176,11 @@ impl Advice {
         })
     }
 
-    /// The line `b N(b) = c_var + n_iter b`, by the runs that came to the target.
+    /// The line `b N(b) = c_var + n_iter b`, fitted to the batch sizes at which every run reached the target.
     fn law(pilot_batch_sizes: &[usize], steps: &[Vec<f64>]) -> Result<RobustFit> {
         let (mut sizes, mut rows) = (Vec::new(), Vec::<Vec<f64>>::new());
         for (&b, steps) in pilot_batch_sizes.iter().zip(steps) {
-            // Where some runs did not come there, those that did were the lucky ones.
+            // If some runs did not reach the target, those that did were the lucky ones.
             if steps.iter().all(|s| s.is_finite()) {
                 sizes.push(b as f64);
                 rows.push(steps.iter().map(|s| s * b as f64).collect());
@@ -192,8 +194,8 @@ impl Advice {
     }
 }
 
-/// Seconds of a step: halfway, in logarithms, between what was measured and the line. The line knows of the other
-/// batch sizes, and the measurement of what is no line.
+/// Seconds of a step: the geometric mean of the measurement and the line. The line carries what was measured
+/// at the other batch sizes, and the measurement carries what is not linear.
 fn smoothed(cost: &StepCost, batch_size: usize, measured: f64) -> f64 {
     let line = RobustLine { at_zero: cost.tau_f, slope: cost.tau_d }.at(batch_size as f64);
     (line * measured).sqrt()

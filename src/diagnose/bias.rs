@@ -1,4 +1,4 @@
-//! Bias of batch gradients: whether they are right on average.
+//! Bias of batch gradients: whether their expectation is the gradient over all rows.
 
 use super::draws::{Dependence, Deviation, Draws, Gradients, Point, Sampling, dot};
 use crate::error::{Error, Result, try_filled, try_reserved};
@@ -6,36 +6,37 @@ use crate::gradient::RowGradients;
 use crate::rng::{SIGNS, Stream};
 use crate::scalar::Scalar;
 
-/// Of what chance alone gives, the fraction below [`Bias::chance_limit`].
+/// The fraction of the norms given by chance alone that is below [`Bias::chance_limit`].
 const LEVEL: f64 = 0.95;
-/// What a gradient may be wrong by because sums are rounded, in units of the type's epsilon and of the root mean
-/// square of the gradients of rows: 64 terms of a leaf, one after the other, each rounded in the same direction.
+/// The error that a gradient may have because sums are rounded, in units of the type's epsilon and of the
+/// root mean square of the gradients of rows: 64 terms of a leaf, added one after the other, each rounded in
+/// the same direction.
 const ROUNDINGS: f64 = 16.0;
 
 /// How far the mean of batch gradients is from the gradient over all rows, and how far it would be by chance.
 ///
-/// With the deviations `e_j = g_j - G` of m batches, the norm is `|mean_j e_j|`. If they are zero on average, their
-/// signs are as good as random: the norms of `mean_j +-e_j` are what chance gives, and the p-value is the fraction of
-/// resamples, the data themselves among them, that are as large. Exact for deviations as likely as their opposites,
-/// else approximate for many draws.
+/// With the deviations `e_j = g_j - G` of m batches, the norm is `|mean_j e_j|`. If they are zero on average,
+/// their signs may be replaced by random ones: the norms of `mean_j +-e_j` are what chance gives, and the
+/// p-value is the fraction of resamples, the data themselves included, whose norm is at least as large. It is
+/// exact if every deviation is as likely as its opposite, and otherwise approximate for many draws.
 ///
 /// Sources: C. F. J. Wu, Jackknife, bootstrap and other resampling methods in regression analysis, Annals of
 /// Statistics 14, 1986; B. Phipson, G. K. Smyth, Permutation p-values should never be zero, 2010.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bias {
-    /// Rows of a batch; the mean, rounded, of batches of several sizes.
+    /// Rows of a batch; for batches of several sizes, their mean, rounded.
     pub batch_size: usize,
     /// `|mean_j g_j - G|`.
     pub norm: f64,
     /// The root mean square of that norm under no bias, `sqrt(sum_j |e_j|^2) / m`.
     pub chance_norm: f64,
-    /// What the norm stays below under no bias, 95 times of 100.
+    /// The 95 % quantile of the norm under no bias.
     pub chance_limit: f64,
-    /// How often chance alone gives a norm as large.
+    /// The probability that chance alone gives a norm as large.
     pub p_value: f64,
 }
 
-/// How many draws, and how often their signs are drawn.
+/// The number of draws, and how often their signs are resampled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Effort {
     /// Batches of each size.
@@ -44,7 +45,7 @@ pub struct Effort {
     pub n_resamples: usize,
 }
 
-/// The bias of batches drawn by `sampling`, of each size.
+/// The bias of batches drawn by `sampling`, for each size.
 ///
 /// # Errors
 /// If a size is not in [1, n], a gradient is not finite, an allocation failed, or the work was interrupted.
@@ -64,7 +65,7 @@ pub fn bias<T: Scalar>(
         gradients.set_importance_weights(all_draws.first().and_then(Draws::importance_weights))?;
         let mut found = try_reserved("biases", batch_sizes.len())?;
         for mut draws in all_draws {
-            draws.epoch = next_epoch; // epochs of their own for each size
+            draws.epoch = next_epoch; // each size has its own epochs
             let mut deviations = Deviations::new(&deviation.0, effort.n_draws)?;
             gradients.of_draws(&mut draws, (effort.n_draws, 1, Dependence::Negligible), |_, g| {
                 deviations.push(&deviation.0, g)
@@ -77,10 +78,10 @@ pub fn bias<T: Scalar>(
     })
 }
 
-/// The bias of the batches given by their rows, of somebody's own sampler.
+/// The bias of batches given by their rows, such as those of a user's own sampler.
 ///
 /// # Errors
-/// If there is no batch, if one has no rows or a row that is not there; else as [`bias`].
+/// If there is no batch, a batch is empty, or a row does not exist; otherwise as [`bias`].
 pub fn bias_of_rows<T: Scalar>(
     point: &Point<'_, T>,
     batches: Vec<Vec<usize>>,
@@ -110,7 +111,7 @@ pub fn bias_of_rows<T: Scalar>(
     })
 }
 
-/// Deviations from the gradient over all rows, and what they are for no other reason than rounding.
+/// Deviations from the gradient over all rows, and how large rounding alone may make them.
 fn full<T: Scalar>(
     point: &Point<'_, T>,
     gradients: &mut Gradients<'_, '_, T>,
@@ -165,7 +166,7 @@ impl Deviations {
             draw_signs(seed, resample as u32, &mut signs);
             resampled.push(sums.with(&signs));
         }
-        // Resamples that differ from the data by rounding, as where all signs are alike, count as equal.
+        // Resamples that differ from the data only by rounding, as when all signs are equal, count as equal.
         let n_as_large = resampled.iter().filter(|&&t| t >= observed * (1.0 - 1e-12)).count();
         resampled.sort_unstable_by(f64::total_cmp);
         let limit = resampled[(LEVEL * n_resamples as f64).floor() as usize];
@@ -182,11 +183,11 @@ impl Deviations {
     }
 }
 
-/// `|sum_j signs_j e_j|^2` again and again.
+/// `|sum_j signs_j e_j|^2` for many choices of the signs.
 enum SquaredSums<'a> {
-    /// By the deviations, and room for their sum: where they are short.
+    /// From the deviations, with a buffer for their sum: used where they are short.
     OfVectors(&'a [f64], Vec<f64>),
-    /// By the products of all pairs: row j has those of deviation j with those up to j.
+    /// From the products of all pairs: row j holds the products of deviation j with deviations 0 to j.
     OfProducts(Vec<Vec<f64>>),
 }
 

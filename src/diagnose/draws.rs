@@ -10,23 +10,24 @@ use crate::kernel::Tier;
 use crate::scalar::Scalar;
 use crate::shuffle::{Batches, BatchesConfig, Shuffle, Workspace};
 
-/// How many draws may be batches of one full shuffle: so that they have one row of the epoch in so many.
+/// How many draws may come from one full shuffle: so many that together they have at most one in this many of
+/// the rows of the epoch.
 ///
 /// Batches of one permutation have no row in common. Any two deviate in opposite directions, with correlation
-/// `-b / (n - b)`, and all together they cancel: the variance of the mean of some of them is smaller than that of as
-/// many independent ones, by the fraction of the epoch they have.
+/// `-b / (n - b)`, and the deviations of a whole epoch cancel: the variance of the mean of some batches is
+/// smaller than that of as many independent ones, by the fraction of the epoch that they have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dependence {
     /// Where batches are used one by one, or in pairs.
     Weak = 16,
-    /// Where their mean is used, whose length says a lot in many dimensions.
+    /// Where their mean is used: in many dimensions its length is precise enough to show a weak dependence.
     Negligible = 256,
 }
 
 /// The point at which gradients are computed.
 #[derive(Clone)]
 pub struct Point<'a, T> {
-    /// What is differentiated.
+    /// The objective.
     pub problem: &'a Problem<'a, T>,
     /// The parameters, in the layout of the problem.
     pub params: Vec<T>,
@@ -34,7 +35,7 @@ pub struct Point<'a, T> {
     pub tier: Tier,
     /// Threads to use; no result depends on it.
     pub n_threads: usize,
-    /// Asked often whether the work is to end.
+    /// Polled often: whether to stop the work.
     pub interrupted: &'a (dyn Fn() -> bool + Sync),
 }
 
@@ -45,7 +46,7 @@ impl<T: fmt::Debug> fmt::Debug for Point<'_, T> {
 }
 
 impl<'a, T: Scalar> Point<'a, T> {
-    /// Calls `lead` with what computes gradients at this point.
+    /// Calls `lead` with the means to compute gradients at this point.
     pub(super) fn with_gradients<R>(
         &'a self,
         lead: impl FnOnce(&mut Gradients<'_, 'a, T>) -> Result<R>,
@@ -59,13 +60,13 @@ impl<'a, T: Scalar> Point<'a, T> {
         })
     }
 
-    /// [`Error::Interrupted`] if the caller wants the work to end.
+    /// [`Error::Interrupted`] if the caller wants to stop the work.
     pub(super) fn poll(&self) -> Result<()> {
         if (self.interrupted)() { Err(Error::Interrupted) } else { Ok(()) }
     }
 }
 
-/// How batches are drawn, of whatever size.
+/// How batches of any size are drawn.
 #[derive(Debug, Clone)]
 pub struct Sampling {
     /// How the rows of an epoch are ordered: anew every epoch.
@@ -77,10 +78,10 @@ pub struct Sampling {
 }
 
 impl Sampling {
-    /// The draws of batches of one size, of the epochs from `first_epoch` on.
+    /// The draws of batches of one size, beginning with epoch `first_epoch`.
     ///
     /// # Errors
-    /// If the size is not in [1, n], or every epoch has the same order: there would be one draw, again and again.
+    /// If the size is not in [1, n], or every epoch has the same order and would repeat the same draws.
     pub(super) fn of_size(&self, n_rows: usize, batch_size: usize, first_epoch: u64) -> Result<Draws> {
         let Self { ref shuffle, replacement, seed } = *self;
         let refused = || Error::OutOfRange {
@@ -113,7 +114,7 @@ impl Sampling {
     }
 }
 
-/// Draws of full batches. They come in runs of steps of one epoch, and from many epochs: see [`Dependence`].
+/// Draws of full batches. They are runs of consecutive steps from each of many epochs: see [`Dependence`].
 #[derive(Debug)]
 pub(super) struct Draws {
     batches: Batches,
@@ -128,14 +129,14 @@ impl Draws {
         self.batches.batch_size()
     }
 
-    /// What rows count for having been drawn.
+    /// The importance weights of the rows, if the sampling has any.
     pub(super) fn importance_weights(&self) -> Option<&[f64]> {
         self.batches.importance_weights()
     }
 
-    /// How many batches, one after the other, are taken from an epoch: a multiple of `n_together` if it has so many,
-    /// or one. Only the order of a full shuffle is shared by more, being the only one of which a part costs as much
-    /// as all of it and neighbours are not alike.
+    /// How many consecutive batches are taken from an epoch: a multiple of `n_together` if it has that many,
+    /// else one. Only a full shuffle gives more than `n_together`: it alone costs as much for a part of the
+    /// order as for all of it, and its neighbouring batches are not similar.
     fn n_of_epoch(&self, n_together: usize, dependence: Dependence) -> usize {
         let n_full = self.batches.n_positions() / self.batch_size();
         if n_full < n_together {
@@ -147,8 +148,8 @@ impl Draws {
         (n_full / dependence as usize / n_together * n_together).max(n_together)
     }
 
-    /// The steps that are taken from the next epoch, of all full ones in turn, so that an order of which the first
-    /// rows are special is seen as a whole.
+    /// The steps that are taken from the next epoch. From epoch to epoch they move through all full steps, so
+    /// that an order whose first rows are special is covered as a whole.
     fn next_steps(&mut self, n_together: usize, dependence: Dependence) -> (u64, Range<usize>) {
         let n = self.n_of_epoch(n_together, dependence);
         let n_full = self.batches.n_positions() / self.batch_size();
@@ -162,7 +163,7 @@ impl Draws {
 pub(super) struct Gradients<'t, 'a, T> {
     point: &'a Point<'a, T>,
     evaluator: Evaluator<'t, 'a, T>,
-    /// Rows the gradient computed last was of.
+    /// Rows of the last gradient computed.
     n_rows: usize,
 }
 
@@ -174,12 +175,12 @@ impl<T: Scalar> Gradients<'_, '_, T> {
         self.last()
     }
 
-    /// From now on row i counts as much for having been drawn.
+    /// Sets the importance weights of the rows for all gradients that follow.
     pub(super) fn set_importance_weights(&mut self, factors: Option<&[f64]>) -> Result<()> {
         factors.map_or(Ok(()), |factors| self.evaluator.set_importance_weights(factors))
     }
 
-    /// The gradient of a batch, its rows given.
+    /// The gradient of the batch of these rows.
     pub(super) fn of(&mut self, rows: Vec<usize>) -> Result<&mut Vec<T>> {
         let n_rows = rows.len();
         *self.evaluator.order() = Order::Listed(rows);
@@ -205,8 +206,8 @@ impl<T: Scalar> Gradients<'_, '_, T> {
         }
     }
 
-    /// Calls `visit` with the gradients of `n` batches and their numbers. Each `n_together` of them are batches of
-    /// one epoch, without rows in common unless drawn with replacement, if an epoch has so many.
+    /// Calls `visit` with the gradients of `n` batches and their numbers. Each group of `n_together` is from
+    /// one epoch, if an epoch has that many, and then has no rows in common unless drawn with replacement.
     pub(super) fn of_draws(
         &mut self,
         draws: &mut Draws,
@@ -241,8 +242,8 @@ impl<T: Scalar> Gradients<'_, '_, T> {
     }
 }
 
-/// How far gradients are from that of all rows, in a unit near the size of the gradients of rows, so that squares of
-/// it stay in the range of a double.
+/// Deviations of gradients from that of all rows, in a unit near the size of the gradients of rows, so that
+/// their squares stay in the range of a double.
 #[derive(Debug)]
 pub(super) struct Deviation<T> {
     full: Vec<T>,
@@ -262,7 +263,7 @@ impl<T: Scalar> Deviation<T> {
         self.unit
     }
 
-    /// Room for a deviation.
+    /// A buffer for a deviation.
     pub(super) fn zeros(&self) -> Result<Vec<f64>> {
         try_filled("deviations of gradients", self.full.len(), 0.0)
     }
@@ -276,7 +277,7 @@ impl<T: Scalar> Deviation<T> {
     }
 }
 
-/// The power of two below `size`, where it and its inverse are in range.
+/// The power of two at or below `size`, limited so that it and its inverse are in range.
 pub(super) fn unit_for(size: f64) -> f64 {
     const SMALLEST: f64 = 1e-300;
     const LARGEST: f64 = 1e300;

@@ -23,10 +23,10 @@ pub struct Descent<'a> {
     n_epochs: u64,
 }
 
-/// How a number of runs ended.
+/// How many runs escaped and how many diverged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Escapes {
-    /// Runs that were in the deep valley after a step, where they end.
+    /// Runs that were in the deep valley after a step; they end there.
     pub n_escaped: u64,
     /// Runs that became non-finite before that.
     pub n_diverged: u64,
@@ -40,7 +40,7 @@ enum Outcome {
     Diverged,
 }
 
-/// What is kept from run to run, so that after the first one nothing is allocated.
+/// Buffers kept from run to run, so that only the first run allocates.
 #[derive(Default)]
 struct WalkBuffers {
     order: Order,
@@ -48,10 +48,10 @@ struct WalkBuffers {
 }
 
 impl<'a> Descent<'a> {
-    /// A walk from a finite place, at a rate that is finite and > 0, over batches of all terms.
+    /// A walk from a finite `start`, at a rate that is finite and > 0, over batches of all terms.
     ///
     /// # Errors
-    /// If it is not, or the batches are none.
+    /// If an argument is out of its range.
     pub fn new(
         landscape: &'a Landscape,
         start: Position,
@@ -68,7 +68,7 @@ impl<'a> Descent<'a> {
         Ok(Self { landscape, start, batches, learning_rate, n_epochs })
     }
 
-    /// Where run 0 begins and where it is after every step, as far as it is finite.
+    /// The path of run 0: its start and its position after every step, as long as it is finite.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`], [`Error::Interrupted`].
@@ -85,7 +85,8 @@ impl<'a> Descent<'a> {
         Ok(path)
     }
 
-    /// Runs 0 to `n_runs` - 1, run r with batches of seed + r. How they end does not depend on `n_threads`.
+    /// Runs 0 to `n_runs` - 1; run r draws its batches with seed + r. The outcomes do not depend on
+    /// `n_threads`.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`], [`Error::Interrupted`].
@@ -121,7 +122,7 @@ impl<'a> Descent<'a> {
         Ok(Escapes { n_escaped: count(Outcome::Escaped), n_diverged: count(Outcome::Diverged) })
     }
 
-    /// One run, until `after_step` says how it has ended.
+    /// One run, until `after_step` returns its outcome.
     fn run(
         &self,
         run: u64,

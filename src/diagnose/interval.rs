@@ -2,7 +2,7 @@
 
 use statrs::distribution::{Beta, ContinuousCDF, Normal, StudentsT};
 
-/// The z below which a standard normal number is with probability `p`, 0 < p < 1.
+/// The quantile of the standard normal distribution at probability `p`, 0 < p < 1.
 ///
 /// ```
 /// assert!((mbgd_rs::diagnose::normal_quantile(0.975) - 1.959964).abs() < 1e-6);
@@ -11,16 +11,16 @@ pub fn normal_quantile(p: f64) -> f64 {
     Normal::standard().inverse_cdf(p)
 }
 
-/// The same of Student's t with `n_degrees` degrees of freedom; NaN for none.
+/// The quantile of Student's t distribution with `n_degrees` degrees of freedom; NaN unless `n_degrees` > 0.
 pub fn student_quantile(p: f64, n_degrees: f64) -> f64 {
     StudentsT::new(0.0, 1.0, n_degrees).map_or(f64::NAN, |t| t.inverse_cdf(p))
 }
 
-/// Clopper and Pearson's interval for a probability: what happened in `n_hits` of `n_trials` has it with
-/// probability `level` at least, however many trials there were. Without trials (0, 1).
+/// Clopper and Pearson's confidence interval for the probability of an event that happened in `n_hits` of
+/// `n_trials`. Its coverage is at least `level` for any number of trials. Without trials it is (0, 1).
 ///
-/// Source: C. J. Clopper, E. S. Pearson, The use of confidence or fiducial limits illustrated in the case of the
-/// binomial, Biometrika 26, 1934.
+/// Source: C. J. Clopper, E. S. Pearson, The use of confidence or fiducial limits illustrated in the case of
+/// the binomial, Biometrika 26, 1934.
 pub fn binomial_interval(n_hits: u64, n_trials: u64, level: f64) -> (f64, f64) {
     let (hits, misses) = (n_hits as f64, n_trials.saturating_sub(n_hits) as f64);
     let quantile = |p, a, b| Beta::new(a, b).map_or(f64::NAN, |beta| beta.inverse_cdf(p));

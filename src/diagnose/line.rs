@@ -2,7 +2,7 @@
 
 use super::normal_quantile;
 
-/// A point of which y is uncertain.
+/// A point with an uncertain y.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Observed {
     pub(super) x: f64,
@@ -11,18 +11,18 @@ pub(super) struct Observed {
     pub(super) error: f64,
 }
 
-/// A line and how steep it might be.
+/// A line, with a confidence interval of its slope.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Line {
-    /// By how much y grows with x; NaN if there are not two different x.
+    /// The slope; NaN unless there are two different x.
     pub slope: f64,
-    /// An interval of confidence.
+    /// Confidence interval of the slope.
     pub slope_interval: (f64, f64),
     /// y at x = 0.
     pub intercept: f64,
 }
 
-/// The line that is most likely if errors are normal: of least squares, weighted by `1 / error^2`.
+/// The maximum-likelihood line for normal errors: least squares, weighted by `1 / error^2`.
 pub(super) fn weighted_line(points: &[Observed], level: f64) -> Line {
     let weight = |p: &Observed| 1.0 / (p.error * p.error);
     let mean = |value: &dyn Fn(&Observed) -> f64| {

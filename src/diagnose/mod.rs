@@ -1,6 +1,7 @@
 //! Diagnostics of the noise of batch gradients, and of the batch size that follows from it.
 //!
-//! The gradients of many batches at one point, of rows of which half pull in one direction and half in the other:
+//! The gradients of many batches at one point, where half of the rows pull in one direction and half in the
+//! other:
 //!
 //! ```
 //! use mbgd_rs::data::{Dense, Rows, TargetKind, Targets, Weights};

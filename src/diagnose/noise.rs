@@ -10,36 +10,38 @@ use crate::shuffle::Shuffle;
 
 /// Confidence of all intervals.
 pub(super) const LEVEL: f64 = 0.95;
-/// Standard error of a logarithm from which on the draws are too few for the line: it says nothing normal any more.
+/// The largest standard error of a log variance that the line uses: with a larger one, its distribution is
+/// not close to normal.
 const MOST_ERROR: f64 = 0.5;
-/// And the least: rows that are all as far from the mean give variances of batches of one that are exact.
+/// The smallest standard error: if all rows are equally far from the mean, the variance of batches of one row
+/// is exact.
 const LEAST_ERROR: f64 = 1e-6;
 /// The largest default batch size.
 const LARGEST_BATCH: usize = 4096;
-/// Multiply-adds that the default batch sizes may cost, and the size that is included whatever it costs.
+/// Multiply-adds that the default batch sizes may cost, and the largest size that is included at any cost.
 const WORK: usize = 1 << 32;
 const LEAST_LARGEST_BATCH: usize = 64;
 
 /// The variance of batch gradients and what follows from it.
 ///
-/// With the gradients of rows `g_i`, their mean and covariance `Sigma = 1/n sum_i (g_i - g)(g_i - g)^T`, batches of b
-/// rows have
+/// With the gradients of rows `g_i`, their mean and covariance `Sigma = 1/n sum_i (g_i - g)(g_i - g)^T`,
+/// batches of b rows have
 ///
 /// ```text
 /// E |g_B - g|^2 = tr(Sigma) / b                        drawn with replacement
 ///               = tr(Sigma) / b  (n - b) / (n - 1)     without
 /// ```
 ///
-/// The penalty is the same for every batch: it is in the gradient, and not in the variance.
+/// The penalty is the same for every batch: it is part of the gradient, but not of the variance.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NoiseByBatchSize {
     /// Rows of a batch.
     pub batch_sizes: Vec<usize>,
     /// `(n - b) / (n - 1)` for each of them.
     pub finite_population: Vec<f64>,
-    /// Of batches drawn without replacement.
+    /// Variances of batches drawn without replacement.
     pub without_replacement: Variances,
-    /// Of batches drawn with replacement.
+    /// Variances of batches drawn with replacement.
     pub with_replacement: Variances,
     /// `tr(Sigma)`, of all rows.
     pub trace: f64,
@@ -49,27 +51,29 @@ pub struct NoiseByBatchSize {
     pub scale: NoiseScale,
 }
 
-/// Measured variances, by batch size, and their fall.
+/// Measured variances by batch size, and the line through them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Variances {
     /// The mean over the draws of `|g_B - g|^2`.
     pub variance: Vec<f64>,
-    /// 95 % intervals of its expectation.
+    /// 95 % confidence intervals of its expectation.
     pub interval: Vec<(f64, f64)>,
-    /// The line of log variance, over the finite-population factor, against log b: -1 is expected.
+    /// The line of the log of the variance, divided by the finite-population factor, against log b: a slope
+    /// of -1 is expected.
     pub line: Line,
 }
 
-/// Powers of two up to half of the rows, but no more than can be drawn `n_draws` times within a second or so.
+/// Powers of two up to half of the rows, as far as `n_draws` draws take no longer than about a second.
 pub fn default_batch_sizes<T: Scalar>(point: &Point<'_, T>, n_draws: usize) -> Vec<usize> {
-    // Both ways of drawing, and all smaller sizes together as many rows as the largest.
+    // A factor of 4: there are two ways of drawing, and all smaller sizes together have as many rows as the
+    // largest.
     let work_of_largest = point.problem.layout().len().saturating_mul(n_draws.max(1)).saturating_mul(4);
     let affordable = (WORK / work_of_largest).clamp(LEAST_LARGEST_BATCH, LARGEST_BATCH);
     let largest = (point.problem.n_rows() / 2).min(affordable).max(1);
     (0..=largest.ilog2()).map(|power| 1 << power).collect()
 }
 
-/// Measures the variance of batches of each size by `n_draws` draws, with and without replacement.
+/// Measures the variance of batches of each size from `n_draws` draws, with and without replacement.
 ///
 /// # Errors
 /// If a size is not in [1, n], a gradient is not finite, an allocation failed, or the work was interrupted.
@@ -112,8 +116,8 @@ pub fn noise<T: Scalar>(
     })
 }
 
-/// The mean squared deviation for each size, and an estimate of `tr(Sigma^2)`: if draws are independent the squared
-/// product of two deviations is `tr(Sigma^2) / b^2` on average. Zero if there were no pairs of draws.
+/// The mean squared deviation for each size, and an estimate of `tr(Sigma^2)`: if draws are independent the
+/// squared product of two deviations is `tr(Sigma^2) / b^2` on average. Zero if there were no pairs of draws.
 fn squares_of<T: Scalar>(
     gradients: &mut Gradients<'_, '_, T>,
     all_draws: Vec<Draws>,
@@ -124,7 +128,8 @@ fn squares_of<T: Scalar>(
     let mut means = try_reserved("variances", all_draws.len())?;
     let (mut next_epoch, mut products, mut n_products) = (0, 0.0, 0.0);
     for mut draws in all_draws {
-        draws.epoch = next_epoch; // epochs of their own for each size, or small batches would be parts of large ones
+        // Each size has its own epochs; otherwise small batches would be parts of large ones.
+        draws.epoch = next_epoch;
         let (b, mut sum) = (draws.batch_size() as f64, 0.0);
         gradients.of_draws(&mut draws, (n_draws, 1, Dependence::Weak), |draw, g| {
             let own = &mut pair[draw % 2];
@@ -142,8 +147,8 @@ fn squares_of<T: Scalar>(
     Ok((means, if n_products == 0.0 { 0.0 } else { products / n_products }))
 }
 
-/// Means of squares as variances. How wide each is known follows from the rows alone: estimated from its own draws, a
-/// variance that came out too small would also seem too certain, and drag the line.
+/// Turns mean squares into variances with intervals. The widths follow from the rows alone: estimated from
+/// its own draws, a variance that came out too small would also seem too certain, and would pull the line.
 fn variances_of(
     batch_sizes: &[usize],
     means: &[f64],
@@ -159,7 +164,7 @@ fn variances_of(
     for (i, (&b, &mean)) in batch_sizes.iter().zip(means).enumerate() {
         let error = (moments.relative_variance_of_square(b) / n_draws as f64).sqrt().max(LEAST_ERROR);
         variance.push(mean * square);
-        // All rows have no variance, and nothing is uncertain about that.
+        // A batch of all rows has no variance, with certainty.
         let width = if factor(i) == 0.0 { 1.0 } else { (z * error).exp() };
         interval.push((mean / width * square, mean * width * square));
         if factor(i) > 0.0 && mean > 0.0 && error <= MOST_ERROR {

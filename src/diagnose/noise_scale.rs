@@ -7,28 +7,28 @@ use crate::error::{Result, try_filled, try_reserved};
 use crate::gradient::RowGradients;
 use crate::scalar::Scalar;
 
-/// How often a gradient that is zero but for the choice of rows is taken for another.
+/// How often a gradient whose expectation is zero is taken for a nonzero one.
 const ERROR_RATE: f64 = 0.05;
 
 /// The noise scale `B = tr(Sigma) / |G|^2`: the batch size at which noise and gradient are equally large.
 ///
-/// The value is that of these rows, which is what training on them meets; nothing is estimated in it. The interval,
-/// and whether there is a value at all, take the rows for a sample: n other rows of the same source have another
-/// gradient, and near an optimum one that points anywhere.
+/// The value is that of these rows, which is what training on them encounters; it is not an estimate. The
+/// interval, and the decision whether there is a value at all, treat the rows as a sample: n other rows of
+/// the same source have another gradient, and near an optimum its direction is arbitrary.
 ///
-/// Source: S. McCandlish, J. Kaplan, D. Amodei et al., An empirical model of large-batch training, 2018, section 2.2
-/// and appendix A.
+/// Source: S. McCandlish, J. Kaplan, D. Amodei et al., An empirical model of large-batch training, 2018,
+/// section 2.2 and appendix A.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct NoiseScale {
     /// B; NaN if the gradient cannot be told from zero.
     pub value: f64,
-    /// 95 % interval of what B is for n rows of the same source.
+    /// 95 % interval of B for n rows of the same source.
     pub interval: (f64, f64),
     /// Why there is no value; empty if there is one.
     pub reason: &'static str,
 }
 
-/// What follows from the gradients of all rows, in a [unit](Self::unit) near their size.
+/// Statistics of the gradients of all rows, in a [unit](Self::unit) near their size.
 #[derive(Debug)]
 pub(super) struct GradientMoments {
     n_rows: f64,
@@ -36,7 +36,7 @@ pub(super) struct GradientMoments {
     unit: f64,
     trace: f64,
     squared_norm: f64,
-    /// `tr(Sigma^2)`; not known from lengths alone.
+    /// `tr(Sigma^2)`; it cannot be computed from norms alone.
     squared_trace: f64,
     /// Variances over the rows i of `|g_i - g|^2` and of `(g_i - g) . G`, and the covariance.
     variance_of_square: f64,
@@ -45,11 +45,12 @@ pub(super) struct GradientMoments {
 }
 
 impl GradientMoments {
-    /// Computes them from all rows. `full` is the gradient over all of them, without the part of the penalty that has a kink.
+    /// Computes them from all rows. `full` is the gradient over all of them, without the non-smooth part of
+    /// the penalty.
     pub(super) fn of<T: Scalar>(point: &Point<'_, T>, full: &[T]) -> Result<Self> {
         let Point { problem, params, tier, interrupted, .. } = point;
         let layout = problem.layout();
-        // The gradient as it is, and that of the loss alone.
+        // The gradient including the penalty, and that of the loss alone.
         let mut total = try_reserved("gradients", full.len())?;
         total.extend_from_slice(full);
         let (coef, w) = (&mut total[..layout.n_coef()], &params[..layout.n_coef()]);
@@ -99,7 +100,7 @@ impl GradientMoments {
 
     /// Sets `tr(Sigma^2)`, in units; zero if it is not known.
     pub(super) fn set_squared_trace(&mut self, estimate: f64) {
-        let largest = self.trace * self.trace; // one direction has it all
+        let largest = self.trace * self.trace; // all noise is in one direction
         let least = largest / self.n_params.min(self.n_rows);
         self.squared_trace = if estimate == 0.0 { largest } else { estimate.clamp(least, largest) };
     }
@@ -119,8 +120,8 @@ impl GradientMoments {
         self.squared_norm
     }
 
-    /// The variance of `|g_B - g|^2` over its squared mean, for b draws with replacement: of the b^2 products of two
-    /// rows' deviations that it consists of, b are squares of one.
+    /// The variance of `|g_B - g|^2` over its squared mean, for b draws with replacement: of the b^2 products
+    /// of two rows' deviations that it consists of, b are squares of one.
     pub(super) fn relative_variance_of_square(&self, batch_size: usize) -> f64 {
         let b = batch_size as f64;
         let of_products = 2.0 * (1.0 - 1.0 / b) * self.squared_trace;
@@ -146,7 +147,8 @@ impl GradientMoments {
                  as many rows of the same source could have one as large if its expectation were zero",
             );
         }
-        // By the linear part of log B in the rows' weights, and the part of |G|^2 that is quadratic in them.
+        // From the part of log B that is linear in the rows' weights, and the part of |G|^2 that is quadratic
+        // in them.
         let linear = self.variance_of_square / (trace * trace)
             - 4.0 * self.covariance / (trace * squared_norm)
             + 4.0 * self.variance_along / (squared_norm * squared_norm);
@@ -157,12 +159,13 @@ impl GradientMoments {
         NoiseScale { value, interval: (value / width, value * width), reason: "" }
     }
 
-    /// How unlikely `|G|^2` is as the mean of n gradients of expectation zero, as a standard normal number.
+    /// How unlikely `|G|^2` is if G is the mean of n gradients of expectation zero, as a standard normal
+    /// score.
     ///
-    /// It then is `tr(Sigma) / n` on average, and what is left of it, `|G|^2 - tr(Sigma) / n`, estimates the squared
-    /// gradient of the source. With `r = tr(Sigma)^2 / tr(Sigma^2)` directions of noise the quotient
-    /// `n |G|^2 / tr(Sigma)` has about an F distribution of r and r (n - 1) degrees of freedom (Satterthwaite), and
-    /// its cube root about a normal one (E. Paulson, 1942).
+    /// In that case it is `tr(Sigma) / n` on average; in general the rest, `|G|^2 - tr(Sigma) / n`, estimates
+    /// the squared gradient of the source. With `r = tr(Sigma)^2 / tr(Sigma^2)` directions of noise, the
+    /// quotient `n |G|^2 / tr(Sigma)` has approximately an F distribution with r and r (n - 1) degrees of
+    /// freedom (Satterthwaite), and its cube root approximately a normal one (E. Paulson, 1942).
     fn normal_score_of_norm(&self) -> f64 {
         let n_directions = self.trace * self.trace / self.squared_trace;
         let f = (self.n_rows - 1.0) * self.squared_norm / self.trace;

@@ -1,8 +1,8 @@
 //! How smooth the path of a run is, and how often the loss rose along it.
 
-/// The mean cosine of the angle between a step and the next, along a path of points of `width` numbers each: 1 on
-/// a straight line, 0 where a step says nothing of the next, negative where steps take each other back. Steps of
-/// no length have no angle; NaN if there are none with one.
+/// The mean cosine of the angle between a step and the next, along a path of points of `width` numbers each:
+/// 1 on a straight line, 0 where a step tells nothing about the next, negative where steps undo each other.
+/// Steps of length zero have no angle and are left out; NaN if no angle is left.
 ///
 /// ```
 /// use mbgd_rs::diagnose::mean_cosine;
@@ -30,7 +30,7 @@ pub fn mean_cosine(path: &[f64], width: usize) -> f64 {
     cosines.iter().sum::<f64>() / cosines.len() as f64
 }
 
-/// The share of steps after which a loss was higher than before; NaN without any.
+/// The fraction of steps after which the loss was higher than before; NaN without steps.
 ///
 /// ```
 /// use mbgd_rs::diagnose::rise_fraction;
@@ -49,7 +49,8 @@ mod tests {
     #[test]
     fn a_zigzag_takes_itself_back() {
         assert_eq!(mean_cosine(&[0.0, 1.0, 0.0, 1.0, 0.0], 1), -1.0);
-        assert_eq!(mean_cosine(&[0.0, 1e200, 2e200, 2e200, 3e200], 1), 1.0); // the step of no length is left out
+        // The step of length zero is left out.
+        assert_eq!(mean_cosine(&[0.0, 1e200, 2e200, 2e200, 3e200], 1), 1.0);
         assert!(mean_cosine(&[1.0, 2.0], 1).is_nan() && mean_cosine(&[], 3).is_nan());
     }
 

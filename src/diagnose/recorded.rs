@@ -6,7 +6,7 @@ use crate::error::{Error, Result, try_filled};
 /// The records of some steps, all of the same length.
 #[derive(Debug, Clone, Copy)]
 pub struct Recorded<'a> {
-    /// Estimates of tr(Sigma); NaN of a batch of one row.
+    /// Estimates of tr(Sigma); NaN for a batch of one row.
     pub trace: &'a [f64],
     /// Unbiased estimates of |G|^2.
     pub squared_norm: &'a [f64],
@@ -47,9 +47,9 @@ pub enum Unknown {
     No = 0,
     /// The batches have one row each, which has no variance.
     OneRow = 1,
-    /// Too few steps to say how far the estimates spread.
+    /// Too few steps to estimate the spread.
     FewSteps = 2,
-    /// Zero is in the interval of |G|^2: the gradient is lost in its noise, or there is none.
+    /// Zero is in the interval of |G|^2: the gradient cannot be told from noise, or is zero.
     NoGradient = 3,
     /// The squares of the gradients became non-finite.
     NotFinite = 4,
@@ -62,9 +62,9 @@ pub struct RecordedNoise {
     pub trace: Vec<f64>,
     /// |G|^2, smoothed.
     pub squared_norm: Vec<f64>,
-    /// B = tr(Sigma) / |G|^2 of the smoothed ones.
+    /// B = tr(Sigma) / |G|^2 of the smoothed estimates.
     pub noise_scale: Vec<f64>,
-    /// Where B is with a probability of 95 %: from and to.
+    /// Lower and upper bounds of the 95 % confidence interval of B.
     pub interval: [Vec<f64>; 2],
     /// Why B is not known, where it is not.
     pub unknown: Vec<Unknown>,
@@ -78,20 +78,21 @@ pub struct RecordedNoise {
     pub inner_product_test: Vec<f64>,
 }
 
-/// Steps of equal weight that have as much to say as the smoothed ones before an interval is given.
+/// The effective number of smoothed steps from which an interval is given.
 const FEWEST_STEPS: f64 = 8.0;
 const LEVEL: f64 = 0.95;
 
 /// Smooths by exponential weights that fall to 1/e in `n_smoothed` steps, divided by their sum, and takes the
 /// ratio of the smoothed estimates, each of which is unbiased, with Fieller's interval.
 ///
-/// The weights are of earlier steps only: where the noise changes within their reach, the interval is for its mean there. Steps
-/// are taken for independent of each other but for the place they are at.
+/// A step is smoothed with earlier steps only: where the noise changes within the range of the weights, the
+/// interval is for its mean over that range. Steps are assumed to be independent of each other, given the
+/// points at which they are taken.
 ///
 /// Sources: S. McCandlish et al., arXiv:1812.06162, appendix A; E. C. Fieller, Some problems in interval
-/// estimation, J. R. Stat. Soc. B 16, 1954; R. H. Byrd et al., Sample size selection in optimization methods for
-/// machine learning, Math. Program. 134, 2012; R. Bollapragada, R. Byrd, J. Nocedal, Adaptive sampling strategies
-/// for stochastic optimization, SIAM J. Optim. 28, 2018.
+/// estimation, J. R. Stat. Soc. B 16, 1954; R. H. Byrd et al., Sample size selection in optimization methods
+/// for machine learning, Math. Program. 134, 2012; R. Bollapragada, R. Byrd, J. Nocedal, Adaptive sampling
+/// strategies for stochastic optimization, SIAM J. Optim. 28, 2018.
 ///
 /// # Errors
 /// If records are of different lengths, or an allocation failed.
@@ -150,8 +151,8 @@ pub fn smoothed(recorded: Recorded<'_>, n_smoothed: f64) -> Result<RecordedNoise
     Ok(noise)
 }
 
-/// Weighted means of two numbers, and how they spread from one probe to the next: differences of neighbours see the
-/// noise and not the descent, in the course of which both may change by orders of magnitude.
+/// Weighted means of two numbers, and their spread from one probe to the next: differences of neighbours
+/// measure the noise and not the descent, during which both numbers may change by orders of magnitude.
 #[derive(Debug)]
 struct Pair {
     decay: f64,
@@ -164,7 +165,8 @@ struct Pair {
     differences: [f64; 3],
 }
 
-/// Degrees of freedom that a variance by differences of neighbours has, of those that one around the mean has.
+/// Degrees of freedom of a variance from differences of neighbours, as a fraction of those of a variance
+/// around the mean.
 const FREEDOM: f64 = 2.0 / 3.0;
 
 impl Pair {
@@ -198,12 +200,13 @@ impl Pair {
         self.weight == 0.0
     }
 
-    /// Steps of equal weight whose mean would be as certain.
+    /// The effective number of steps: the mean of this many steps of equal weight would be as certain.
     fn n_effective(&self) -> f64 {
         if self.is_empty() { 0.0 } else { self.weight * self.weight / self.squared_weight }
     }
 
-    /// The ratio of the means and Fieller's interval for it, never below zero; None if the second may be zero.
+    /// The ratio of the means and Fieller's interval for it, cut off at zero; None if the second mean may be
+    /// zero.
     fn ratio(&self, quantile: f64) -> Option<(f64, f64, f64)> {
         let of_mean = self.squared_weight / (self.weight * self.weight) / self.weight_of_differences;
         let [vx, vy, c] = self.differences.map(|sum| sum * of_mean);
@@ -221,7 +224,7 @@ impl Pair {
     }
 }
 
-/// Student's quantile, computed anew only where the degrees of freedom have changed.
+/// Student's quantile, recomputed only where the degrees of freedom have changed.
 #[derive(Debug, Default)]
 struct StudentQuantile {
     n_degrees: f64,
@@ -246,7 +249,8 @@ mod tests {
     const B: usize = 8;
     const D: usize = 5;
 
-    /// What a run would write down at one point whose rows have gradients N(G, 1) in `D` dimensions, |G|^2 as given.
+    /// What a run would record at one point whose rows have gradients N(G, 1) in `D` dimensions, |G|^2 as
+    /// given.
     fn run(seed: u64, n_steps: u32, squared_norm: f64) -> RecordedNoise {
         let mean = (squared_norm / D as f64).sqrt();
         let (mut traces, mut squared_norms) = (Vec::new(), Vec::new());

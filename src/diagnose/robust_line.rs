@@ -3,29 +3,29 @@
 use crate::error::{Error, Result};
 use crate::rng::{BOOTSTRAP, Stream};
 
-/// `y = at_zero + slope x`, neither of them negative.
+/// `y = at_zero + slope x`, neither coefficient negative.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RobustLine {
     /// y at x = 0.
     pub at_zero: f64,
-    /// What y grows by for every x.
+    /// The increase of y per unit of x.
     pub slope: f64,
 }
 
-/// A [`RobustLine`] and how far it can be trusted.
+/// A [`RobustLine`] with intervals of its coefficients.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RobustFit {
     /// The line.
     pub line: RobustLine,
-    /// The middle of the measurements at each x.
+    /// The median or mean of the measurements at each x.
     pub middles: Vec<f64>,
-    /// 95 % of the resampled fits have `at_zero` here.
+    /// The range of 95 % of the resampled values of `at_zero`.
     pub at_zero_interval: (f64, f64),
-    /// 95 % of the resampled fits have `slope` here.
+    /// The range of 95 % of the resampled values of `slope`.
     pub slope_interval: (f64, f64),
 }
 
-/// Fits made of resampled measurements.
+/// Number of fits to resampled measurements.
 const N_RESAMPLED: u32 = 200;
 
 impl RobustLine {
@@ -34,9 +34,10 @@ impl RobustLine {
         self.at_zero + self.slope * x
     }
 
-    /// The line with the least sum of absolute relative errors `|y_i - y(x_i)| / y_i`, so that a large y counts no
-    /// more than a small one, and an outlier not more than by its side. It goes through two of the points, or
-    /// through one and has a zero: all these are tried. None without points.
+    /// The line with the least sum of absolute relative errors `|y_i - y(x_i)| / y_i`, so that a large y
+    /// counts no more than a small one, and an outlier counts only by the side it is on. The best line goes
+    /// through two of the points, or through one with a coefficient of zero: all of these are tried. None
+    /// without points.
     pub fn through(points: &[(f64, f64)]) -> Option<Self> {
         let cost = |line: &Self| points.iter().map(|&(x, y)| (y - line.at(x)).abs() / y).sum::<f64>();
         let mut best: Option<(f64, Self)> = None;
@@ -62,13 +63,15 @@ impl RobustLine {
 }
 
 impl RobustFit {
-    /// The line through the `middle`, a median or a mean, of several measurements at each x, with intervals from fits to resampled x
-    /// and resampled measurements.
+    /// The line through the `middle`, the median or the mean, of several measurements at each x, with
+    /// intervals from fits to resampled x and resampled measurements.
     ///
-    /// Source of the intervals: B. Efron, R. J. Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
+    /// Source of the intervals: B. Efron, R. J. Tibshirani, An Introduction to the Bootstrap, 1993, chapter
+    /// 13.
     ///
     /// # Errors
-    /// Unless there are two x at least, each with a measurement, and all are finite and positive.
+    /// If there are fewer than two different x, an x has no measurement, or a value is not finite and
+    /// positive.
     pub fn of(
         argument: &'static str,
         xs: &[f64],
@@ -138,7 +141,7 @@ impl Words {
     }
 }
 
-/// The middle of the values, or the mean of the two in the middle; NaN without any.
+/// The median: the middle value, or the mean of the two in the middle; NaN without values.
 pub(super) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -150,7 +153,7 @@ pub(super) fn median(values: &[f64]) -> f64 {
     }
 }
 
-/// The mean; NaN without any.
+/// The mean; NaN without values.
 pub(super) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
@@ -180,7 +183,7 @@ mod tests {
 
     #[test]
     fn small_values_count_as_much_as_large_ones() {
-        // 10 % of noise at a large x is a thousand times what there is at x = 1.
+        // 10 % noise at a large x is a thousand times that at x = 1.
         let points: Vec<(f64, f64)> = (0..14)
             .map(|j| (f64::from(1 << j), (1.0 + f64::from(1 << j)) * if j % 2 == 0 { 1.1 } else { 0.9 }))
             .collect();

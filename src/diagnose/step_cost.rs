@@ -1,4 +1,4 @@
-//! What a step costs: a fixed part and a part for every row.
+//! What a step costs: a fixed part and a part per row.
 
 use super::robust_line::{RobustFit, median};
 use crate::error::Result;
@@ -17,23 +17,23 @@ use crate::error::Result;
 pub struct StepCost {
     /// Median seconds of a step, by batch size.
     pub seconds: Vec<f64>,
-    /// Seconds that a step costs whatever its batch is.
+    /// Seconds of a step that do not depend on the batch size.
     pub tau_f: f64,
-    /// Seconds that every row adds.
+    /// Seconds added by each row.
     pub tau_d: f64,
-    /// Where 95 % of the resampled fits have `tau_f`.
+    /// The range of 95 % of the resampled values of `tau_f`.
     pub tau_f_interval: (f64, f64),
-    /// Where 95 % of the resampled fits have `tau_d`.
+    /// The range of 95 % of the resampled values of `tau_d`.
     pub tau_d_interval: (f64, f64),
 }
 
 impl StepCost {
-    /// The cost by several measured seconds per step for each batch size. The median is taken of each, and the
-    /// line is the one of least absolute relative errors, so that neither a disturbed measurement nor the large
-    /// batches decide alone.
+    /// The cost, from several measured seconds per step for each batch size. The line of least absolute
+    /// relative errors is fitted to their medians, so that neither a disturbed measurement nor the large
+    /// batches dominate.
     ///
     /// # Errors
-    /// Unless there are two batch sizes at least, and positive times for each.
+    /// If there are fewer than two batch sizes, or one has no times or one that is not positive.
     pub fn of(batch_sizes: &[usize], seconds: &[Vec<f64>]) -> Result<Self> {
         let sizes: Vec<f64> = batch_sizes.iter().map(|&b| b as f64).collect();
         let RobustFit { line, middles, at_zero_interval, slope_interval } =
