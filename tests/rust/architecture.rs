@@ -17,10 +17,11 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("Errors", &["error"]),
 ];
 
-/// Lines of a file at most.
+/// The maximum number of lines of a file.
 const MAX_LINES: usize = 400;
 
-/// Who may look upstairs: a number type has to name its vectors, or no kernel could be called with it.
+/// Exceptions that import from a floor above: a number type has to name its vectors, or no kernel could be
+/// called with it.
 const STAIRS: &[(&str, &str)] = &[("scalar", "kernel")];
 
 struct Source {
@@ -36,12 +37,12 @@ impl Source {
         self.path.split('/').next().unwrap().trim_end_matches(".rs")
     }
 
-    /// Whether `super` is the crate here.
+    /// Whether `super` is the crate in this file.
     fn is_root_of_room(&self) -> bool {
         !self.path.contains('/') || self.path == format!("{}/mod.rs", self.room())
     }
 
-    /// What follows each occurrence of `path`, as far as it is a name.
+    /// The name after each occurrence of `path`, empty if none follows.
     fn names_after(&self, path: &str) -> Vec<&str> {
         let mut rests = self.code.split(path);
         rests.next();
@@ -84,7 +85,7 @@ fn floor_of(room: &str) -> Option<usize> {
     FLOORS.iter().position(|(_, rooms)| rooms.contains(&room))
 }
 
-/// Whether a file of one room may name another; false also for what is not a room at all.
+/// Whether a file of one room may import another room; false for a name that is not a room.
 fn may_import(importer: &str, imported: &str) -> bool {
     let is_below = floor_of(imported) > floor_of(importer);
     imported == importer || is_below || STAIRS.contains(&(importer, imported))
@@ -100,7 +101,7 @@ fn imports_run_one_way() {
         if source.is_root_of_room() {
             imported.extend(source.names_after("super::").iter().filter(|name| floor_of(name).is_some()));
         }
-        // A list in braces has no name here and is refused with the rest: one room a line.
+        // A list in braces gives an empty name and is refused too: import one room per line.
         broken.extend(
             imported
                 .iter()
@@ -113,7 +114,7 @@ fn imports_run_one_way() {
 }
 
 #[test]
-fn every_room_is_there_once() {
+fn every_room_exists_once() {
     let sources = sources();
     for room in FLOORS.iter().flat_map(|(_, rooms)| *rooms) {
         let n_floors = FLOORS.iter().filter(|(_, rooms)| rooms.contains(room)).count();
@@ -121,7 +122,7 @@ fn every_room_is_there_once() {
     }
 }
 
-/// Files outside of `allowed` that have one of the words.
+/// Files outside `allowed` that have one of the words.
 fn elsewhere(words: &[&str], allowed: impl Fn(&Source) -> bool) -> Vec<String> {
     let is_wrong = |source: &Source| !allowed(source) && words.iter().any(|word| source.has_word(word));
     sources().into_iter().filter(is_wrong).map(|source| source.path).collect()
@@ -138,7 +139,7 @@ fn unsafe_is_in_one_room_and_at_the_border_of_arrays() {
     assert_eq!(elsewhere(&["unsafe"], allowed), [""; 0]);
 }
 
-/// A parallel iterator outside of a pool would be worked off in rayon's global one.
+/// A parallel iterator outside a pool would run in rayon's global pool.
 #[test]
 fn rayon_is_in_one_room() {
     assert_eq!(elsewhere(&["rayon"], |source| source.room() == "pool"), [""; 0]);
@@ -153,7 +154,7 @@ fn the_environment_is_read_in_one_place() {
 
 #[test]
 fn files_are_short() {
-    // To be cut along a line of concepts.
+    // Still to be split by concept.
     let still_long = ["python/fit.rs"];
     for source in sources().iter().filter(|source| !still_long.contains(&&*source.path)) {
         let n_lines = source.text.lines().count();
@@ -161,7 +162,7 @@ fn files_are_short() {
     }
 }
 
-/// The loop is to be read: no function of it is longer than a page.
+/// The loop is meant to be read: none of its functions is longer than a page.
 #[test]
 fn functions_of_the_loop_are_short() {
     const MAX_LINES: usize = 60;
@@ -179,7 +180,7 @@ fn functions_of_the_loop_are_short() {
     }
 }
 
-/// The name of the type or trait that a line declares, but for associated types.
+/// The name of the type or trait that a line declares, associated types excepted.
 fn declared(line: &str) -> Option<&str> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let declares = |word: &&str| {
@@ -191,8 +192,8 @@ fn declared(line: &str) -> Option<&str> {
     (words[..place].iter().all(is_modifier) && !name.is_empty()).then_some(name)
 }
 
-/// A type name means one thing in the core. The binding mirrors the core's names, so it counts by itself; the
-/// tiers have the same two vector types each.
+/// A type name means one thing in the core. The binding mirrors the core's names, so it is checked
+/// separately; the two vector types have the same names on every tier.
 #[test]
 fn a_type_name_means_one_thing() {
     let of_every_tier = ["F32x16", "F64x8"];

@@ -1,4 +1,5 @@
-//! Instruments: gradients of rows against the gradient itself, and the same bits on every tier and team.
+//! Diagnostics: gradients of rows against the gradient itself, and equal bits on every tier and number of
+//! threads.
 
 use mbgd_rs::data::{Csr, Dense, Indices, Rows, TargetKind, Targets, Weights};
 use mbgd_rs::diagnose::{Effort, Point, Sampling, angles, bias, bias_of_rows, noise};
@@ -23,7 +24,7 @@ fn random<T: Scalar>(stream: u32, n: usize) -> Vec<T> {
     (0..n as u64).map(|i| T::from_f64(f64::from(stream.word(i)) / 2.0_f64.powi(31) - 1.0)).collect()
 }
 
-/// Targets of k outputs: classes of three, or numbers.
+/// Targets of k outputs: one of three classes, or real numbers.
 fn targets<T: Scalar>(k: usize) -> (Vec<T>, TargetKind, Loss) {
     match k {
         3 => {
@@ -60,10 +61,10 @@ fn dot<T: Scalar>(a: &[T], b: &[T]) -> f64 {
 }
 
 #[test]
-fn lengths_and_products_are_those_of_the_gradients_of_rows() {
+fn norms_and_projections_are_those_of_the_gradients_of_rows() {
     for (k, scale) in [(1, 1.0), (2, 1.0), (3, 1.0), (1, 1e-170), (1, 1e170)] {
         let x: Vec<f64> = random(94, N * D).into_iter().map(|x: f64| x * scale).collect();
-        // Every entry in two halves.
+        // Every entry is stored as two halves.
         let halves: Vec<f64> = x.iter().flat_map(|x| [x / 2.0; 2]).collect();
         let indices: Vec<i32> = (0..N * D).flat_map(|i| [(i % D) as i32; 2]).collect();
         let indptr: Vec<i64> = (0..=N).map(|i| (2 * i * D) as i64).collect();
@@ -95,7 +96,7 @@ fn lengths_and_products_are_those_of_the_gradients_of_rows() {
     }
 }
 
-/// All that instruments say, as text: equal where bits are.
+/// The results of all diagnostics as text, which is equal if the bits are.
 fn said<T: Scalar>(tier: Tier, n_threads: usize) -> Result<String> {
     let x: Vec<T> = random(95, N * D);
     let (y, kind, loss) = targets(3);
@@ -121,7 +122,7 @@ fn said<T: Scalar>(tier: Tier, n_threads: usize) -> Result<String> {
 }
 
 #[test]
-fn bits_are_equal_on_every_tier_and_team() {
+fn bits_are_equal_on_every_tier_and_number_of_threads() {
     let (single, double) = (said::<f32>(Tier::SCALAR, 1).unwrap(), said::<f64>(Tier::SCALAR, 1).unwrap());
     for tier in Tier::available() {
         for n_threads in [1, 2, 3] {
@@ -132,7 +133,7 @@ fn bits_are_equal_on_every_tier_and_team() {
 }
 
 #[test]
-fn chosen_rows_are_rows() {
+fn a_row_subset_is_measured_like_a_copy() {
     let chosen: Vec<usize> = (0..N).filter(|i| i % 3 == 0).rev().collect();
     let x: Vec<f64> = random(96, N * D);
     let copied: Vec<f64> = chosen.iter().flat_map(|&i| x[i * D..(i + 1) * D].to_vec()).collect();

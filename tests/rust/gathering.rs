@@ -1,4 +1,4 @@
-//! Copies of chosen rows, and things made ahead.
+//! Copies of selected rows, and the prefetcher.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -64,7 +64,7 @@ fn compressed_rows_are_gathered_with_indices_of_any_width() {
 }
 
 #[test]
-fn things_come_in_order_and_then_no_more() {
+fn items_come_in_order_and_then_end() {
     for n_ahead in [0, 1, 2, 7, 1000] {
         let mut numbers = 0..500;
         let prefetcher = Prefetcher::new(n_ahead, move |_| numbers.next()).unwrap();
@@ -74,7 +74,7 @@ fn things_come_in_order_and_then_no_more() {
 }
 
 #[test]
-fn no_more_is_made_ahead_than_asked_for() {
+fn no_more_items_are_prefetched_than_requested() {
     for n_ahead in [1, 2, 5] {
         let n_made = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&n_made);
@@ -90,7 +90,7 @@ fn no_more_is_made_ahead_than_asked_for() {
 }
 
 #[test]
-fn waiting_ends_when_patience_does() {
+fn waiting_ends_at_the_timeout() {
     let prefetcher = Prefetcher::new(1, |is_abandoned| {
         while !is_abandoned.load(Ordering::Relaxed) {
             thread::sleep(Duration::from_millis(1));
@@ -118,7 +118,7 @@ fn dropping_ends_the_thread_wherever_it_is() {
 }
 
 #[test]
-fn a_panic_of_the_maker_comes_out_where_it_is_waited_for() {
+fn a_panic_of_the_producer_reaches_the_consumer() {
     let mut numbers = 0..3;
     let prefetcher = Prefetcher::new(5, move |_| Some(numbers.next().expect("a number"))).unwrap();
     let prefetcher = std::panic::AssertUnwindSafe(prefetcher);

@@ -1,4 +1,4 @@
-//! Every tier gives the bits of the scalar one, and the scalar one computes what it says.
+//! Every tier gives the bits of the scalar tier, and the scalar tier is correct.
 
 use std::fmt::Debug;
 
@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 mod oracle;
 
-/// Every operation of three vectors, by name.
+/// The results of every operation on three vectors, by name.
 struct Operations<'a, T>([&'a [T]; 3]);
 
 impl<T: Scalar> Kernel<T> for Operations<'_, T> {
@@ -61,7 +61,7 @@ fn special<T: Scalar>() -> Vec<T> {
     signed.chain([f64::NAN]).map(T::from_f64).collect()
 }
 
-/// The bits of a number, all NaN being one.
+/// The bits of a number; all NaN are the same.
 fn bits<T: Scalar>(x: &T) -> u64 {
     let x = x.to_f64();
     if x.is_nan() { u64::MAX } else { x.to_bits() }
@@ -226,7 +226,7 @@ fn partial_accesses_touch_the_first_lanes_only() {
 }
 
 #[test]
-fn too_short_a_slice_is_refused() {
+fn a_slice_that_is_too_short_is_refused() {
     for tier in Tier::available() {
         let short = [0.0_f32; 15];
         let run = || tier.run(Operations([short.as_slice(); 3]));
@@ -252,7 +252,7 @@ enum Function {
     Tanh,
 }
 
-/// A function of each number, in place.
+/// Applies a function to each number in place.
 struct Apply<'a, T>(Function, &'a mut [T]);
 
 impl<T: Scalar> Kernel<T> for Apply<'_, T> {
@@ -274,7 +274,7 @@ impl<T: Scalar> Kernel<T> for Apply<'_, T> {
     }
 }
 
-/// Checks a function at an even sample of all f32, with doubles as the oracle.
+/// Checks a function at evenly spaced f32 bit patterns against doubles.
 fn check_f32(function: Function, oracle: fn(f64) -> f64, allowed: f64) {
     const STRIDE: usize = 1021;
     let patterns = (0..=u32::MAX).step_by(STRIDE);
@@ -359,7 +359,7 @@ fn f64_functions_are_accurate() {
 fn f64_functions_agree_with_the_standard_library() {
     let compare = |function, oracle: fn(f64) -> f64, x: Vec<f64>| {
         let pairs: Vec<_> = x.into_iter().map(|x| (x.to_bits(), oracle(x).to_bits())).collect();
-        // The standard library has no ln cosh: several roundings on both sides.
+        // The standard library has no ln cosh: both sides round several times.
         check_f64(
             function,
             &pairs,

@@ -1,4 +1,4 @@
-//! Losses one by one: the curvature that step sizes are chosen by, and the targets that are taken.
+//! Losses one by one: the curvature from which step sizes are chosen, and the targets that are accepted.
 
 use mbgd_rs::data::{Domain, TargetKind};
 use mbgd_rs::gradient::Loss;

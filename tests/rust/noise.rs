@@ -1,4 +1,4 @@
-//! The kernels of the noise: equal bits on every tier, and what they say, by plain sums.
+//! The noise kernels: equal bits on every tier, and agreement with plain sums.
 
 use mbgd_rs::kernel::Tier;
 use mbgd_rs::kernel::noise::{RowProducts, RowSquares};

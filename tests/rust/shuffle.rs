@@ -1,7 +1,7 @@
 //! The orders and draws of epochs: against their specification, and against chance.
 //!
 //! Tests of chance have fixed seeds, so they cannot fail by bad luck; the thresholds say how unlikely a
-//! right generator would have been to exceed them at an arbitrary seed.
+//! correct generator would have been to exceed them at an arbitrary seed.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -106,7 +106,7 @@ fn buffers_are_allocated_once() {
 }
 
 #[test]
-fn an_order_can_be_interrupted_at_any_look() {
+fn an_order_can_be_interrupted_at_any_poll() {
     for replacement in [false, true] {
         let batches =
             Batches::new(BatchesConfig { replacement, ..BatchesConfig::new(1_000_000, 32) }).unwrap();
@@ -127,7 +127,7 @@ fn an_order_can_be_interrupted_at_any_look() {
 
 // Chance.
 
-/// The value a chi-square variable exceeds with probability 1e-6 (Wilson and Hilferty, 1931).
+/// The value that a chi-square variable exceeds with probability 1e-6 (Wilson and Hilferty, 1931).
 fn chi_square_limit(degrees: usize) -> f64 {
     const NORMAL_QUANTILE: f64 = 4.7534;
     let spread = 2.0 / (9.0 * degrees as f64);
@@ -156,7 +156,7 @@ fn pairs_look_uniform(n: usize, orders: &[Vec<usize>], [p, q]: [usize; 2]) -> bo
     chi_square(n * (n - 1), cells) <= chi_square_limit(n * (n - 1) - 1)
 }
 
-/// 2 + 9 * (1 + 3) statistics of 1e-6 each: a right shuffle would fail at fewer than 4 seeds in 100,000.
+/// 2 + 9 * (1 + 3) statistics of 1e-6 each: a correct shuffle would fail at fewer than 4 seeds in 100,000.
 #[test]
 fn orders_are_uniform() {
     for n in 8..=16 {
@@ -171,7 +171,7 @@ fn orders_are_uniform() {
     assert!(positions_look_uniform(10, &orders) && pairs_look_uniform(10, &orders, [0, 9]));
 }
 
-/// The tests above have the power to see the best known wrong shuffle, which swaps every position with any
+/// The tests above have the power to detect the best-known wrong shuffle, which swaps every position with any
 /// position, and rotations, whose single positions are uniform.
 #[test]
 fn biased_shuffles_are_caught() {
@@ -282,7 +282,7 @@ fn impossible_batches_are_refused_by_name_condition_and_value() {
 
 // Draws with replacement.
 
-/// The specification, word for word; with the number of blocks it looked at.
+/// The specification, word for word, with the number of blocks that it reads.
 fn specified_draw(n_rows: u64, seed: u64, epoch: u32, position: u64) -> (u64, usize) {
     let n = u128::from(n_rows);
     let mut n_blocks = 0;
@@ -300,7 +300,7 @@ fn specified_draw(n_rows: u64, seed: u64, epoch: u32, position: u64) -> (u64, us
 
 #[test]
 fn draws_are_the_specified_ones() {
-    // Of 2^63 + 1 rows nearly half of all candidates are refused, of the others hardly any.
+    // With 2^63 + 1 rows nearly half of all candidates are rejected, with the other sizes hardly any.
     for (n_rows, at_least) in [((1 << 63) + 1, 3), (u64::MAX / 3 * 2, 2), (1, 1), (1000, 1), (1 << 40, 1)] {
         let config = BatchesConfig { replacement: true, seed: 3, ..BatchesConfig::new(n_rows as usize, 150) };
         let batches = Batches::new(config).unwrap();
@@ -384,7 +384,7 @@ fn a_step_is_the_same_on_its_own_and_in_its_epoch() {
 }
 
 #[test]
-fn buffers_may_have_been_used_for_anything() {
+fn buffers_can_be_reused_for_any_order() {
     let mut workspace = Workspace::default();
     let mut order = Order::default();
     for epoch in 0..3 {
@@ -416,7 +416,7 @@ fn buffers_of_all_orders_are_allocated_once() {
 }
 
 #[test]
-fn all_orders_can_be_interrupted_at_any_look() {
+fn all_orders_can_be_interrupted_at_any_poll() {
     let n = 1_000_000;
     let weights: Vec<f64> = (1..=n).map(|i| i as f64).collect();
     let weighted = |replacement| {

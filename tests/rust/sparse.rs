@@ -1,5 +1,5 @@
-//! Sparse rows: structures that are refused before anything reads them, and the maps of missed steps against
-//! the steps themselves, one by one.
+//! Sparse rows: malformed structures are refused before anything reads them, and catching up with missed
+//! steps agrees with making the steps one by one.
 
 use mbgd_rs::data::{Csr, Indices, LinearParams, LinearParamsMut, Rows, Tile};
 use mbgd_rs::kernel::Tier;
@@ -41,14 +41,14 @@ fn malformed_structures_are_refused() {
 }
 
 #[test]
-fn entries_behind_the_last_row_are_not_looked_at() {
+fn entries_past_the_last_row_are_not_checked() {
     let (values, indices, indptr) = ([1.0, f64::NAN], [0, 99], [0_i64, 1]);
     let csr = Csr::new(tier(), &values, Indices::Narrow(&indices), Indices::Wide(&indptr), 1, 2).unwrap();
     assert_eq!(csr.n_entries(), 1);
 }
 
 #[test]
-fn both_verbs_are_those_of_the_dense_matrix_on_every_tier() {
+fn scores_and_gradients_are_those_of_the_dense_matrix_on_every_tier() {
     let (n, d, k) = (19, 37, 2);
     let mut words = vec![0; n * d];
     rng::Stream::new(3, 0, 99).words(0, &mut words);
@@ -92,7 +92,7 @@ fn both_verbs_are_those_of_the_dense_matrix_on_every_tier() {
 struct Word(u64, u64);
 
 impl Compose for Word {
-    /// The numbers from the first to the last: wrong unless they follow each other.
+    /// The numbers from the first to the last; panics unless the two words are consecutive.
     fn then(self, later: Self) -> Self {
         assert_eq!(self.1, later.0);
         Word(self.0, later.1)
@@ -100,7 +100,7 @@ impl Compose for Word {
 }
 
 #[test]
-fn any_run_is_made_of_few() {
+fn any_run_is_composed_of_few_stored_runs() {
     let mut dyadic = Dyadic::default();
     for n in 0..300_u64 {
         dyadic.push(Word(n, n + 1));
@@ -128,7 +128,7 @@ fn simulated(steps: &[(AffineStep, usize)], (w, v): (f64, f64), l1: f64, l2: f64
 
 proptest! {
     #[test]
-    fn missed_steps_are_made_up_for(
+    fn missed_affine_steps_are_caught_up(
         n in 1_usize..400,
         from in 0_usize..400,
         w in prop_oneof![Just(0.0), -2.0..2.0_f64],
@@ -173,7 +173,7 @@ proptest! {
 
 proptest! {
     #[test]
-    fn missed_steps_with_rates_of_the_parameter_are_made_up_for(
+    fn missed_diagonal_steps_are_caught_up(
         n in 1_usize..400,
         from in 0_usize..400,
         w in prop_oneof![Just(0.0), -2.0..2.0_f64],
@@ -195,7 +195,7 @@ proptest! {
         let mut missed = MissedSteps::new(step_at(0), true, false, l1, 0.0);
         (0..n).for_each(|t| missed.push(step_at(t), 1 + t % 2));
         prop_assume!(!missed.is_nothing());
-        // The z whose w this is after the steps before.
+        // The z that corresponds to w after the earlier steps.
         let before = rate_at(from.saturating_sub(1));
         let strength_at = |t: usize| own_l1 + l1 * t as f64;
         let divisor_at = |rate: f64| (1.0 + squares.sqrt()) / rate + own_l2;

@@ -1,4 +1,4 @@
-//! Validation rows, rules of stopping, and runs in pieces, without Python.
+//! Validation rows, stopping rules, and runs in pieces, without Python.
 
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
@@ -92,7 +92,7 @@ fn trained<T: Scalar>(
     fit_with(validation, problem, config, state, &|| false, &mut |_| ControlFlow::Continue(())).unwrap()
 }
 
-fn rows_where_they_lie_are_as_good_as_copies<T: Scalar>() {
+fn rows_in_place_give_the_same_fit_as_copies<T: Scalar>() {
     let data = data::<T>();
     let strata: Vec<usize> = data.y.iter().map(|&y| usize::from(y > T::ZERO)).collect();
     let Split { training, validation } = split(N_ROWS, 0.3, Some(&strata), 7).unwrap();
@@ -129,13 +129,13 @@ fn rows_where_they_lie_are_as_good_as_copies<T: Scalar>() {
 }
 
 #[test]
-fn rows_where_they_lie_are_as_good_as_copies_in_single_precision() {
-    rows_where_they_lie_are_as_good_as_copies::<f32>();
+fn rows_in_place_give_the_same_fit_as_copies_in_single_precision() {
+    rows_in_place_give_the_same_fit_as_copies::<f32>();
 }
 
 #[test]
-fn rows_where_they_lie_are_as_good_as_copies_in_double_precision() {
-    rows_where_they_lie_are_as_good_as_copies::<f64>();
+fn rows_in_place_give_the_same_fit_as_copies_in_double_precision() {
+    rows_in_place_give_the_same_fit_as_copies::<f64>();
 }
 
 fn patient(monitor: Monitor, patience: i64) -> StopRule {
@@ -143,7 +143,7 @@ fn patient(monitor: Monitor, patience: i64) -> StopRule {
 }
 
 #[test]
-fn a_metric_of_the_observer_ends_the_run_and_the_best_model_is_given_back() {
+fn a_metric_of_the_observer_ends_the_run_and_the_best_model_is_returned() {
     let data = data::<f64>();
     let tier = Tier::current().unwrap();
     let problem = data.problem(tier);
@@ -213,7 +213,7 @@ fn an_interrupted_run_keeps_what_it_has() {
 }
 
 #[test]
-fn what_a_rule_looks_at_must_be_there() {
+fn what_a_rule_monitors_must_exist() {
     let target = |monitor| StopRule::TargetLoss(TargetLoss::new(1.0, monitor, Mode::Min).unwrap());
     let unknown = [Monitor::ValidationLoss, Monitor::Metric("m".into())];
     for monitor in unknown {
@@ -225,7 +225,7 @@ fn what_a_rule_looks_at_must_be_there() {
 }
 
 #[test]
-fn rows_that_are_not_there_are_refused() {
+fn rows_out_of_range_are_refused() {
     let data = data::<f64>();
     let whole = data.problem(Tier::SCALAR);
     assert!(matches!(whole.subset(vec![0, N_ROWS], Weights::equal()), Err(Error::OutOfRange { .. })));
@@ -235,7 +235,7 @@ fn rows_that_are_not_there_are_refused() {
 }
 
 #[test]
-fn validation_rows_of_other_columns_are_refused() {
+fn validation_rows_with_other_columns_are_refused() {
     let data = data::<f64>();
     let problem = data.problem(Tier::SCALAR);
     let rows = Rows::Dense(Dense::new(Tier::SCALAR, &data.x, N_ROWS * N_COLUMNS, 1).unwrap());

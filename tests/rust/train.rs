@@ -1,4 +1,4 @@
-//! The loop as a whole: optima that are known, and equal bits whoever computes them.
+//! The loop as a whole: known optima, and equal bits on every tier and number of threads.
 
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
@@ -78,7 +78,7 @@ fn trained<T: Scalar>(
 }
 
 #[test]
-fn least_squares_finds_the_rule_the_targets_were_made_by() {
+fn least_squares_recovers_the_rule_behind_the_targets() {
     let data = data::<f64>(500, 7, TargetKind::Real);
     let mut config = config(500, 500, Rule::Sgd(Sgd::new(0.9, true).unwrap()), 0.3);
     config.n_epochs = 500;
@@ -89,7 +89,7 @@ fn least_squares_finds_the_rule_the_targets_were_made_by() {
     assert!((intercept[0] - 0.5).abs() < 1e-12);
 }
 
-/// Every loss that there is, on every kind of targets that its loops tell apart.
+/// Every loss, on every kind of targets that its loops distinguish.
 fn bits_are_equal_for_threads_and_tiers<T: Scalar>() {
     let rules = [
         (Rule::Sgd(Sgd::new(0.9, false).unwrap()), 700),
@@ -171,7 +171,7 @@ fn a_run_that_diverges_keeps_its_last_finite_parameters() {
 }
 
 #[test]
-fn a_rate_that_chooses_itself_may_be_interrupted_while_it_looks() {
+fn an_automatic_learning_rate_can_be_interrupted_at_any_poll() {
     let data = data::<f32>(20_000, 100, TargetKind::Real);
     let mut config = config(20_000, 4_000, Rule::Sgd(Sgd::default()), 1.0);
     config.optimizer.learning_rate = Schedule::Auto(Auto);
