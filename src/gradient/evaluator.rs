@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use super::noise::BatchNoise;
 use super::parallelism::ParallelismHeuristic;
-use super::pass::Wanted;
+use super::pass::{Pass, Wanted};
 use super::sum::{LEAF_ROWS, TreeSum};
 use super::work::{Work, exclusive};
-use super::{Layout, Model, Problem};
+use super::{Layout, Model, Penalty, Problem};
 use crate::data::{Active, Order};
 use crate::error::{Error, Result, try_reserved};
 use crate::kernel::{ScaleAdd, Tier, norm};
@@ -28,6 +28,19 @@ pub struct Evaluator<'t, 'a, T> {
     products: TreeSum<T>,
     /// A buffer for the parameters of a value elsewhere.
     spare: Vec<T>,
+}
+
+/// What a step moves, and by what: of the problem, or of the columns of a batch.
+#[derive(Debug)]
+pub struct AtStep<'e, T> {
+    /// The model.
+    pub model: Model,
+    /// The penalty of its parameters.
+    pub penalty: &'e Penalty,
+    /// Its parameters.
+    pub params: &'e mut Vec<T>,
+    /// The gradient computed last.
+    pub gradient: &'e mut Vec<T>,
 }
 
 /// Calls `lead` with an evaluator of `problem` at `params`, and a team of `n_workers`. `interrupted` is asked about
@@ -105,7 +118,7 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
     #[inline(always)]
     pub fn finish(&mut self, n_rows: usize) -> f64 {
         let Work { pass, .. } = self.team.job();
-        let (tier, layout, penalty) = (pass.tier, pass.model.layout(), &pass.problem.objective.penalty);
+        let (tier, layout, penalty) = (pass.tier, pass.model.layout(), pass.penalty());
         let sum = self.total.finish();
         let scale = T::from_f64(1.0 / n_rows.max(1) as f64);
         let mut cost = 0.0;
@@ -204,7 +217,7 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
         self.sum(positions, Wanted::Value)?;
         let Work { pass, .. } = self.team.job();
         let layout = pass.model.layout();
-        let cost = pass.problem.objective.penalty.value(layout, &pass.params[..layout.n_coef()]);
+        let cost = pass.penalty().value(layout, &pass.params[..layout.n_coef()]);
         Ok(self.total.finish().loss / n_rows.max(1) as f64 + cost)
     }
 
@@ -307,11 +320,12 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
         self.team.job().pass.problem.n_rows()
     }
 
-    /// The model of the pass, its parameters, and the gradient computed last: what a step needs.
+    /// What a step moves, and by what.
     #[inline]
-    pub fn at_step(&mut self) -> (Model, &mut Vec<T>, &mut Vec<T>) {
-        let pass = &mut self.team.job().pass;
-        (pass.model, &mut pass.params, &mut self.total.finish().gradient)
+    pub fn at_step(&mut self) -> AtStep<'_, T> {
+        let Pass { problem, model, params, active, active_penalty, .. } = &mut self.team.job().pass;
+        let penalty = if active.is_some() { &*active_penalty } else { &problem.objective.penalty };
+        AtStep { model: *model, penalty, params, gradient: &mut self.total.finish().gradient }
     }
 
     /// Members of the team.

@@ -16,7 +16,7 @@ pub mod sum;
 mod value_and_gradient;
 mod work;
 
-pub use evaluator::{Evaluator, with_evaluator};
+pub use evaluator::{AtStep, Evaluator, with_evaluator};
 pub use layout::Layout;
 pub use loss::Loss;
 pub use model::Model;

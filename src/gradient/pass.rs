@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::loss::TileOf;
 use super::model::RowScratch;
 use super::sum::{LEAF_ROWS, Partial, TreeSum};
-use super::{Model, Problem};
+use super::{Model, Penalty, Problem};
 use crate::data::{Active, Order, Rows, Tile, TileRows};
 use crate::error::{Result, try_filled};
 use crate::kernel::Tier;
@@ -43,6 +43,8 @@ pub(super) struct Pass<'a, T> {
     pub(super) model: Model,
     /// The rows at `positions` as a matrix of their own, which `params` and `model` are for then.
     pub(super) active: Option<Active<T>>,
+    /// The penalty of the columns of `active`.
+    pub(super) active_penalty: Penalty,
     pub(super) order: Order,
     pub(super) importance_weights: Option<Vec<T>>,
     pub(super) positions: Range<usize>,
@@ -62,6 +64,15 @@ impl<T> fmt::Debug for Pass<'_, T> {
 }
 
 impl<T: Scalar> Pass<'_, T> {
+    /// The penalty of `params`.
+    #[inline(always)]
+    pub(super) fn penalty(&self) -> &Penalty {
+        match self.active {
+            None => &self.problem.objective.penalty,
+            Some(_) => &self.active_penalty,
+        }
+    }
+
     /// Rows of a leaf for a batch of `n_rows`. Of sparse rows more may be wanted: a leaf has a gradient of its
     /// own to be cleared and added, which must not cost more than its entries do. It follows from the rows alone.
     pub(super) fn rows_of_leaf(&self, n_rows: usize) -> usize {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::pass::{Pass, Scratch, Wanted};
 use super::sum::{LEAF_ROWS, TreeSum, n_leaves_of_part};
-use super::{Layout, Model, Problem};
+use super::{Layout, Model, Objective, Penalty, Problem};
 use crate::data::{Active, Order};
 use crate::error::{Result, try_filled};
 use crate::kernel::Tier;
@@ -64,6 +64,7 @@ impl<'a, T: Scalar> Work<'a, T> {
             params,
             model: problem.objective.model,
             active: None,
+            active_penalty: Penalty::none(),
             order: Order::Sequential,
             importance_weights: None,
             positions: 0..0,
@@ -96,10 +97,13 @@ impl<'a, T: Scalar> Work<'a, T> {
     /// From now on passes are over `active`, the rows at their positions on the columns they have entries in, and
     /// the parameters are those of these columns; or again over the data themselves.
     pub(super) fn set_active(&mut self, active: Option<Active<T>>) -> Result<Option<Active<T>>> {
-        let Model::Linear(whole) = self.pass.problem.objective.model;
+        let Objective { model: Model::Linear(whole), penalty, .. } = &self.pass.problem.objective;
         self.pass.model = match &active {
-            Some(active) => whole.on_columns::<T>(active.columns().len())?,
-            None => Model::Linear(whole),
+            Some(active) => {
+                penalty.restrict(whole.layout, active.columns(), &mut self.pass.active_penalty)?;
+                whole.on_columns::<T>(active.columns().len())?
+            }
+            None => Model::Linear(*whole),
         };
         Ok(std::mem::replace(&mut self.pass.active, active))
     }

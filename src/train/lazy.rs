@@ -8,7 +8,7 @@ use super::State;
 use super::run::Batch;
 use crate::data::{Active, Csr};
 use crate::error::{Result, try_filled, try_reserved};
-use crate::gradient::{Evaluator, Layout, Penalty};
+use crate::gradient::{AtStep, Evaluator, Layout, Penalty};
 use crate::kernel::prefetch;
 use crate::scalar::Scalar;
 use crate::update::lazy::{LazyUpdate, MissedSteps, Slots};
@@ -31,6 +31,8 @@ pub(super) struct LazyParameters<'a, T> {
     active: Option<Active<T>>,
     /// The steps since the last flush.
     missed: MissedSteps,
+    /// The penalty, if its strengths differ between columns. Then missed steps leave parameters alone.
+    of_columns: Option<&'a Penalty>,
     /// The step of the last flush; steps are numbered from 1 on, and anew before the numbers run out.
     last_flush: u32,
     /// The penalty of the columns that the batch at hand does not have, where it is recorded.
@@ -56,14 +58,28 @@ impl<'a, T: Scalar> LazyParameters<'a, T> {
         csr: Csr<'a, T>,
         layout: Layout,
         (first, decays): (LazyUpdate, bool),
-        (l1, l2): (f64, f64),
+        penalty: &'a Penalty,
         params: Vec<T>,
         slots: Vec<Vec<T>>,
     ) -> Result<Self> {
-        let missed = MissedSteps::new(first, !slots.is_empty(), decays, l1, l2);
+        let (missed, of_columns) = match penalty.uniform() {
+            Some((l1, l2)) => (MissedSteps::new(first, !slots.is_empty(), decays, l1, l2), None),
+            None => (MissedSteps::frozen(), Some(penalty)),
+        };
         let active = Some(Active::new(layout.n_columns())?);
         let (last_flush, inactive_penalty, model) = (0, 0.0, Vec::new());
-        Ok(Self { csr, layout, params, slots, active, missed, last_flush, inactive_penalty, model })
+        Ok(Self {
+            csr,
+            layout,
+            params,
+            slots,
+            active,
+            missed,
+            of_columns,
+            last_flush,
+            inactive_penalty,
+            model,
+        })
     }
 
     /// Resumes within an epoch, after so many steps of it, from what [`Self::into_state`] gave. `step_of` says what
@@ -127,7 +143,7 @@ impl<'a, T: Scalar> LazyParameters<'a, T> {
         slots: &mut [Vec<T>],
         evaluator: &mut Evaluator<'_, 'a, T>,
     ) -> Result<CatchUp> {
-        let cost = recorded.map(|penalty| self.penalty_of_all(penalty)).transpose()?;
+        let of_all = recorded.map(|penalty| self.penalty_of_all(penalty)).transpose()?;
         let mut active = match self.active.take() {
             Some(active) => active,
             None => Active::new(self.layout.n_columns())?, // the step before failed
@@ -140,11 +156,18 @@ impl<'a, T: Scalar> LazyParameters<'a, T> {
         for vector in slots.iter_mut() {
             resize(vector, few.len())?;
         }
-        let caught_up = self.gather(&active, few, params, slots);
-        if let (Some(penalty), Some(cost)) = (recorded, cost) {
-            self.inactive_penalty = cost - penalty.value(few, &params[..few.n_coef()]);
+        let mut caught_up = self.gather(&active, few, params, slots);
+        if let Some(penalty) = self.of_columns {
+            for (&column, &last_update) in active.columns().iter().zip(active.last_update_steps()) {
+                let n_rows = self.missed.n_rows_since(self.n_seen(last_update));
+                caught_up.penalty += cost(n_rows, penalty, self.layout, &self.params, column);
+            }
         }
         evaluator.set_active(Some(active))?;
+        if let Some(of_all) = of_all {
+            let AtStep { penalty, params, .. } = evaluator.at_step();
+            self.inactive_penalty = of_all - penalty.value(few, &params[..few.n_coef()]);
+        }
         Ok(caught_up)
     }
 
@@ -230,6 +253,13 @@ impl<'a, T: Scalar> LazyParameters<'a, T> {
                 }
             }
         }
+        if let Some(penalty) = self.of_columns {
+            for column in 0..self.layout.n_columns() {
+                let n_seen = active.last_update_step(column).saturating_sub(self.last_flush) as usize;
+                let n_rows = self.missed.n_rows_since(n_seen);
+                caught_up.penalty += cost(n_rows, penalty, self.layout, &self.params, column);
+            }
+        }
         self.last_flush += self.missed.n_steps() as u32;
         if self.last_flush > u32::MAX - 2 * FLUSH_INTERVAL as u32 {
             active.set_last_update_steps(std::iter::repeat_n(0, self.layout.n_columns()));
@@ -311,6 +341,11 @@ fn catch_up<T: Scalar>(
         slots.iter_mut().zip(in_slots).for_each(|(vector, v)| vector[at] = v);
     }
     CatchUp { penalty: caught_up.penalty, is_finite }
+}
+
+/// What a column has cost in steps over so many rows that have left it alone.
+fn cost<T: Scalar>(n_rows: f64, penalty: &Penalty, layout: Layout, params: &[T], column: usize) -> f64 {
+    if n_rows == 0.0 { 0.0 } else { n_rows * penalty.value_of_column(layout, params, column) }
 }
 
 /// What the optimizer's slots have for the parameter at `at`.

@@ -144,7 +144,8 @@ fn lazy_from<'a, T: Scalar>(
     let n_vectors = state.optimizer.slots.len();
     let slots = std::mem::replace(&mut state.optimizer.slots, vec![Vec::new(); n_vectors]);
     let decays = optimizer.decays();
-    let mut lazy = LazyParameters::new(csr, problem.layout(), (first, decays), strengths, params, slots)?;
+    let (layout, penalty) = (problem.layout(), problem.penalty());
+    let mut lazy = LazyParameters::new(csr, layout, (first, decays), penalty, params, slots)?;
     if state.step > 0 && state.step < state.batches(&config.batches).n_steps() {
         let n_done = (state.step / config.accumulate.get()) as u64;
         let evaluated = optimizer.tabulate(state.optimizer.n_steps - n_done..state.optimizer.n_steps)?;
@@ -181,7 +182,8 @@ fn is_worth_it<T: Scalar>(
     csr: Csr<'_, T>,
     state: &State<T>,
 ) -> bool {
-    let Some((_, l2)) = problem.penalty().uniform() else { return false };
+    let strengths = problem.penalty().uniform();
+    let (_, l2) = strengths.unwrap_or_default();
     if let Schedule::Auto(_) = config.optimizer.learning_rate {
         return false; // its trials and models are of all columns
     }
@@ -190,6 +192,8 @@ fn is_worth_it<T: Scalar>(
     match config.optimizer.lazy_update(0, &state.optimizer, l2) {
         LazyUpdate::Dense => false,
         LazyUpdate::Frozen => true,
+        // Maps of columns with strengths of their own cannot be composed for all together.
+        LazyUpdate::Affine(_) | LazyUpdate::Diagonal(_) if strengths.is_none() => false,
         LazyUpdate::Affine(_) | LazyUpdate::Diagonal(_) => {
             let is_same = l2 == 0.0 || config.clip.is_none();
             let pays = csr.n_columns() / COLUMNS_FOR_ENTRY > n_entries && config.average.is_none();

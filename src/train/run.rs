@@ -12,7 +12,7 @@ use super::stop::Stop;
 use super::view::View;
 use super::{Config, Fingerprint, State, StopReason, Validation};
 use crate::error::{Result, try_filled};
-use crate::gradient::{Evaluator, Problem, Wanted};
+use crate::gradient::{AtStep, Evaluator, Problem, Wanted};
 use crate::kernel::{first_not_finite, norm};
 use crate::scalar::Scalar;
 use crate::shuffle::Batches;
@@ -238,8 +238,8 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
     /// Moves the parameters, unless they or the loss would become non-finite: then returns which.
     #[inline]
     fn step(&mut self, loss: f64) -> Result<Option<&'static str>> {
-        let (tier, penalty) = (self.config.tier, self.problem.penalty());
-        let (model, params, gradient) = self.evaluator.at_step();
+        let tier = self.config.tier;
+        let AtStep { model, penalty, params, gradient } = self.evaluator.at_step();
         let layout = model.layout();
         self.last_finite.clear();
         self.last_finite.extend_from_slice(params);

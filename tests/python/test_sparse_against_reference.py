@@ -107,3 +107,9 @@ def test_one_strength(part):
 def test_many_strengths_and_groups_where_columns_move(part):
     for case in range(part, N_CASES, N_PARTS):
         assert_same(case, ["vector", "group"], MOVED)
+
+
+@pytest.mark.parametrize("part", range(N_PARTS))
+def test_many_strengths_and_groups_where_columns_are_frozen(part):
+    for case in range(part, N_CASES, N_PARTS):
+        assert_same(case, ["vector", "group"], FROZEN)

@@ -6,8 +6,8 @@ use crate::kernel::{ScaleAdd, Tier};
 use crate::scalar::Scalar;
 use crate::step_size::EffectiveStepSize;
 
-/// `alpha (l1_ratio |w|_1 + (1 - l1_ratio)/2 |w|^2)`: l2 and l1 are its two extremes, and `alpha = 0` is no
-/// penalty.
+/// `alpha (l1_ratio |w|_1 + (1 - l1_ratio)/2 |w|^2)`: l2 and l1 are its two ends, and no penalty has
+/// `alpha = 0`.
 ///
 /// Source: H. Zou, T. Hastie, Regularization and variable selection via the elastic net, J. R. Stat. Soc. B
 /// 67 (2005).

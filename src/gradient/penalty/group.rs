@@ -1,6 +1,8 @@
 //! The group penalty: the mixed l1/l2 norm of the coefficient matrix.
 
-use super::{checked_alphas, checked_ratio};
+use std::sync::Arc;
+
+use super::{checked_alphas, checked_ratio, reserved};
 use crate::error::{Error, Result};
 use crate::gradient::Layout;
 use crate::kernel::{ScaleAddEach, Tier};
@@ -10,17 +12,17 @@ use crate::step_size::EffectiveStepSize;
 /// Columns handled at once; divides the padded length of a row.
 const WIDTH: usize = 8;
 
-/// `sum_j alpha_j (l1_ratio |W_j|_2 + (1 - l1_ratio)/2 |W_j|_2^2)`, W_j the k coefficients of column j, one
-/// for each output: columns are kept or left out for all outputs at once. scikit-learn's `MultiTaskLasso` and
+/// `sum_j alpha_j (l1_ratio |W_j|_2 + (1 - l1_ratio)/2 |W_j|_2^2)`, W_j the k coefficients of column j, one for
+/// each output: columns are kept or left out for all outputs at once. scikit-learn's `MultiTaskLasso` and
 /// `MultiTaskElasticNet`; with one output, the elastic net.
 ///
 /// Sources: M. Yuan, Y. Lin, Model selection and estimation in regression with grouped variables, J. R. Stat.
-/// Soc. B 68 (2006); G. Obozinski, B. Taskar, M. Jordan, Joint covariate selection and joint subspace
-/// selection for multiple classification problems, Stat. Comput. 20 (2010).
+/// Soc. B 68 (2006); G. Obozinski, B. Taskar, M. Jordan, Joint covariate selection and joint subspace selection
+/// for multiple classification problems, Stat. Comput. 20 (2010).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Group {
     /// One for each column, or one for all.
-    alphas: Vec<f64>,
+    alphas: Arc<Vec<f64>>,
     l1_ratio: f64,
 }
 
@@ -29,7 +31,13 @@ impl Group {
     /// norms.
     pub fn new(alphas: Vec<f64>, l1_ratio: f64) -> Result<Self> {
         checked_alphas(&alphas)?;
-        Ok(Self { alphas, l1_ratio: checked_ratio(l1_ratio)? })
+        Ok(Self { alphas: Arc::new(alphas), l1_ratio: checked_ratio(l1_ratio)? })
+    }
+
+    /// Where the strengths lie.
+    #[cfg(test)]
+    pub(super) fn place(&self) -> *const f64 {
+        self.alphas.as_ptr()
     }
 
     pub(super) fn name(&self) -> &'static str {
@@ -56,15 +64,37 @@ impl Group {
     }
 
     fn alpha(&self, column: usize) -> f64 {
-        // The coefficients of the padding are zero, so that its strength does not matter.
+        // The padding has coefficients of zero, and whatever strength.
         self.alphas.get(column).or(self.alphas.first()).copied().unwrap_or(0.0)
+    }
+
+    /// Puts the strengths of some columns in the place of those of `few`.
+    pub(super) fn restrict(&self, columns: &[usize], few: &mut Self) -> Result<()> {
+        let is_of_columns = self.alphas.len() > 1;
+        let alphas = reserved(&mut few.alphas, if is_of_columns { columns.len() } else { 1 })?;
+        match is_of_columns {
+            true => alphas.extend(columns.iter().map(|&column| self.alphas[column])),
+            false => alphas.extend_from_slice(&self.alphas),
+        }
+        few.l1_ratio = self.l1_ratio;
+        Ok(())
+    }
+
+    /// The penalty of the coefficients of one column.
+    pub(super) fn value_of_column<T: Scalar>(&self, layout: Layout, w: &[T], column: usize) -> f64 {
+        let (first, i) = (column - column % WIDTH, column % WIDTH);
+        self.value_of_norm(column, norms(layout, w, first)[i])
+    }
+
+    fn value_of_norm(&self, column: usize, norm: f64) -> f64 {
+        self.alpha(column) * (self.l1_ratio + (1.0 - self.l1_ratio) * 0.5 * norm) * norm
     }
 
     pub(super) fn value<T: Scalar>(&self, layout: Layout, w: &[T]) -> f64 {
         let mut sum = 0.0;
         for from in (0..layout.stride()).step_by(WIDTH) {
             for (j, norm) in norms(layout, w, from).into_iter().enumerate() {
-                sum += self.alpha(from + j) * (self.l1_ratio + (1.0 - self.l1_ratio) * 0.5 * norm) * norm;
+                sum += self.value_of_norm(from + j, norm);
             }
         }
         sum
@@ -73,7 +103,7 @@ impl Group {
     pub(super) fn add_to<T: Scalar>(&self, tier: Tier, layout: Layout, grad: &mut [T], scale: T, w: &[T]) {
         let factor = 1.0 - self.l1_ratio;
         let d = layout.n_columns();
-        for start in (0..layout.n_coef()).step_by(layout.stride()) {
+        for start in (0..layout.n_coef()).step_by(layout.stride().max(1)) {
             let (y, x) = (&mut grad[start..][..d], &w[start..][..d]);
             tier.run(ScaleAddEach { y, scale, x, factors: &self.alphas, factor });
         }
@@ -87,7 +117,7 @@ impl Group {
             let mut scales = [T::ONE; WIDTH];
             for (j, (scale, norm)) in scales.iter_mut().zip(norms).enumerate() {
                 let by = self.alpha(from + j) * self.l1_ratio * step_size.to_f64();
-                // With the branches in this order, NaN propagates and is detected.
+                // In this order a NaN stays one and is found.
                 *scale = if norm <= by { T::ZERO } else { T::from_f64(1.0 - by / norm) };
             }
             for start in (from..layout.n_coef()).step_by(layout.stride()) {
@@ -119,7 +149,7 @@ fn norms<T: Scalar>(layout: Layout, w: &[T], from: usize) -> [f64; WIDTH] {
     for start in starts() {
         for (largest, w) in largest.iter_mut().zip(&w[start..]) {
             let abs = w.to_f64().abs();
-            // A NaN entry makes the norm NaN, whether it comes before or after the largest entry.
+            // A NaN stays, whichever comes first.
             *largest = if abs <= *largest { *largest } else { abs };
         }
     }

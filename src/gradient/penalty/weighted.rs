@@ -1,20 +1,21 @@
 //! The elastic-net family with a strength for each coefficient.
 
-use super::{checked_alphas, checked_ratio, shrunk, sign};
+use std::sync::Arc;
+
+use super::{checked_alphas, checked_ratio, reserved, shrunk, sign};
 use crate::error::{Error, Result};
 use crate::gradient::Layout;
 use crate::kernel::{ScaleAddEach, Tier};
 use crate::scalar::Scalar;
 use crate::step_size::EffectiveStepSize;
 
-/// `sum_j alpha_j (l1_ratio |w_j| + (1 - l1_ratio)/2 w_j^2)`; a strength of 0 leaves a coefficient
-/// unpenalised. d strengths are those of the columns, the same for every output; k d strengths are those of
-/// the single coefficients.
+/// `sum_j alpha_j (l1_ratio |w_j| + (1 - l1_ratio)/2 w_j^2)`; a strength of 0 leaves a coefficient free. With
+/// d strengths they are those of the columns, for each output; with k d those of the coefficients.
 ///
 /// Source: H. Zou, The adaptive lasso and its oracle properties, J. Am. Stat. Assoc. 101 (2006).
 #[derive(Debug, Clone, PartialEq)]
 pub struct WeightedElasticNet {
-    alphas: Vec<f64>,
+    alphas: Arc<Vec<f64>>,
     l1_ratio: f64,
 }
 
@@ -22,7 +23,7 @@ impl WeightedElasticNet {
     /// Strengths, finite and >= 0; `l1_ratio` in [0, 1] is the share of the l1 part.
     pub fn new(alphas: Vec<f64>, l1_ratio: f64) -> Result<Self> {
         checked_alphas(&alphas)?;
-        Ok(Self { alphas, l1_ratio: checked_ratio(l1_ratio)? })
+        Ok(Self { alphas: Arc::new(alphas), l1_ratio: checked_ratio(l1_ratio)? })
     }
 
     pub(super) fn check(&self, layout: Layout) -> Result<()> {
@@ -43,10 +44,36 @@ impl WeightedElasticNet {
         self.l1_ratio > 0.0 && self.alphas.iter().any(|&alpha| alpha > 0.0)
     }
 
-    /// For each row of the padded coefficients, the index where it begins and the strengths of its columns.
+    /// For each row of the padded coefficients, where it begins and the strengths of its columns.
     fn rows(&self, layout: Layout) -> impl Iterator<Item = (usize, &[f64])> {
-        let starts = (0..layout.n_coef()).step_by(layout.stride());
-        starts.zip(self.alphas.chunks(layout.n_columns()).cycle())
+        // Of no columns, as a batch without an entry has, there are no rows and no strengths.
+        let starts = (0..layout.n_coef()).step_by(layout.stride().max(1));
+        starts.zip(self.alphas.chunks(layout.n_columns().max(1)).cycle())
+    }
+
+    /// Whether there is a strength for each coefficient, not only for each column.
+    fn is_of_coefficients(&self, layout: Layout) -> bool {
+        self.alphas.len() != layout.n_columns()
+    }
+
+    /// Puts the strengths of some columns in the place of those of `few`.
+    pub(super) fn restrict(&self, layout: Layout, columns: &[usize], few: &mut Self) -> Result<()> {
+        let n_rows = if self.is_of_coefficients(layout) { layout.n_outputs() } else { 1 };
+        let alphas = reserved(&mut few.alphas, n_rows.saturating_mul(columns.len()))?;
+        for row in self.alphas.chunks(layout.n_columns()) {
+            alphas.extend(columns.iter().map(|&column| row[column]));
+        }
+        few.l1_ratio = self.l1_ratio;
+        Ok(())
+    }
+
+    /// The penalty of the coefficients of one column.
+    pub(super) fn value_of_column<T: Scalar>(&self, layout: Layout, w: &[T], column: usize) -> f64 {
+        let value = |(start, alphas): (usize, &[f64])| {
+            let w = w[start + column].to_f64();
+            alphas[column] * (self.l1_ratio * w.abs() + (1.0 - self.l1_ratio) * 0.5 * w * w)
+        };
+        self.rows(layout).map(value).sum()
     }
 
     pub(super) fn value<T: Scalar>(&self, layout: Layout, w: &[T]) -> f64 {

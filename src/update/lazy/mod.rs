@@ -98,6 +98,20 @@ impl MissedSteps {
         Self { l1, l2, is_nothing, n_steps: 0, kind }
     }
 
+    /// For a rule that leaves other columns alone, where each column has a penalty of its own: only rows are counted.
+    pub fn frozen() -> Self {
+        let kind = Kind::Frozen { n_rows: vec![0.0] };
+        Self { l1: 0.0, l2: 0.0, is_nothing: false, n_steps: 0, kind }
+    }
+
+    /// Rows of the steps from `from` on, where they leave parameters alone.
+    pub fn n_rows_since(&self, from: usize) -> f64 {
+        match &self.kind {
+            Kind::Frozen { n_rows } if from < n_rows.len() => n_rows[n_rows.len() - 1] - n_rows[from],
+            _ => 0.0,
+        }
+    }
+
     /// Whether the steps change nothing and cost nothing, so that there is nothing to catch up with.
     pub fn is_nothing(&self) -> bool {
         self.is_nothing
