@@ -43,6 +43,15 @@ pub(super) struct Objective<'py> {
     fit_intercept: bool,
 }
 
+/// What to write down besides the loss of each epoch.
+#[derive(FromPyObject)]
+struct RecordOptions {
+    step: bool,
+    full_loss: bool,
+    path: bool,
+    noise: bool,
+}
+
 /// How it is to be minimised.
 #[derive(FromPyObject)]
 pub(super) struct Training<'py> {
@@ -53,7 +62,7 @@ pub(super) struct Training<'py> {
     average: Bound<'py, PyAny>,
     clip_norm: Option<f64>,
     clip_value: Option<f64>,
-    record: (bool, bool, bool, bool),
+    record: RecordOptions,
     n_threads: usize,
     /// Coefficients and intercepts to begin with, one after the other in C order.
     init: Option<Bound<'py, PyAny>>,
@@ -142,7 +151,7 @@ fn fit_typed<'py, T: Scalar + Element>(
     }
     let rules = selection::rules(&training.stop)?;
     let validation = Validation::new(judged.as_ref(), rules, training.metrics.clone()).map_err(to_python)?;
-    let (steps, full_loss, path, noise) = training.record;
+    let RecordOptions { step: steps, full_loss, path, noise } = training.record;
     let mut config = Config {
         batches: training.batches.batches.clone(),
         optimizer: choice::optimizer(&training.optimizer)?,

@@ -30,28 +30,31 @@ mod schedule_free_sgd;
 mod sgd;
 mod sgld;
 
-pub use adadelta::Adadelta;
-pub use adagrad::Adagrad;
-pub use adam::Adam;
-pub use adamax::Adamax;
-pub use adamw::AdamW;
 pub use average::{Average, AverageState, approach};
 pub use clip::Clip;
 pub use decay::Decay;
-pub use dog::DoG;
 pub use entries::Entries;
-pub use ftrl::Ftrl;
-pub use lion::Lion;
 pub use moments::MomentDecays;
-pub use nadam::NAdam;
 pub use optimizer::{Optimizer, OptimizerState};
-pub use radam::RAdam;
-pub use rmsprop::RmsProp;
-pub use rule::{InitContext, Rule, StepContext, Update};
+pub use rule::{InitContext, StepContext, Update};
 pub use schedule::Schedule;
-pub use schedule_free_adamw::ScheduleFreeAdamW;
-pub use schedule_free_sgd::ScheduleFreeSgd;
-pub use sgd::Sgd;
-pub use sgld::Sgld;
 
 pub use crate::step_size::EffectiveStepSize;
+
+rule::rules! {
+    sgd::Sgd,
+    adam::Adam,
+    adagrad::Adagrad,
+    rmsprop::RmsProp,
+    adadelta::Adadelta,
+    adamw::AdamW,
+    nadam::NAdam,
+    radam::RAdam,
+    adamax::Adamax,
+    lion::Lion,
+    ftrl::Ftrl,
+    sgld::Sgld,
+    schedule_free_sgd::ScheduleFreeSgd,
+    schedule_free_adamw::ScheduleFreeAdamW,
+    dog::DoG,
+}

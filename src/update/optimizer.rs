@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use super::decay::couple;
 use super::lazy::LazyUpdate;
-use super::rule::{InitContext, Rule, StepContext};
+use super::rule::{InitContext, StepContext};
 use super::schedule::{Auto, PlateauState, Schedule};
-use super::{Decay, EffectiveStepSize, Entries};
+use super::{Decay, EffectiveStepSize, Entries, Rule};
 use crate::error::{Error, Result, try_filled};
 use crate::kernel::Tier;
 use crate::options::Options;

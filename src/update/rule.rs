@@ -1,10 +1,7 @@
 //! A rule: how a gradient becomes a step.
 
 use super::lazy::LazyUpdate;
-use super::{
-    Adadelta, Adagrad, Adam, AdamW, Adamax, Decay, DoG, EffectiveStepSize, Entries, Ftrl, Lion, NAdam, RAdam,
-};
-use super::{RmsProp, ScheduleFreeAdamW, ScheduleFreeSgd, Sgd, Sgld};
+use super::{Decay, EffectiveStepSize, Entries};
 use crate::error::Result;
 use crate::kernel::Tier;
 use crate::options::Options;
@@ -99,53 +96,61 @@ pub struct StepContext<'a, 'r, T> {
     pub step_sizes: &'r mut [T],
 }
 
-/// Makes the enum of all rules: a new one is a line of the list below.
+/// Makes the enum of all rules, of the list in `mod.rs`: a new one is a line there.
 macro_rules! rules {
-    ($($(#[$doc:meta])* $rule:ident,)*) => {
+    ($($module:ident::$rule:ident,)*) => {
+        use self::lazy::LazyUpdate;
+        use $crate::error::Result;
+        use $crate::kernel::Tier;
+        use $crate::options::Options;
+        use $crate::scalar::Scalar;
+
+        $(pub use self::$module::$rule;)*
+
         /// The rules.
         #[derive(Debug, Clone, Copy, PartialEq)]
         pub enum Rule {
-            $($(#[$doc])* $rule($rule),)*
+            $(#[doc = concat!("See [`", stringify!($rule), "`].")] $rule($rule),)*
         }
 
         impl Rule {
-            pub(super) fn n_vectors(&self) -> usize {
+            fn n_vectors(&self) -> usize {
                 match self {
                     $(Rule::$rule(rule) => rule.n_vectors(),)*
                 }
             }
 
-            pub(super) fn n_scalars(&self) -> usize {
+            fn n_scalars(&self) -> usize {
                 match self {
                     $(Rule::$rule(rule) => rule.n_scalars(),)*
                 }
             }
 
-            pub(super) fn decay(&self) -> Decay {
+            fn decay(&self) -> Decay {
                 match self {
                     $(Rule::$rule(rule) => rule.decay(),)*
                 }
             }
 
-            pub(super) fn model(&self) -> Option<usize> {
+            fn model(&self) -> Option<usize> {
                 match self {
                     $(Rule::$rule(rule) => rule.model(),)*
                 }
             }
 
-            pub(super) fn post_prox<T: Scalar>(&self, tier: Tier, slots: &mut [Vec<T>], scalars: &[f64], params: &mut [T]) {
+            fn post_prox<T: Scalar>(&self, tier: Tier, slots: &mut [Vec<T>], scalars: &[f64], params: &mut [T]) {
                 match self {
                     $(Rule::$rule(rule) => rule.post_prox(tier, slots, scalars, params),)*
                 }
             }
 
-            pub(super) fn begin<T: Scalar>(&self, begin: InitContext<'_, T>) {
+            fn begin<T: Scalar>(&self, begin: InitContext<'_, T>) {
                 match self {
                     $(Rule::$rule(rule) => rule.begin(begin),)*
                 }
             }
 
-            pub(super) fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T> {
+            fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T> {
                 match self {
                     $(Rule::$rule(rule) => rule.step(step),)*
                 }
@@ -165,14 +170,14 @@ macro_rules! rules {
                 }
             }
 
-            pub(super) fn lazy_update(&self, t: u64, learning_rate: f64, l2: f64) -> LazyUpdate {
+            fn lazy_update(&self, t: u64, learning_rate: f64, l2: f64) -> LazyUpdate {
                 match self {
                     $(Rule::$rule(rule) => rule.lazy_update(t, learning_rate, l2),)*
                 }
             }
 
             /// The rule that these options describe; None if they describe something else.
-            pub(super) fn from_options(options: &dyn Options) -> Result<Option<Self>> {
+            fn from_options(options: &dyn Options) -> Result<Option<Self>> {
                 match options.name().as_str() {
                     $($rule::NAME => $rule::from_options(options).map(Rule::$rule).map(Some),)*
                     _ => Ok(None),
@@ -181,36 +186,4 @@ macro_rules! rules {
         }
     };
 }
-
-rules! {
-    /// See [`Sgd`].
-    Sgd,
-    /// See [`Adam`].
-    Adam,
-    /// See [`Adagrad`].
-    Adagrad,
-    /// See [`RmsProp`].
-    RmsProp,
-    /// See [`Adadelta`].
-    Adadelta,
-    /// See [`AdamW`].
-    AdamW,
-    /// See [`NAdam`].
-    NAdam,
-    /// See [`RAdam`].
-    RAdam,
-    /// See [`Adamax`].
-    Adamax,
-    /// See [`Lion`].
-    Lion,
-    /// See [`Ftrl`].
-    Ftrl,
-    /// See [`Sgld`].
-    Sgld,
-    /// See [`ScheduleFreeSgd`].
-    ScheduleFreeSgd,
-    /// See [`ScheduleFreeAdamW`].
-    ScheduleFreeAdamW,
-    /// See [`DoG`].
-    DoG,
-}
+pub(super) use rules;

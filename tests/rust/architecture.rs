@@ -225,7 +225,23 @@ fn summary(source: &Source) -> String {
     sentence.to_owned()
 }
 
-/// Every file and its first sentence, floor by floor.
+/// Families of files that are named after what they have: the code map has a line for all of them.
+const FAMILIES: &[(&str, &str)] = &[
+    ("impl Pointwise for", "a loss"),
+    ("impl Update for", "an optimizer"),
+    ("impl Rates for", "a schedule"),
+];
+
+/// The line of a file: with its first sentence, or that of its family.
+fn line_of(source: &Source) -> String {
+    let is_of = |(implements, _): &&(&str, &str)| source.code.contains(implements);
+    match (FAMILIES.iter().find(is_of), source.path.rsplit_once('/')) {
+        (Some((_, what)), Some((folder, _))) => format!("- `{folder}/*.rs` - {what} each\n"),
+        _ => format!("- `{}` - {}\n", source.path, summary(source)),
+    }
+}
+
+/// Every file, or family of files, floor by floor.
 fn code_map() -> String {
     let sources = sources();
     let mut map = String::new();
@@ -235,7 +251,10 @@ fn code_map() -> String {
             let (roots, others): (Vec<_>, Vec<_>) =
                 sources.iter().filter(|source| source.room() == *room).partition(|s| s.is_root_of_room());
             for source in roots.into_iter().chain(others) {
-                map += &format!("- `{}` - {}\n", source.path, summary(source));
+                let line = line_of(source);
+                if !map.contains(&line) {
+                    map += &line;
+                }
             }
         }
     }

@@ -1,9 +1,12 @@
 //! The loop as a whole: known optima, and equal bits on every tier and number of threads.
 
+mod every_loss;
+
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use every_loss::every_loss;
 use mbgd_rs::data::{Dense, Domain, Rows, TargetKind, Targets, Weights};
 use mbgd_rs::gradient::loss::*;
 use mbgd_rs::gradient::{Loss, Penalty, Problem};
@@ -98,35 +101,19 @@ fn bits_are_equal_for_threads_and_tiers<T: Scalar>() {
     ];
     let binary = TargetKind::Binary;
     let five = TargetKind::Class { n_classes: 5 };
-    let one_vs_rest = Loss::LogLoss(LogLoss { multi_class: MultiClass::OneVsRest });
-    let cases = [
-        (Loss::SquaredError(SquaredError), vec![TargetKind::Real]),
-        (Loss::AbsoluteError(AbsoluteError), vec![TargetKind::Real]),
-        (Loss::Huber(Huber::new(0.5).unwrap()), vec![TargetKind::Real]),
-        (Loss::EpsilonInsensitive(EpsilonInsensitive::new(0.1).unwrap()), vec![TargetKind::Real]),
-        (
-            Loss::SquaredEpsilonInsensitive(SquaredEpsilonInsensitive::new(0.1).unwrap()),
-            vec![TargetKind::Real],
-        ),
-        (Loss::Quantile(Quantile::new(0.8).unwrap()), vec![TargetKind::Real]),
-        (Loss::LogCosh(LogCosh), vec![TargetKind::Real]),
-        (Loss::Poisson(Poisson), vec![TargetKind::Real]),
-        (Loss::Gamma(Gamma), vec![TargetKind::Real]),
-        (Loss::Tweedie(Tweedie::new(0.0).unwrap()), vec![TargetKind::Real]),
-        (Loss::Tweedie(Tweedie::new(1.5).unwrap()), vec![TargetKind::Real]),
-        (Loss::Tweedie(Tweedie::new(3.0).unwrap()), vec![TargetKind::Real]),
-        (Loss::LogLoss(LogLoss::default()), vec![binary, five, TargetKind::Labels]),
-        (one_vs_rest, vec![five]),
-        (Loss::Hinge(Hinge), vec![binary, five]),
-        (Loss::SquaredHinge(SquaredHinge), vec![binary, five]),
-        (Loss::ModifiedHuber(ModifiedHuber), vec![binary, TargetKind::Labels]),
-        (Loss::Perceptron(Perceptron), vec![binary]),
-        (Loss::SmoothHinge(SmoothHinge::new(0.5).unwrap()), vec![binary]),
-        (Loss::Focal(Focal::new(2.0).unwrap()), vec![binary, five]),
-        (Loss::CrammerSinger(CrammerSinger), vec![binary, five]),
+    let kinds_of = |loss: Loss| match loss.is_classification() {
+        true => vec![binary, five],
+        false => vec![TargetKind::Real],
+    };
+    let others = [
+        (Loss::Tweedie(Tweedie::new(0.0).unwrap()), TargetKind::Real),
+        (Loss::Tweedie(Tweedie::new(3.0).unwrap()), TargetKind::Real),
+        (Loss::LogLoss(LogLoss::default()), TargetKind::Labels),
+        (Loss::LogLoss(LogLoss { multi_class: MultiClass::OneVsRest }), five),
+        (Loss::ModifiedHuber(ModifiedHuber), TargetKind::Labels),
     ];
-    let cases = cases.into_iter().flat_map(|(loss, kinds)| kinds.into_iter().map(move |kind| (loss, kind)));
-    for (loss, kind) in cases {
+    let cases = every_loss().flat_map(|loss| kinds_of(loss).into_iter().map(move |kind| (loss, kind)));
+    for (loss, kind) in cases.chain(others) {
         for (rule, batch_size) in rules {
             let mut data = data::<T>(3001, 37, kind);
             if loss.domain() != Domain::Real {

@@ -155,6 +155,13 @@ macro_rules! losses {
                 }
             }
 
+            /// The loss and its slope at one score `z` for one target `y`, of two classes -1 or +1.
+            pub fn at(self, z: f64, y: f64) -> (f64, f64) {
+                match self {
+                    $(Loss::$loss(loss) => loss.at(z, y),)*
+                }
+            }
+
             /// The largest second derivative with respect to the scores of a row, that is the largest
             /// eigenvalue of the Hessian, for targets of that kind; none if it has no bound or the loss is
             /// not smooth.
