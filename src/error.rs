@@ -110,7 +110,7 @@ pub enum Error {
     #[error("{0}")]
     Foreign(Foreign),
     /// A thread could not be started.
-    #[error("no thread can be started: {reason}")]
+    #[error("no thread can be started, for lack of memory or because there are too many: {reason}")]
     NoThread {
         /// What the operating system says.
         reason: String,
@@ -149,6 +149,16 @@ pub(crate) fn try_filled<T: Clone>(what: &'static str, len: usize, value: T) -> 
     let mut buffer = try_reserved(what, len)?;
     buffer.resize(len, value);
     Ok(buffer)
+}
+
+/// A vector of what an iterator of known length yields, or [`Error::OutOfMemory`] instead of an abort.
+pub(crate) fn try_collected<T>(
+    what: &'static str,
+    values: impl ExactSizeIterator<Item = T>,
+) -> Result<Vec<T>> {
+    let mut all = try_reserved(what, values.len())?;
+    all.extend(values);
+    Ok(all)
 }
 
 /// An empty vector with room for `len` items, or [`Error::OutOfMemory`].

@@ -15,8 +15,14 @@ const N_AHEAD: usize = 16;
 ///
 /// # Errors
 /// [`Error::OutOfRange`] if a row does not exist; [`Error::TooLarge`] or [`Error::OutOfMemory`] if the result
-/// does not fit in memory.
-pub fn gathered_rows(values: &[u8], width: usize, rows: &[usize], n_threads: usize) -> Result<Vec<u8>> {
+/// does not fit in memory; [`Error::Interrupted`].
+pub fn gathered_rows(
+    values: &[u8],
+    width: usize,
+    rows: &[usize],
+    n_threads: usize,
+    interrupted: &dyn Fn() -> bool,
+) -> Result<Vec<u8>> {
     let n_rows = values.len().checked_div(width).unwrap_or(usize::MAX);
     check(rows, n_rows)?;
     let n_bytes = rows.len().checked_mul(width).ok_or_else(|| Error::TooLarge {
@@ -25,23 +31,28 @@ pub fn gathered_rows(values: &[u8], width: usize, rows: &[usize], n_threads: usi
     })?;
     if n_threads > 1 && n_bytes >= 4 * TASK_BYTES {
         let mut out = try_filled("a batch of rows", n_bytes, 0)?;
-        gather_rows(values, width, rows, &mut out, n_threads)?;
+        gather_rows(values, width, rows, &mut out, n_threads, interrupted)?;
         return Ok(out);
     }
     let mut out = try_reserved("a batch of rows", n_bytes)?;
-    match width {
-        0 => {}
-        1 => extend_by::<1>(values, rows, &mut out),
-        2 => extend_by::<2>(values, rows, &mut out),
-        4 => extend_by::<4>(values, rows, &mut out),
-        8 => extend_by::<8>(values, rows, &mut out),
-        16 => extend_by::<16>(values, rows, &mut out),
-        _ => {
-            for (i, &row) in rows.iter().enumerate() {
-                if let Some(&ahead) = rows.get(i + N_AHEAD) {
-                    prefetch(&values[ahead * width..][..width]);
+    for rows in rows.chunks((4 * TASK_BYTES / width.max(1)).max(1)) {
+        if interrupted() {
+            return Err(Error::Interrupted);
+        }
+        match width {
+            0 => {}
+            1 => extend_by::<1>(values, rows, &mut out),
+            2 => extend_by::<2>(values, rows, &mut out),
+            4 => extend_by::<4>(values, rows, &mut out),
+            8 => extend_by::<8>(values, rows, &mut out),
+            16 => extend_by::<16>(values, rows, &mut out),
+            _ => {
+                for (i, &row) in rows.iter().enumerate() {
+                    if let Some(&ahead) = rows.get(i + N_AHEAD) {
+                        prefetch(&values[ahead * width..][..width]);
+                    }
+                    out.extend_from_slice(&values[row * width..][..width]);
                 }
-                out.extend_from_slice(&values[row * width..][..width]);
             }
         }
     }
@@ -62,13 +73,14 @@ fn extend_by<const WIDTH: usize>(values: &[u8], rows: &[usize], out: &mut Vec<u8
 /// `out[i] = values[rows[i]]` for rows of `width` bytes of any type.
 ///
 /// # Errors
-/// If a row does not exist, or `out` does not have the size of the selected rows.
+/// If a row does not exist, `out` does not have the size of the selected rows, or the work was interrupted.
 pub fn gather_rows(
     values: &[u8],
     width: usize,
     rows: &[usize],
     out: &mut [u8],
     n_threads: usize,
+    interrupted: &dyn Fn() -> bool,
 ) -> Result<()> {
     if rows.len().checked_mul(width) != Some(out.len()) {
         let expected = format!("{} rows of {width} bytes", rows.len());
@@ -80,7 +92,7 @@ pub fn gather_rows(
     check(rows, values.len() / width)?;
     let row = |r: usize| &values[r * width..][..width];
     let rows_of_task = (TASK_BYTES / width).max(1);
-    let copy = |_: &mut (), task: usize, out: &mut [u8]| {
+    let copy = |_: &mut (), task: usize, out: &mut [u8], _: &dyn Fn() -> bool| {
         let rows = &rows[task * rows_of_task..];
         for (i, out) in out.chunks_exact_mut(width).enumerate() {
             if let Some(&ahead) = rows.get(i + N_AHEAD) {
@@ -88,10 +100,10 @@ pub fn gather_rows(
             }
             out.copy_from_slice(row(rows[i]));
         }
+        Ok(())
     };
     let n_tasks = rows.len().div_ceil(rows_of_task);
-    pool::each_chunk(n_threads.min(n_tasks), out, rows_of_task * width, || (), copy);
-    Ok(())
+    pool::each_chunk(n_threads.min(n_tasks), out, rows_of_task * width, interrupted, || Ok(()), copy)
 }
 
 fn check(rows: &[usize], n_rows: usize) -> Result<()> {

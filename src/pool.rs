@@ -3,6 +3,7 @@
 //! Training has a team of its own ([`crate::parallel`]); this is for work that is split once and done.
 //! Never rayon's global pool, which others share and which hangs in a forked child.
 
+use std::panic::resume_unwind;
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, TryLockError};
@@ -27,56 +28,35 @@ struct Pool {
 
 static POOL: Mutex<Option<Pool>> = Mutex::new(None);
 
-/// Calls `work(scratch, i, chunk)` for the chunks of `len` items of `out`, numbered from 0, in a pool of
-/// `n_threads`; or here, one after the other, if that is 1 or no pool can be made. A thread makes itself a
-/// `scratch` for some chunks in a row.
-pub(crate) fn each_chunk<T: Send, S>(
-    n_threads: usize,
-    out: &mut [T],
-    len: usize,
-    scratch: impl Fn() -> S + Sync + Send,
-    work: impl Fn(&mut S, usize, &mut [T]) + Sync + Send,
-) {
-    let Some(pool) = (n_threads > 1).then(|| pool(n_threads)).flatten() else {
-        // Not as a parallel iterator: outside of a pool it would be worked off in rayon's global one.
-        let mut scratch = scratch();
-        return out.chunks_mut(len).enumerate().for_each(|(i, chunk)| work(&mut scratch, i, chunk));
-    };
-    let n_chunks_in_a_row = out.len().div_ceil(len).div_ceil(4 * n_threads);
-    let chunks = out.par_chunks_mut(len).enumerate().with_min_len(n_chunks_in_a_row);
-    pool.install(|| chunks.for_each_init(scratch, |scratch, (i, chunk)| work(scratch, i, chunk)));
-}
-
-/// The same for work that takes so long that the user may want it to end. `work` is given what to ask for that, and
-/// is to return soon from this chunk and at once from those that follow.
+/// Calls `work(scratch, i, chunk, interrupted)` for the chunks of `len` items of `out`, numbered from 0, in a pool of
+/// `n_threads`; or here, one after the other, if that is 1. A thread makes itself a `scratch` for some chunks in a row.
+/// A chunk that takes long is to ask the last argument now and then whether it is to return.
 ///
 /// Only the calling thread asks `interrupted`, because Python notices signals in its main thread alone.
 ///
 /// # Errors
-/// [`Error::NoThread`] if none can be started.
-pub(crate) fn each_chunk_until<T: Send, S>(
+/// What `scratch` or `work` fails with, [`Error::Interrupted`], and [`Error::NoThread`] if none can be started.
+pub(crate) fn each_chunk<T: Send, S>(
     n_threads: usize,
     out: &mut [T],
     len: usize,
     interrupted: &dyn Fn() -> bool,
-    scratch: impl Fn() -> S + Sync + Send,
-    work: impl Fn(&mut S, usize, &mut [T], &dyn Fn() -> bool) + Sync + Send,
+    scratch: impl Fn() -> Result<S> + Sync + Send,
+    work: impl Fn(&mut S, usize, &mut [T], &dyn Fn() -> bool) -> Result<()> + Sync + Send,
 ) -> Result<()> {
     if n_threads <= 1 {
-        let mut scratch = scratch();
-        out.chunks_mut(len).enumerate().for_each(|(i, chunk)| work(&mut scratch, i, chunk, interrupted));
-        return Ok(());
+        return each_chunk_here(out, len, interrupted, scratch, work);
     }
     let (ends, is_done) = (AtomicBool::new(false), AtomicBool::new(false));
     let caller = thread::current();
     thread::scope(|scope| {
-        let work = || {
+        let (ends, is_done) = (&ends, &is_done);
+        let work = move || {
             let is_asked_to_end = || ends.load(Ordering::Relaxed);
-            each_chunk(n_threads, out, len, scratch, |scratch, i, chunk| {
-                work(scratch, i, chunk, &is_asked_to_end);
-            });
+            let worked = each_chunk_in_pool(n_threads, out, len, &is_asked_to_end, scratch, work);
             is_done.store(true, Ordering::Release);
             caller.unpark();
+            worked
         };
         let worker = thread::Builder::new().name("mbgd-pool-leader".into()).spawn_scoped(scope, work);
         let worker = worker.map_err(|error| Error::NoThread { reason: error.to_string() })?;
@@ -86,8 +66,47 @@ pub(crate) fn each_chunk_until<T: Send, S>(
             }
             thread::park_timeout(BETWEEN_POLLS);
         }
-        Ok(())
+        worker.join().unwrap_or_else(|panic| resume_unwind(panic))
     })
+}
+
+fn each_chunk_here<T, S>(
+    out: &mut [T],
+    len: usize,
+    interrupted: &dyn Fn() -> bool,
+    scratch: impl Fn() -> Result<S>,
+    work: impl Fn(&mut S, usize, &mut [T], &dyn Fn() -> bool) -> Result<()>,
+) -> Result<()> {
+    let mut scratch = scratch()?;
+    for (i, chunk) in out.chunks_mut(len).enumerate() {
+        if interrupted() {
+            return Err(Error::Interrupted);
+        }
+        work(&mut scratch, i, chunk, interrupted)?;
+    }
+    Ok(())
+}
+
+fn each_chunk_in_pool<T: Send, S>(
+    n_threads: usize,
+    out: &mut [T],
+    len: usize,
+    interrupted: &(dyn Fn() -> bool + Sync),
+    scratch: impl Fn() -> Result<S> + Sync + Send,
+    work: impl Fn(&mut S, usize, &mut [T], &dyn Fn() -> bool) -> Result<()> + Sync + Send,
+) -> Result<()> {
+    let Some(pool) = pool(n_threads) else {
+        // Not as a parallel iterator: outside of a pool it would be worked off in rayon's global one.
+        return each_chunk_here(out, len, interrupted, scratch, work);
+    };
+    let n_chunks_in_a_row = out.len().div_ceil(len).div_ceil(4 * n_threads);
+    let chunks = out.par_chunks_mut(len).enumerate().with_min_len(n_chunks_in_a_row);
+    let one = |scratch: &mut Result<S>, (i, chunk): (usize, &mut [T])| match scratch {
+        Ok(_) if interrupted() => Err(Error::Interrupted),
+        Ok(scratch) => work(scratch, i, chunk, interrupted),
+        Err(error) => Err(error.clone()),
+    };
+    pool.install(|| chunks.try_for_each_init(scratch, one))
 }
 
 fn pool(n_threads: usize) -> Option<Arc<ThreadPool>> {

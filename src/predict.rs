@@ -37,8 +37,8 @@ const TILE: usize = 64;
 /// Predictions for all rows, row-major: k columns, or 2 for the probabilities of two classes.
 ///
 /// # Errors
-/// If the rows do not have the model's number of columns, the loss has no probabilities, or an allocation
-/// failed.
+/// If the rows do not have the model's number of columns, the loss has no probabilities, an allocation failed, or
+/// the work was interrupted.
 pub fn predict<T: Scalar>(
     rows: Rows<'_, T>,
     layout: Layout,
@@ -46,6 +46,7 @@ pub fn predict<T: Scalar>(
     link: Link,
     tier: Tier,
     n_threads: usize,
+    interrupted: &dyn Fn() -> bool,
 ) -> Result<Vec<T>> {
     let (n_rows, k) = (rows.n_rows(), layout.n_outputs());
     if let Link::Probability(loss, _) = link
@@ -69,8 +70,8 @@ pub fn predict<T: Scalar>(
         size.ok_or_else(|| Error::TooLarge { what: "predictions", size: format!("{n_rows} x {n_out}") })?;
     let mut out = try_filled("predictions", size, T::ZERO)?;
     let n_tasks = out.len().div_ceil(TILE * n_out);
-    let scratch = || vec![T::ZERO; k.max(2) * TILE];
-    let work = |scores: &mut Vec<T>, i: usize, out: &mut [T]| {
+    let scratch = || try_filled("scores", k.max(2).saturating_mul(TILE), T::ZERO);
+    let work = |scores: &mut Vec<T>, i: usize, out: &mut [T], _: &dyn Fn() -> bool| {
         let n = out.len() / n_out;
         let stride = n.next_multiple_of(T::LANES);
         let tile: [usize; TILE] = std::array::from_fn(|j| i * TILE + j);
@@ -85,7 +86,9 @@ pub fn predict<T: Scalar>(
         for (c, scores) in scores.chunks_exact(stride).enumerate() {
             out.chunks_exact_mut(n_out).zip(scores).for_each(|(out, &p)| out[c] = p);
         }
+        Ok(())
     };
-    pool::each_chunk(n_threads.min(n_tasks.div_ceil(16)), &mut out, TILE * n_out, scratch, work);
+    let n_threads = n_threads.min(n_tasks.div_ceil(16));
+    pool::each_chunk(n_threads, &mut out, TILE * n_out, interrupted, scratch, work)?;
     Ok(out)
 }

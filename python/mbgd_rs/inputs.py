@@ -103,7 +103,7 @@ def as_rows(values: Any) -> Array | SparseRows:
     return as_sparse_rows(values) if is_sparse(values) else as_matrix(values)
 
 
-def as_row_numbers(name: str, values: Any) -> list[int]:
+def as_row_numbers(name: str, values: Any) -> NDArray[np.uintp]:
     """Row numbers, >= 0; that there are so many rows is the core's to check."""
     numbers = np.asarray(values)
     if numbers.ndim != 1 or (numbers.size and numbers.dtype.kind not in "iu"):
@@ -112,8 +112,7 @@ def as_row_numbers(name: str, values: Any) -> list[int]:
         )
     if numbers.size and numbers.min() < 0:
         raise ValueError(f"{name} must be >= 0, got {numbers.min()}")
-    rows: list[int] = numbers.tolist()
-    return rows
+    return np.ascontiguousarray(numbers, np.uintp)
 
 
 def as_real_targets(values: Any, X: Array | SparseRows) -> tuple[Array, bool]:

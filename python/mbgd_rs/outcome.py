@@ -35,7 +35,6 @@ def make_result(
 ) -> FitResult:
     """The result of a run, after what was `before` it; `arguments` are those that its continuation needs."""
     seconds = 0.0 if before is None else before.state["seconds"]
-    run["state"]["seconds"] = seconds + run["seconds"]
     coef, intercept = problem.split(run["params"])
     return FitResult(
         coef=coef,
@@ -61,7 +60,6 @@ def model_of(problem: Problem, params: Array) -> FitResult:
         "params": params,
         "state": {"n_steps": 0, "epoch": 0},
         "stop_reason": ("interrupted", ""),
-        "seconds": 0.0,
         "best_epoch": None,
         "batch_size": 0,
     }

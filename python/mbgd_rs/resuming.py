@@ -23,6 +23,7 @@ def check_resume(
     """That a run can be resumed, on this data."""
     if not isinstance(resume, FitResult):
         raise TypeError(f"resume must be a FitResult, got {type(resume).__name__}")
+    _core.check_state(resume.state)
     if resume.stop_reason is StopReason.DIVERGED:
         raise ValueError("resume must be a run that did not diverge; its parameters can be given as init")
     if resume.loss != problem.loss_name:

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{LinearParams, LinearParamsMut, Tile};
 use crate::error::{Error, Result};
 use crate::kernel::sparse::{Index, SparseAccumulate, SparseScores};
-use crate::kernel::{Tier, first_not_finite, prefetch};
+use crate::kernel::{Tier, prefetch};
 use crate::scalar::Scalar;
 
 /// Row pointers or column numbers, in one of the two widths that SciPy makes.
@@ -73,6 +73,21 @@ impl<'a, T: Scalar> Csr<'a, T> {
         n_rows: usize,
         n_columns: usize,
     ) -> Result<Self> {
+        Self::new_until(tier, values, indices, indptr, (n_rows, n_columns), &|| false)
+    }
+
+    /// The same, unless `interrupted` says meanwhile that the work is to end.
+    ///
+    /// # Errors
+    /// As [`Csr::new`], and [`Error::Interrupted`].
+    pub fn new_until(
+        tier: Tier,
+        values: &'a [T],
+        indices: Indices<'a>,
+        indptr: Indices<'a>,
+        (n_rows, n_columns): (usize, usize),
+        interrupted: &dyn Fn() -> bool,
+    ) -> Result<Self> {
         let shape = || format!("shape ({n_rows}, {n_columns})");
         if n_rows == 0 || n_columns == 0 {
             let expected = "at least one row and one column".into();
@@ -90,7 +105,7 @@ impl<'a, T: Scalar> Csr<'a, T> {
         csr.check_pointers()?;
         csr.check_columns()?;
         let n_entries = csr.n_entries();
-        if let Some(p) = first_not_finite(tier, &values[..n_entries]) {
+        if let Some(p) = super::find_not_finite(tier, &values[..n_entries], interrupted)? {
             let (row, column) = (csr.row_of(p), indices.get(p) as usize);
             return Err(Error::NotFinite { argument: "X", row, column, value: values[p].to_f64() });
         }

@@ -3,8 +3,8 @@
 use super::{LinearParams, LinearParamsMut, Tile};
 use crate::error::{Error, Result};
 use crate::kernel::Tier;
+use crate::kernel::prefetch;
 use crate::kernel::rows::{Accumulate, Scores, SquaredNorms};
-use crate::kernel::{first_not_finite, prefetch};
 use crate::scalar::Scalar;
 
 /// A borrowed C-order matrix of shape (n, d). All entries are finite.
@@ -30,6 +30,20 @@ impl<'a, T: Scalar> Dense<'a, T> {
     /// # Errors
     /// If there is no row or no column, if the sizes do not fit, or at the first entry that is not finite.
     pub fn new(tier: Tier, values: &'a [T], n_rows: usize, n_columns: usize) -> Result<Self> {
+        Self::new_until(tier, values, n_rows, n_columns, &|| false)
+    }
+
+    /// The same, unless `interrupted` says meanwhile that the work is to end.
+    ///
+    /// # Errors
+    /// As [`Dense::new`], and [`Error::Interrupted`].
+    pub fn new_until(
+        tier: Tier,
+        values: &'a [T],
+        n_rows: usize,
+        n_columns: usize,
+        interrupted: &dyn Fn() -> bool,
+    ) -> Result<Self> {
         if n_rows == 0 || n_columns == 0 {
             return Err(Error::Shape {
                 argument: "X",
@@ -47,7 +61,7 @@ impl<'a, T: Scalar> Dense<'a, T> {
                 got: format!("{}", values.len()),
             });
         }
-        if let Some(i) = first_not_finite(tier, values) {
+        if let Some(i) = super::find_not_finite(tier, values, interrupted)? {
             let (row, column) = (i / n_columns, i % n_columns);
             return Err(Error::NotFinite { argument: "X", row, column, value: values[i].to_f64() });
         }

@@ -21,7 +21,8 @@ pub use targets::{Domain, TargetKind, Targets};
 pub use tile_rows::TileRows;
 pub use weights::Weights;
 
-use crate::kernel::Tier;
+use crate::error::{Error, Result};
+use crate::kernel::{Tier, first_not_finite};
 use crate::scalar::Scalar;
 
 /// A view of the rows of a data matrix.
@@ -150,4 +151,22 @@ pub struct LinearParamsMut<'a, T> {
     pub coef: &'a mut [T],
     /// One entry per output.
     pub intercept: &'a mut [T],
+}
+
+/// The first entry that is not finite. Asks `interrupted` about every millisecond.
+fn find_not_finite<T: Scalar>(
+    tier: Tier,
+    values: &[T],
+    interrupted: &dyn Fn() -> bool,
+) -> Result<Option<usize>> {
+    const CHUNK: usize = 1 << 20;
+    for (i, chunk) in values.chunks(CHUNK).enumerate() {
+        if interrupted() {
+            return Err(Error::Interrupted);
+        }
+        if let Some(at) = first_not_finite(tier, chunk) {
+            return Ok(Some(i * CHUNK + at));
+        }
+    }
+    Ok(None)
 }

@@ -1,12 +1,14 @@
 //! Sample weights, scaled to mean 1.
 
+use std::sync::Arc;
+
 use crate::error::{Error, Result, try_reserved};
 use crate::scalar::Scalar;
 
 /// Sample weights scaled to mean 1, or none: all equal to 1.
 #[derive(Debug, Clone, Default)]
 pub struct Weights<T> {
-    scaled: Option<Vec<T>>,
+    scaled: Option<Arc<Vec<T>>>,
 }
 
 impl<T: Scalar> Weights<T> {
@@ -79,7 +81,7 @@ impl<T: Scalar> Weights<T> {
         let mean = chosen().map(|row| weights[row].to_f64() / largest).sum::<f64>() / n_chosen as f64;
         let mut scaled = try_reserved("sample weights", n_rows)?;
         scaled.extend(weights.iter().map(|&s| T::from_f64(s.to_f64() / largest / mean)));
-        Ok(Self { scaled: Some(scaled) })
+        Ok(Self { scaled: Some(Arc::new(scaled)) })
     }
 
     /// The weight of a row.

@@ -232,7 +232,7 @@ impl<T: Scalar> Gradients<'_, '_, T> {
             for step in steps.take(n - n_drawn) {
                 let gradient = match is_one_order {
                     true => self.at(step * b..(step + 1) * b)?,
-                    false => self.of(draws.batches.batch(epoch, step)?)?,
+                    false => self.of(draws.batches.batch(epoch, step, self.point.interrupted)?)?,
                 };
                 visit(n_drawn, gradient)?;
                 n_drawn += 1;

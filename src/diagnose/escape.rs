@@ -1,9 +1,5 @@
 //! How often gradient descent leaves a shallow minimum: the same walk many times, with new batches each time.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use crate::data::Order;
 use crate::error::{Error, Result, checked, try_filled, try_reserved};
 use crate::landscape::{Landscape, Position};
@@ -97,27 +93,13 @@ impl<'a> Descent<'a> {
         interrupted: &dyn Fn() -> bool,
     ) -> Result<Escapes> {
         let mut outcomes = try_filled("the ends of the runs", n_runs, Outcome::Stayed)?;
-        let (has_failed, failure) = (AtomicBool::new(false), Mutex::new(None));
         let n_threads = n_threads.min(n_runs);
-        let one =
-            |buffers: &mut WalkBuffers, run, outcome: &mut [Outcome], is_asked_to_end: &dyn Fn() -> bool| {
-                let ends = || has_failed.load(Ordering::Relaxed) || is_asked_to_end();
-                if has_failed.load(Ordering::Relaxed) {
-                    return;
-                }
-                let after_step = |w| self.landscape.has_escaped(w).then_some(Outcome::Escaped);
-                match self.run(run as u64, buffers, &ends, after_step) {
-                    Ok(end) => outcome[0] = end,
-                    Err(error) => {
-                        failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-                        has_failed.store(true, Ordering::Relaxed);
-                    }
-                }
-            };
-        pool::each_chunk_until(n_threads, &mut outcomes, 1, interrupted, WalkBuffers::default, one)?;
-        if let Some(error) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            return Err(error);
-        }
+        let one = |buffers: &mut WalkBuffers, run, outcome: &mut [Outcome], ends: &dyn Fn() -> bool| {
+            let after_step = |w| self.landscape.has_escaped(w).then_some(Outcome::Escaped);
+            outcome[0] = self.run(run as u64, buffers, ends, after_step)?;
+            Ok(())
+        };
+        pool::each_chunk(n_threads, &mut outcomes, 1, interrupted, || Ok(WalkBuffers::default()), one)?;
         let count = |end| outcomes.iter().filter(|&&outcome| outcome == end).count() as u64;
         Ok(Escapes { n_escaped: count(Outcome::Escaped), n_diverged: count(Outcome::Diverged) })
     }

@@ -11,23 +11,33 @@
 /// assert_eq!(mean_cosine(&[0.0, 0.0, 1.0, 0.0, 1.0, 3.0, -1.0, 3.0], 2), 0.0);
 /// ```
 pub fn mean_cosine(path: &[f64], width: usize) -> f64 {
-    let points: Vec<&[f64]> = path.chunks_exact(width.max(1)).collect();
-    let step = |pair: &[&[f64]]| pair[1].iter().zip(pair[0]).map(|(b, a)| b - a).collect::<Vec<f64>>();
-    let steps: Vec<Vec<f64>> = points.windows(2).map(step).collect();
-    let cosine = |pair: &[Vec<f64>]| {
-        let largest = |v: &[f64]| v.iter().fold(0.0_f64, |m, x| m.max(x.abs()));
-        let (a, b) = (&pair[0], &pair[1]);
-        let (scale_a, scale_b) = (largest(a), largest(b));
-        // Scaled first, so that squares neither vanish nor overflow.
-        let (mut dot, mut of_a, mut of_b) = (0.0, 0.0, 0.0);
-        for (x, y) in a.iter().zip(b) {
-            let (x, y) = (x / scale_a, y / scale_b);
-            (dot, of_a, of_b) = (dot + x * y, of_a + x * x, of_b + y * y);
+    let (mut sum, mut n) = (0.0, 0.0);
+    let width = width.max(1);
+    for three in path.windows(3 * width).step_by(width) {
+        let (first, rest) = three.split_at(width);
+        let (second, third) = rest.split_at(width);
+        let cosine = cosine_of_steps(first, second, third);
+        if cosine.is_finite() {
+            (sum, n) = (sum + cosine, n + 1.0);
         }
-        dot / (of_a.sqrt() * of_b.sqrt())
-    };
-    let cosines: Vec<f64> = steps.windows(2).map(cosine).filter(|c| c.is_finite()).collect();
-    cosines.iter().sum::<f64>() / cosines.len() as f64
+    }
+    sum / n
+}
+
+/// The cosine between the steps from the first of three points to the second, and from there to the third.
+fn cosine_of_steps(first: &[f64], second: &[f64], third: &[f64]) -> f64 {
+    let steps = || first.iter().zip(second).zip(third).map(|((a, b), c)| (b - a, c - b));
+    let (mut scale_a, mut scale_b) = (0.0_f64, 0.0_f64);
+    for (a, b) in steps() {
+        (scale_a, scale_b) = (scale_a.max(a.abs()), scale_b.max(b.abs()));
+    }
+    // Scaled first, so that squares neither vanish nor overflow.
+    let (mut dot, mut of_a, mut of_b) = (0.0, 0.0, 0.0);
+    for (a, b) in steps() {
+        let (a, b) = (a / scale_a, b / scale_b);
+        (dot, of_a, of_b) = (dot + a * b, of_a + a * a, of_b + b * b);
+    }
+    dot / (of_a.sqrt() * of_b.sqrt())
 }
 
 /// The fraction of steps after which the loss was higher than before; NaN without steps.

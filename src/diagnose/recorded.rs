@@ -105,7 +105,7 @@ pub fn smoothed(recorded: Recorded<'_>, n_smoothed: f64) -> Result<RecordedNoise
         squared_norm: filled()?,
         noise_scale: filled()?,
         interval: [filled()?, filled()?],
-        unknown: vec![Unknown::No; n_steps],
+        unknown: try_filled("the noise of a run", n_steps, Unknown::No)?,
         temperature: filled()?,
         signal_to_noise: filled()?,
         norm_test: filled()?,

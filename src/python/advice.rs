@@ -1,12 +1,12 @@
 //! The cost of steps, the steps to a target, and the batch size that follows.
 
-use numpy::{Element, ToPyArray};
+use numpy::{Element, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::error::{detached, to_python};
-use super::fit::{Arrays, Objective, packed};
-use super::rows::is_single;
+use super::array::{entries, to_array};
+use super::error::{caught, detached, to_python};
+use super::objective::{Arrays, Objective, by_dtype, packed};
 use super::signal::Signals;
 use crate::diagnose::{self, Advice, StepCost};
 use crate::scalar::Scalar;
@@ -15,7 +15,7 @@ use crate::train::{self, Pilot};
 /// `sqrt(c_var tau_f / (n_iter tau_d))`.
 #[pyfunction]
 pub(super) fn optimal_batch_size(c_var: f64, tau_f: f64, n_iter: f64, tau_d: f64) -> PyResult<f64> {
-    diagnose::optimal_batch_size(c_var, tau_f, n_iter, tau_d).map_err(to_python)
+    caught(|| diagnose::optimal_batch_size(c_var, tau_f, n_iter, tau_d).map_err(to_python))
 }
 
 /// The line through seconds per step, several for each batch size.
@@ -25,15 +25,17 @@ pub(super) fn step_cost<'py>(
     batch_sizes: Vec<usize>,
     seconds: Vec<Vec<f64>>,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let StepCost { seconds, tau_f, tau_d, tau_f_interval, tau_d_interval } =
-        StepCost::of(&batch_sizes, &seconds).map_err(to_python)?;
-    let cost = PyDict::new(py);
-    cost.set_item("seconds", seconds.to_pyarray(py))?;
-    cost.set_item("tau_f", tau_f)?;
-    cost.set_item("tau_d", tau_d)?;
-    cost.set_item("tau_f_interval", tau_f_interval)?;
-    cost.set_item("tau_d_interval", tau_d_interval)?;
-    Ok(cost)
+    caught(|| {
+        let StepCost { seconds, tau_f, tau_d, tau_f_interval, tau_d_interval } =
+            StepCost::of(&batch_sizes, &seconds).map_err(to_python)?;
+        let cost = PyDict::new(py);
+        cost.set_item("seconds", to_array(py, &seconds)?)?;
+        cost.set_item("tau_f", tau_f)?;
+        cost.set_item("tau_d", tau_d)?;
+        cost.set_item("tau_f_interval", tau_f_interval)?;
+        cost.set_item("tau_d_interval", tau_d_interval)?;
+        Ok(cost)
+    })
 }
 
 /// The objective over `n_judged` rows, evenly spread.
@@ -45,10 +47,7 @@ pub(super) fn sampled_loss(
     n_judged: usize,
     n_threads: usize,
 ) -> PyResult<f64> {
-    match is_single(&objective.x)? {
-        true => loss_typed::<f32>(py, &objective, &params, n_judged, n_threads),
-        false => loss_typed::<f64>(py, &objective, &params, n_judged, n_threads),
-    }
+    caught(|| by_dtype!(objective.x, loss_typed(py, &objective, &params, n_judged, n_threads)))
 }
 
 fn loss_typed<T: Scalar + Element>(
@@ -76,10 +75,7 @@ pub(super) fn safe_rate(
     batch_size: usize,
     n_threads: usize,
 ) -> PyResult<f64> {
-    match is_single(&objective.x)? {
-        true => rate_typed::<f32>(py, &objective, batch_size, n_threads),
-        false => rate_typed::<f64>(py, &objective, batch_size, n_threads),
-    }
+    caught(|| by_dtype!(objective.x, rate_typed(py, &objective, batch_size, n_threads)))
 }
 
 fn rate_typed<T: Scalar + Element>(
@@ -116,10 +112,7 @@ pub(super) fn tuned_steps(
     objective: Objective<'_>,
     course: Course<'_>,
 ) -> PyResult<(f64, Vec<f64>)> {
-    match is_single(&objective.x)? {
-        true => tuned_typed::<f32>(py, &objective, &course),
-        false => tuned_typed::<f64>(py, &objective, &course),
-    }
+    caught(|| by_dtype!(objective.x, tuned_typed(py, &objective, &course)))
 }
 
 fn tuned_typed<T: Scalar + Element>(
@@ -149,30 +142,39 @@ pub(super) fn batch_size_advice<'py>(
     pilot: (Vec<usize>, Vec<Vec<f64>>),
     timed: (Vec<usize>, Vec<Vec<f64>>),
 ) -> PyResult<Bound<'py, PyDict>> {
-    let (pilot_batch_sizes, steps) = pilot;
-    let (batch_sizes, seconds) = timed;
-    let cost = StepCost::of(&batch_sizes, &seconds).map_err(to_python)?;
-    let advice = Advice::of(n_rows, &pilot_batch_sizes, &steps, &batch_sizes, &cost).map_err(to_python)?;
-    let said = PyDict::new(py);
-    said.set_item("batch_size", advice.batch_size)?;
-    said.set_item("interval", advice.interval)?;
-    said.set_item("predicted_seconds", advice.predicted_seconds.to_pyarray(py))?;
-    said.set_item("c_var", advice.c_var)?;
-    said.set_item("c_var_interval", advice.c_var_interval)?;
-    said.set_item("n_iter", advice.n_iter)?;
-    said.set_item("n_iter_interval", advice.n_iter_interval)?;
-    said.set_item("noise_scale", advice.noise_scale)?;
-    said.set_item("tau_f", cost.tau_f)?;
-    said.set_item("tau_f_interval", cost.tau_f_interval)?;
-    said.set_item("tau_d", cost.tau_d)?;
-    said.set_item("tau_d_interval", cost.tau_d_interval)?;
-    said.set_item("regime", advice.regime.to_string())?;
-    Ok(said)
+    caught(|| {
+        let (pilot_batch_sizes, steps) = pilot;
+        let (batch_sizes, seconds) = timed;
+        let cost = StepCost::of(&batch_sizes, &seconds).map_err(to_python)?;
+        let advice =
+            Advice::of(n_rows, &pilot_batch_sizes, &steps, &batch_sizes, &cost).map_err(to_python)?;
+        let said = PyDict::new(py);
+        said.set_item("batch_size", advice.batch_size)?;
+        said.set_item("interval", advice.interval)?;
+        said.set_item("predicted_seconds", to_array(py, &advice.predicted_seconds)?)?;
+        said.set_item("c_var", advice.c_var)?;
+        said.set_item("c_var_interval", advice.c_var_interval)?;
+        said.set_item("n_iter", advice.n_iter)?;
+        said.set_item("n_iter_interval", advice.n_iter_interval)?;
+        said.set_item("noise_scale", advice.noise_scale)?;
+        said.set_item("tau_f", cost.tau_f)?;
+        said.set_item("tau_f_interval", cost.tau_f_interval)?;
+        said.set_item("tau_d", cost.tau_d)?;
+        said.set_item("tau_d_interval", cost.tau_d_interval)?;
+        said.set_item("regime", advice.regime.to_string())?;
+        Ok(said)
+    })
 }
 
-/// The mean cosine between a step and the next along a path of points of `width` numbers, and the share of steps
-/// after which the loss was higher.
+/// The mean cosine between a step and the next along a path, a point a row, and the share of steps after which the
+/// loss was higher.
 #[pyfunction]
-pub(super) fn path_measures(path: Vec<f64>, width: usize, losses: Vec<f64>) -> (f64, f64) {
-    (diagnose::mean_cosine(&path, width), diagnose::rise_fraction(&losses))
+pub(super) fn path_measures(
+    path: PyReadonlyArray2<'_, f64>,
+    losses: PyReadonlyArray1<'_, f64>,
+) -> PyResult<(f64, f64)> {
+    caught(|| {
+        let cosine = diagnose::mean_cosine(entries("path", &path)?, path.shape()[1]);
+        Ok((cosine, diagnose::rise_fraction(entries("losses", &losses)?)))
+    })
 }

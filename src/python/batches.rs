@@ -1,12 +1,14 @@
 //! The class `Batches`.
 
-use numpy::{PyArray1, ToPyArray};
+use numpy::PyArray1;
 use pyo3::prelude::*;
 
+use super::array::to_array;
 use super::choice;
-use super::error::{detached, to_python};
+use super::error::{caught, detached, to_python};
 use super::sampling::shuffle_from;
 use super::signal::Signals;
+use crate::error::try_collected;
 use crate::shuffle::{self, BatchesConfig, Order, Workspace};
 
 /// The division of every epoch into batches.
@@ -26,50 +28,58 @@ impl Batches {
         drop_last: bool,
         seed: u64,
     ) -> PyResult<Self> {
-        let shuffle = shuffle_from(shuffle)?;
-        let sizes = choice::batch_sizes(batch_size)?;
-        let batch_size = match &sizes {
-            Some(sizes) => sizes.at(0).min(n),
-            None => batch_size.extract()?,
-        };
-        let config = BatchesConfig { n_rows: n, batch_size, shuffle, replacement, drop_last, seed };
-        let batches = shuffle::Batches::new(config).map_err(to_python)?;
-        Ok(Self { batches: sizes.map_or(batches.clone(), |sizes| batches.with_sizes(sizes)) })
+        caught(|| {
+            let shuffle = shuffle_from(shuffle)?;
+            let sizes = choice::batch_sizes(batch_size)?;
+            let batch_size = match &sizes {
+                Some(sizes) => sizes.at(0).min(n),
+                None => batch_size.extract()?,
+            };
+            let config = BatchesConfig { n_rows: n, batch_size, shuffle, replacement, drop_last, seed };
+            let batches = shuffle::Batches::new(config).map_err(to_python)?;
+            Ok(Self { batches: sizes.map_or(batches.clone(), |sizes| batches.with_sizes(sizes)) })
+        })
     }
 
     /// Steps of an epoch.
-    fn n_steps(&self, epoch: u64) -> usize {
-        self.batches.of_epoch(epoch).n_steps()
+    fn n_steps(&self, epoch: u64) -> PyResult<usize> {
+        caught(|| Ok(self.batches.of_epoch(epoch).n_steps()))
     }
 
     /// Rows of a batch in an epoch.
-    fn batch_size(&self, epoch: u64) -> usize {
-        self.batches.of_epoch(epoch).batch_size()
+    fn batch_size(&self, epoch: u64) -> PyResult<usize> {
+        caught(|| Ok(self.batches.of_epoch(epoch).batch_size()))
     }
 
     /// What each row counts for having been drawn, where that is to be corrected.
     #[getter]
-    fn row_factors<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArray1<f64>>> {
-        self.batches.importance_weights().map(|factors| factors.to_pyarray(py))
+    fn row_factors<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyArray1<f64>>>> {
+        caught(|| self.batches.importance_weights().map(|factors| to_array(py, factors)).transpose())
     }
 
     /// The rows of an epoch, in order.
     fn order<'py>(&self, py: Python<'py>, epoch: u64) -> PyResult<Bound<'py, PyArray1<usize>>> {
-        let signals = Signals::new();
-        let interrupted = || signals.interrupted();
-        let order = detached(py, || {
-            let order =
-                self.batches.order(epoch, Order::default(), &mut Workspace::default(), &interrupted)?;
-            Ok(match order {
-                Order::Sequential => (0..self.batches.n_rows()).collect(),
-                Order::Listed(rows) => rows,
-            })
-        });
-        Ok(PyArray1::from_vec(py, signals.or(order)?))
+        caught(|| {
+            let signals = Signals::new();
+            let interrupted = || signals.interrupted();
+            let order = detached(py, || {
+                let order =
+                    self.batches.order(epoch, Order::default(), &mut Workspace::default(), &interrupted)?;
+                Ok(match order {
+                    Order::Sequential => try_collected("the order of an epoch", 0..self.batches.n_rows())?,
+                    Order::Listed(rows) => rows,
+                })
+            });
+            Ok(PyArray1::from_vec(py, signals.or(order)?))
+        })
     }
 
     /// The rows of one step.
     fn batch<'py>(&self, py: Python<'py>, epoch: u64, step: usize) -> PyResult<Bound<'py, PyArray1<usize>>> {
-        Ok(PyArray1::from_vec(py, detached(py, || self.batches.batch(epoch, step))?))
+        caught(|| {
+            let signals = Signals::new();
+            let rows = detached(py, || self.batches.batch(epoch, step, &|| signals.interrupted()));
+            Ok(PyArray1::from_vec(py, signals.or(rows)?))
+        })
     }
 }

@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyFloat, PyInt, PyType};
+use pyo3::types::{PyBool, PyFloat, PyInt, PyString, PyType};
 
-use super::error::to_python;
+use super::error::{caught, to_python};
 use crate::error::{Error, Foreign, Result};
 use crate::gradient::{Loss, Penalty};
 use crate::options::{Options, StepFunction};
@@ -20,37 +20,43 @@ use crate::update::{Average, Clip, Optimizer, Schedule};
 /// Checks a penalty, an optimizer, an average, batch sizes, a rule of stopping or a schedule.
 #[pyfunction]
 pub(super) fn check(choice: &Bound<'_, PyAny>) -> PyResult<()> {
-    let options = Attributes(choice.clone());
-    if Penalty::from_options(&options).map_err(to_python)?.is_some()
-        || Optimizer::from_options(&options).map_err(to_python)?.is_some()
-        || Average::from_options(&options).map_err(to_python)?.is_some()
-        || BatchSizes::from_options(&options).map_err(to_python)?.is_some()
-        || StopRule::from_options(&options).map_err(to_python)?.is_some()
-    {
-        return Ok(());
-    }
-    schedule(choice).map(drop)
+    caught(|| {
+        let options = Attributes(choice.clone());
+        if Penalty::from_options(&options).map_err(to_python)?.is_some()
+            || Optimizer::from_options(&options).map_err(to_python)?.is_some()
+            || Average::from_options(&options).map_err(to_python)?.is_some()
+            || BatchSizes::from_options(&options).map_err(to_python)?.is_some()
+            || StopRule::from_options(&options).map_err(to_python)?.is_some()
+        {
+            return Ok(());
+        }
+        schedule(choice).map(drop)
+    })
 }
 
 /// Checks a loss.
 #[pyfunction]
 pub(super) fn check_loss(name: &str, choice: &Bound<'_, PyAny>) -> PyResult<()> {
-    loss(name, choice).map(drop)
+    caught(|| loss(name, choice).map(drop))
 }
 
 /// Rows of a batch in an epoch, counted from 0.
 #[pyfunction]
 pub(super) fn batch_size_at(sizes: &Bound<'_, PyAny>, epoch: u64) -> PyResult<usize> {
-    let known = batch_sizes(sizes)?;
-    known.map(|known| known.at(epoch)).ok_or_else(|| wrong_type("batch_size", "an object", sizes))
+    caught(|| {
+        let known = batch_sizes(sizes)?;
+        known.map(|known| known.at(epoch)).ok_or_else(|| wrong_type("batch_size", "an object", sizes))
+    })
 }
 
 /// The learning rate of step `t`, counted from 0.
 #[pyfunction]
 pub(super) fn learning_rate_at(learning_rate: &Bound<'_, PyAny>, t: u64) -> PyResult<f64> {
-    let schedule = schedule(learning_rate)?;
-    let tabulated = schedule.tabulate(t..t.saturating_add(1)).map_err(to_python)?;
-    Ok(tabulated.unwrap_or(schedule).at(t))
+    caught(|| {
+        let schedule = schedule(learning_rate)?;
+        let tabulated = schedule.tabulate(t..t.saturating_add(1)).map_err(to_python)?;
+        Ok(tabulated.unwrap_or(schedule).at(t))
+    })
 }
 
 pub(super) fn loss(name: &str, choice: &Bound<'_, PyAny>) -> PyResult<Loss> {
@@ -109,12 +115,14 @@ pub(super) struct Attributes<'py>(pub(super) Bound<'py, PyAny>);
 
 impl<'py> Attributes<'py> {
     fn value(&self, name: &'static str) -> Result<Bound<'py, PyAny>> {
-        let missing = |_| Error::WrongType {
-            argument: name,
-            expected: "an attribute",
-            got: format!("none in {}", repr(&self.0)),
-        };
-        self.0.getattr(name).map_err(missing)
+        self.0.getattr(name).map_err(|raised| match raised.is_instance_of::<PyAttributeError>(self.0.py()) {
+            true => Error::WrongType {
+                argument: name,
+                expected: "an attribute",
+                got: format!("none in {}", repr(&self.0)),
+            },
+            false => Error::Foreign(Foreign(Arc::new(raised))),
+        })
     }
 
     fn converted<V>(
@@ -130,7 +138,8 @@ impl<'py> Attributes<'py> {
 
 impl Options for Attributes<'_> {
     fn name(&self) -> String {
-        self.0.get_type().name().map(|name| name.to_string()).unwrap_or_default()
+        // Extracted, not formatted: `str` looks for signals, and an exception of theirs would be lost.
+        self.0.get_type().name().and_then(|name| name.extract()).unwrap_or_default()
     }
     fn written(&self) -> String {
         repr(&self.0)
@@ -172,8 +181,11 @@ impl Options for Attributes<'_> {
         self.converted(name, "a pair of numbers", |value| value.extract().ok())
     }
     fn numbers(&self, name: &'static str) -> Result<Vec<f64>> {
-        let rows = |value: &Bound<'_, PyAny>| value.extract::<Vec<Vec<f64>>>().ok().map(|rows| rows.concat());
-        self.converted(name, "a sequence of numbers", |value| value.extract().ok().or_else(|| rows(value)))
+        let (value, mut all) = (self.value(name)?, Vec::new());
+        if push_numbers(name, &value, &mut all, true)? {
+            return Ok(all);
+        }
+        Err(Error::WrongType { argument: name, expected: "a sequence of numbers", got: repr(&value) })
     }
     fn text(&self, name: &'static str) -> Result<String> {
         self.converted(name, "a string", |value| value.extract().ok())
@@ -196,10 +208,42 @@ fn as_number(value: &Bound<'_, PyAny>) -> Option<f64> {
     value.extract().ok()
 }
 
+/// Appends the numbers of a sequence or, if `has_rows`, of a sequence of such. Returns whether it is one.
+fn push_numbers(
+    name: &'static str,
+    value: &Bound<'_, PyAny>,
+    to: &mut Vec<f64>,
+    has_rows: bool,
+) -> Result<bool> {
+    let (Ok(n), Ok(items), false) = (value.len(), value.try_iter(), value.is_instance_of::<PyString>())
+    else {
+        return Ok(false);
+    };
+    let bytes = n.saturating_mul(size_of::<f64>());
+    to.try_reserve(n).map_err(|_| Error::OutOfMemory { what: name, bytes })?;
+    for item in items {
+        let Ok(item) = item else { return Ok(false) };
+        match item.extract() {
+            Ok(number) => to.push(number),
+            Err(_) if has_rows && push_numbers(name, &item, to, false)? => {}
+            Err(_) => return Ok(false),
+        }
+    }
+    Ok(true)
+}
+
 fn wrong_type(argument: &str, expected: &str, got: &Bound<'_, PyAny>) -> PyErr {
     PyTypeError::new_err(format!("{argument} must be {expected}, got {}", repr(got)))
 }
 
+/// Characters of a value in a message.
+const LONGEST: usize = 1000;
+
 fn repr(value: &Bound<'_, PyAny>) -> String {
-    value.repr().map_or_else(|_| "an object without a repr".into(), |repr| repr.to_string())
+    let text = value.repr();
+    let text = text.as_ref().ok().and_then(|text| text.to_str().ok()).unwrap_or("an object without a repr");
+    match text.char_indices().nth(LONGEST) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}...", &text[..end]),
+    }
 }

@@ -1,18 +1,19 @@
 //! Diagnostics of the gradients of many batches at one point.
 
-use numpy::{Element, ToPyArray};
+use numpy::{Element, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::error::detached;
-use super::fit::{Arrays, Objective, by_dtype, packed};
+use super::array::{entries, to_array};
+use super::error::{caught, detached, to_python};
+use super::objective::{Arrays, Objective, by_dtype, packed};
 use super::sampling::shuffle_from;
 use super::signal::Signals;
 use crate::diagnose::{self, Bias, Effort, Point, Sampling, Variances};
-use crate::error::Result;
+use crate::error::{Result, try_copied};
 use crate::scalar::Scalar;
 
-/// The problem, the point and the batches, as the package's objects.
+/// What is arguments at, as the package's objects.
 #[derive(FromPyObject)]
 pub(super) struct PointArguments<'py> {
     problem: Objective<'py>,
@@ -57,7 +58,7 @@ pub(super) fn gradient_noise<'py>(
     py: Python<'py>,
     arguments: PointArguments<'py>,
 ) -> PyResult<Bound<'py, PyDict>> {
-    by_dtype!(arguments.problem.x, noise_typed(py, &arguments))
+    caught(|| by_dtype!(arguments.problem.x, noise_typed(py, &arguments)))
 }
 
 fn noise_typed<'py, T: Scalar + Element>(
@@ -75,11 +76,11 @@ fn noise_typed<'py, T: Scalar + Element>(
     })?;
     let dict = PyDict::new(py);
     dict.set_item("batch_sizes", found.batch_sizes)?;
-    dict.set_item("finite_population", found.finite_population.to_pyarray(py))?;
+    dict.set_item("finite_population", to_array(py, &found.finite_population)?)?;
     for (suffix, Variances { variance, interval, line }) in
         [("", found.without_replacement), ("_with_replacement", found.with_replacement)]
     {
-        dict.set_item(format!("variance{suffix}"), variance.to_pyarray(py))?;
+        dict.set_item(format!("variance{suffix}"), to_array(py, &variance)?)?;
         dict.set_item(format!("variance{suffix}_interval"), interval)?;
         dict.set_item(format!("slope{suffix}"), line.slope)?;
         dict.set_item(format!("slope{suffix}_interval"), line.slope_interval)?;
@@ -108,7 +109,7 @@ pub(super) fn gradient_bias(
     arguments: PointArguments<'_>,
     n_resamples: usize,
 ) -> PyResult<BiasByBatchSize> {
-    by_dtype!(arguments.problem.x, bias_typed(py, &arguments, n_resamples))
+    caught(|| by_dtype!(arguments.problem.x, bias_typed(py, &arguments, n_resamples)))
 }
 
 fn bias_typed<T: Scalar + Element>(
@@ -127,36 +128,42 @@ fn bias_typed<T: Scalar + Element>(
 pub(super) fn gradient_bias_of_rows(
     py: Python<'_>,
     arguments: PointArguments<'_>,
-    rows: Vec<Vec<usize>>,
+    rows: Vec<PyReadonlyArray1<'_, usize>>,
     n_resamples: usize,
 ) -> PyResult<BiasByBatchSize> {
-    by_dtype!(arguments.problem.x, bias_of_rows_typed(py, &arguments, rows, n_resamples))
+    caught(|| by_dtype!(arguments.problem.x, bias_of_rows_typed(py, &arguments, rows, n_resamples)))
 }
 
 fn bias_of_rows_typed<T: Scalar + Element>(
     py: Python<'_>,
     arguments: &PointArguments<'_>,
-    rows: Vec<Vec<usize>>,
+    rows: Vec<PyReadonlyArray1<'_, usize>>,
     n_resamples: usize,
 ) -> PyResult<BiasByBatchSize> {
+    let copied =
+        |rows: &PyReadonlyArray1<'_, usize>| try_copied("rows", entries("rows", rows)?).map_err(to_python);
+    let rows = rows.iter().map(copied).collect::<PyResult<_>>()?;
     let seed = arguments.seed;
     let work = move |point: &Point<'_, T>| diagnose::bias_of_rows(point, rows, n_resamples, seed);
     arguments.at_point(py, work).map(|bias| unzipped(vec![bias]))
 }
 
 /// Batch sizes, cosines, one row a batch size, the fraction below zero and its interval.
-type AnglesByBatchSize = (Vec<usize>, Vec<Vec<f64>>, Vec<f64>, Vec<(f64, f64)>);
+type AnglesByBatchSize<'py> = (Vec<usize>, Vec<Bound<'py, PyArray1<f64>>>, Vec<f64>, Vec<(f64, f64)>);
 
 /// Cosines between the gradients of pairs of batches, by batch size.
 #[pyfunction]
-pub(super) fn gradient_angles(py: Python<'_>, arguments: PointArguments<'_>) -> PyResult<AnglesByBatchSize> {
-    by_dtype!(arguments.problem.x, angles_typed(py, &arguments))
+pub(super) fn gradient_angles<'py>(
+    py: Python<'py>,
+    arguments: PointArguments<'py>,
+) -> PyResult<AnglesByBatchSize<'py>> {
+    caught(|| by_dtype!(arguments.problem.x, angles_typed(py, &arguments)))
 }
 
-fn angles_typed<T: Scalar + Element>(
-    py: Python<'_>,
-    arguments: &PointArguments<'_>,
-) -> PyResult<AnglesByBatchSize> {
+fn angles_typed<'py, T: Scalar + Element>(
+    py: Python<'py>,
+    arguments: &PointArguments<'py>,
+) -> PyResult<AnglesByBatchSize<'py>> {
     let (sampling, n_draws) = (arguments.sampling()?, arguments.n_draws);
     let batch_sizes = arguments.batch_sizes.clone();
     let found = arguments.at_point::<T, _>(py, move |point| {
@@ -170,6 +177,6 @@ fn angles_typed<T: Scalar + Element>(
     let fractions = of(|angles| angles.negative_fraction);
     let batch_sizes = found.iter().map(|angles| angles.batch_size).collect();
     let intervals = found.iter().map(|angles| angles.negative_interval).collect();
-    let cosines = found.into_iter().map(|angles| angles.cosines).collect();
+    let cosines = found.iter().map(|angles| to_array(py, &angles.cosines)).collect::<PyResult<_>>()?;
     Ok((batch_sizes, cosines, fractions, intervals))
 }

@@ -4,12 +4,13 @@ use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArra
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use super::array::entries;
+use super::array::{entries, to_array};
 use super::choice::Attributes;
-use super::error::{detached, to_python};
+use super::error::{caught, detached, to_python};
 use super::sampling::shuffle_from;
 use super::signal::Signals;
 use crate::diagnose::{Descent, binomial_interval};
+use crate::error::{try_collected, try_reserved};
 use crate::landscape::{self, Position};
 use crate::shuffle::BatchesConfig;
 
@@ -27,18 +28,20 @@ struct Walk<'py>(PyReadonlyArray1<'py, f64>, usize, Bound<'py, PyAny>, bool, u64
 impl Landscape {
     #[new]
     fn new(choice: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let landscape = landscape::Landscape::from_options(&Attributes(choice.clone()));
-        Ok(Self { landscape: landscape.map_err(to_python)? })
+        caught(|| {
+            let landscape = landscape::Landscape::from_options(&Attributes(choice.clone()));
+            Ok(Self { landscape: landscape.map_err(to_python)? })
+        })
     }
 
     /// The slopes of the terms, (n, d).
     fn terms<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray2<f64>>> {
-        self.to_array(py, self.landscape.terms())
+        caught(|| self.to_matrix(py, self.landscape.terms()))
     }
 
     /// The shallow minimum, the saddle and the deep minimum, (3, d).
     fn rests<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray2<f64>>> {
-        self.to_array(py, &self.landscape.rests())
+        caught(|| self.to_matrix(py, &self.landscape.rests()))
     }
 
     /// The mean of all terms at each of some points (m, d).
@@ -47,8 +50,10 @@ impl Landscape {
         py: Python<'py>,
         points: PyReadonlyArray2<'py, f64>,
     ) -> PyResult<Bound<'py, PyArray1<f64>>> {
-        let values = self.points("params", &points)?.map(|w| self.landscape.value(w));
-        Ok(PyArray1::from_iter(py, values))
+        caught(|| {
+            let values = self.points("params", &points)?.map(|w| self.landscape.value(w));
+            to_array(py, &try_collected("values", values).map_err(to_python)?)
+        })
     }
 
     /// Its gradient at each of them.
@@ -57,8 +62,10 @@ impl Landscape {
         py: Python<'py>,
         points: PyReadonlyArray2<'py, f64>,
     ) -> PyResult<Bound<'py, PyArray2<f64>>> {
-        let gradients = self.points("params", &points)?.map(|w| self.landscape.gradient(w));
-        self.to_array(py, &gradients.collect::<Vec<_>>())
+        caught(|| {
+            let gradients = self.points("params", &points)?.map(|w| self.landscape.gradient(w));
+            self.to_matrix(py, &try_collected("gradients", gradients).map_err(to_python)?)
+        })
     }
 
     /// The mean of the terms of some slopes (b, d) at a point, and its gradient.
@@ -68,26 +75,30 @@ impl Landscape {
         params: PyReadonlyArray1<'py, f64>,
         slopes: PyReadonlyArray2<'py, f64>,
     ) -> PyResult<(f64, Bound<'py, PyArray1<f64>>)> {
-        let w = self.point("params", &params)?;
-        let slopes: Vec<Position> = self.points("X_b", &slopes)?.collect();
-        let gradient = self.landscape.batch_gradient(w, slopes.iter().copied());
-        let mean = self.landscape.gradient(w);
-        // The slope of the batch times w, and no more: its mean is zero.
-        let tilt = (gradient[0] - mean[0]) * w[0] + (gradient[1] - mean[1]) * w[1];
-        let gradient = PyArray1::from_slice(py, &gradient[..self.landscape.n_dimensions()]);
-        Ok((self.landscape.value(w) + tilt, gradient))
+        caught(|| {
+            let w = self.point("params", &params)?;
+            let slopes = self.points("X_b", &slopes)?;
+            let gradient = self.landscape.batch_gradient(w, slopes);
+            let mean = self.landscape.gradient(w);
+            // The slope of the batch times w, and no more: its mean is zero.
+            let tilt = (gradient[0] - mean[0]) * w[0] + (gradient[1] - mean[1]) * w[1];
+            let gradient = to_array(py, &gradient[..self.landscape.n_dimensions()])?;
+            Ok((self.landscape.value(w) + tilt, gradient))
+        })
     }
 
     /// Whether a point is in the deep valley.
     fn has_escaped(&self, params: PyReadonlyArray1<'_, f64>) -> PyResult<bool> {
-        Ok(self.landscape.has_escaped(self.point("params", &params)?))
+        caught(|| Ok(self.landscape.has_escaped(self.point("params", &params)?)))
     }
 
     /// The places of a walk, (n_steps + 1, d) if it does not diverge.
     fn path<'py>(&self, py: Python<'py>, walk: Walk<'py>) -> PyResult<Bound<'py, PyArray2<f64>>> {
-        let (descent, signals) = (self.descent(walk)?, Signals::new());
-        let path = detached(py, || descent.path(&|| signals.interrupted()));
-        self.to_array(py, &signals.or(path)?)
+        caught(|| {
+            let (descent, signals) = (self.descent(walk)?, Signals::new());
+            let path = detached(py, || descent.path(&|| signals.interrupted()));
+            self.to_matrix(py, &signals.or(path)?)
+        })
     }
 
     /// How many of some walks escape, and how many diverge.
@@ -98,24 +109,27 @@ impl Landscape {
         n_runs: usize,
         n_threads: usize,
     ) -> PyResult<(u64, u64)> {
-        let (descent, signals) = (self.descent(walk)?, Signals::new());
-        let found = detached(py, || descent.escapes(n_runs, n_threads, &|| signals.interrupted()));
-        signals.or(found).map(|found| (found.n_escaped, found.n_diverged))
+        caught(|| {
+            let (descent, signals) = (self.descent(walk)?, Signals::new());
+            let found = detached(py, || descent.escapes(n_runs, n_threads, &|| signals.interrupted()));
+            signals.or(found).map(|found| (found.n_escaped, found.n_diverged))
+        })
     }
 }
 
 impl Landscape {
-    fn to_array<'py>(&self, py: Python<'py>, points: &[Position]) -> PyResult<Bound<'py, PyArray2<f64>>> {
+    fn to_matrix<'py>(&self, py: Python<'py>, points: &[Position]) -> PyResult<Bound<'py, PyArray2<f64>>> {
         let d = self.landscape.n_dimensions();
-        let flat = points.iter().flat_map(|w| w[..d].iter().copied());
-        PyArray1::from_iter(py, flat).reshape([points.len(), d])
+        let mut flat = try_reserved("points", points.len().saturating_mul(d)).map_err(to_python)?;
+        flat.extend(points.iter().flat_map(|w| &w[..d]));
+        PyArray1::from_vec(py, flat).reshape([points.len(), d])
     }
 
     fn points<'a>(
         &self,
         name: &str,
         points: &'a PyReadonlyArray2<'_, f64>,
-    ) -> PyResult<impl Iterator<Item = Position> + use<'a>> {
+    ) -> PyResult<impl ExactSizeIterator<Item = Position> + use<'a>> {
         let d = self.landscape.n_dimensions();
         if points.shape()[1] != d {
             let got = points.shape()[1];
@@ -145,6 +159,6 @@ impl Landscape {
 
 /// Clopper and Pearson's interval for a probability.
 #[pyfunction]
-pub(super) fn probability_interval(n_hits: u64, n_trials: u64, level: f64) -> (f64, f64) {
-    binomial_interval(n_hits, n_trials, level)
+pub(super) fn probability_interval(n_hits: u64, n_trials: u64, level: f64) -> PyResult<(f64, f64)> {
+    caught(|| Ok(binomial_interval(n_hits, n_trials, level)))
 }

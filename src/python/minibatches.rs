@@ -10,9 +10,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
 use super::batches::Batches;
-use super::error::{detached, to_python};
+use super::error::{caught, detached, to_python};
 use super::memory::Memory;
-use crate::error::Result;
+use crate::error::{Result, try_filled};
 use crate::gather::{Compressed, gathered_rows};
 use crate::prefetcher::{Next, Prefetcher};
 use crate::shuffle::{self, Order, Workspace};
@@ -99,33 +99,35 @@ impl Minibatches {
         n_threads: usize,
         with_rows: bool,
     ) -> PyResult<Self> {
-        let mut forms = Vec::new();
-        let mut form = |dtype: Bound<'_, PyAny>, shape: Option<Bound<'_, PyTuple>>| {
-            forms.push(Form { dtype: dtype.unbind(), shape: shape.map(Bound::unbind) });
-        };
-        let mut memories = Vec::new();
-        for source in sources {
-            memories.push(if let Ok(dense) = source.extract::<DenseSource<'_>>() {
-                let values = Memory::of(&dense.values)?;
-                form(dense.dtype, Some(dense.shape).filter(|shape| !shape.is_empty()));
-                Source::Dense { values, width: dense.width }
-            } else {
-                let sparse: SparseSource<'_> = source.extract()?;
-                form(sparse.index_dtype.clone(), None);
-                form(sparse.index_dtype, None);
-                form(sparse.data_dtype, None);
-                Source::Sparse {
-                    indptr: Memory::of(&sparse.indptr)?,
-                    indices: Memory::of(&sparse.indices)?,
-                    index_width: sparse.index_width,
-                    data: Memory::of(&sparse.data)?,
-                    data_width: sparse.data_width,
-                }
-            });
-        }
-        let batches = batches.batches.clone();
-        let plan = Arc::new(Plan { batches, sources: memories, epochs, n_threads, with_rows });
-        Ok(Self { plan, forms, n_taken: AtomicU64::new(0), running: Mutex::new(Running::NotYet) })
+        caught(|| {
+            let mut forms = Vec::new();
+            let mut form = |dtype: Bound<'_, PyAny>, shape: Option<Bound<'_, PyTuple>>| {
+                forms.push(Form { dtype: dtype.unbind(), shape: shape.map(Bound::unbind) });
+            };
+            let mut memories = Vec::new();
+            for source in sources {
+                memories.push(if let Ok(dense) = source.extract::<DenseSource<'_>>() {
+                    let values = Memory::of(&dense.values)?;
+                    form(dense.dtype, Some(dense.shape).filter(|shape| !shape.is_empty()));
+                    Source::Dense { values, width: dense.width }
+                } else {
+                    let sparse: SparseSource<'_> = source.extract()?;
+                    form(sparse.index_dtype.clone(), None);
+                    form(sparse.index_dtype, None);
+                    form(sparse.data_dtype, None);
+                    Source::Sparse {
+                        indptr: Memory::of(&sparse.indptr)?,
+                        indices: Memory::of(&sparse.indices)?,
+                        index_width: sparse.index_width,
+                        data: Memory::of(&sparse.data)?,
+                        data_width: sparse.data_width,
+                    }
+                });
+            }
+            let batches = batches.batches.clone();
+            let plan = Arc::new(Plan { batches, sources: memories, epochs, n_threads, with_rows });
+            Ok(Self { plan, forms, n_taken: AtomicU64::new(0), running: Mutex::new(Running::NotYet) })
+        })
     }
 
     fn __iter__(this: PyRef<'_, Self>) -> PyRef<'_, Self> {
@@ -134,37 +136,41 @@ impl Minibatches {
 
     /// The arrays of the next batch, and its rows if they are wanted.
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
-        let Some(prefetcher) = self.running()? else { return Ok(None) };
-        let mut next = match prefetcher.next(Duration::ZERO) {
-            Next::NotYet => detached(py, || Ok(prefetcher.next(PATIENCE)))?,
-            next => next,
-        };
-        while matches!(next, Next::NotYet) {
-            py.check_signals()?;
-            next = detached(py, || Ok(prefetcher.next(PATIENCE)))?;
-        }
-        match next {
-            Next::Made(Ok(batch)) => {
-                self.n_taken.fetch_add(1, Ordering::Relaxed);
-                self.arrays(py, batch).map(Some)
+        caught(|| {
+            let Some(prefetcher) = self.running()? else { return Ok(None) };
+            let mut next = match prefetcher.next(Duration::ZERO) {
+                Next::NotYet => detached(py, || Ok(prefetcher.next(PATIENCE)))?,
+                next => next,
+            };
+            while matches!(next, Next::NotYet) {
+                py.check_signals()?;
+                next = detached(py, || Ok(prefetcher.next(PATIENCE)))?;
             }
-            Next::Made(Err(error)) => {
-                self.close(py)?;
-                Err(to_python(error))
+            match next {
+                Next::Made(Ok(batch)) => {
+                    self.n_taken.fetch_add(1, Ordering::Relaxed);
+                    self.arrays(py, batch).map(Some)
+                }
+                Next::Made(Err(error)) => {
+                    self.close(py)?;
+                    Err(to_python(error))
+                }
+                _ => {
+                    self.close(py)?;
+                    Ok(None)
+                }
             }
-            _ => {
-                self.close(py)?;
-                Ok(None)
-            }
-        }
+        })
     }
 
     /// Ends the iteration and the thread behind it.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        let running = std::mem::replace(&mut *self.lock(), Running::Closed);
-        detached(py, || {
-            drop(running);
-            Ok(())
+        caught(|| {
+            let running = std::mem::replace(&mut *self.lock(), Running::Closed);
+            detached(py, || {
+                drop(running);
+                Ok(())
+            })
         })
     }
 }
@@ -222,12 +228,12 @@ impl Plan {
         bytes_of_row.sum::<usize>().saturating_mul(self.batches.largest_batch(self.epochs))
     }
 
-    fn gathered(&self, rows: Vec<usize>) -> Result<Batch> {
+    fn gathered(&self, rows: Vec<usize>, interrupted: &dyn Fn() -> bool) -> Result<Batch> {
         let mut arrays = Vec::with_capacity(self.sources.len());
         for source in &self.sources {
             match source {
                 Source::Dense { values, width } => {
-                    arrays.push(gathered_rows(values.bytes(), *width, &rows, self.n_threads)?);
+                    arrays.push(gathered_rows(values.bytes(), *width, &rows, self.n_threads, interrupted)?);
                 }
                 Source::Sparse { .. } => {
                     if let Some(x) = source.compressed() {
@@ -297,9 +303,9 @@ impl Maker {
             self.has_order = true;
         }
         let positions = self.batches.positions(self.step);
-        let mut rows = vec![0; positions.len()];
+        let mut rows = try_filled("the rows of a batch", positions.len(), 0)?;
         self.order.copy_to(positions.start, &mut rows);
         self.step += 1;
-        self.plan.gathered(rows).map(Some)
+        self.plan.gathered(rows, interrupted).map(Some)
     }
 }

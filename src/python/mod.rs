@@ -9,40 +9,48 @@ mod choice;
 mod error;
 mod fit;
 mod gradients;
+mod history;
 mod landscape;
 mod memory;
 mod minibatches;
 mod noise;
+mod objective;
 mod optimizer;
+mod prediction;
 mod rows;
 mod sampling;
 mod selection;
 mod signal;
+mod state;
 
 use pyo3::prelude::*;
 
+use self::error::caught;
 use crate::kernel::Tier;
 
 /// Name of the SIMD tier in use.
 #[pyfunction]
 fn simd_tier() -> PyResult<&'static str> {
-    Ok(Tier::current().map_err(error::to_python)?.name())
+    caught(|| Ok(Tier::current().map_err(error::to_python)?.name()))
 }
 
 /// Names of all SIMD tiers of this processor, the fastest last.
 #[pyfunction]
-fn simd_tiers() -> Vec<&'static str> {
-    Tier::available().into_iter().map(Tier::name).collect()
+fn simd_tiers() -> PyResult<Vec<&'static str>> {
+    caught(|| Ok(Tier::available().into_iter().map(Tier::name).collect()))
 }
 
 /// Threads this process may use, by its affinity and its control group.
 #[pyfunction]
-fn available_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, |n| n.get())
+fn available_threads() -> PyResult<usize> {
+    caught(|| Ok(std::thread::available_parallelism().map_or(1, |n| n.get())))
 }
 
 #[pymodule]
 mod _core {
+    use numpy::{PyArray1, PyArrayMethods};
+    use pyo3::prelude::*;
+
     #[pymodule_export]
     use super::advice::{
         batch_size_advice, optimal_batch_size, path_measures, safe_rate, sampled_loss, step_cost, tuned_steps,
@@ -52,7 +60,7 @@ mod _core {
     #[pymodule_export]
     use super::choice::{batch_size_at, check, check_loss, learning_rate_at};
     #[pymodule_export]
-    use super::fit::{fit, gradient, predict};
+    use super::fit::fit;
     #[pymodule_export]
     use super::gradients::{gradient_angles, gradient_bias, gradient_bias_of_rows, gradient_noise};
     #[pymodule_export]
@@ -62,13 +70,28 @@ mod _core {
     #[pymodule_export]
     use super::noise::smoothed_noise;
     #[pymodule_export]
+    use super::objective::gradient;
+    #[pymodule_export]
     use super::optimizer::{end_epoch, init_optimizer, step_optimizer};
+    #[pymodule_export]
+    use super::prediction::predict;
     #[pymodule_export]
     use super::sampling::check_shuffle;
     #[pymodule_export]
     use super::selection::split;
     #[pymodule_export]
+    use super::state::check_state;
+    #[pymodule_export]
     use super::{available_threads, simd_tier, simd_tiers};
+    /// Loads NumPy's C interface, and what rust-numpy keeps beside it: were it loaded by the first call that needs it,
+    /// a signal meanwhile would end in a panic.
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        let array = PyArray1::from_vec(module.py(), vec![0.0]);
+        let _borrowed = array.try_readonly()?;
+        Ok(())
+    }
+
     #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "Python's name")]
     const __version__: &str = env!("CARGO_PKG_VERSION");

@@ -1,14 +1,14 @@
 //! The noise that a run has recorded, and the batch size that it suggests.
 
-use numpy::{PyReadonlyArray1, ToPyArray};
+use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::array::entries;
-use super::error::{detached, to_python};
+use super::array::{entries, to_array};
+use super::error::{caught, detached, to_python};
 use super::signal::Signals;
 use crate::diagnose::{Recorded, RecordedNoise, Unknown, smoothed};
-use crate::error::Error;
+use crate::error::{Error, try_collected};
 use crate::gradient::Problem;
 use crate::scalar::Scalar;
 use crate::train::{Config, FEWEST_ROWS, NoiseHistory, State, auto_batch_size};
@@ -29,8 +29,8 @@ pub(super) struct Records<'py> {
 /// The noise in a history, as a dict of arrays.
 pub(super) fn noise_to_dict<'py>(py: Python<'py>, noise: &NoiseHistory) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(py);
-    dict.set_item("step", noise.step.to_pyarray(py))?;
-    dict.set_item("batch_size", noise.batch_size.to_pyarray(py))?;
+    dict.set_item("step", to_array(py, &noise.step)?)?;
+    dict.set_item("batch_size", to_array(py, &noise.batch_size)?)?;
     let vectors = [
         ("learning_rate", &noise.learning_rate),
         ("trace", &noise.trace),
@@ -40,7 +40,7 @@ pub(super) fn noise_to_dict<'py>(py: Python<'py>, noise: &NoiseHistory) -> PyRes
         ("variance_along", &noise.variance_along),
     ];
     for (name, vector) in vectors {
-        dict.set_item(name, vector.to_pyarray(py))?;
+        dict.set_item(name, to_array(py, vector)?)?;
     }
     Ok(dict)
 }
@@ -52,49 +52,52 @@ pub(super) fn smoothed_noise<'py>(
     records: Records<'py>,
     n_smoothed: f64,
 ) -> PyResult<Bound<'py, PyDict>> {
-    if !(n_smoothed.is_finite() && n_smoothed > 0.0) {
-        let (argument, condition) = ("n_smoothed", "finite and > 0");
-        return Err(to_python(Error::OutOfRange { argument, condition, value: n_smoothed.to_string() }));
-    }
-    let recorded = Recorded {
-        trace: entries("trace", &records.trace)?,
-        squared_norm: entries("squared_norm", &records.squared_norm)?,
-        batch_squared_norm: entries("batch_squared_norm", &records.batch_squared_norm)?,
-        variance: entries("variance", &records.variance)?,
-        variance_along: entries("variance_along", &records.variance_along)?,
-        batch_size: entries("batch_size", &records.batch_size)?,
-        learning_rate: entries("learning_rate", &records.learning_rate)?,
-    };
-    let noise = detached(py, || smoothed(recorded, n_smoothed))?;
-    let dict = PyDict::new(py);
-    let RecordedNoise {
-        trace,
-        squared_norm,
-        noise_scale,
-        interval: [low, high],
-        unknown,
-        temperature,
-        signal_to_noise,
-        norm_test,
-        inner_product_test,
-    } = &noise;
-    let vectors = [
-        ("trace", trace),
-        ("squared_norm", squared_norm),
-        ("noise_scale", noise_scale),
-        ("low", low),
-        ("high", high),
-        ("temperature", temperature),
-        ("signal_to_noise", signal_to_noise),
-        ("norm_test", norm_test),
-        ("inner_product_test", inner_product_test),
-    ];
-    for (name, vector) in vectors {
-        dict.set_item(name, vector.to_pyarray(py))?;
-    }
-    let unknown: Vec<u8> = unknown.iter().map(|&unknown: &Unknown| unknown as u8).collect();
-    dict.set_item("unknown", unknown.to_pyarray(py))?;
-    Ok(dict)
+    caught(|| {
+        if !(n_smoothed.is_finite() && n_smoothed > 0.0) {
+            let (argument, condition) = ("n_smoothed", "finite and > 0");
+            return Err(to_python(Error::OutOfRange { argument, condition, value: n_smoothed.to_string() }));
+        }
+        let recorded = Recorded {
+            trace: entries("trace", &records.trace)?,
+            squared_norm: entries("squared_norm", &records.squared_norm)?,
+            batch_squared_norm: entries("batch_squared_norm", &records.batch_squared_norm)?,
+            variance: entries("variance", &records.variance)?,
+            variance_along: entries("variance_along", &records.variance_along)?,
+            batch_size: entries("batch_size", &records.batch_size)?,
+            learning_rate: entries("learning_rate", &records.learning_rate)?,
+        };
+        let noise = detached(py, || smoothed(recorded, n_smoothed))?;
+        let dict = PyDict::new(py);
+        let RecordedNoise {
+            trace,
+            squared_norm,
+            noise_scale,
+            interval: [low, high],
+            unknown,
+            temperature,
+            signal_to_noise,
+            norm_test,
+            inner_product_test,
+        } = &noise;
+        let vectors = [
+            ("trace", trace),
+            ("squared_norm", squared_norm),
+            ("noise_scale", noise_scale),
+            ("low", low),
+            ("high", high),
+            ("temperature", temperature),
+            ("signal_to_noise", signal_to_noise),
+            ("norm_test", norm_test),
+            ("inner_product_test", inner_product_test),
+        ];
+        for (name, vector) in vectors {
+            dict.set_item(name, to_array(py, vector)?)?;
+        }
+        let unknown = unknown.iter().map(|&unknown: &Unknown| unknown as u8);
+        let unknown = try_collected("the noise of a run", unknown).map_err(to_python)?;
+        dict.set_item("unknown", to_array(py, &unknown)?)?;
+        Ok(dict)
+    })
 }
 
 /// Chooses the batch size by the noise, where that is wanted and there are enough rows. Returns the size, the noise

@@ -7,7 +7,8 @@ use pyo3::prelude::*;
 
 use super::array::entries;
 use super::choice;
-use super::error::to_python;
+use super::error::{caught, to_python};
+use crate::error::try_copied;
 use crate::kernel::Tier;
 use crate::scalar::Scalar;
 use crate::update;
@@ -16,17 +17,21 @@ use crate::update::schedule::PlateauState;
 /// Number of slot vectors, and of further numbers, in the state of the optimizer.
 #[pyfunction]
 pub(super) fn init_optimizer(optimizer: &Bound<'_, PyAny>) -> PyResult<(usize, usize)> {
-    let state = choice::optimizer(optimizer)?.init::<f64>(0).map_err(to_python)?;
-    Ok((state.slots.len(), state.scalars.len()))
+    caught(|| {
+        let state = choice::optimizer(optimizer)?.init::<f64>(0).map_err(to_python)?;
+        Ok((state.slots.len(), state.scalars.len()))
+    })
 }
 
 /// The state of the plateau after one more epoch, of this loss.
 #[pyfunction]
 pub(super) fn end_epoch(optimizer: &Bound<'_, PyAny>, plateau: [f64; 4], loss: f64) -> PyResult<[f64; 4]> {
-    let mut state = update::OptimizerState::<f64>::new(0, Vec::new(), Vec::new());
-    state.plateau = PlateauState::from_numbers(plateau);
-    choice::optimizer(optimizer)?.end_epoch(&mut state, loss);
-    Ok(state.plateau.to_numbers())
+    caught(|| {
+        let mut state = update::OptimizerState::<f64>::new(0, Vec::new(), Vec::new());
+        state.plateau = PlateauState::from_numbers(plateau);
+        choice::optimizer(optimizer)?.end_epoch(&mut state, loss);
+        Ok(state.plateau.to_numbers())
+    })
 }
 
 /// The state of an optimizer: steps made, slot vectors, numbers, and the state of a plateau.
@@ -42,13 +47,15 @@ pub(super) fn step_optimizer(
     grad: &Bound<'_, PyAny>,
     array: u32,
 ) -> PyResult<Vec<f64>> {
-    if params.cast::<PyArrayDyn<f32>>().is_ok() {
-        step::<f32>(optimizer, saved, params, grad, array)
-    } else if params.cast::<PyArrayDyn<f64>>().is_ok() {
-        step::<f64>(optimizer, saved, params, grad, array)
-    } else {
-        Err(PyTypeError::new_err("params must be an array of float32 or float64"))
-    }
+    caught(|| {
+        if params.cast::<PyArrayDyn<f32>>().is_ok() {
+            step::<f32>(optimizer, saved, params, grad, array)
+        } else if params.cast::<PyArrayDyn<f64>>().is_ok() {
+            step::<f64>(optimizer, saved, params, grad, array)
+        } else {
+            Err(PyTypeError::new_err("params must be an array of float32 or float64"))
+        }
+    })
 }
 
 fn step<T: Scalar + Element>(
@@ -75,7 +82,9 @@ fn step<T: Scalar + Element>(
     let mut vectors: Vec<PyReadwriteArray1<'_, T>> =
         slots.iter().map(|vector| vector.extract()).collect::<PyResult<_>>()?;
     // The core owns its memory; moving it in and out costs a copy each, small beside the step itself.
-    let owned = vectors.iter().map(|vector| Ok(vector.as_slice()?.to_vec())).collect::<PyResult<Vec<_>>>()?;
+    let owned =
+        vectors.iter().map(|vector| try_copied("optimizer state", vector.as_slice()?).map_err(to_python));
+    let owned = owned.collect::<PyResult<Vec<_>>>()?;
     let mut state = update::OptimizerState::new(n_steps, owned, scalars);
     state.plateau = PlateauState::from_numbers(plateau);
     let params = params.as_slice_mut().map_err(refused)?;

@@ -38,13 +38,13 @@ pub(super) enum SlicesOfX<'a, T> {
 /// Whether the numbers of X are single (true) or double precision.
 pub(super) fn is_single(x: &Bound<'_, PyAny>) -> PyResult<bool> {
     let values = if is_array(x) { x.clone() } else { x.getattr("data")? };
-    if values.cast::<PyArrayDyn<f32>>().is_ok() {
-        return Ok(true);
-    }
-    if values.cast::<PyArrayDyn<f64>>().is_ok() {
-        return Ok(false);
-    }
-    Err(PyTypeError::new_err("X must be an array of float32 or float64"))
+    precision(&values).ok_or_else(|| PyTypeError::new_err("X must be an array of float32 or float64"))
+}
+
+/// Whether the numbers of an array are single (true) or double precision; None if it is not one of either.
+pub(super) fn precision(values: &Bound<'_, PyAny>) -> Option<bool> {
+    let is_single = values.cast::<PyArrayDyn<f32>>().is_ok();
+    (is_single || values.cast::<PyArrayDyn<f64>>().is_ok()).then_some(is_single)
 }
 
 fn is_array(x: &Bound<'_, PyAny>) -> bool {
@@ -97,13 +97,13 @@ impl ArrayOfIndices<'_> {
 
 impl<'a, T: Scalar> SlicesOfX<'a, T> {
     /// The rows, checked.
-    pub(super) fn rows(self, tier: Tier) -> error::Result<Rows<'a, T>> {
+    pub(super) fn rows(self, tier: Tier, interrupted: &dyn Fn() -> bool) -> error::Result<Rows<'a, T>> {
         Ok(match self {
             SlicesOfX::Dense(values, n_rows, n_columns) => {
-                Rows::Dense(Dense::new(tier, values, n_rows, n_columns)?)
+                Rows::Dense(Dense::new_until(tier, values, n_rows, n_columns, interrupted)?)
             }
             SlicesOfX::Csr { values, indices, indptr, n_rows, n_columns } => {
-                Rows::Csr(Csr::new(tier, values, indices, indptr, n_rows, n_columns)?)
+                Rows::Csr(Csr::new_until(tier, values, indices, indptr, (n_rows, n_columns), interrupted)?)
             }
         })
     }

@@ -8,15 +8,15 @@ use pyo3::prelude::*;
 use pyo3::types::PyBool;
 
 use super::choice::Attributes;
-use super::error::{detached, to_python};
-use crate::error::Error;
+use super::error::{caught, detached, to_python};
+use crate::error::{Error, try_copied};
 use crate::options::Options;
 use crate::shuffle::{Block, Shuffle, Stratified, WeightedSampling};
 
 /// Checks a way of sampling.
 #[pyfunction]
 pub(super) fn check_shuffle(choice: &Bound<'_, PyAny>) -> PyResult<()> {
-    shuffle_from(choice).map(drop)
+    caught(|| shuffle_from(choice).map(drop))
 }
 
 /// A name, False, or an object of `mbgd_rs.sampling` of which the strata are known.
@@ -47,7 +47,7 @@ pub(super) fn shuffle_from(choice: &Bound<'_, PyAny>) -> PyResult<Shuffle> {
         "Weighted" => weighted(choice, &options).map(|weighted| Shuffle::Weighted(Arc::new(weighted))),
         "Strata" => {
             let strata: PyReadonlyArray1<'_, u32> = choice.getattr("numbers")?.extract()?;
-            let strata = strata.as_slice()?.to_vec();
+            let strata = try_copied("groups", strata.as_slice()?).map_err(to_python)?;
             let stratified = detached(choice.py(), || Stratified::new(strata))?;
             Ok(Shuffle::Stratified(Arc::new(stratified)))
         }

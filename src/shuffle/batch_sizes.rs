@@ -1,6 +1,6 @@
 //! Batch sizes that grow from epoch to epoch.
 
-use crate::error::{Error, Result, checked};
+use crate::error::{Error, Result, checked, try_collected};
 use crate::options::Options;
 
 /// Rows of a batch as a pure function of the epoch, so that every batch can be reached without those before.
@@ -91,7 +91,7 @@ impl BatchSizes {
             let value = format!("{} at entry {i}", sizes[i]);
             return Err(Error::OutOfRange { argument: "batch_sizes", condition, value });
         }
-        Ok(Self::PerEpoch(sizes.iter().map(|&size| size as usize).collect()))
+        Ok(Self::PerEpoch(try_collected("batch sizes", sizes.iter().map(|&size| size as usize))?))
     }
 
     /// The batch sizes these options are of; None if they are of something else.

@@ -90,7 +90,7 @@ impl BatchesConfig {
 /// let config = BatchesConfig { shuffle: Shuffle::Sequential, ..BatchesConfig::new(10, 4) };
 /// let batches = Batches::new(config.clone())?;
 /// assert_eq!(batches.n_steps(), 3);
-/// assert_eq!(batches.batch(0, 2)?, [8, 9]);
+/// assert_eq!(batches.batch(0, 2, &|| false)?, [8, 9]);
 ///
 /// let whole_ones = Batches::new(BatchesConfig { drop_last: true, ..config })?;
 /// assert_eq!(whole_ones.n_steps(), 2);
@@ -302,7 +302,7 @@ impl Batches {
     ///
     /// # Errors
     /// As [`Batches::order`], and [`Error::OutOfRange`] for a step the epoch does not have.
-    pub fn batch(&self, epoch: u64, step: usize) -> Result<Vec<usize>> {
+    pub fn batch(&self, epoch: u64, step: usize, interrupted: &dyn Fn() -> bool) -> Result<Vec<usize>> {
         let sized = self.of_epoch(epoch);
         if step >= sized.n_steps() {
             let condition = "less than the number of steps of an epoch";
@@ -310,7 +310,7 @@ impl Batches {
         }
         let positions = sized.positions(step);
         let mut rows = try_filled("a batch of rows", positions.len(), 0)?;
-        let (workspace, interrupted) = (&mut Workspace::default(), &|| false);
+        let workspace = &mut Workspace::default();
         let is_made_in_parts = matches!(self.config.shuffle, Shuffle::Block(_) | Shuffle::Weighted(_));
         if self.config.replacement || is_made_in_parts {
             self.write_rows(checked_epoch(epoch)?, positions.start, &mut rows, workspace, interrupted)?;

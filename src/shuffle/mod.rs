@@ -9,7 +9,7 @@
 //! let batches = Batches::new(BatchesConfig { seed: 7, ..BatchesConfig::new(10, 4) })?;
 //! let mut rows: Vec<usize> = Vec::new();
 //! for step in 0..batches.n_steps() {
-//!     rows.extend(batches.batch(3, step)?); // epoch 3, without the epochs 0, 1 and 2
+//!     rows.extend(batches.batch(3, step, &|| false)?); // epoch 3, without the epochs 0, 1 and 2
 //! }
 //! rows.sort_unstable();
 //! assert_eq!(rows, (0..10).collect::<Vec<_>>());

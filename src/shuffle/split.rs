@@ -1,6 +1,7 @@
 //! A random split into training and validation rows.
 
-use crate::error::{Error, Result, try_filled, try_reserved};
+use super::poll::{ROWS_BETWEEN_POLLS, poll};
+use crate::error::{Error, Result, try_collected, try_filled, try_reserved};
 use crate::rng;
 
 /// All rows, in two lists, each in the order of the data.
@@ -23,15 +24,21 @@ pub struct Split {
 /// use mbgd_rs::shuffle::split;
 ///
 /// let classes = [0, 0, 0, 0, 0, 0, 1, 1, 1];
-/// let split = split(9, 1.0 / 3.0, Some(&classes), 0)?;
+/// let split = split(9, 1.0 / 3.0, Some(&classes), 0, &|| false)?;
 /// assert_eq!(split.validation.iter().filter(|&&row| classes[row] == 1).count(), 1);
 /// assert_eq!((split.training.len(), split.validation.len()), (6, 3));
 /// # Ok::<(), mbgd_rs::error::Error>(())
 /// ```
 ///
 /// # Errors
-/// If the fraction is not between 0 and 1, the strata are not one per row, or no row can be spared.
-pub fn split(n_rows: usize, fraction: f64, strata: Option<&[usize]>, seed: u64) -> Result<Split> {
+/// If the fraction is not between 0 and 1, the strata are not one per row, no row can be spared, or the work was interrupted.
+pub fn split(
+    n_rows: usize,
+    fraction: f64,
+    strata: Option<&[usize]>,
+    seed: u64,
+    interrupted: &dyn Fn() -> bool,
+) -> Result<Split> {
     if !(fraction > 0.0 && fraction < 1.0) {
         let condition = "a fraction between 0 and 1, both excluded";
         return Err(Error::OutOfRange { argument: "validation", condition, value: fraction.to_string() });
@@ -40,20 +47,21 @@ pub fn split(n_rows: usize, fraction: f64, strata: Option<&[usize]>, seed: u64) 
         let (expected, got) = (format!("{n_rows} entries"), format!("{}", strata.map_or(0, <[_]>::len)));
         return Err(Error::Shape { argument: "strata", expected, got });
     }
-    let mut members = rows_by_stratum(n_rows, strata)?;
-    let sizes: Vec<usize> = members.iter().map(Vec::len).collect();
-    let n_wanted = ((fraction * n_rows as f64).round() as usize).clamp(1, n_rows.saturating_sub(1).max(1));
     let stream = rng::Stream::new(seed, 0, rng::SPLIT);
-    let key = |&row: &usize| {
+    let key = |row: usize| {
         let [high, low, ..] = stream.block(row as u64);
         (u64::from(high) << 32 | u64::from(low), row)
     };
+    let mut members = rows_by_stratum(n_rows, strata, key, interrupted)?;
+    let sizes = try_collected("the split", members.iter().map(Vec::len))?;
+    let n_wanted = ((fraction * n_rows as f64).round() as usize).clamp(1, n_rows.saturating_sub(1).max(1));
     let mut is_set_aside = try_filled("the split", n_rows, false)?;
-    for (rows, n) in members.iter_mut().zip(shares(&sizes, n_wanted)) {
+    for (rows, n) in members.iter_mut().zip(shares(&sizes, n_wanted)?) {
+        poll(interrupted)?;
         if n > 0 {
-            rows.select_nth_unstable_by_key(n - 1, key);
+            rows.select_nth_unstable(n - 1);
         }
-        rows[..n].iter().for_each(|&row| is_set_aside[row] = true);
+        rows[..n].iter().for_each(|&(_, row)| is_set_aside[row] = true);
     }
     let n_validation = is_set_aside.iter().filter(|&&is| is).count();
     if n_validation == 0 {
@@ -71,30 +79,42 @@ pub fn split(n_rows: usize, fraction: f64, strata: Option<&[usize]>, seed: u64) 
     Ok(Split { training, validation })
 }
 
-fn rows_by_stratum(n_rows: usize, strata: Option<&[usize]>) -> Result<Vec<Vec<usize>>> {
-    let Some(strata) = strata else {
-        let mut rows = try_reserved("the split", n_rows)?;
-        rows.extend(0..n_rows);
-        return Ok(vec![rows]);
-    };
-    let mut sizes =
-        try_filled("the split", strata.iter().max().map_or(0, |&last| last.saturating_add(1)), 0)?;
-    strata.iter().for_each(|&stratum| sizes[stratum] += 1);
-    let members = sizes.iter().map(|&size| try_reserved("the split", size));
-    let mut members = members.collect::<Result<Vec<Vec<usize>>>>()?;
-    strata.iter().enumerate().for_each(|(row, &stratum)| members[stratum].push(row));
+/// For each stratum its rows, with the key of each.
+fn rows_by_stratum(
+    n_rows: usize,
+    strata: Option<&[usize]>,
+    key: impl Fn(usize) -> (u64, usize),
+    interrupted: &dyn Fn() -> bool,
+) -> Result<Vec<Vec<(u64, usize)>>> {
+    let n_strata = strata.map_or(1, |strata| strata.iter().max().map_or(0, |&last| last.saturating_add(1)));
+    let mut sizes = try_filled("the split", n_strata, 0)?;
+    match strata {
+        None => sizes[0] = n_rows,
+        Some(strata) => strata.iter().for_each(|&stratum| sizes[stratum] += 1),
+    }
+    let mut members: Vec<Vec<_>> = try_reserved("the split", sizes.len())?;
+    for &size in &sizes {
+        members.push(try_reserved("the split", size)?);
+    }
+    for row in 0..n_rows {
+        if row % ROWS_BETWEEN_POLLS == 0 {
+            poll(interrupted)?;
+        }
+        members[strata.map_or(0, |strata| strata[row])].push(key(row));
+    }
     Ok(members)
 }
 
 /// How many of `n_wanted` each stratum gives: its exact share rounded down, and one more where the remainder
 /// is largest, the first of equals; never all it has.
-fn shares(sizes: &[usize], n_wanted: usize) -> Vec<usize> {
+fn shares(sizes: &[usize], n_wanted: usize) -> Result<Vec<usize>> {
     let n_rows: u128 = sizes.iter().map(|&size| size as u128).sum();
     let share = |size: usize| (n_wanted as u128 * size as u128 / n_rows.max(1)) as usize;
     let remainder = |size: usize| n_wanted as u128 * size as u128 % n_rows.max(1);
-    let mut shares: Vec<usize> = sizes.iter().map(|&size| share(size).min(size.saturating_sub(1))).collect();
-    let mut by_remainder: Vec<usize> = (0..sizes.len()).collect();
-    by_remainder.sort_by_key(|&c| std::cmp::Reverse(remainder(sizes[c])));
+    let most = |&size: &usize| share(size).min(size.saturating_sub(1));
+    let mut shares = try_collected("the split", sizes.iter().map(most))?;
+    let mut by_remainder = try_collected("the split", 0..sizes.len())?;
+    by_remainder.sort_unstable_by_key(|&c| (std::cmp::Reverse(remainder(sizes[c])), c));
     let mut n_missing = n_wanted - shares.iter().sum::<usize>();
     while n_missing > 0 {
         let n_before = n_missing;
@@ -108,5 +128,5 @@ fn shares(sizes: &[usize], n_wanted: usize) -> Vec<usize> {
             break;
         }
     }
-    shares
+    Ok(shares)
 }

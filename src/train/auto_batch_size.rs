@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
 use super::{Config, Record, State, StopReason, fit};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, try_copied};
 use crate::gradient::{BatchNoise, Problem, with_evaluator};
 use crate::scalar::Scalar;
 use crate::shuffle::{Batches, BatchesConfig};
@@ -58,7 +58,7 @@ pub fn auto_batch_size<T: Scalar>(
     let n_rows = problem.n_rows();
     let n_drawn = ROWS_OF_PILOT + ROWS_OF_PROBE;
     let drawn = BatchesConfig { replacement: true, seed, ..BatchesConfig::new(n_rows, n_drawn) };
-    let mut drawn = Batches::new(drawn)?.batch(EPOCH_OF_PILOT, 0)?;
+    let mut drawn = Batches::new(drawn)?.batch(EPOCH_OF_PILOT, 0, interrupted)?;
     let others = drawn.split_off(ROWS_OF_PILOT);
     let (Ok(pilot), Ok(others)) = (problem.subset_of_own(drawn), problem.subset_of_own(others)) else {
         return Ok(None); // nearly all weights are zero
@@ -76,7 +76,8 @@ pub fn auto_batch_size<T: Scalar>(
         record: Record::default(),
         ..config.clone()
     };
-    let state = State::new(params.to_vec(), config.optimizer.init(problem.layout().len())?);
+    let params = try_copied("parameters", params)?;
+    let state = State::new(params, config.optimizer.init(problem.layout().len())?);
     let run = fit(&pilot, &config, state, interrupted, &mut |_| ControlFlow::Continue(()))?;
     match run.stop_reason {
         StopReason::Interrupted => return Err(Error::Interrupted),

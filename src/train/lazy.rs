@@ -15,7 +15,7 @@ use crate::update::lazy::{LazyUpdate, MissedSteps, Slots};
 
 /// Steps from one flush to the next, counted from the beginning of the epoch, whose end is a flush too. It bounds
 /// the memory for missed steps, and is part of what the last bits depend on.
-const FLUSH_INTERVAL: usize = 1 << 16;
+pub const FLUSH_INTERVAL: usize = 1 << 16;
 
 /// Columns whose parameters are prefetched ahead of their use.
 const COLUMNS_AHEAD: usize = 32;

@@ -29,6 +29,7 @@ pub use control::{AdaptiveBatchSize, AutoRate, Control, Method, Spectral, Trials
 pub use fingerprint::Fingerprint;
 pub use fit::{Fit, fit, fit_with};
 pub use history::History;
+pub use lazy::FLUSH_INTERVAL;
 pub use noise_history::NoiseHistory;
 pub use observers::Progress;
 pub use pilot::{Pilot, Tuned, safe_rate, sampled_loss};

@@ -3,7 +3,7 @@
 use super::stopping::{MaxSteps, StopRule};
 use super::{Config, Record, State, StopReason, Validation, fit_with};
 use crate::data::Order;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, try_copied};
 use crate::gradient::{Problem, Smoothness, n_workers_worth, with_evaluator};
 use crate::kernel::Tier;
 use crate::scalar::Scalar;
@@ -54,7 +54,13 @@ impl<'a, T: Scalar> Pilot<'a, T> {
         (tier, n_threads): (Tier, usize),
         interrupted: &(dyn Fn() -> bool + Sync),
     ) -> Result<Self> {
-        let start_loss = sampled_loss(problem, start.clone(), n_judged, (tier, n_threads), interrupted)?;
+        let start_loss = sampled_loss(
+            problem,
+            try_copied("parameters", &start)?,
+            n_judged,
+            (tier, n_threads),
+            interrupted,
+        )?;
         if !(target.is_finite() && target < start_loss) {
             return Err(Error::OutOfRange {
                 argument: "target",
@@ -129,7 +135,7 @@ impl<'a, T: Scalar> Pilot<'a, T> {
     ) -> Result<f64> {
         let config = self.config(batch_size, rate, seed)?;
         let optimizer = config.optimizer.init(self.problem.layout().len())?;
-        let mut state = State::new(self.start.clone(), optimizer);
+        let mut state = State::new(try_copied("parameters", &self.start)?, optimizer);
         let (mut t, mut loss) = (0, self.start_loss);
         while t < max_steps {
             let n = (((t as f64 * (LONGER - 1.0)) as u64).max(1)).min(max_steps - t);
@@ -144,7 +150,7 @@ impl<'a, T: Scalar> Pilot<'a, T> {
             }
             state = run.state;
             let (last, t_last) = (loss, t as f64);
-            loss = self.loss(state.params.clone(), interrupted)?;
+            loss = self.loss(try_copied("parameters", &state.params)?, interrupted)?;
             t += n;
             if loss <= self.target {
                 return Ok(t_last + n as f64 * (last - self.target) / (last - loss));

@@ -152,6 +152,123 @@ fn the_environment_is_read_in_one_place() {
     assert_eq!(elsewhere(&["var", "var_os", "vars", "vars_os"], allowed), [""; 0]);
 }
 
+impl Source {
+    /// The code without the tests at its end.
+    fn code_without_tests(&self) -> &str {
+        self.code.split("#[cfg(test)]").next().unwrap()
+    }
+}
+
+/// Who may allocate without asking whether there is memory, and what decides how much. An allocation that fails ends
+/// the process; [`mbgd_rs::error`] has functions for what is as large as a user likes.
+const SMALL_ALLOCATIONS: &[(&str, &str)] = &[
+    ("data/csr.rs", "the entries of one row"),
+    ("diagnose/batch_size.rs", "the number of batch sizes that were tried"),
+    ("diagnose/noise.rs", "the number of batch sizes that were tried"),
+    ("diagnose/robust_line.rs", "the number of times that were measured"),
+    ("diagnose/step_cost.rs", "the number of batch sizes that were tried"),
+    (
+        "gradient/layout.rs",
+        "the parameters, for tests and for users of the crate: Python's are read in place",
+    ),
+    ("gradient/work.rs", "the number of threads"),
+    ("kernel/tier.rs", "the number of instruction sets"),
+    ("prefetcher.rs", "at most 64"),
+    ("python/gradients.rs", "the number of batch sizes that were tried, or of batches"),
+    ("python/minibatches.rs", "the number of arrays"),
+    ("python/mod.rs", "the number of instruction sets"),
+    ("python/optimizer.rs", "the number of an optimizer's vectors"),
+    ("python/selection.rs", "the number of rules"),
+    ("python/state/codecs.rs", "the number of vectors or rules in a state"),
+    ("train/control/auto_rate/mod.rs", "the number of a method's numbers"),
+    ("train/control/auto_rate/spectral.rs", "the number of a method's numbers"),
+    ("train/parameters.rs", "the number of an optimizer's vectors"),
+    ("train/pilot.rs", "the number of seeds"),
+    ("train/validation.rs", "the number of rules"),
+    ("update/optimizer.rs", "the number of an optimizer's vectors and numbers"),
+];
+
+/// Whether code has `vec![x; n]` with an n that is neither a number nor a constant.
+fn has_vector_of_some_length(code: &str) -> bool {
+    code.split("vec![").skip(1).any(|rest| {
+        let inside = rest.split(']').next().unwrap();
+        let is_known = |n: &str| n.chars().all(|c| c.is_ascii_digit() || c.is_ascii_uppercase() || c == '_');
+        inside.rsplit_once(';').is_some_and(|(_, n)| !is_known(n.trim()))
+    })
+}
+
+#[test]
+fn memory_for_what_is_as_large_as_users_like_is_asked_for() {
+    const UNASKED: &[&str] = &[
+        "with_capacity(",
+        ".to_vec()",
+        ".collect()",
+        ".collect::",
+        ".concat()",
+        ".repeat(",
+        ".to_pyarray(",
+        "::from_iter(",
+        "::from_slice(",
+    ];
+    let allocates = |source: &Source| {
+        let code = source.code_without_tests();
+        UNASKED.iter().any(|word| code.contains(word)) || has_vector_of_some_length(code)
+    };
+    let sources = sources();
+    let found: Vec<&str> =
+        sources.iter().filter(|source| allocates(source)).map(|source| source.path.as_str()).collect();
+    let is_small = |path: &&str| SMALL_ALLOCATIONS.iter().any(|(known, _)| known == path);
+    let unknown: Vec<_> = found.iter().filter(|path| !is_small(path)).collect();
+    assert!(unknown.is_empty(), "use try_filled, try_copied, try_collected or try_reserved: {unknown:?}");
+    let spent: Vec<_> = SMALL_ALLOCATIONS.iter().filter(|(path, _)| !found.contains(path)).collect();
+    assert!(spent.is_empty(), "no longer needed in SMALL_ALLOCATIONS: {spent:?}");
+}
+
+/// The function that begins at the start of `code`, up to the end of its body.
+fn function(code: &str) -> &str {
+    let (mut depth, mut in_brackets) = (0, 0);
+    for (i, c) in code.char_indices() {
+        match c {
+            '(' | '[' => in_brackets += 1,
+            ')' | ']' => in_brackets -= 1,
+            '{' if in_brackets == 0 || depth > 0 => depth += 1,
+            '}' if in_brackets == 0 || depth > 0 => {
+                depth -= 1;
+                if depth == 0 {
+                    return &code[..=i];
+                }
+            }
+            _ => {}
+        }
+    }
+    code
+}
+
+/// PyO3's own exception for a panic is none that `except Exception` catches.
+#[test]
+fn every_entry_of_the_binding_catches_panics() {
+    let mut bare = Vec::new();
+    for source in sources().iter().filter(|source| source.room() == "python") {
+        let functions = source
+            .code
+            .split("#[pyfunction]")
+            .skip(1)
+            .map(|rest| function(&rest[rest.find("fn ").unwrap()..]));
+        let classes = source.code.split("#[pymethods]").skip(1).map(function);
+        let methods = classes.flat_map(|class| class.split("\n    fn ").skip(1));
+        let entries: Vec<&str> = functions.chain(methods).collect();
+        let is_bare = |entry: &&str| !entry.contains("caught(") && !entry.contains("__iter__");
+        let name = |entry: &str| entry.lines().next().unwrap().to_owned();
+        bare.extend(
+            entries
+                .iter()
+                .filter(|entry| is_bare(entry))
+                .map(|entry| format!("{}: {}", source.path, name(entry))),
+        );
+    }
+    assert!(bare.is_empty(), "entries that let a panic through:\n{}", bare.join("\n"));
+}
+
 #[test]
 fn files_are_short() {
     // Still to be split by concept.

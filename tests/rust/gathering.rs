@@ -27,13 +27,19 @@ fn rows_of_any_width_are_gathered() {
         let rows: Vec<usize> = (0..1300).map(|i| i * 97 % 500).collect();
         let expected: Vec<u8> = rows.iter().flat_map(|&r| &values[r * width..][..width]).copied().collect();
         for n_threads in [1, 3] {
-            assert!(gathered_rows(&values, width, &rows, n_threads).unwrap() == expected, "width {width}");
+            assert!(
+                gathered_rows(&values, width, &rows, n_threads, &|| false).unwrap() == expected,
+                "width {width}"
+            );
         }
     }
-    assert!(gathered_rows(&[1, 2, 3, 4], 2, &[], 1).unwrap().is_empty());
-    let error = gathered_rows(&[1, 2, 3, 4], 2, &[1, 2], 1).unwrap_err().to_string();
+    assert!(gathered_rows(&[1, 2, 3, 4], 2, &[], 1, &|| false).unwrap().is_empty());
+    let error = gathered_rows(&[1, 2, 3, 4], 2, &[1, 2], 1, &|| false).unwrap_err().to_string();
     assert_eq!(error, "rows must be less than the number of rows, got 2");
-    assert!(matches!(gathered_rows(&[0; 4], usize::MAX, &[0, 0], 1), Err(Error::OutOfRange { .. })));
+    assert!(matches!(
+        gathered_rows(&[0; 4], usize::MAX, &[0, 0], 1, &|| false),
+        Err(Error::OutOfRange { .. })
+    ));
 }
 
 #[test]

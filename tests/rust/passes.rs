@@ -38,7 +38,7 @@ fn predictions_are_the_same_on_every_number_of_threads() {
             let layout = Layout::new::<f64>(3, k).unwrap();
             let coef: Vec<f64> = (0..3 * k).map(|j| (j as f64).cos()).collect();
             let params = layout.pack("params", &coef, &vec![0.5; k]).unwrap();
-            let on = |n_threads| predict(rows, layout, &params, link, tier, n_threads).unwrap();
+            let on = |n_threads| predict(rows, layout, &params, link, tier, n_threads, &|| false).unwrap();
             let expected = on(1);
             let row = N_ROWS - 1;
             let z = |c: usize| (0..3).map(|j| x[3 * row + j] * coef[3 * c + j]).sum::<f64>() + 0.5;
@@ -58,7 +58,7 @@ fn gathered_rows_are_those_rows() {
     let rows: Vec<usize> = (0..N_ROWS).map(|i| i * 37 % 100).collect();
     for n_threads in [1, 2, 7] {
         let mut out = vec![0; N_ROWS * WIDTH];
-        gather_rows(&values, WIDTH, &rows, &mut out, n_threads).unwrap();
+        gather_rows(&values, WIDTH, &rows, &mut out, n_threads, &|| false).unwrap();
         for (out, row) in out.chunks_exact(WIDTH).zip(&rows) {
             assert!(*out == values[row * WIDTH..][..WIDTH]);
         }

@@ -216,7 +216,7 @@ fn batches_of_an_epoch_partition_its_rows() {
         let batches = Batches::new(BatchesConfig::new(n_rows, batch_size)).unwrap();
         let mut rows = Vec::new();
         for step in 0..batches.n_steps() {
-            let batch = batches.batch(3, step).unwrap();
+            let batch = batches.batch(3, step, &|| false).unwrap();
             assert_eq!(batch.len(), batches.positions(step).len());
             assert!(batch.len() == batches.batch_size() || step + 1 == batches.n_steps());
             rows.extend(batch);
@@ -234,7 +234,7 @@ fn drop_last_keeps_whole_batches_only() {
         let batches = Batches::new(config).unwrap();
         assert_eq!(batches.n_steps(), n_steps);
         assert!((0..n_steps).all(|step| batches.positions(step).len() == batch_size));
-        let error = batches.batch(0, n_steps).unwrap_err().to_string();
+        let error = batches.batch(0, n_steps, &|| false).unwrap_err().to_string();
         assert_eq!(error, format!("step must be less than the number of steps of an epoch, got {n_steps}"));
     }
 }
@@ -247,7 +247,7 @@ fn shuffles_differ_in_what_an_epoch_sees() {
     assert_eq!(order_of(&once, 41), order_of(&config, 0));
     let sequential = BatchesConfig { shuffle: Shuffle::Sequential, ..config };
     assert!(order_of(&sequential, 41).into_iter().eq(0..50));
-    assert_eq!(Batches::new(sequential).unwrap().batch(0, 6).unwrap(), [48, 49]);
+    assert_eq!(Batches::new(sequential).unwrap().batch(0, 6, &|| false).unwrap(), [48, 49]);
 }
 
 #[test]
@@ -273,11 +273,11 @@ fn impossible_batches_are_refused_by_name_condition_and_value() {
         unknown,
         "shuffle must be one of \"full\", \"once\", \"block\", \"stratified\", False, got \"ful\""
     );
-    let late = Batches::new(config).unwrap().batch(1 << 32, 0).unwrap_err().to_string();
+    let late = Batches::new(config).unwrap().batch(1 << 32, 0, &|| false).unwrap_err().to_string();
     assert_eq!(late, "epoch must be less than 2^32, got 4294967296");
     // More rows than any memory: an error, not an abort.
     let huge = Batches::new(BatchesConfig::new(usize::MAX, 1)).unwrap();
-    assert!(matches!(huge.batch(0, 0), Err(Error::OutOfMemory { .. })));
+    assert!(matches!(huge.batch(0, 0, &|| false), Err(Error::OutOfMemory { .. })));
 }
 
 // Draws with replacement.
@@ -306,7 +306,7 @@ fn draws_are_the_specified_ones() {
         let batches = Batches::new(config).unwrap();
         let mut most_blocks = 0;
         for step in (0..20).filter(|&step| step < batches.n_steps()) {
-            let rows = batches.batch(7, step).unwrap();
+            let rows = batches.batch(7, step, &|| false).unwrap();
             for (&row, position) in rows.iter().zip(batches.positions(step)) {
                 let (specified, n_blocks) = specified_draw(n_rows, 3, 7, position as u64);
                 assert_eq!(row as u64, specified);
@@ -321,7 +321,8 @@ fn draws_are_the_specified_ones() {
 fn an_order_of_draws_is_made_of_its_batches() {
     let config = BatchesConfig { replacement: true, ..BatchesConfig::new(1000, 96) };
     let batches = Batches::new(config.clone()).unwrap();
-    let rows: Vec<usize> = (0..batches.n_steps()).flat_map(|step| batches.batch(2, step).unwrap()).collect();
+    let rows: Vec<usize> =
+        (0..batches.n_steps()).flat_map(|step| batches.batch(2, step, &|| false).unwrap()).collect();
     assert_eq!(rows, order_of(&config, 2));
 }
 
@@ -373,7 +374,11 @@ fn a_step_is_the_same_on_its_own_and_in_its_epoch() {
             let batches = Batches::new(config.clone()).unwrap();
             let order = order_of(&config, 3);
             for step in 0..batches.n_steps() {
-                assert_eq!(batches.batch(3, step).unwrap(), order[batches.positions(step)], "{config:?}");
+                assert_eq!(
+                    batches.batch(3, step, &|| false).unwrap(),
+                    order[batches.positions(step)],
+                    "{config:?}"
+                );
             }
             assert!(
                 order.len() - batches.positions(batches.n_steps() - 1).end < if drop_last { 64 } else { 1 }

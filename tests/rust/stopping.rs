@@ -95,7 +95,7 @@ fn trained<T: Scalar>(
 fn rows_in_place_give_the_same_fit_as_copies<T: Scalar>() {
     let data = data::<T>();
     let strata: Vec<usize> = data.y.iter().map(|&y| usize::from(y > T::ZERO)).collect();
-    let Split { training, validation } = split(N_ROWS, 0.3, Some(&strata), 7).unwrap();
+    let Split { training, validation } = split(N_ROWS, 0.3, Some(&strata), 7, &|| false).unwrap();
     let copies = (data.taken(&training), data.taken(&validation));
     let mut expected: Option<Fit<T>> = None;
     for tier in Tier::available() {
@@ -231,7 +231,7 @@ fn rows_out_of_range_are_refused() {
     assert!(matches!(whole.subset(vec![0, N_ROWS], Weights::equal()), Err(Error::OutOfRange { .. })));
     assert!(matches!(whole.subset(Vec::new(), Weights::equal()), Err(Error::OutOfRange { .. })));
     assert!(matches!(Weights::subset(&data.s, N_ROWS, &[N_ROWS]), Err(Error::OutOfRange { .. })));
-    assert!(matches!(split(3, 0.5, Some(&[0, 1]), 0), Err(Error::Shape { .. })));
+    assert!(matches!(split(3, 0.5, Some(&[0, 1]), 0, &|| false), Err(Error::Shape { .. })));
 }
 
 #[test]

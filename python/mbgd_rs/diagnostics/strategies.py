@@ -280,9 +280,7 @@ def walk(
     timed = min((run(rate, n_steps) for _ in range(3)), key=lambda one: one["seconds"])
     near = run(rate, min(n_steps, n_looked), record=Record(step=True, full_loss=True, path=True))["history"]
     path = np.concatenate([start[None], near["path"]]).astype(np.float64)
-    cosine, rises = _core.path_measures(
-        path.ravel().tolist(), path.shape[1], [start_loss, *near["full_loss"]]
-    )
+    cosine, rises = _core.path_measures(path, np.array([start_loss, *near["full_loss"]]))
     per_epoch = math.ceil(n / batch_size)
     elapsed = timed["history"]["epoch_elapsed"]
     ends = [0, *(per_epoch * np.arange(1, len(elapsed) + 1)), n_steps]

@@ -36,7 +36,7 @@ pub use warmup::Warmup;
 
 use std::ops::Range;
 
-use crate::error::{Error, Result, checked};
+use crate::error::{Error, Result, checked, try_reserved};
 use crate::options::Options;
 
 /// A learning rate by step.
@@ -216,7 +216,7 @@ fn positive_steps(argument: &'static str, n_steps: i64) -> Result<u64> {
 
 /// Steps as numbers, which have to be whole, at least 1 and increasing.
 fn increasing_steps(argument: &'static str, numbers: &[f64]) -> Result<Vec<u64>> {
-    let mut steps = Vec::with_capacity(numbers.len());
+    let mut steps = try_reserved("the steps of a schedule", numbers.len())?;
     for &number in numbers {
         let is_step = number.fract() == 0.0 && number >= 1.0 && number < 2.0_f64.powi(53);
         if !is_step || steps.last().is_some_and(|&last| number as u64 <= last) {
