@@ -38,6 +38,10 @@ pub trait Scalar:
     const NAME: &'static str;
     /// The distance from 1 to the next larger number.
     const EPSILON: f64;
+    /// The smallest positive number of full precision.
+    const SMALLEST_NORMAL: f64;
+    /// The largest finite number.
+    const LARGEST: f64;
     /// Logical lanes of a vector of this type, the same on every machine: 64 bytes' worth.
     const LANES: usize;
     /// The additive identity.
@@ -64,6 +68,8 @@ macro_rules! impl_scalar {
         impl Scalar for $t {
             const NAME: &'static str = $name;
             const EPSILON: f64 = <$t>::EPSILON as f64;
+            const SMALLEST_NORMAL: f64 = <$t>::MIN_POSITIVE as f64;
+            const LARGEST: f64 = <$t>::MAX as f64;
             const LANES: usize = 64 / size_of::<$t>();
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;

@@ -30,7 +30,9 @@ from .batches import Batches, minibatches
 from .callbacks import Progress
 from .errors import DivergenceError
 from .history import History
-from .minimization import MinimizeResult, minimize
+from .metrics import Metric
+from .minimization import minimize
+from .minimize_result import MinimizeResult
 from .objective import gradient
 from .result import FitResult
 from .stop_reason import StopReason
@@ -44,6 +46,7 @@ __all__ = [
     "DivergenceError",
     "FitResult",
     "History",
+    "Metric",
     "MinimizeResult",
     "Progress",
     "StopReason",
@@ -72,4 +75,5 @@ __all__ = [
 
 
 def __dir__() -> list[str]:
+    """The public names, and not the files they come from."""
     return __all__

@@ -35,7 +35,7 @@ class Record(NamedTuple):
     noise: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Training:
     """How to minimise, as the core reads it."""
 
@@ -93,7 +93,7 @@ def make_sampling(
     if split is not None:
         rows, _ = split
         n_rows = len(rows)
-        shuffle, labels = among(shuffle, rows), None if labels is None else labels[rows]
+        shuffle, labels = among(shuffle, rows, len(problem.X)), None if labels is None else labels[rows]
     batches = _core.Batches(
         n=n_rows,
         batch_size=resolve_batch_size(batch_size, n_positions(shuffle, n_rows), sees_noise=True),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from . import _core
-from .choices import Choice
+from .choices import Choice, without_arrays
 
 __all__ = ["EMA", "Average", "Polyak"]
 
@@ -24,6 +24,7 @@ class Average(Choice, names=AverageName):
     """What all averages have in common."""
 
     def __post_init__(self) -> None:
+        without_arrays(self)
         _core.check(self)
 
 

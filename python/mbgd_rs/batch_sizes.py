@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import _core
-from .choices import Choice, as_name
+from .choices import Choice, as_name, without_arrays
 from .inputs import as_array, as_integer
 
 __all__ = ["BatchSizes", "Growing", "NormTest", "PerEpoch"]
@@ -25,6 +25,7 @@ class BatchSizes(Choice):
     """What all of them have in common."""
 
     def __post_init__(self) -> None:
+        without_arrays(self)
         _core.check(self)
 
     def __call__(self, epoch: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -15,7 +15,7 @@ from .inputs import as_flag, as_integer
 from .sampling import Shuffle, Weighted, n_positions, resolve_shuffle
 from .threads import resolve_n_threads
 
-__all__ = ["Batches", "minibatches"]
+__all__ = ["Batches", "gathered", "minibatches"]
 
 Array = NDArray[Any]
 
@@ -142,7 +142,8 @@ def minibatches(
 
     While a batch is worked on, the next one is gathered by a thread of its own; small ones are gathered ahead
     until there are 256 KiB of them. Large ones are gathered by several threads. Do not change the arrays
-    meanwhile.
+    meanwhile: to truncate a memory map or to resize an array that a thread is reading ends the process, as it
+    does with NumPy itself.
 
     Parameters
     ----------
@@ -182,9 +183,36 @@ def minibatches(
     (2, 3) [0 1]
     (1, 3) [2]
     """
+    _, batches = gathered(
+        arrays,
+        batch_size=batch_size,
+        shuffle=shuffle,
+        replacement=replacement,
+        drop_last=drop_last,
+        seed=seed,
+        epochs=as_integer("epochs", epochs, 0),
+        with_rows=as_flag("return_rows", return_rows),
+        n_threads=n_threads,
+    )
+    return batches
+
+
+def gathered(
+    arrays: Sequence[Any],
+    *,
+    batch_size: Any,
+    shuffle: Any,
+    replacement: Any,
+    drop_last: Any,
+    seed: Any,
+    epochs: int,
+    with_rows: bool = False,
+    n_threads: int | None = None,
+    first: int = 0,
+) -> tuple[_core.Batches, Iterator[Any]]:
+    """The division of the rows into batches, and the batches of so many epochs but the `first` ones."""
     given = [values for values in arrays if values is not None]
     sources, builders, n = as_sources(given)
-    with_rows = as_flag("return_rows", return_rows)
     if isinstance(shuffle, Weighted) and shuffle.correct_bias and not with_rows:
         raise ValueError(
             "correct_bias must be False outside of fit, got True: take the rows with return_rows=True and "
@@ -198,21 +226,20 @@ def minibatches(
         drop_last=as_flag("drop_last", drop_last),
         seed=as_integer("seed", seed, 0, 2**64 - 1),
     )
-    n_epochs = as_integer("epochs", epochs, 0)
     threads = resolve_n_threads(n_threads)
     is_single = len(builders) == 1 and not with_rows
     all_dense = not any(builders)
 
     def generate() -> Iterator[Any]:
-        gathered = _core.Minibatches(batches, sources, n_epochs, threads, with_rows)
+        ahead = _core.Minibatches(batches, sources, epochs, threads, with_rows, first)
         try:
-            for found in gathered:
+            for found in ahead:
                 if with_rows:
                     found[-1] = found[-1].view(np.intp)
                 if not all_dense:
                     found = built(builders, found)
                 yield found[0] if is_single else tuple(found)
         finally:
-            gathered.close()
+            ahead.close()
 
-    return generate()
+    return batches, generate()

@@ -8,20 +8,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from .arguments import AfterEpoch
 from .inputs import as_flag
+from .metrics import Metrics
 from .objective import Problem
 from .outcome import model_of
-from .validation import Metrics
 
-__all__ = ["Progress", "after_epoch", "check_callback", "progress_bar"]
+__all__ = ["Progress", "after_epoch", "check_callback", "ends", "progress_bar"]
 
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Progress:
     """What a callback is told after every epoch.
 
@@ -59,6 +60,11 @@ def check_callback(callback: Any) -> None:
         raise TypeError(f"callback must be callable, got {callback!r}")
 
 
+def ends(answer: Any) -> bool:
+    """Whether the answer of a callback ends the run: only True does, nothing that merely is truthy."""
+    return isinstance(answer, bool | np.bool_) and bool(answer)
+
+
 def after_epoch(
     problem: Problem,
     callback: Callable[[Progress], Any] | None,
@@ -75,12 +81,12 @@ def after_epoch(
     ) -> tuple[bool, list[float], BaseException | None]:
         if show is not None:
             show(loss)
-        measured = metrics.measure(model_of(problem, params).predict) if metrics.named else {}
+        measured = metrics.measure(model_of(problem, params)) if metrics.named else {}
         values = list(measured.values())
         if callback is None:
             return False, values, None
         coef, intercept = problem.split(params)
-        told = Progress(
+        progress = Progress(
             epoch=epoch,
             n_steps=n_steps,
             loss=loss,
@@ -91,7 +97,7 @@ def after_epoch(
             metrics=measured,
         )
         try:
-            return bool(callback(told)), values, None
+            return ends(callback(progress)), values, None
         except BaseException as error:  # the core raises it, but the rules must not miss the values
             return True, values, error
 

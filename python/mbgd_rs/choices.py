@@ -6,7 +6,9 @@ import difflib
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Self, TypeVar, get_args
 
-__all__ = ["Choice", "as_name", "members_of", "names_of", "resolve"]
+import numpy as np
+
+__all__ = ["Choice", "as_name", "members_of", "names_of", "resolve", "without_arrays"]
 
 
 class Choice:
@@ -44,6 +46,13 @@ class Choice:
             kinds = ", ".join(kind.__name__ for kind in cls._members.values())
             raise TypeError(f"{cls.__name__} is what {kinds} have in common: make one of them")
         return super().__new__(cls)
+
+
+def without_arrays(choice: Choice) -> None:
+    """Numbers given as arrays of no dimension become plain ones, which can be compared and hashed."""
+    for name, value in vars(choice).items():
+        if isinstance(value, np.ndarray) and value.ndim == 0:
+            object.__setattr__(choice, name, value.item())
 
 
 T = TypeVar("T", bound=Choice)

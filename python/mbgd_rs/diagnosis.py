@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from html import escape
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Diagnosis"]
+__all__ = ["Diagnosis", "table"]
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Diagnosis:
     """A frozen result: numbers, strings and arrays, with a row for each batch size where there are many."""
 
@@ -21,12 +22,17 @@ class Diagnosis:
 
     def _repr_html_(self) -> str:
         """A table for notebooks: a row for each field."""
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{escape(field.name)}</th>"
-            f"<td style='text-align:left'>{escape(_short(getattr(self, field.name)))}</td></tr>"
-            for field in fields(self)
-        )
-        return f"<table><caption>{escape(type(self).__name__)}</caption>{rows}</table>"
+        return table(type(self).__name__, {field.name: getattr(self, field.name) for field in fields(self)})
+
+
+def table(caption: str, values: Mapping[str, Any]) -> str:
+    """Names and values in HTML, a row for each."""
+    rows = "".join(
+        f"<tr><th style='text-align:left'>{escape(name)}</th>"
+        f"<td style='text-align:left'>{escape(_short(value))}</td></tr>"
+        for name, value in values.items()
+    )
+    return f"<table><caption>{escape(caption)}</caption>{rows}</table>"
 
 
 def _short(value: Any) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import suppress
+from typing import Any, NoReturn
 
-__all__ = ["DivergenceError"]
+__all__ = ["DivergenceError", "raise_with"]
 
 
 class DivergenceError(ArithmeticError):
@@ -26,3 +27,13 @@ class DivergenceError(ArithmeticError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (str(self), self.epoch, self.step, self.result)
+
+
+def raise_with(error: BaseException, result: Any) -> NoReturn:
+    """Raise what ended a run from outside, with the run so far."""
+    with suppress(AttributeError, TypeError):
+        error.result = result  # type: ignore[attr-defined]
+    try:
+        raise error
+    finally:
+        del error  # or it would keep this frame, and the frame it

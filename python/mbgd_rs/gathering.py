@@ -15,7 +15,7 @@ Array = NDArray[Any]
 Builder = Callable[[Array, Array, Array], Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DenseSource:
     """An array as the core reads it: its bytes, those of a row, and how to read them."""
 
@@ -25,7 +25,7 @@ class DenseSource:
     shape: tuple[int, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SparseSource:
     """The three arrays of a CSR matrix as the core reads them."""
 

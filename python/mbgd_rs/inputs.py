@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import operator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .columns import Names, names_of
 from .sparse import SparseRows, as_sparse_rows, is_sparse
 
 __all__ = [
-    "as_classes",
     "as_flag",
     "as_float",
     "as_integer",
-    "as_labels",
     "as_matrix",
     "as_params",
     "as_real_targets",
     "as_row_numbers",
     "as_rows",
+    "as_type",
     "as_weights",
+    "in_place",
+    "is_missing",
+    "scaled_down",
 ]
 
 Array = NDArray[Any]
-LARGEST_TABLE = 1 << 16
-"""Integer labels from a range up to this are counted instead of sorted."""
+MODERATE = 64
+"""Weights whose largest is within 2**-64 and 2**64 are not scaled before they are cast."""
+ENCODE = {"X": ": encode text as numbers first", "y": ": labels are for a loss of classes, as 'log_loss'"}
 
 
 def as_integer(name: str, value: Any, low: int, high: int = 2**63 - 1) -> int:
@@ -68,21 +73,72 @@ def as_array(name: str, values: Any) -> Array:
         raise TypeError(f"{name} must not be a masked array: choose values for what is masked with filled()")
     try:
         array = np.asarray(values)
-        if array.dtype == object:
-            if any(isinstance(value, str | bytes) for value in array.flat):
-                raise TypeError("got strings")  # which float() would parse
-            array = array.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{name} must be an array of numbers: {error}") from None
+    if array.dtype == object:
+        array = numbers_of(name, array, names_of(values))
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must be an array of real numbers, got dtype {array.dtype}")
+        hint = ENCODE.get(name, "") if array.dtype.kind in "UST" else ""
+        raise TypeError(f"{name} must be an array of real numbers, got dtype {array.dtype}{hint}")
     return array
+
+
+def numbers_of(name: str, array: Array, names: Names | None) -> Array:
+    """Python objects as floats, missing ones as NaN."""
+    if not any(isinstance(value, str | bytes) for value in array.flat):  # which float() would parse
+        with suppress(TypeError, ValueError, OverflowError):
+            return array.astype(np.float64)
+    floats = np.full(array.shape, np.nan)
+    for place, value in np.ndenumerate(array):
+        if is_missing(value):
+            continue
+        try:
+            if isinstance(value, str | bytes):
+                raise TypeError("it is text")
+            floats[place] = value
+        except (TypeError, ValueError, OverflowError) as error:
+            hint = ENCODE.get(name, "") if isinstance(value, str | bytes) else f": {error}"
+            raise TypeError(
+                f"{name} must be an array of numbers, got {value!r} at {located(place, names)}{hint}"
+            ) from None
+    return floats
+
+
+def located(place: tuple[int, ...], names: Names | None = None) -> str:
+    """Where an entry is, for a message, by the name of its column if there is one."""
+    words = ("row", "column")
+    if len(place) > len(words) or not place:
+        return f"index {place}"
+    numbered = [f"{word} {index}" for word, index in zip(words, place, strict=False)]
+    if names is not None and len(place) == len(words):
+        numbered[1] += f" ({names[place[1]]!r})"
+    return ", ".join(numbered)
 
 
 def in_place(array: Array, dtype: type | np.dtype[Any]) -> Array:
     """The array itself if it is of native `dtype`, aligned and in C order, else a copy that is."""
     with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused as such
         return np.require(array, dtype, ["C", "A"])
+
+
+def fitted(name: str, array: Array, dtype: np.dtype[Any], of: str = "X") -> Array:
+    """The array in the type of X: finite numbers stay finite, and not all of them become 0."""
+    cast = in_place(array, dtype)
+    if cast is array or (array.dtype.kind == "f" and array.dtype.itemsize <= cast.itemsize):
+        return cast
+    is_lost = ~np.isfinite(cast) & np.isfinite(array)
+    if is_lost.any():
+        place = tuple(np.argwhere(is_lost)[0].tolist())
+        raise ValueError(
+            f"{name} must be within the range of {dtype}, the type of {of}, got {array[place]} "
+            f"at {located(place)}"
+        )
+    if name == "y" and array.size and 0 < np.abs(array).max() < np.finfo(dtype).tiny:
+        raise ValueError(
+            f"y must be within the range of {dtype}, the type of {of}, got {np.abs(array).max()} at most: "
+            "scale y, or give X as float64"
+        )
+    return cast
 
 
 def as_matrix(values: Any) -> Array:
@@ -93,7 +149,14 @@ def as_matrix(values: Any) -> Array:
         raise ValueError(f"X must have 2 dimensions, got shape {X.shape}{hint}")
     if 0 in X.shape:
         raise ValueError(f"X must have at least one row and one column, got shape {X.shape}")
-    return in_place(X, np.float32 if X.dtype.kind == "f" and X.dtype.itemsize <= 4 else np.float64)
+    matrix = in_place(X, np.float32 if X.dtype.kind == "f" and X.dtype.itemsize <= 4 else np.float64)
+    names = names_of(values)
+    if names is not None and not np.isfinite(matrix).all():  # else the core is asked
+        place = tuple(np.argwhere(~np.isfinite(matrix))[0].tolist())
+        got = "NaN" if np.isnan(matrix[place]) else matrix[place]
+        hint = ": impute what is missing, or leave these rows out" if got == "NaN" else ""
+        raise ValueError(f"X must be finite, got {got} at {located(place, names)}{hint}")
+    return matrix
 
 
 def as_rows(values: Any) -> Array | SparseRows:
@@ -101,6 +164,11 @@ def as_rows(values: Any) -> Array | SparseRows:
     if isinstance(values, SparseRows):
         return values
     return as_sparse_rows(values) if is_sparse(values) else as_matrix(values)
+
+
+def as_type(name: str, rows: Array | SparseRows, dtype: np.dtype[Any], of: str) -> Array | SparseRows:
+    """Rows in the type of others."""
+    return rows.astype(dtype) if isinstance(rows, SparseRows) else fitted(name, rows, dtype, of)
 
 
 def as_row_numbers(name: str, values: Any) -> NDArray[np.uintp]:
@@ -120,89 +188,7 @@ def as_real_targets(values: Any, X: Array | SparseRows) -> tuple[Array, bool]:
     y = as_array("y", values)
     if y.ndim not in (1, 2) or len(y) != len(X) or not y.size:
         raise ValueError(f"y must have shape ({len(X)},) or ({len(X)}, k), got {y.shape}")
-    return in_place(y if y.ndim == 2 else y[:, None], X.dtype), y.ndim == 1
-
-
-def as_classes(values: Any, X: Array | SparseRows, known: Array | None = None) -> tuple[Array, Array]:
-    """Labels of any kind as the classes, sorted, and targets (n, 1): -1 and 1 for two, else indices.
-
-    The classes are the distinct labels, or `known` ones.
-    """
-    y = np.asarray(values)
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = y[:, 0]
-    if y.ndim != 1 or len(y) != len(X):
-        raise ValueError(f"y must have shape ({len(X)},) or ({len(X)}, k), got {y.shape}")
-    if y.dtype == object:
-        missing = np.flatnonzero([is_missing(label) for label in y])
-        if missing.size:
-            raise ValueError(f"y must be without missing labels, got {y[missing[0]]!r} at row {missing[0]}")
-    elif y.dtype.kind in "mM" and np.isnat(y).any():
-        row = int(np.flatnonzero(np.isnat(y))[0])
-        raise ValueError(f"y must be without missing labels, got {y[row]!r} at row {row}")
-    elif y.dtype.kind in "fc" and not np.isfinite(y).all():
-        row = int(np.flatnonzero(~np.isfinite(y))[0])
-        raise ValueError(f"y must be finite, got {y[row]} at row {row}")
-    try:
-        classes, index = distinct(y) if known is None else (known, places(y, known))
-    except TypeError:
-        raise TypeError("y must have labels that can be sorted, got a mixture of types") from None
-    if len(classes) < 2:
-        raise ValueError(f"y must have at least 2 classes, got only {classes.tolist()}")
-    one = X.dtype.type(1)
-    targets = np.where(index, one, -one) if len(classes) == 2 else index.astype(X.dtype)
-    return classes, targets[:, None]
-
-
-def as_labels(values: Any, X: Array | SparseRows) -> Array | None:
-    """0 and 1, or bools, for each of several labels as -1 and 1, shape (n, k); None if it is of another."""
-    if hasattr(values, "toarray"):
-        raise TypeError("sparse y is not supported yet, pass y.toarray()")
-    y = np.asarray(values)
-    if y.ndim != 2 or y.shape[1] < 2 or len(y) != len(X):
-        return None
-    is_there = np.asarray(y == 1)
-    is_wrong = ~(is_there | np.asarray(y == 0))
-    if is_wrong.any():
-        row, column = np.argwhere(is_wrong)[0].tolist()
-        value = y[row : row + 1, column].tolist()[0]
-        raise ValueError(
-            f"y must be 0 or 1 where it has several labels a row, got {value!r} at row {row}, column {column}"
-        )
-    one = X.dtype.type(1)
-    labels: Array = np.where(is_there, one, -one)
-    return labels
-
-
-def distinct(y: Array) -> tuple[Array, Array]:
-    """The distinct labels, sorted, and where each label is among them.
-
-    As np.unique, which sorts all labels: for a million of them that takes longer than an epoch of training.
-    """
-    if y.dtype.kind in "biuf":
-        low, high = y.min(), y.max()
-        is_high = y == high
-        if low != high and (is_high | (y == low)).all():
-            return np.array([low, high]), is_high
-        if y.dtype.kind in "iu" and int(high) - int(low) < LARGEST_TABLE:
-            # Differences of small integers may wrap around; read as unsigned they are right.
-            offset = (y - low).view(f"u{y.dtype.itemsize}").astype(np.intp)
-            is_there = np.bincount(offset) > 0
-            return np.flatnonzero(is_there).astype(y.dtype) + low, (np.cumsum(is_there) - 1)[offset]
-    return np.unique(y, return_inverse=True)
-
-
-def places(y: Array, classes: Array) -> Array:
-    """Where each label is among the classes, which are sorted."""
-    index = np.searchsorted(classes, y).clip(max=len(classes) - 1)
-    is_unseen = np.asarray(classes[index] != y)
-    if is_unseen.any():
-        row = int(is_unseen.argmax())
-        names = ", ".join(map(repr, classes.tolist()))
-        raise ValueError(
-            f"y must have labels among {names}, got {y[row : row + 1].tolist()[0]!r} at row {row}"
-        )
-    return index
+    return fitted("y", y if y.ndim == 2 else y[:, None], X.dtype), y.ndim == 1
 
 
 def is_missing(label: Any) -> bool:
@@ -220,7 +206,23 @@ def as_weights(values: Any, X: Array | SparseRows) -> Array | None:
     weights = as_array("sample_weight", values)
     if weights.shape != (len(X),):
         raise ValueError(f"sample_weight must have shape ({len(X)},), got {weights.shape}")
-    return in_place(weights, X.dtype)
+    return in_place(scaled_down(weights), X.dtype)
+
+
+def scaled_down(weights: Array) -> Array:
+    """Weights, which have no unit, times a power of two, if the largest is tiny or huge."""
+    if weights.dtype.kind != "f":
+        return weights
+    is_finite = np.isfinite(weights)
+    exponent = int(np.frexp(weights[is_finite].max(initial=0))[1])  # 0 for 0
+    if abs(exponent) <= MODERATE:
+        return weights
+    is_wrong = ~(is_finite & (weights >= 0))  # which the scaled ones might no longer be
+    if is_wrong.any():
+        row = int(is_wrong.argmax())
+        raise ValueError(f"sample_weight must be finite and >= 0, got {weights[row]:g} at row {row}")
+    scaled: Array = np.ldexp(weights, -exponent)
+    return scaled
 
 
 def as_params(name: str, params: Any, n_outputs: int, X: Array | SparseRows) -> Array:
@@ -238,4 +240,4 @@ def as_params(name: str, params: Any, n_outputs: int, X: Array | SparseRows) -> 
             f"{name} must have coef of shape {' or '.join(map(str, shapes))} and {n_outputs} intercept(s), "
             f"got shapes {coef.shape} and {intercept.shape}"
         )
-    return in_place(np.concatenate([coef.ravel(), intercept.ravel()]), X.dtype)
+    return fitted(name, np.concatenate([coef.ravel(), intercept.ravel()]), X.dtype)

@@ -2,50 +2,29 @@
 
 from __future__ import annotations
 
-import copy
-import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import ArrayLike
 
+from . import _core
 from .batch_sizes import BatchSizes
-from .batches import minibatches
-from .callbacks import Progress, check_callback
+from .batches import gathered
+from .callbacks import Progress, check_callback, ends, progress_bar
 from .choices import resolve
-from .errors import DivergenceError
-from .history import History
-from .inputs import as_float
+from .errors import DivergenceError, raise_with
+from .gathering import as_gatherable
+from .inputs import as_float, as_integer
+from .judging import Judge
 from .keywords import with_hints
+from .minimize_result import MinimizeResult
+from .minimize_run import Diverged, Run
 from .optimizers import Optimizer, OptimizerName
-from .optimizers.optimizer import pair_leaves
-from .sampling import Shuffle, n_positions
+from .sampling import Shuffle, among
 from .stop_reason import StopReason
+from .stopping import StopRule, resolve_stop
 
-__all__ = ["MinimizeResult", "minimize"]
-
-
-@dataclass(frozen=True)
-class MinimizeResult:
-    """What :func:`minimize` found.
-
-    Attributes
-    ----------
-    params : of the structure given
-        New arrays.
-    history : History
-        With epoch_loss, epoch_elapsed, step_loss and elapsed.
-    n_steps, n_epochs : int
-    stop_reason : StopReason
-    """
-
-    params: Any
-    history: History
-    n_steps: int
-    n_epochs: int
-    stop_reason: StopReason
+__all__ = ["minimize"]
 
 
 @with_hints
@@ -55,14 +34,18 @@ def minimize(
     X: ArrayLike,
     y: ArrayLike | None = None,
     *,
-    batch_size: int | Literal["full"] | BatchSizes,
+    batch_size: int | Literal["full", "auto"] | BatchSizes = "auto",
     optimizer: OptimizerName | Optimizer = "adam",
     epochs: int = 10,
     shuffle: Shuffle = "full",
     replacement: bool = False,
     drop_last: bool = False,
     seed: int = 0,
+    resume: MinimizeResult | None = None,
+    validation: float | tuple[ArrayLike, ...] | None = None,
+    stop: StopRule | Sequence[StopRule] | None = None,
     callback: Callable[[Progress], Any] | None = None,
+    progress: bool = False,
 ) -> MinimizeResult:
     """Minimise the mean over rows of an objective of your own, by its gradient on batches.
 
@@ -72,16 +55,30 @@ def minimize(
         ``fun(params, X_b, y_b) -> (value, gradient)``, or ``fun(params, X_b)`` without `y`: the objective on
         a batch and its gradient, of the structure of `params`. It must not change what it is given.
     params : ndarray, or list, tuple or dict of them
-        Where to begin; float32 or float64. Not changed.
-    X, y, batch_size, shuffle, replacement, drop_last, seed, epochs
+        Where to begin; float32 or float64. Not changed. With `resume` only their structure counts.
+    X, y, shuffle, replacement, drop_last, seed
         As in :func:`mbgd_rs.minibatches`.
+    batch_size : int, "full", "auto" or object of mbgd_rs.batch_sizes, default="auto"
+        Rows of a step; "auto" is min(256, n).
     optimizer : str or object of mbgd_rs.optimizers, default="adam"
         Names as in :func:`mbgd_rs.fit`. A learning rate that is a function is asked at each step; a plateau
         is told the loss of each epoch. :class:`mbgd_rs.optimizers.SGD` needs a learning rate here: "auto" is
         for fit, which knows the objective.
+    epochs : int, default=10
+        Passes over the data, in addition to those of `resume`.
+    resume : MinimizeResult, optional
+        A run to go on with, given the same data and arguments: k epochs and then m more are what k + m epochs
+        would have been.
+    validation : float, or tuple (X,) or (X, y), optional
+        Rows to judge the parameters by after every epoch: the value of `fun` on all of them together is
+        ``history.validation_loss``. A fraction in (0, 1) sets rows aside by `seed`.
+    stop : rule of mbgd_rs.stopping or sequence of rules, optional
+        When to end before all epochs are done. Monitors are "loss" and "validation_loss".
     callback : callable, optional
         Called after every epoch with a :class:`mbgd_rs.Progress`, its `coef` being the parameters and its
-        `intercept` None; a true return value ends the run.
+        `intercept` None; the answer True ends the run.
+    progress : bool, default=False
+        Show a progress bar; needs tqdm.
 
     Returns
     -------
@@ -91,6 +88,11 @@ def minimize(
     ------
     DivergenceError
         If the value, the gradient or a parameter is not finite; its `result` has the last finite parameters.
+
+    Notes
+    -----
+    Any other exception on the way, that of Ctrl-C or one of `fun`, has the run so far as its attribute
+    `result`.
 
     Examples
     --------
@@ -107,80 +109,64 @@ def minimize(
         raise TypeError(f"fun must be callable, got {fun!r}")
     rule = resolve("optimizer", optimizer, Optimizer)
     check_callback(callback)
-    w = copy.deepcopy(params)
-    state = rule.init(w)
-    batches = {
-        "batch_size": batch_size,
-        "shuffle": shuffle,
-        "replacement": replacement,
-        "drop_last": drop_last,
-    }
-    losses: list[float] = []
-    elapsed: list[float] = []
-    epoch_loss: list[float] = []
-    epoch_elapsed: list[float] = []
-    loss_sum, n_seen, epoch, stop_reason = 0.0, 0, 0, StopReason.EPOCHS
-    start = time.perf_counter()
+    run = Run.begin(rule, params, resume)
+    n_epochs = as_integer("epochs", epochs, 0)
+    arrays = [X] if y is None else [X, y]
+    rows, judged = judged_rows(validation, arrays, as_integer("seed", seed, 0, 2**64 - 1))
+    if rows is not None:
+        shuffle = among(shuffle, rows, len(as_gatherable("X", X)))
+        arrays = [as_gatherable(name, array)[rows] for name, array in zip("Xy", arrays, strict=False)]
+    known = ("loss",) if judged is None else ("loss", "validation_loss")
+    judge = Judge(resolve_stop(stop), known, run.stopping)
+    batches, iterator = gathered(
+        arrays,
+        batch_size=batch_size,
+        shuffle=shuffle,
+        replacement=replacement,
+        drop_last=drop_last,
+        seed=seed,
+        epochs=run.epoch + n_epochs,
+        first=run.n_steps,
+    )
+    reason = StopReason.EPOCHS
+    try:
+        with progress_bar(progress, n_epochs) as show:
+            for batch in iterator:
+                batch = batch if isinstance(batch, tuple) else (batch,)
+                run.step(fun, batch)
+                if run.n_steps == run.first_step_of_next_epoch(batches):
+                    run.end_epoch(fun, judged, judge)
+                    if show is not None:
+                        show(run.records["epoch_loss"][-1])
+                    if callback is not None and ends(callback(run.progress())):
+                        reason = StopReason.CALLBACK
+                        break
+                reason_now = run.reason or judge.limit(len(run.records["step_loss"]), run.seconds())
+                if reason_now is not None:
+                    reason = reason_now
+                    break
+    except Diverged as diverged:
+        epoch, step = run.epoch, run.n_steps
+        message = f"minimize diverged in epoch {epoch} at step {step}: {diverged} is not finite"
+        raise DivergenceError(message, epoch, step, run.result(StopReason.DIVERGED, judge)) from None
+    except BaseException as error:
+        raise_with(error, run.result(StopReason.INTERRUPTED, judge))
+    return run.result(reason, judge)
 
-    def result(model: Any) -> MinimizeResult:
-        records = zip(("step_loss", "elapsed", "epoch_loss", "epoch_elapsed"),
-                      (losses, elapsed, epoch_loss, epoch_elapsed), strict=True)  # fmt: skip
-        arrays: dict[str, Any] = {name: np.array(values) for name, values in records}
-        return MinimizeResult(model, History(**arrays), len(losses), epoch, stop_reason)
 
-    n_rows = n_positions(shuffle, np.shape(X)[0])
-    for batch in minibatches(X, y, **batches, seed=seed, epochs=epochs):  # type: ignore[arg-type]
-        batch = batch if isinstance(batch, tuple) else (batch,)
-        value, grad = evaluate(fun, w, batch)
-        last = copy.deepcopy(rule.eval_params(state, w))
-        what = not_finite(value, "the gradient of fun", pair_leaves(w, grad))
-        if what is None:
-            rule.step(state, w, grad)
-            what = not_finite(value, "a parameter", pair_leaves(w, w))
-        if what is not None:
-            stop_reason = StopReason.DIVERGED
-            message = f"minimize diverged in epoch {epoch} at step {len(losses)}: {what} is not finite"
-            raise DivergenceError(message, epoch, len(losses), result(last))
-        losses.append(value)
-        elapsed.append(time.perf_counter() - start)
-        size = batch[0].shape[0]
-        loss_sum += value * size
-        n_seen += size
-        is_last = n_rows - n_seen < (size if drop_last else 1)
-        if is_last:
-            epoch += 1
-            epoch_loss.append(loss_sum / n_seen)
-            epoch_elapsed.append(elapsed[-1])
-            rule.end_epoch(state, epoch_loss[-1])
-            loss_sum, n_seen = 0.0, 0
-            done = Progress(
-                epoch,
-                len(losses),
-                epoch_loss[-1],
-                elapsed[-1],
-                copy.deepcopy(rule.eval_params(state, w)),
-                None,
+def judged_rows(validation: Any, arrays: list[Any], seed: int) -> tuple[Any, tuple[Any, ...] | None]:
+    """Rows to learn from, if not all, and the arrays to judge by."""
+    if validation is None:
+        return None, None
+    if isinstance(validation, tuple | list):
+        if len(validation) != len(arrays):
+            raise ValueError(
+                f"validation must have {len(arrays)} array(s), as fun is given, got {len(validation)}"
             )
-            if callback is not None and callback(done):
-                stop_reason = StopReason.CALLBACK
-                break
-    return result(rule.eval_params(state, w))
-
-
-def evaluate(fun: Callable[..., Any], params: Any, batch: tuple[Any, ...]) -> tuple[float, Any]:
-    """What `fun` returns, if it is a number and a gradient."""
-    returned = fun(params, *batch)
-    if not (isinstance(returned, tuple | list) and len(returned) == 2):
-        raise TypeError(f"fun must return a pair (value, gradient), got {returned!r}")
-    value, grad = returned
-    return as_float("the value of fun", value), grad
-
-
-def not_finite(value: float, name: str, arrays: Iterable[tuple[Any, Any]]) -> str | None:
-    """What is not finite of a value and the second of each pair of arrays, if anything."""
-    if not np.isfinite(value):
-        return "the value of fun"
-    return None if all(np.isfinite(array).all() for _, array in arrays) else name
+        return None, tuple(as_gatherable(f"validation[{i}]", array) for i, array in enumerate(validation))
+    given = [as_gatherable(name, array) for name, array in zip("Xy", arrays, strict=False)]
+    training, rows = _core.split(len(given[0]), as_float("validation", validation), None, seed)
+    return training, tuple(array[rows] for array in given)
 
 
 __test__ = {"minimize": minimize}

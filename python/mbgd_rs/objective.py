@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,19 +10,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _core
 from .choices import resolve
-from .class_weights import ClassWeight, with_class_weight
+from .class_weights import weights_of_rows
+from .columns import Names, check_names, names_of
 from .inputs import (
-    as_classes,
     as_flag,
-    as_labels,
     as_params,
     as_real_targets,
     as_row_numbers,
     as_rows,
     as_weights,
 )
+from .labels import as_classes, as_labels
 from .losses import Loss, LossName
-from .penalties import Penalty, PenaltyName
+from .penalties import Penalty, PenaltyName, check_strengths
 from .result import FitResult
 from .sparse import SparseRows
 from .threads import resolve_n_threads
@@ -32,7 +32,7 @@ __all__ = ["Problem", "gradient", "make_problem"]
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Problem:
     """The arrays and choices of an objective, as the core reads them."""
 
@@ -46,11 +46,25 @@ class Problem:
     fit_intercept: bool
     classes: Array | None
     is_vector: bool
+    names: Names | None = None
+    """Of the columns of X, if they have some."""
 
     @property
     def n_outputs(self) -> int:
         """Scores of a row, k."""
         return self.n_classes if self.n_classes > 2 else self.y.shape[1]
+
+    @property
+    def has_several_labels(self) -> bool:
+        """Whether a row has several labels."""
+        return self.classes is not None and self.y.shape[1] > 1
+
+    def weighted(self, by_class: Array) -> Problem:
+        """The same with the rows of each class weighted by its weight, too."""
+        assert self.classes is not None
+        return replace(
+            self, sample_weight=weights_of_rows(by_class, self.classes, self.y, self.sample_weight)
+        )
 
     def split(self, flat: Array) -> tuple[Array, Any]:
         """A flat vector as coefficients (d,) and a scalar, or (k, d) and (k,)."""
@@ -67,30 +81,44 @@ def make_problem(
     loss: LossName | Loss,
     penalty: PenaltyName | Penalty | None,
     sample_weight: Any = None,
-    class_weight: ClassWeight = None,
     fit_intercept: Any = True,
     model: Any = None,
+    classes: Array | None = None,
 ) -> Problem:
-    """Check and convert what is to be minimised. A classifier given as `model`, or the problem of
-    one, says what the classes are."""
+    """Check and convert what is to be minimised.
+
+    A model, or the problem of one, says which columns there are and, if it is of classes, which, unless these
+    are given.
+    """
     chosen = resolve("loss", loss, Loss)
+    known = model if isinstance(model, FitResult | Problem) else None
+    if known is not None:
+        check_names(X, known.names if isinstance(known, Problem) else known.feature_names)
     matrix = as_rows(X)
-    classes: Array | None = None
+    expected = classes
+    if known is not None and known.classes is not None and not known.has_several_labels:
+        if classes is not None and not np.array_equal(classes, known.classes):
+            raise ValueError(f"classes must be those of the model, {known.classes}, got {classes}")
+        expected = known.classes
+    n_classes = 0
     if not chosen.is_classification:
+        if classes is not None:
+            raise ValueError(f"classes needs a loss of classes, got loss {chosen.name!r}")
         targets, is_vector = as_real_targets(y, matrix)
-        n_classes = 0
     elif (labels := as_labels(y, matrix)) is not None:
+        if expected is not None:
+            raise ValueError(f"y must have one label a row, of {expected}, got shape {np.shape(y)}")
         classes, targets, n_classes, is_vector = np.array([0, 1]), labels, 2, False
     else:
-        known = model.classes if isinstance(model, FitResult | Problem) else None
-        classes, targets = as_classes(y, matrix, known)
+        if known is not None and known.has_several_labels:
+            raise ValueError(f"y must have several labels a row, as the model has, got shape {np.shape(y)}")
+        classes, targets = as_classes(y, matrix, expected)
         n_classes = len(classes)
         is_vector = n_classes == 2
-    weights = with_class_weight(class_weight, classes, targets, as_weights(sample_weight, matrix))
-    return Problem(
+    problem = Problem(
         X=matrix,
         y=targets,
-        sample_weight=weights,
+        sample_weight=as_weights(sample_weight, matrix),
         n_classes=n_classes,
         loss=chosen,
         loss_name=chosen.name,
@@ -98,7 +126,10 @@ def make_problem(
         fit_intercept=as_flag("fit_intercept", fit_intercept),
         classes=classes,
         is_vector=is_vector,
+        names=names_of(X),
     )
+    check_strengths(problem.penalty, problem.n_outputs, matrix.shape[1])
+    return problem
 
 
 def gradient(

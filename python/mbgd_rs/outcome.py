@@ -31,16 +31,17 @@ def make_result(
     *,
     before: FitResult | None = None,
     arguments: dict[str, Any] | None = None,
+    data: dict[str, Any] | None = None,
     auto_batch_size: AutoBatchSize | None = None,
 ) -> FitResult:
-    """The result of a run, after what was `before` it; `arguments` are those that its continuation needs."""
-    seconds = 0.0 if before is None else before.state["seconds"]
+    """The result of a run, after what was `before` it; `arguments` and `data` are what resuming it needs."""
     coef, intercept = problem.split(run["params"])
     return FitResult(
         coef=coef,
         intercept=intercept,
         classes=problem.classes,
-        history=history if before is None else before.history.followed_by(history, seconds),
+        feature_names=problem.names if before is None else before.feature_names or problem.names,
+        history=after(before, history, run["state"]["n_steps"]),
         n_steps=run["state"]["n_steps"],
         n_epochs=run["state"]["epoch"],
         stop_reason=StopReason(run["stop_reason"][0]),
@@ -51,7 +52,16 @@ def make_result(
         best_epoch=run["best_epoch"],
         arguments=arguments or {},
         auto_batch_size=auto_batch_size,
+        data=data,
     )
+
+
+def after(before: FitResult | None, history: History, n_steps: int) -> History:
+    """A history with that of the run before, if there was one."""
+    if before is None:
+        return history
+    steps = before.n_steps, n_steps - before.n_steps
+    return before.history.followed_by(history, before.state["seconds"], steps)
 
 
 def model_of(problem: Problem, params: Array) -> FitResult:

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _core
-from .choices import Choice
+from .choices import Choice, without_arrays
 from .inputs import as_array
 
-__all__ = ["L1", "L2", "ElasticNet", "GroupElasticNet", "GroupL1", "Penalty"]
+__all__ = ["L1", "L2", "ElasticNet", "GroupElasticNet", "GroupL1", "Penalty", "check_strengths"]
 
 PenaltyName = Literal["l2", "l1", "elasticnet", "group_l1", "group_elasticnet"]
 """Names of penalties."""
@@ -28,8 +28,9 @@ class Penalty(Choice, names=PenaltyName):
     alpha: float | ArrayLike = 1e-4
 
     def __post_init__(self) -> None:
-        if not isinstance(self.alpha, str) and np.ndim(self.alpha):
+        if not isinstance(self.alpha, str | bool | int | float | None):
             object.__setattr__(self, "alpha", as_tuples(as_array("alpha", self.alpha)))
+        without_arrays(self)
         _core.check(self)
 
 
@@ -155,8 +156,20 @@ class GroupElasticNet(Penalty, name="group_elasticnet", aliases="group_elastic_n
     l1_ratio: float = 0.15
 
 
+def check_strengths(penalty: Penalty | None, n_outputs: int, n_columns: int) -> None:
+    """That a matrix of strengths has the shape of the coefficients; that of a vector the core checks."""
+    if penalty is None or np.ndim(penalty.alpha) != 2:
+        return
+    is_group = isinstance(penalty, GroupL1 | GroupElasticNet)
+    shape, of_all = np.shape(penalty.alpha), f" or ({n_outputs}, {n_columns})"
+    if is_group or shape != (n_outputs, n_columns):
+        raise ValueError(f"alpha must have shape ({n_columns},){'' if is_group else of_all}, got {shape}")
+
+
 def as_tuples(array: np.ndarray[Any, Any]) -> Any:
-    """The numbers of an array of 1 or 2 dimensions."""
+    """The numbers of an array of up to 2 dimensions."""
     if array.ndim > 2:
         raise ValueError(f"alpha must have at most 2 dimensions, got shape {array.shape}")
+    if array.ndim == 0:
+        return array.item()
     return tuple(array.tolist()) if array.ndim == 1 else tuple(map(tuple, array.tolist()))

@@ -26,7 +26,7 @@ REASONS = (
 )
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class RecordedNoise(Diagnosis):
     """How noisy gradients were: ``history.noise`` of a fit with ``record="noise"``.
 

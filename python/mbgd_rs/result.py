@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,19 +12,24 @@ from numpy.typing import NDArray
 from . import _core
 from .auto_batch_size import AutoBatchSize
 from .auto_rate import AutoRate
+from .columns import check_names
+from .diagnosis import table
 from .history import History
-from .inputs import as_rows, in_place
+from .inputs import as_rows, as_type
 from .losses import Loss
-from .sparse import SparseRows
+from .plotting.curves import training_curves
 from .stop_reason import StopReason
 from .threads import resolve_n_threads
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["FitResult"]
 
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class FitResult:
     """A trained linear model and how it came to be. Can be pickled, and gone on from: ``fit(resume=...)``.
 
@@ -33,15 +39,16 @@ class FitResult:
         Coefficients, one row for each output or label or, with more than two classes, each class; of X's
         dtype.
     intercept : scalar or ndarray of shape (k,)
-        Intercepts, one for each row of `coef`; 0 without `fit_intercept`.
+        What is added to the scores, one for each row of `coef`; 0 without `fit_intercept`.
     classes : ndarray of shape (n_classes,) or None
         Distinct labels, sorted; 0 and 1 if y had several labels a row; None for a regression.
     history : History
-        What was recorded during the run: the loss of every epoch, and what `record` asked for.
+        What was written down during the run, and during those that it resumed.
     n_steps, n_epochs : int
         Updates made and epochs completed, in the whole run.
     stop_reason : StopReason
-        Why the run ended.
+        Why the run ended: one of "epochs", "callback", "no_improvement", "target", "max_steps",
+        "max_seconds", "interrupted" and "diverged".
     state : dict
         Everything needed to go on: parameters, the optimizer's memory, the position in the epoch, what the
         rules of stopping have seen.
@@ -55,9 +62,15 @@ class FitResult:
         Epochs completed when the parameters were those reported here, if a rule with `restore_best` has
         chosen them: ``history.validation_loss[best_epoch - 1]``, say, is the best.
     arguments : dict
-        What `resume` has to be given again.
+        What `resume` has to be given again, as ``fit(X, y, resume=result, **result.arguments)``. Loaded from
+        a pickle it is without an optimizer whose learning rate is a function that cannot be pickled.
+    data : dict or None
+        The number of rows and the way of sampling, which `resume` compares with those it is given.
     auto_batch_size : AutoBatchSize or None
         What ``batch_size="auto"`` has chosen, if it had to.
+    feature_names : tuple or None
+        The names of the columns, if X was a data frame that has some. Data frames to predict for must have
+        the same columns in the same order.
     """
 
     coef: Array
@@ -74,6 +87,17 @@ class FitResult:
     best_epoch: int | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
     auto_batch_size: AutoBatchSize | None = None
+    data: dict[str, Any] | None = None
+    feature_names: tuple[Any, ...] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All of it, but for an optimizer whose learning rate is a function that cannot be pickled."""
+        arguments = dict(self.arguments)
+        try:
+            pickle.dumps(arguments.get("optimizer"))
+        except (pickle.PicklingError, AttributeError, TypeError):
+            del arguments["optimizer"]
+        return {**self.__dict__, "arguments": arguments}
 
     def __repr__(self) -> str:
         loss = f", epoch_loss={self.history.epoch_loss[-1]:.6g}" if self.history.epoch_loss.size else ""
@@ -81,6 +105,43 @@ class FitResult:
             f"FitResult(loss={self.loss!r}, coef={self.coef.dtype}{list(self.coef.shape)}, "
             f"n_epochs={self.n_epochs}, n_steps={self.n_steps}{loss}, stop_reason={self.stop_reason.value!r})"
         )
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """Draw the losses of training and validation, and metrics, by epoch; needs matplotlib.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        matplotlib Axes
+            As :func:`mbgd_rs.plotting.training_curves`.
+        """
+        return training_curves(self, ax=ax)
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks."""
+        return table(
+            type(self).__name__,
+            {
+                "loss": self.loss_object,
+                "coef": f"{self.coef.dtype} of shape {self.coef.shape}",
+                "classes": self.classes,
+                "n_epochs": self.n_epochs,
+                "n_steps": self.n_steps,
+                "batch_size": self.batch_size,
+                "best_epoch": self.best_epoch,
+                "stop_reason": self.stop_reason.prose,
+                **self.history.last(),
+            },
+        )
+
+    @property
+    def has_several_labels(self) -> bool:
+        """Whether a row has several labels, each there or not."""
+        return self.classes is not None and len(self.classes) == 2 and self.coef.ndim == 2
 
     @property
     def auto_rate(self) -> AutoRate | None:
@@ -150,11 +211,8 @@ class FitResult:
         return self._predict(X, "probabilities")
 
     def _predict(self, X: Any, wanted: str) -> Array:
-        matrix = as_rows(X)
-        if isinstance(matrix, SparseRows):
-            matrix = matrix.astype(self.coef.dtype)
-        else:
-            matrix = in_place(matrix, self.coef.dtype)
+        check_names(X, self.feature_names)
+        matrix = as_type("X", as_rows(X), self.coef.dtype, of="the model")
         if matrix.shape[1] != self.coef.shape[-1]:
             raise ValueError(
                 f"X must have {self.coef.shape[-1]} columns, as in fit, got shape {matrix.shape}"

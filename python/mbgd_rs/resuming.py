@@ -1,20 +1,22 @@
-"""Resuming a run: what must stay the same, and how a run that was interrupted is handed over."""
+"""Resuming a run: what must stay the same."""
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import Any, NoReturn
+import warnings
+from typing import Any
 
 import numpy as np
 
 from . import _core
+from .arguments import SampledRows
 from .batch_sizes import NormTest
 from .objective import Problem
 from .optimizers import Optimizer
 from .result import FitResult
+from .schedules import Cosine, Linear, Polynomial
 from .stop_reason import StopReason
 
-__all__ = ["check_arguments", "check_resume", "raise_with"]
+__all__ = ["check_arguments", "check_resume", "data_of", "warn_of_the_end"]
 
 
 def check_resume(
@@ -49,24 +51,40 @@ def check_resume(
         )
 
 
-def check_arguments(resume: FitResult, arguments: dict[str, Any]) -> None:
+def check_arguments(resume: FitResult, arguments: dict[str, Any], data: dict[str, Any]) -> None:
     """That the arguments which decide what a step does next are those of the run to be resumed.
 
-    The number of rows may change between epochs.
+    The number of rows may change between epochs, hyperparameters of the optimizer at any time.
     """
-    for name, value in arguments.items():
-        before = resume.arguments.get(name, value)
-        if before == value or (name == "n_rows" and resume.state["step"] == 0):
+    before = {**kinds_of(resume.arguments), **(resume.data or {})}
+    now = {**kinds_of(arguments), **data}
+    for name in (*arguments, "n_rows"):
+        was, value = before.get(name, now[name]), now[name]
+        if was == value or (name == "n_rows" and resume.state["step"] == 0):
             continue
         reason = ", for it ended within an epoch" if name == "n_rows" else ""
-        raise ValueError(f"resume must be a run with {name}={value!r}{reason}, got one with {before!r}")
+        raise ValueError(f"resume must be a run with {name}={value!r}{reason}, got one with {was!r}")
 
 
-def raise_with(error: BaseException, result: FitResult) -> NoReturn:
-    """Raise what ended a run from outside, with the run so far."""
-    with suppress(AttributeError, TypeError):
-        error.result = result  # type: ignore[attr-defined]
-    try:
-        raise error
-    finally:
-        del error  # or it would keep this frame, and the frame it
+def warn_of_the_end(optimizer: Optimizer, first_step: int) -> None:
+    """A schedule that has come to a rate of 0 leaves nothing to learn."""
+    rate = getattr(optimizer, "learning_rate", None)
+    if not isinstance(rate, Cosine | Linear | Polynomial):
+        return
+    if first_step >= rate.n_steps and rate.final_learning_rate == 0:
+        warnings.warn(
+            f"the learning rate is 0 from step {rate.n_steps} on, and the run begins at step {first_step}: "
+            "nothing will be learned; n_steps of the schedule counts the steps of the runs before, too",
+            stacklevel=4,
+        )
+
+
+def kinds_of(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Arguments that must stay, of the optimizer the kind alone."""
+    kind = {"optimizer": type(arguments["optimizer"]).__name__} if "optimizer" in arguments else {}
+    return {**arguments, **kind}
+
+
+def data_of(sampling: SampledRows) -> dict[str, Any]:
+    """What a resumed run must have in common besides arguments, to be kept with the result."""
+    return {"n_rows": sampling.n_rows, "shuffle": sampling.shuffle}

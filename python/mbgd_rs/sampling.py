@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
-from .choices import Choice, as_name
-from .inputs import as_array, distinct
+from .choices import Choice, as_name, without_arrays
+from .inputs import as_array
+from .labels import distinct, label_array
 
 __all__ = ["Block", "Sampling", "Shuffle", "Stratified", "Weighted"]
 
@@ -72,6 +73,7 @@ class Block(Sampling):
     window: int = 64
 
     def __post_init__(self) -> None:
+        without_arrays(self)
         _core.check_shuffle(self)
 
 
@@ -160,7 +162,7 @@ class Stratified(Sampling):
 
     def __post_init__(self) -> None:
         if self.groups is not None:
-            own = np.array(self.groups)
+            own = np.array(label_array("groups", self.groups))
             strata("groups", own)
             own.flags.writeable = False
             object.__setattr__(self, "groups", own)
@@ -227,13 +229,15 @@ def n_positions(shuffle: Any, n: int) -> int:
     return n if shuffle.replacement else int(np.count_nonzero(np.asarray(shuffle.weights)))
 
 
-def among(shuffle: Any, rows: Array) -> Any:
-    """The same way of sampling for some of the rows it is for."""
+def among(shuffle: Any, rows: Array, n_rows: int) -> Any:
+    """The same way of sampling for some of the `n_rows` that it is for."""
     of_rows = {Weighted: "weights", Stratified: "groups"}
     name = of_rows.get(type(shuffle))
     values = None if name is None else getattr(shuffle, name)
-    if name is None or values is None or len(values) <= rows.max(initial=-1):
-        return shuffle  # what is of too few rows is refused later
+    if name is None or values is None:
+        return shuffle
+    if len(values) != n_rows:
+        raise ValueError(f"{name} must have {n_rows} entries, one for each row of X, got {len(values)}")
     return replace(shuffle, **{name: values[rows]})
 
 

@@ -13,7 +13,7 @@ __all__ = ["SparseRows", "as_sparse_rows", "is_sparse"]
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SparseRows:
     """The arrays of a CSR matrix, those of the user where they can be used in place."""
 
@@ -41,7 +41,7 @@ class SparseRows:
 
     def astype(self, dtype: np.dtype[Any]) -> SparseRows:
         """With values of another type, if they are not of it."""
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused as such
             return SparseRows(self.data.astype(dtype, copy=False), self.indices, self.indptr, self.shape)
 
 

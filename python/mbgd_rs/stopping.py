@@ -3,8 +3,11 @@
 One or several of them are the argument `stop` of :func:`mbgd_rs.fit`. All are told of every epoch, in the
 order given, and the first that is met is the reason of the end. What they look at, the *monitor*, is
 
-- "loss": the objective of the epoch with its penalty, the mean of the batches' before their steps, as
-  ``history.epoch_loss`` has it;
+- "loss": the objective with its penalty. Where the model is where training is, that of the epoch, the mean of
+the
+  batches' before their steps, as ``history.epoch_loss`` has it. Where the model is an average, by `average`,
+  by a schedule-free optimizer or by ``learning_rate="auto"`` on batches, the objective of the model over all
+  rows, which costs a pass over them each epoch;
 - "validation_loss": the mean loss over the validation rows, without the penalty;
 - any other name: that metric.
 """
@@ -15,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from . import _core
-from .choices import Choice, members_of
+from .choices import Choice, members_of, without_arrays
 
 __all__ = ["MaxSeconds", "MaxSteps", "NoImprovement", "TargetLoss"]
 
@@ -28,6 +31,7 @@ class StopRule(Choice):
     """What all rules have in common."""
 
     def __post_init__(self) -> None:
+        without_arrays(self)
         _core.check(self)
 
 
@@ -37,14 +41,15 @@ class NoImprovement(StopRule):
 
     scikit-learn's rule: the run ends when ``value > best - tol`` in `patience` consecutive epochs, where best
     is the lowest value of all epochs before; with mode "max", when ``value < best + tol`` and best is the
-    highest. The first epoch counts as an improvement, a value that is not finite never does, and `best`
-    follows every lower value, also one that is lower by less than `tol`. Unlike there, "loss" has the penalty
-    in it, so that a model whose errors vanish while its coefficients still move is not taken to be at rest
-    (scikit-learn#30027).
+    highest. The first epoch counts as an improvement, a value that is not finite or equals the best never
+    does, and `best` follows every lower value, also one that is lower by less than `tol`. Unlike there,
+    "loss" has the penalty in it, so that a model whose errors vanish while its coefficients still move is not
+    taken to be at rest (scikit-learn#30027).
 
     What the rule has seen is part of ``result.state``. A rule of the same monitor and mode in the run that
     goes on from there remembers the best value and the epochs waited; if the rule had ended the run, it waits
-    anew.
+    anew. If the run goes on with other rows or another penalty, a rule about the loss begins anew, and one
+    about validation or metrics if the rows to judge by are others.
 
     Parameters
     ----------

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from numpy.typing import ArrayLike
@@ -16,21 +18,23 @@ from .callbacks import Progress, after_epoch, progress_bar
 from .choices import members_of, names_of, resolve
 from .class_weights import ClassWeight
 from .docstrings import with_names
-from .errors import DivergenceError
+from .errors import DivergenceError, raise_with
 from .inputs import as_float, as_integer, as_params
 from .keywords import with_hints
-from .losses import Loss, LossName
+from .labels import as_sorted_classes, looks_like_labels
+from .losses import DEFAULT_LOSS, Loss, LossName
+from .metrics import Metrics, resolve_metrics
 from .objective import make_problem
 from .optimizers import Optimizer, OptimizerName
 from .outcome import make_history, make_result
 from .penalties import Penalty, PenaltyName
 from .result import FitResult
-from .resuming import check_arguments, check_resume, raise_with
+from .resuming import check_arguments, check_resume, data_of, warn_of_the_end
 from .sampling import Shuffle
 from .stop_reason import StopReason
 from .stopping import StopRule, resolve_stop
 from .threads import resolve_n_threads
-from .validation import Metric, Metrics, make_validation, resolve_metrics
+from .validation import make_validation, with_class_weight
 
 __all__ = ["fit"]
 
@@ -48,7 +52,8 @@ def fit(
     *,
     sample_weight: ArrayLike | None = None,
     class_weight: ClassWeight = None,
-    loss: LossName | Loss = "squared_error",
+    classes: ArrayLike | None = None,
+    loss: LossName | Loss = DEFAULT_LOSS,
     penalty: PenaltyName | Penalty | None = None,
     fit_intercept: bool = True,
     optimizer: OptimizerName | Optimizer = "sgd",
@@ -60,7 +65,7 @@ def fit(
     init: Any = None,
     resume: FitResult | None = None,
     validation: float | tuple[ArrayLike, ...] | None = None,
-    metrics: Mapping[str, Metric] | Sequence[Metric] | Metric | None = None,
+    metrics: Any = None,
     stop: StopRule | Sequence[StopRule] | None = None,
     accumulate: int = 1,
     average: AverageName | Average | None = None,
@@ -87,14 +92,19 @@ def fit(
         change it during the fit. See Notes for sparse rows.
     y : array-like of shape (n,) or (n, k)
         Targets: numbers for a regression, labels of any dtype for a classification; with shape (n, k), k > 1,
-        and a loss of classes, 0 or 1 or bools for each of k labels.
+        and a loss of classes, 0 or 1 or bools for each of k labels. Measured numbers are no labels and
+        refused.
     sample_weight : array-like of shape (n,), optional
         How much each row counts, >= 0; scaled to mean 1.
     class_weight : dict, "balanced" or None, optional
-        How much the rows of each label count, multiplied with `sample_weight`; labels that a dict does not
-        have count 1. "balanced" gives all classes the same weight, as in scikit-learn.
+        How much the rows of each label count, in training and in the validation loss, multiplied with
+        `sample_weight`; labels that a dict does not have count 1. "balanced" gives all classes the same
+        weight in the rows learned from, as in scikit-learn.
+    classes : array-like, optional
+        All labels that there are, in whatever order, where y may not have each of them: rows that come in
+        chunks. By default the labels in y, or those of the model in `init` or `resume`.
     loss : str or object of mbgd_rs.losses, default="squared_error"
-        Of numbers
+        What being wrong costs. Left out while y looks like labels, it warns. Of numbers
         <regression_losses>;
         of classes
         <classification_losses>.
@@ -121,24 +131,29 @@ def fit(
     drop_last : bool, default=False
         Leave out a last batch of fewer than `batch_size` rows.
     epochs : int, default=10
-        Passes over the data, in addition to those of `resume`. If that ended in the middle of an epoch, the
-        rest of this is the first.
+        Passes over the data that this call makes, in addition to those of `resume`. If that ended in the
+        middle of an epoch, the rest of this is the first.
     init : pair (coef, intercept) or FitResult, optional
-        Where to begin; zeros by default.
+        Where to begin; zeros by default. A classifier also says what the classes are.
     resume : FitResult, optional
-        A run to go on with, given the same data and arguments: k epochs and then m more are, to the bit, what
-        k + m epochs would have been, wherever the first run ended. Loss, kind of optimizer, `fit_intercept`,
-        `shuffle`, `replacement`, `drop_last`, `seed` and a `validation` fraction must be those of that run.
-        Hyperparameters of the optimizer, penalty, `clip_norm`, `batch_size` and the rows may change, the last
-        two only between epochs; what is recorded and what ends the run may change at any time.
+        A run to go on with for `epochs` more, given the same data and arguments: k epochs and then m more
+        are, to the bit, what k + m epochs would have been, wherever the first run ended. Loss, kind of
+        optimizer, `fit_intercept`, `shuffle`, `replacement`, `drop_last`, `seed` and a `validation` fraction
+        must be those of that run; ``**result.arguments`` are these. Hyperparameters of the optimizer,
+        penalty, `clip_norm`, `batch_size` and the rows may change, the last two only between epochs; what is
+        recorded and what ends the run may change at any time. Where penalty, rows, targets or weights have
+        changed, the best epoch so far, a learning rate that chose itself and the loss of a plateau are those
+        of another objective and begin anew.
     validation : float, pair (X, y) or triple (X, y, sample_weight), optional
         Rows to judge the model by, whose mean loss, without the penalty, is ``history.validation_loss``. A
         fraction in (0, 1) sets rows of X aside by `seed`, rounded to the nearest number, from every class its
         share; training has the others, in their order. Nothing is copied.
-    metrics : dict of str to callable, callable or sequence of callables, optional
-        ``metric(y_true, y_pred) -> float``, looked at after every epoch on the validation rows, or on all
-        rows without these, with what `predict` says; kept in ``history.metrics`` by the names in the dict, or
-        of the functions.
+    metrics : dict of str to metric, metric or sequence of metrics, optional
+        Looked at after every epoch on the validation rows, or on all rows without these, and kept in
+        ``history.metrics`` by the names in the dict, or their own. A metric is a function
+        ``metric(y_true, y_pred) -> float``, with what `predict` says; a :class:`mbgd_rs.Metric`, which says
+        that it needs scores or probabilities; or, with scikit-learn installed, one of its scorers, or the
+        name of one, as "roc_auc". Functions of sklearn.metrics that need scores or probabilities get these.
     stop : rule of mbgd_rs.stopping or sequence of rules, optional
         When to end before all epochs are done, and whether to give back the best parameters.
     accumulate : int, default=1
@@ -160,8 +175,9 @@ def fit(
         What `history` has besides the loss of each epoch, see :class:`mbgd_rs.History`. "noise" is
         how noisy the gradients are, see :class:`mbgd_rs.diagnostics.RecordedNoise`.
     callback : callable, optional
-        Called with a :class:`Progress` after every epoch; a true return value ends the run. An exception it
-        raises, or that of Ctrl-C, is raised here; its attribute `result` is the run so far, to be resumed.
+        Called with a :class:`Progress` after every epoch; the answer True, and no other, ends the run. An
+        exception it raises, or that of Ctrl-C or of a learning rate given as a function, is raised here; its
+        attribute `result` is the run so far, to be resumed.
     progress : bool, default=False
         Show a progress bar; needs tqdm.
 
@@ -210,22 +226,25 @@ def fit(
     >>> result.n_steps  # 20 epochs of ceil(1000 / 32) steps
     640
     """
+    if init is not None and resume is not None:
+        raise ValueError("init and resume exclude each other: a resumed run begins where the other ended")
     problem = make_problem(
         X,
         y,
         sample_weight=sample_weight,
-        class_weight=class_weight,
         loss=loss,
         penalty=penalty,
         fit_intercept=fit_intercept,
-        model=resume,
+        model=init if resume is None else resume,
+        classes=None if classes is None else as_sorted_classes(classes),
     )
-    if init is not None and resume is not None:
-        raise ValueError("init and resume exclude each other: a resumed run begins where the other ended")
+    if loss is DEFAULT_LOSS and resume is None:
+        warn_of_labels(y)
     rule = resolve("optimizer", optimizer, Optimizer)
     key = as_integer("seed", seed, 0, 2**64 - 1)
     named = resolve_metrics(metrics)
     judged = make_validation(validation, problem, y, seed=key, needs_data=bool(named))
+    problem, judged = with_class_weight(class_weight, problem, judged)
     chosen = resume.auto_batch_size if isinstance(resume, FitResult) else None
     chooses_batch_size = is_auto(batch_size) and resume is None
     if is_auto(batch_size) and chosen is not None:
@@ -240,56 +259,68 @@ def fit(
         seed=key,
     )
     arguments = {
-        "optimizer": type(rule).__name__,
+        "loss": problem.loss,
+        "optimizer": rule,
         "fit_intercept": problem.fit_intercept,
-        "shuffle": sampling.shuffle,
+        "shuffle": shuffle,
         "replacement": sampling.replacement,
         "drop_last": sampling.drop_last,
         "seed": key,
         "validation": judged.fraction,
-        "n_rows": sampling.n_rows,
     }
+    data = data_of(sampling)
     if resume is not None:
         check_resume(resume, problem, rule, batches=sampling.batches, batch_size=batch_size)
-        check_arguments(resume, arguments)
+        check_arguments(resume, arguments, data)
     n_epochs = as_integer("epochs", epochs, 0)
-    measured = Metrics.of(named, judged)
-    with progress_bar(progress, n_epochs) as show:
-        training = Training(
-            optimizer=rule,
-            batches=sampling.batches,
-            epochs=n_epochs,
-            accumulate=as_integer("accumulate", accumulate, 1, 2**62),
-            average=None if average is None else resolve("average", average, Average),
-            clip_norm=None if clip_norm is None else as_float("clip_norm", clip_norm),
-            clip_value=None if clip_value is None else as_float("clip_value", clip_value),
-            record=resolve_record(record),
-            n_threads=resolve_n_threads(n_threads),
-            init=None if init is None else as_params("init", init, problem.n_outputs, problem.X),
-            state=None if resume is None else resume.state,
-            callback=after_epoch(problem, callback, show, measured),
-            validation=judged.problem,
-            split=judged.split,
-            stop=resolve_stop(stop),
-            metrics=tuple(named),
-            chooses_batch_size=key if chooses_batch_size and n_epochs > 0 else None,
+    if n_epochs > 0:
+        warn_of_the_end(rule, 0 if resume is None else resume.n_steps)
+    measured = Metrics(named, judged.X, judged.y)
+    run: dict[str, Any] = {}
+
+    def finished() -> FitResult:
+        by_epoch = measured.history(len(run["history"]["epoch_loss"]))
+        size = run["chosen_batch_size"]
+        return make_result(
+            problem,
+            run,
+            make_history(run["history"], by_epoch),
+            before=resume,
+            arguments=arguments,
+            data=data,
+            auto_batch_size=chosen if size is None else AutoBatchSize(*size),
         )
-        run = _core.fit(problem, training)
-    size = run.pop("chosen_batch_size")
-    raised = run.pop("raised", None)
-    if raised is not None:
-        run["stop_reason"] = ("interrupted", "")
-    metrics_by_epoch = measured.history(len(run["history"]["epoch_loss"]))
-    result = make_result(
-        problem,
-        run,
-        make_history(run["history"], metrics_by_epoch),
-        before=resume,
-        arguments=arguments,
-        auto_batch_size=chosen if size is None else AutoBatchSize(*size),
-    )
-    if result.stop_reason is StopReason.INTERRUPTED:
-        raise_with(raised, result)
+
+    try:
+        with progress_bar(progress, n_epochs) as show:
+            training = Training(
+                optimizer=rule,
+                batches=sampling.batches,
+                epochs=n_epochs,
+                accumulate=as_integer("accumulate", accumulate, 1, 2**62),
+                average=None if average is None else resolve("average", average, Average),
+                clip_norm=None if clip_norm is None else as_float("clip_norm", clip_norm),
+                clip_value=None if clip_value is None else as_float("clip_value", clip_value),
+                record=resolve_record(record),
+                n_threads=resolve_n_threads(n_threads),
+                init=None if init is None else as_params("init", init, problem.n_outputs, problem.X),
+                state=None if resume is None else resume.state,
+                callback=after_epoch(problem, callback, show, measured),
+                validation=judged.problem,
+                split=judged.split,
+                stop=resolve_stop(stop),
+                metrics=tuple(named),
+                chooses_batch_size=key if chooses_batch_size and n_epochs > 0 else None,
+            )
+            _core.fit(problem, training, run)
+        result = finished()
+    except KeyboardInterrupt as signal:  # on the way back from the core
+        if "stop_reason" not in run:
+            raise
+        run["raised"] = signal
+        result = finished()
+    if "raised" in run:
+        raise_with(run["raised"], replace(result, stop_reason=StopReason.INTERRUPTED))
     if result.stop_reason is StopReason.DIVERGED:
         epoch, step = run["diverged_at"]
         raise DivergenceError(run["stop_reason"][1], epoch, step, result)
@@ -298,3 +329,14 @@ def fit(
 
 __test__ = {"fit": fit}
 """The examples of what is behind a decorator are run, too."""
+
+
+def warn_of_labels(y: Any) -> None:
+    """Targets that look like labels are not meant for a regression, if nobody has asked for one."""
+    reason = looks_like_labels(y)
+    if reason is not None:
+        warnings.warn(
+            f"y {reason} and loss was not given, which makes this a regression: for classes give "
+            "loss='log_loss', for numbers loss='squared_error'",
+            stacklevel=4,
+        )

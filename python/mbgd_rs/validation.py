@@ -1,28 +1,28 @@
-"""What a model is judged by besides its training loss: rows it does not learn from, and metrics."""
+"""Rows by which a model is judged, and from which it does not learn."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
-from .inputs import as_float, as_rows
+from .class_weights import ClassWeight, weights_of_classes
+from .columns import check_names
+from .inputs import as_array, as_float, as_rows, as_type
 from .objective import Problem, make_problem
 
-__all__ = ["Metrics", "Validation", "make_validation", "resolve_metrics"]
+__all__ = ["Validation", "make_validation", "with_class_weight"]
 
 Array = NDArray[Any]
-Metric = Callable[[Array, Array], Any]
 KINDS = "a fraction between 0 and 1, a pair (X, y), a triple (X, y, sample_weight) or None"
-MONITORS = ("loss", "validation_loss")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Validation:
     """Rows to judge a model by, as the core reads them."""
 
@@ -33,15 +33,15 @@ class Validation:
     fraction: float | None = None
     X: Any = None
     y: Any = None
-    """The rows and what the user says of them, for metrics."""
+    """The rows and what is true of them, if metrics want to know."""
 
 
 def make_validation(validation: Any, problem: Problem, y: Any, *, seed: int, needs_data: bool) -> Validation:
     """What the argument `validation` of a fit on `problem` means; `needs_data` if metrics will look at it."""
     if validation is None:
-        return Validation(X=problem.X, y=y)
+        return Validation(X=problem.X, y=truth(problem, y) if needs_data else None)
     if isinstance(validation, tuple | list):
-        return of_data(validation, problem)
+        return of_data(validation, problem, needs_data)
     try:
         fraction = as_float("validation", validation)
     except TypeError:
@@ -50,21 +50,35 @@ def make_validation(validation: Any, problem: Problem, y: Any, *, seed: int, nee
     training, rows = _core.split(n_rows, fraction, strata_of(problem), seed)
     if not needs_data:
         return Validation(split=(training, rows), fraction=fraction)
-    return Validation(split=(training, rows), fraction=fraction, X=problem.X[rows], y=np.asarray(y)[rows])
+    return Validation(split=(training, rows), fraction=fraction, X=problem.X[rows], y=truth(problem, y)[rows])
 
 
-def of_data(data: Any, problem: Problem) -> Validation:
+def with_class_weight(
+    class_weight: ClassWeight, problem: Problem, judged: Validation
+) -> tuple[Problem, Validation]:
+    """Both with rows weighted by their classes; how much each counts follows from the rows learned from."""
+    if class_weight is None:
+        return problem, judged
+    rows: Any = slice(None) if judged.split is None else judged.split[0]
+    s = None if problem.sample_weight is None else problem.sample_weight[rows]
+    by_class = weights_of_classes(class_weight, problem.classes, problem.y[rows], s)
+    if judged.problem is not None:
+        judged = replace(judged, problem=judged.problem.weighted(by_class))
+    return problem.weighted(by_class), judged
+
+
+def of_data(data: Any, problem: Problem, needs_data: bool) -> Validation:
     """Validation on data of its own."""
     if len(data) not in (2, 3):
         raise ValueError(f"validation must be {KINDS}, got {len(data)} items")
     X, y, *rest = data
     with said_of_validation():
+        check_names(X, problem.names)
         matrix = as_rows(X)
         if matrix.shape[1] != problem.X.shape[1]:
             raise ValueError(f"X must have {problem.X.shape[1]} columns, as in fit, got shape {matrix.shape}")
         if matrix.dtype != problem.X.dtype:
-            with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused as such
-                matrix = matrix.astype(problem.X.dtype)
+            matrix = as_type("X", matrix, problem.X.dtype, of="X of fit")
         judged = make_problem(
             matrix,
             y,
@@ -76,7 +90,22 @@ def of_data(data: Any, problem: Problem) -> Validation:
         )
         if judged.n_outputs != problem.n_outputs:
             raise ValueError(f"y must have {problem.n_outputs} column(s), as in fit, got {judged.n_outputs}")
-    return Validation(problem=judged, X=judged.X, y=y)
+        return Validation(
+            problem=judged,
+            X=judged.X,
+            y=truth(replace(judged, is_vector=problem.is_vector), y) if needs_data else None,
+        )
+
+
+def truth(problem: Problem, y: Any) -> Array:
+    """The targets, of the shape, and if they are labels of the type, of what `predict` says."""
+    if problem.classes is None:
+        values = as_array("y", y)
+        return values.reshape(len(values)) if problem.is_vector else values.reshape(len(values), -1)
+    y = problem.y if problem.has_several_labels else problem.y[:, 0]
+    index = (y > 0 if len(problem.classes) == 2 else y).astype(np.intp)
+    labels: Array = problem.classes[index]
+    return labels
 
 
 def strata_of(problem: Problem) -> Array | None:
@@ -94,58 +123,3 @@ def said_of_validation() -> Iterator[None]:
         yield
     except (TypeError, ValueError) as error:
         raise type(error)(f"validation: {error}") from None
-
-
-def resolve_metrics(metrics: Any) -> dict[str, Metric]:
-    """Metrics by name."""
-    if metrics is None:
-        return {}
-    if isinstance(metrics, Mapping):
-        named = dict(metrics)
-    else:
-        several = list(metrics) if isinstance(metrics, tuple | list) else [metrics]
-        named = {getattr(metric, "__name__", repr(metric)): metric for metric in several}
-        if len(named) < len(several):
-            names = ", ".join(getattr(metric, "__name__", repr(metric)) for metric in several)
-            raise ValueError(f"metrics must have different names, got {names}: name them by a dict")
-    for name, metric in named.items():
-        if not isinstance(name, str):
-            raise TypeError(f"metrics must have strings as names, got {name!r}")
-        if name in MONITORS:
-            raise ValueError(f"metrics must not be named 'loss' or 'validation_loss', got {name!r}")
-        if not callable(metric):
-            raise TypeError(f"metrics must be callables f(y_true, y_pred), got {metric!r} for {name!r}")
-    return named
-
-
-@dataclass(frozen=True)
-class Metrics:
-    """The metrics of a run, and what they were after every epoch."""
-
-    named: dict[str, Metric]
-    data: Validation
-    values: dict[str, list[float]]
-
-    @classmethod
-    def of(cls, named: dict[str, Metric], data: Validation) -> Metrics:
-        """Metrics on some data."""
-        return cls(named, data, {name: [] for name in named})
-
-    def measure(self, predict: Callable[[Any], Array]) -> dict[str, float]:
-        """Looks at a model, and writes down what is seen."""
-        y_pred = predict(self.data.X)
-        y_true = np.asarray(self.data.y)
-        measured = {
-            name: as_float(f"the value of metric {name!r}", metric(y_true, y_pred))
-            for name, metric in self.named.items()
-        }
-        for name, value in measured.items():
-            self.values[name].append(value)
-        return measured
-
-    def history(self, n_epochs: int) -> dict[str, Array]:
-        """The records of so many epochs; NaN where a metric has raised an exception."""
-        return {
-            name: np.array(values + [np.nan] * (n_epochs - len(values)), float)
-            for name, values in self.values.items()
-        }

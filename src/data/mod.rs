@@ -17,7 +17,7 @@ pub use csr::{Csr, Indices};
 pub use dataset::Dataset;
 pub use dense::Dense;
 pub use order::Order;
-pub use targets::{Domain, TargetKind, Targets};
+pub use targets::{Domain, TargetKind, Targets, Unit};
 pub use tile_rows::TileRows;
 pub use weights::Weights;
 

@@ -30,6 +30,32 @@ pub enum Domain {
     Positive,
 }
 
+/// A scale on which the squares of targets, and of numbers 2^20 times smaller or larger, are normal numbers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Unit {
+    /// A power of two; 1 unless the largest target is tiny or huge.
+    pub scale: f64,
+    /// By what squares of scaled numbers are multiplied to be squares of the numbers: `1 / scale^2`.
+    pub of_squares: f64,
+}
+
+impl Unit {
+    /// The numbers as they are.
+    pub const ONE: Self = Self { scale: 1.0, of_squares: 1.0 };
+
+    fn of<T: Scalar>(targets: &[T]) -> Self {
+        const MARGIN: f64 = 1_048_576.0; // 2^20
+        let largest = targets.iter().fold(0.0_f64, |largest, y| largest.max(y.to_f64().abs()));
+        let (lowest, highest) = (T::SMALLEST_NORMAL.sqrt() * MARGIN, T::LARGEST.sqrt() / MARGIN);
+        if largest == 0.0 || (lowest..=highest).contains(&largest) {
+            return Self::ONE;
+        }
+        let scale = (largest.clamp(lowest, highest) / largest).log2().floor().exp2();
+        // Finite: a sum of squares that is 0 stays 0.
+        Self { scale, of_squares: (1.0 / scale / scale).min(f64::MAX) }
+    }
+}
+
 /// Borrowed targets, row-major of shape (n, m); m = 1 unless the kind is `Real` or `Labels`. All entries are
 /// valid for their kind.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +63,7 @@ pub struct Targets<'a, T> {
     values: &'a [T],
     per_row: usize,
     kind: TargetKind,
+    unit: Unit,
 }
 
 impl<'a, T: Scalar> Targets<'a, T> {
@@ -58,7 +85,7 @@ impl<'a, T: Scalar> Targets<'a, T> {
                     let (row, column) = (i / per_row, i % per_row);
                     return Err(Error::NotFinite { argument: "y", row, column, value: values[i].to_f64() });
                 }
-                return Ok(Self { values, per_row, kind });
+                return Ok(Self { values, per_row, kind, unit: Unit::of(values) });
             }
             TargetKind::Binary | TargetKind::Labels => ("-1 or 1", &|y| y.abs() == T::ONE),
             TargetKind::Class { n_classes } => ("the index of a class", &move |y: T| {
@@ -70,7 +97,7 @@ impl<'a, T: Scalar> Targets<'a, T> {
                 let (row, value) = (i / per_row, values[i].to_string());
                 Err(Error::InvalidEntry { argument: "y", condition, row, value })
             }
-            None => Ok(Self { values, per_row, kind }),
+            None => Ok(Self { values, per_row, kind, unit: Unit::ONE }),
         }
     }
 
@@ -93,6 +120,11 @@ impl<'a, T: Scalar> Targets<'a, T> {
     /// What the entries mean.
     pub fn kind(&self) -> TargetKind {
         self.kind
+    }
+
+    /// In which the targets are neither tiny nor huge.
+    pub(crate) fn unit(&self) -> Unit {
+        self.unit
     }
 
     /// Entries per row.

@@ -199,7 +199,7 @@ impl<T: Scalar> Pass<'_, T> {
             }
         };
         self.model.forward(self.tier, &tile_rows, &self.params, scores);
-        let tile = TileOf { n_outputs, scores, targets: y, weights: s };
+        let tile = TileOf { n_outputs, scores, targets: y, weights: s, unit: data.targets.unit() };
         partial.loss += objective.loss.slopes(self.tier, data.targets.kind(), tile);
         if matches!(self.wanted, Wanted::Gradient | Wanted::GradientAndSquares) {
             self.model.backward(self.tier, &tile_rows, scores, &mut partial.gradient);

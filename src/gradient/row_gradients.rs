@@ -3,7 +3,7 @@
 use super::loss::TileOf;
 use super::sum::LEAF_ROWS;
 use super::{Layout, Problem};
-use crate::data::{Dataset, LinearParamsMut, Tile};
+use crate::data::{Dataset, LinearParamsMut, Tile, Unit};
 use crate::error::{Error, Result, try_filled, try_reserved};
 use crate::kernel::Tier;
 use crate::scalar::Scalar;
@@ -69,7 +69,7 @@ impl RowGradients {
             loss.slopes(
                 tier,
                 targets.kind(),
-                TileOf { n_outputs: k, scores: slopes, targets: y, weights: s },
+                TileOf { n_outputs: k, scores: slopes, targets: y, weights: s, unit: Unit::ONE },
             );
             let slope = |c: usize, i: usize| slopes[c * stride + i].to_f64();
             for (i, &row) in rows.iter().enumerate() {

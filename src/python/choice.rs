@@ -115,13 +115,13 @@ pub(super) struct Attributes<'py>(pub(super) Bound<'py, PyAny>);
 
 impl<'py> Attributes<'py> {
     fn value(&self, name: &'static str) -> Result<Bound<'py, PyAny>> {
-        self.0.getattr(name).map_err(|raised| match raised.is_instance_of::<PyAttributeError>(self.0.py()) {
+        self.0.getattr(name).map_err(|error| match error.is_instance_of::<PyAttributeError>(self.0.py()) {
             true => Error::WrongType {
                 argument: name,
                 expected: "an attribute",
                 got: format!("none in {}", repr(&self.0)),
             },
-            false => Error::Foreign(Foreign(Arc::new(raised))),
+            false => foreign(error), // Ctrl-C, say
         })
     }
 
@@ -152,10 +152,9 @@ impl Options for Attributes<'_> {
             return None;
         }
         let function = self.0.clone().unbind();
-        let raised = |error| Error::Foreign(Foreign(Arc::new(error)));
         Some(Arc::new(move |t| {
             Python::attach(|py| {
-                let rate = function.bind(py).call1((t,)).map_err(raised)?;
+                let rate = function.bind(py).call1((t,)).map_err(foreign)?;
                 as_number(&rate).ok_or_else(|| Error::WrongType {
                     argument: "learning_rate",
                     expected: "a function whose values are numbers",
@@ -232,7 +231,16 @@ fn push_numbers(
     Ok(true)
 }
 
+/// An exception, on its way through the core.
+fn foreign(error: PyErr) -> Error {
+    Error::Foreign(Foreign(Arc::new(error)))
+}
+
+/// The exception for a choice of no known kind, unless a signal is why it was not understood.
 fn wrong_type(argument: &str, expected: &str, got: &Bound<'_, PyAny>) -> PyErr {
+    if let Err(raised) = got.py().check_signals() {
+        return raised;
+    }
     PyTypeError::new_err(format!("{argument} must be {expected}, got {}", repr(got)))
 }
 

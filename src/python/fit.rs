@@ -59,20 +59,34 @@ pub(super) struct Training<'py> {
 }
 
 /// Trains. Returns a dict with the state, the history and the reason of the end.
+///
+/// If that dict is given as `run`, an exception that has ended the run from outside is put there, too, else it is
+/// raised; and a signal that arrives on the way back to the caller does not take the dict along.
 #[pyfunction]
+#[pyo3(signature = (objective, training, run=None))]
 pub(super) fn fit<'py>(
     py: Python<'py>,
     objective: Objective<'py>,
     training: Training<'py>,
+    run: Option<Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyDict>> {
-    caught(|| by_dtype!(objective.x, fit_typed(py, &objective, &training)))
+    let (run, is_kept) = match run {
+        Some(run) => (run, true),
+        None => (PyDict::new(py), false),
+    };
+    caught(|| by_dtype!(objective.x, fit_typed(py, &objective, &training, &run)))?;
+    match run.get_item("raised")? {
+        Some(raised) if !is_kept => Err(PyErr::from_value(raised)),
+        _ => Ok(run),
+    }
 }
 
 fn fit_typed<'py, T: Scalar + Element>(
     py: Python<'py>,
     objective: &Objective<'py>,
     training: &Training<'py>,
-) -> PyResult<Bound<'py, PyDict>> {
+    run: &Bound<'py, PyDict>,
+) -> PyResult<()> {
     let arrays = Arrays::<T>::of(objective)?;
     let validation = training.validation.as_ref().map(|given| Ok((Arrays::of(given)?, given))).transpose();
     let validation: Option<(Arrays<'_, T>, _)> = validation.map_err(|error| of_validation(py, error))?;
@@ -122,12 +136,11 @@ fn fit_typed<'py, T: Scalar + Element>(
     if let Some(error) = &fitted.error {
         signals.keep(to_python(error.clone()));
     }
-    let run = to_dict(py, layout, fitted, seconds)?;
-    run.set_item("chosen_batch_size", chosen)?;
     if let Err(raised) = signals.or(Ok(())) {
         run.set_item("raised", raised.into_value(py))?; // with the run so far, for the package to raise
     }
-    Ok(run)
+    run.set_item("chosen_batch_size", chosen)?;
+    write(py, layout, fitted, seconds, run)
 }
 
 fn call<T: Scalar + Element>(
@@ -166,14 +179,14 @@ fn start<T: Scalar + Element>(
     Ok(SavedState { state: State::new(params, optimizer), seconds: 0.0 })
 }
 
-/// A run as a dict; `seconds` were spent before it.
-fn to_dict<'py, T: Scalar + Element>(
-    py: Python<'py>,
+/// Writes a run to a dict; `seconds` were spent before it.
+fn write<T: Scalar + Element>(
+    py: Python<'_>,
     layout: Layout,
     fit: Fit<T>,
     seconds: f64,
-) -> PyResult<Bound<'py, PyDict>> {
-    let run = PyDict::new(py);
+    run: &Bound<'_, PyDict>,
+) -> PyResult<()> {
     run.set_item("params", unpacked(py, layout, &fit.params)?)?;
     run.set_item("best_epoch", fit.best_epoch)?;
     run.set_item("batch_size", fit.batch_size)?;
@@ -184,6 +197,5 @@ fn to_dict<'py, T: Scalar + Element>(
         run.set_item("diverged_at", (epoch, step))?;
     }
     let mut saved = SavedState { state: fit.state, seconds: seconds + fit.seconds };
-    run.set_item("state", saved.write(py, layout)?)?;
-    Ok(run)
+    run.set_item("state", saved.write(py, layout)?)
 }

@@ -20,6 +20,7 @@ pub(super) fn history_to_dict<'py, T: Scalar + Element>(
     let History {
         epoch_loss,
         epoch_elapsed,
+        epoch_steps,
         step_loss,
         learning_rate,
         batch_size,
@@ -44,6 +45,7 @@ pub(super) fn history_to_dict<'py, T: Scalar + Element>(
         dict.set_item(name, to_array(py, vector)?)?;
     }
     dict.set_item("batch_size", to_array(py, batch_size)?)?;
+    dict.set_item("epoch_steps", to_array(py, epoch_steps)?)?;
     dict.set_item("noise_records", noise_to_dict(py, noise)?)?;
     dict.set_item("path", to_matrix(py, path, layout.n_outputs() * (layout.n_columns() + 1))?)?;
     Ok(dict)

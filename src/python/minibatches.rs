@@ -29,7 +29,7 @@ pub(super) struct Minibatches {
     plan: Arc<Plan>,
     /// Types and shapes of rows, for every array that comes out of the sources.
     forms: Vec<Form>,
-    /// Batches given out.
+    /// Batches given out, or left out.
     n_taken: AtomicU64,
     running: Mutex<Running>,
 }
@@ -91,13 +91,16 @@ struct SparseSource<'py> {
 
 #[pymethods]
 impl Minibatches {
+    /// The batches of so many epochs but the `first` ones.
     #[new]
+    #[pyo3(signature = (batches, sources, epochs, n_threads, with_rows, first=0))]
     fn new(
         batches: PyRef<'_, Batches>,
         sources: &Bound<'_, PyList>,
         epochs: u64,
         n_threads: usize,
         with_rows: bool,
+        first: u64,
     ) -> PyResult<Self> {
         caught(|| {
             let mut forms = Vec::new();
@@ -126,7 +129,7 @@ impl Minibatches {
             }
             let batches = batches.batches.clone();
             let plan = Arc::new(Plan { batches, sources: memories, epochs, n_threads, with_rows });
-            Ok(Self { plan, forms, n_taken: AtomicU64::new(0), running: Mutex::new(Running::NotYet) })
+            Ok(Self { plan, forms, n_taken: AtomicU64::new(first), running: Mutex::new(Running::NotYet) })
         })
     }
 

@@ -79,19 +79,18 @@ mod _core {
     use super::sampling::check_shuffle;
     #[pymodule_export]
     use super::selection::split;
+    /// Loads NumPy's C interface and asks for what the borrows of arrays are written down in. Done when they are
+    /// first wanted, Ctrl-C could make it fail, and that would be a panic.
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        PyArray1::<f64>::zeros(module.py(), 0, false).try_readonly()?;
+        Ok(())
+    }
+
     #[pymodule_export]
     use super::state::check_state;
     #[pymodule_export]
     use super::{available_threads, simd_tier, simd_tiers};
-    /// Loads NumPy's C interface, and what rust-numpy keeps beside it: were it loaded by the first call that needs it,
-    /// a signal meanwhile would end in a panic.
-    #[pymodule_init]
-    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        let array = PyArray1::from_vec(module.py(), vec![0.0]);
-        let _borrowed = array.try_readonly()?;
-        Ok(())
-    }
-
     #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "Python's name")]
     const __version__: &str = env!("CARGO_PKG_VERSION");

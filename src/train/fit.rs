@@ -128,7 +128,11 @@ fn finish<'a, T: Scalar>(
         Ok(()) => (StopReason::Epochs, None),
         Err(Stop::Because(reason)) => (reason, None),
         // Of the caller's own: nothing of the run is lost.
-        Err(Stop::Failed(error @ Error::Foreign(_))) => (StopReason::Interrupted, Some(error)),
+        Err(Stop::Failed(
+            error @ (Error::Foreign(_)
+            | Error::OutOfRange { argument: "learning_rate", .. }
+            | Error::WrongType { argument: "learning_rate", .. }),
+        )) => (StopReason::Interrupted, Some(error)),
         Err(Stop::Failed(error)) => return Err(error),
     };
     let seconds = observers.recorder.seconds();

@@ -12,6 +12,8 @@ pub struct History<T> {
     pub epoch_loss: Vec<f64>,
     /// Seconds of training up to the end of the epoch; looking at the full loss is not counted.
     pub epoch_elapsed: Vec<f64>,
+    /// Steps of the whole run up to the end of the epoch.
+    pub epoch_steps: Vec<i64>,
     /// Objective of the batch before the step.
     pub step_loss: Vec<f64>,
     /// Learning rate of the step.

@@ -29,6 +29,8 @@ pub(super) struct EpochRecord {
     pub(super) full_loss: Option<f64>,
     pub(super) validation_loss: Option<f64>,
     elapsed: f64,
+    /// Steps of the whole run up to its end.
+    n_steps: u64,
 }
 
 impl<T: Scalar> Recorder<T> {
@@ -114,13 +116,15 @@ impl<T: Scalar> Recorder<T> {
         let validation_loss = validation.map(|rows| view.validation_loss(rows, &self.model)).transpose();
         self.start += began.elapsed();
         let loss = view.state.loss_sum / view.state.n_seen as f64;
-        Ok(EpochRecord { loss, full_loss, validation_loss: validation_loss?, elapsed })
+        let n_steps = view.state.optimizer.n_steps;
+        Ok(EpochRecord { loss, full_loss, validation_loss: validation_loss?, elapsed, n_steps })
     }
 
     /// Records an epoch.
     pub(super) fn end_epoch(&mut self, epoch: &EpochRecord, batch_size: usize) {
         self.history.epoch_loss.push(epoch.loss);
         self.history.epoch_elapsed.push(epoch.elapsed);
+        self.history.epoch_steps.push(epoch.n_steps as i64);
         self.history.full_loss.extend(epoch.full_loss);
         self.history.validation_loss.extend(epoch.validation_loss);
         if !self.record.steps {

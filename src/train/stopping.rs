@@ -76,8 +76,8 @@ impl Mode {
 }
 
 /// Ends a run when `value > best - tol` in `patience` epochs in a row, `best` being the lowest value of the
-/// epochs before; with [`Mode::Max`] when `value < best + tol`. A value that is not finite is no improvement.
-/// This is scikit-learn's rule.
+/// epochs before; with [`Mode::Max`] when `value < best + tol`. A value that is not finite is no improvement,
+/// and neither is one that equals the best. Otherwise this is scikit-learn's rule.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NoImprovement {
     monitor: Monitor,
@@ -217,7 +217,8 @@ impl NoImprovement {
             Some(best) => {
                 let margin = if self.is_relative { self.tol * best.abs() } else { self.tol };
                 let best = self.mode.as_cost(best);
-                (value_cost < best, value_cost <= best - margin)
+                // Equal is not better, whatever the tolerance: at a best of 0 a relative one is 0.
+                (value_cost < best, value_cost < best && value_cost <= best - margin)
             }
         };
         if is_best {

@@ -62,9 +62,9 @@ def test_signatures_are_those_promised():
         return list(inspect.signature(function).parameters)
 
     promised = (
-        "X y sample_weight class_weight loss penalty fit_intercept optimizer batch_size shuffle replacement "
-        "drop_last epochs init resume validation metrics stop accumulate average clip_norm clip_value seed "
-        "n_threads record callback progress"
+        "X y sample_weight class_weight classes loss penalty fit_intercept optimizer batch_size shuffle "
+        "replacement drop_last epochs init resume validation metrics stop accumulate average clip_norm "
+        "clip_value seed n_threads record callback progress"
     )
     assert " ".join(names(mb.fit)) == promised
     assert " ".join(names(mb.gradient)) == "X y params rows loss penalty sample_weight"
@@ -89,7 +89,7 @@ def test_history_records_what_is_asked_for():
         return {f.name: getattr(history, f.name).shape for f in dataclasses.fields(history)
                 if f.name != "metrics" and getattr(history, f.name).size}  # fmt: skip
 
-    epoch = {"epoch_loss": (2,), "epoch_elapsed": (2,), "batch_size": (2,)}
+    epoch = {"epoch_loss": (2,), "epoch_elapsed": (2,), "epoch_steps": (2,), "batch_size": (2,)}
     step = dict.fromkeys(("step_loss", "learning_rate", "gradient_norm", "elapsed", "batch_size"), (20,))
     assert recorded("epoch") == epoch
     assert recorded("step") == {**epoch, **step}

@@ -13,18 +13,19 @@ FLOORS = (
     ("__init__",),
     ("diagnostics",),
     ("training", "minimization"),
-    ("callbacks", "resuming"),
+    ("minimize_run",),
+    ("callbacks", "resuming", "judging"),
     ("arguments", "validation", "outcome"),
     ("objective", "batches"),
-    ("result",),
+    ("result", "minimize_result"),
     ("history", "stop_reason", "auto_rate", "auto_batch_size"),
     ("recorded_noise",),
     ("plotting", "diagnosis"),
     ("landscapes",),
     ("optimizers", "sampling", "batch_sizes", "stopping", "averages", "losses", "penalties", "class_weights"),
-    ("schedules", "threads", "gathering"),
+    ("schedules", "threads", "gathering", "labels", "metrics"),
     ("inputs",),
-    ("errors", "sparse", "choices", "keywords", "docstrings", "reference"),
+    ("errors", "sparse", "columns", "choices", "keywords", "docstrings", "reference"),
 )
 """From the top down. A file imports from the floors below its own and from no neighbour."""
 LONGEST = 400

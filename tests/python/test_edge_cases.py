@@ -55,7 +55,8 @@ def test_one_row_per_class(loss, dtype):
 @pytest.mark.parametrize("loss", ["log_loss", "hinge"])
 def test_as_many_classes_as_rows(loss):
     X = np.random.default_rng(3).normal(size=(300, 8)).astype(np.float32)
-    result = mb.fit(X, np.arange(300), loss=loss, batch_size=32, epochs=2)
+    with pytest.warns(UserWarning, match="300 different numbers in 300 rows"):
+        result = mb.fit(X, np.arange(300), loss=loss, batch_size=32, epochs=2)
     assert result.coef.shape == (300, 8)
     assert result.intercept.shape == (300,)
     assert is_finite(result)

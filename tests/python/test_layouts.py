@@ -114,8 +114,9 @@ def test_the_dtype_does_not_matter(dtype):
 def test_targets_and_weights_of_any_dtype(dtype):
     counts = (LABELS > 0) if dtype == "?" else LABELS
     for x in (X, X.astype(np.float32)):
-        expected = mb.fit(x, counts.astype(np.float64), sample_weight=counts.astype(np.float64))
-        result = mb.fit(x, counts.astype(dtype), sample_weight=counts.astype(dtype))
+        how = {"loss": "squared_error"}
+        expected = mb.fit(x, counts.astype(np.float64), sample_weight=counts.astype(np.float64), **how)
+        result = mb.fit(x, counts.astype(dtype), sample_weight=counts.astype(dtype), **how)
         assert bits(result) == bits(expected)
 
 

@@ -76,9 +76,11 @@ def test_an_exception_of_a_callback_ends_the_run_and_propagates(error):
     assert mb.fit(X, LABELS, **ARGUMENTS).n_epochs == 4
 
 
-def test_an_answer_without_a_truth_value_is_an_error():
-    with pytest.raises(ValueError, match="truth value of an array"):
-        mb.fit(X, LABELS, **ARGUMENTS, callback=lambda progress: progress.coef)
+@pytest.mark.parametrize("answer", [1, 0.7, "yes", np.ones(3), [True], None])
+def test_only_true_ends_a_run(answer):
+    whole = mb.fit(X, LABELS, **ARGUMENTS)
+    assert mb.fit(X, LABELS, **ARGUMENTS, callback=lambda progress: answer).n_epochs == whole.n_epochs
+    assert mb.fit(X, LABELS, **ARGUMENTS, callback=lambda progress: np.bool_(True)).n_epochs == 1
 
 
 def test_a_callback_may_fit():

@@ -239,7 +239,7 @@ REFUSED = [
     (lambda: MultiStep(0.1, [[1]]), "milestones must have 1 dimension"),
     (lambda: Exponential(0.1, -1.0), "gamma must be finite and > 0, got -1"),
     (lambda: Polynomial(0.1, 5, 0.0), "power must be finite and > 0, got 0"),
-    (lambda: Polynomial(0.1, -1), "n_steps must be >= 1, got -1"),
+    (lambda: Polynomial(0.1, -1), "n_steps must be >= 0, got -1"),
     (lambda: Linear(0.1, 10, -1.0), "final_learning_rate must be finite and >= 0, got -1"),
     (lambda: CosineRestarts(0.1, 10, 0), "multiplier must be >= 1, got 0"),
     (lambda: OneCycle(0.1, 10, 1.5), "pct_start must be between 0 and 1, got 1.5"),

@@ -43,7 +43,8 @@ def epoch_of_end(values, rule):
             n_waited += 1
         else:
             tol = rule.tol * abs(best or 0) if rule.relative else rule.tol
-            n_waited = n_waited + 1 if best is not None and cost > best - tol else 0
+            is_improvement = best is None or (cost < best and cost <= best - tol)
+            n_waited = 0 if is_improvement else n_waited + 1
             if best is None or cost < best:
                 best, best_epoch = cost, epoch
         if n_waited == rule.patience:

@@ -24,7 +24,7 @@ __all__ = ["GradientAngles", "gradient_angles"]
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class GradientAngles(Diagnosis):
     """What :func:`gradient_angles` measured.
 

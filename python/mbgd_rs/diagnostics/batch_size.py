@@ -66,7 +66,7 @@ def optimal_batch_size(c_var: float, tau_f: float, n_iter: float, tau_d: float) 
     )
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class BatchSizeAdvice(Diagnosis):
     """A recommended batch size, and what it follows from.
 

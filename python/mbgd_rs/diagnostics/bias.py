@@ -26,7 +26,7 @@ Array = NDArray[Any]
 LARGEST_TYPICAL_BATCH = 32
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class GradientBias(Diagnosis):
     """What :func:`gradient_bias` measured: numbers for one batch size, or arrays for a sequence of sizes.
 

@@ -27,7 +27,7 @@ __all__ = ["EscapeProbability", "escape_probability"]
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class EscapeProbability(Diagnosis):
     """What :func:`escape_probability` counted; a row for each learning rate, a column for each batch size.
 

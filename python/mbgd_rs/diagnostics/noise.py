@@ -23,7 +23,7 @@ __all__ = ["GradientNoise", "gradient_noise"]
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class GradientNoise(Diagnosis):
     """What :func:`gradient_noise` measured. All intervals have a confidence of 95 %.
 

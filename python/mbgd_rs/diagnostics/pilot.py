@@ -36,7 +36,7 @@ JUDGED = 1 << 18
 FEWEST_JUDGED = 1024
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Course:
     """What pilot runs of one batch size are after, as the core reads it."""
 
@@ -50,7 +50,7 @@ class Course:
     n_threads: int
 
 
-@dataclass
+@dataclass(eq=False)
 class Pilot:
     """Runs to a target, and what has been found out so far, by batch size."""
 

@@ -21,7 +21,7 @@ __all__ = ["Looked", "look", "params_at"]
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Looked:
     """A point and draws, as the core reads them."""
 

@@ -29,7 +29,7 @@ __all__ = ["StepCost", "step_cost"]
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class StepCost(Diagnosis):
     """Seconds of a step by batch size, ``t(b) = tau_f + b * tau_d``.
 

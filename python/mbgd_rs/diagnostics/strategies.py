@@ -34,7 +34,7 @@ ROUNDING = 1e-6
 """A rise of the loss by less than this part of the loss at the start is taken for rounding."""
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class StrategyComparison(Diagnosis):
     """BGD, SGD and MBGD on the same data with the same budget, in this order.
 
@@ -85,7 +85,7 @@ class StrategyComparison(Diagnosis):
         return plotting.strategies(self, x=x, ax=ax)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Road:
     """One of the three, and where it led."""
 

@@ -8,6 +8,7 @@ its formula, its slope (the derivative by z) and the largest curvature it has (t
 from . import classification, loss, regression
 from .classification import *
 from .loss import *
+from .loss import DEFAULT_LOSS as DEFAULT_LOSS
 from .loss import LossName as LossName
 from .regression import *
 

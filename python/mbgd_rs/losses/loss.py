@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, cast
 
 from .. import _core
-from ..choices import Choice
+from ..choices import Choice, without_arrays
 
 __all__ = ["Loss"]
 
@@ -48,4 +48,15 @@ class Loss(Choice, names=LossName):
     is_classification: ClassVar[bool]
 
     def __post_init__(self) -> None:
+        without_arrays(self)
         _core.check_loss(self.name, self)
+
+
+class Unsaid(str):
+    """A name that the user has not written, told apart from the same one written."""
+
+    __slots__ = ()
+
+
+DEFAULT_LOSS = cast(LossName, Unsaid("squared_error"))
+"""What `loss` is where it is left out."""

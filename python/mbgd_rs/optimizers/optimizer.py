@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ..choices import Choice
+from ..choices import Choice, without_arrays
 from ..inputs import as_array, as_float, in_place
 
 __all__ = ["Optimizer", "State"]
@@ -35,7 +35,7 @@ OptimizerName = Literal[
 """Names of optimizers."""
 
 
-@dataclass
+@dataclass(eq=False)
 class State:
     """What an optimizer remembers between steps. Can be pickled and copied.
 
@@ -67,6 +67,7 @@ class Optimizer(Choice, names=OptimizerName):
     """
 
     def __post_init__(self) -> None:
+        without_arrays(self)
         _core.check(self)
 
     def init(self, params: Any) -> State:

@@ -4,6 +4,7 @@ Needs the extra ``mbgd_rs[plot]``.
 """
 
 from .batch_size import step_cost, time_to_target
+from .curves import training_curves
 from .gradients import gradient_angles, gradient_bias, noise_by_batch_size
 from .landscape import escape, landscape
 from .loss import loss_curves
@@ -21,4 +22,5 @@ __all__ = [
     "step_cost",
     "strategies",
     "time_to_target",
+    "training_curves",
 ]

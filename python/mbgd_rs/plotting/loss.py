@@ -78,7 +78,7 @@ def loss_curves(
             ax.plot(at, history.step_loss, color=line.get_color(), linewidth=0.5, alpha=0.2, zorder=1)
         else:
             ax.plot(at, history.step_loss, label=label, linewidth=1.2)
-    lowest = min(float(np.min(_best_known_loss(result.history))) for result in results.values())
+    lowest = min(float(np.nanmin(_best_known_loss(result.history))) for result in results.values())
     if lowest > 0:
         ax.set_ylim(bottom=lowest / 2)  # below are only the luckiest batches
     ax.set(

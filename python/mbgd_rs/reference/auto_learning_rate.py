@@ -158,7 +158,8 @@ class Trials(LearningRate):
         """Ends a trial that led to this objective."""
         size = abs(self.loss)
         if loss <= self.loss + 0.02 * size:
-            self.rate *= 2.0 if self.is_growing else 1.3
+            if size > 0:  # an objective of 0 says nothing of the rate
+                self.rate *= 2.0 if self.is_growing else 1.3
             self.keep(loss)
         elif self.is_growing or self.n_backtracks or not loss <= self.loss + 0.1 * size:
             self.backtrack(w)

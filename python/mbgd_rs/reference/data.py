@@ -14,6 +14,7 @@ class Data:
     """Rows X, targets y as the loss wants them, and weights s, None or scaled to mean 1."""
 
     def __init__(self, X: Any, y: Array, s: Array | None, stored: Array | None = None) -> None:
+        s = None if s is None else scaled_down(s)
         self.X, self.y, self.s = X, y, None if s is None else as_column(s / s.mean(), y, X.dtype)
         self.stored = stored
         """Where the sparse matrix has entries of which X is a dense copy; None if there was none."""
@@ -34,6 +35,13 @@ class Data:
     def subset(self, rows: Array, s: Array | None) -> "Data":
         """Some of the rows, with weights of their own."""
         return Data(self.X[rows], self.y[rows], s, None if self.stored is None else self.stored[rows])
+
+
+def scaled_down(weights: Any) -> Array:
+    """Weights in double, times a power of two by which the largest is about 1: they have no unit."""
+    s = np.asarray(weights, np.float64)
+    largest = s.max(initial=0.0)
+    return np.ldexp(s, -np.frexp(largest)[1]) if 0 < largest < np.inf else s
 
 
 def as_column(weights: Array, y: Array, dtype: Any) -> Array:

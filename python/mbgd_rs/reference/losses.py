@@ -46,7 +46,8 @@ class SquaredError(Pointwise):
 
     @staticmethod
     def value(z: Array, y: Array) -> Any:
-        return np.square(z - y) / 2
+        # In double: the square of 1e-30 is not a number of single precision, and neither is that of 1e20.
+        return np.square((z - y).astype(np.float64)) / 2
 
     @staticmethod
     def slope(z: Array, y: Array) -> Any:
@@ -104,7 +105,7 @@ class SquaredEpsilonInsensitive(EpsilonInsensitive):
     curvature = 2.0
 
     def value(self, z: Array, y: Array) -> Any:
-        return np.square(super().value(z, y))
+        return np.square(super().value(z, y).astype(np.float64))  # as the squared error
 
     def slope(self, z: Array, y: Array) -> Any:
         return 2 * np.sign(z - y) * super().value(z, y)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .classification import Coupled
-from .data import Data, as_rows, n_rows_of
+from .data import Data, as_rows, n_rows_of, scaled_down
 from .model import Linear, Parameters
 from .penalties import Penalty, make_penalty
 from .shuffle import Rows
@@ -88,7 +88,7 @@ def make_problem(
     loss, targets, classes, outputs = loss_and_targets(loss, np.asarray(y))
     if not isinstance(loss, Coupled):  # which indexes by them
         targets = targets.astype(X.dtype)
-    s = None if sample_weight is None else np.asarray(sample_weight, np.float64)
+    s = None if sample_weight is None else scaled_down(sample_weight)
     if class_weight is not None and classes is not None:
         s = np.ones(len(X)) if s is None else s
         s = s * class_weights(class_weight, classes, np.asarray(y), s)

@@ -65,19 +65,19 @@ def exponential(schedule: Any, t: int) -> Any:
 
 @SCHEDULES.add
 def polynomial(schedule: Any, t: int) -> Any:
-    left = (1 - min(t / schedule.n_steps, 1.0)) ** schedule.power
+    left = (1 - share(t, schedule.n_steps)) ** schedule.power
     return between(schedule.final_learning_rate, schedule.learning_rate, left)
 
 
 @SCHEDULES.add
 def linear(schedule: Any, t: int) -> Any:
-    done = min(t / schedule.n_steps, 1.0)
+    done = share(t, schedule.n_steps)
     return between(schedule.learning_rate, schedule.final_learning_rate, done)
 
 
 @SCHEDULES.add
 def cosine(schedule: Any, t: int) -> Any:
-    done = min(t / schedule.n_steps, 1.0)
+    done = share(t, schedule.n_steps)
     return half_cosine(schedule.learning_rate, schedule.final_learning_rate, done)
 
 
@@ -127,6 +127,11 @@ def warmup(schedule: Any, t: int) -> Any:
     return learning_rate_at(schedule.schedule, t - schedule.n_steps)
 
 
+def share(t: int, n_steps: int) -> float:
+    """Of the steps of a fall, those that lie behind; all of none."""
+    return min(t / n_steps, 1.0) if n_steps > 0 else 1.0
+
+
 def between(first: float, last: float, done: float) -> float:
     """The point of the line from first to last after the share `done` of the way."""
     return first + (last - first) * done
@@ -150,10 +155,12 @@ class PlateauState:
         """Lowers the rate if the loss of the epoch is one too many that has not fallen."""
         options = self.options
         if options.tol_mode == "absolute":
-            is_better = loss <= self.best - options.tol
+            is_better = loss < self.best and loss <= self.best - options.tol
             self.best = min(self.best, loss)
         else:
-            is_better = self.best == math.inf or loss < self.best - options.tol * abs(self.best)
+            is_better = (
+                loss < math.inf if self.best == math.inf else loss < self.best - options.tol * abs(self.best)
+            )
             self.best = loss if is_better else self.best
         self.n_bad = 0 if is_better or self.n_cooling else self.n_bad + 1
         self.n_cooling = max(self.n_cooling - 1, 0)

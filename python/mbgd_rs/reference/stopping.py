@@ -40,7 +40,7 @@ class StopRules(Observer):
                 case "noimprovement":
                     value, best = sign * values[rule.monitor], self.best_value[i]
                     margin = rule.tol * abs(best) if rule.relative and best < math.inf else rule.tol
-                    is_improvement = math.isfinite(value) and value <= best - margin
+                    is_improvement = math.isfinite(value) and value < best and value <= best - margin
                     waits = not (rule.monitor == "loss" and run.is_trying_a_rate())
                     self.n_waited[i] = 0 if is_improvement else self.n_waited[i] + waits
                     if math.isfinite(value) and value < best:

@@ -33,9 +33,9 @@ def loss_and_targets(loss: Any, y: Array) -> tuple[Any, Array, Array | None, tup
     return chosen, one_against_rest, classes, classes.shape
 
 
-def class_weights(class_weight: Any, classes: Array, y: Array, s: Array) -> Array:
-    """The weight of each row's class: "balanced", by label, or 1."""
-    labels = y.reshape(len(y)).tolist()
+def class_weights(class_weight: Any, classes: Array, y: Array, s: Array, of: Array | None = None) -> Array:
+    """The weight of each row's class, of rows y or others: "balanced" over y, by label, or 1."""
+    labels = (y if of is None else of).reshape(-1).tolist()
     if class_weight == "balanced":
         total = {label: s[y.reshape(len(y)) == label].sum() for label in classes.tolist()}
         class_weight = {label: s.sum() / len(classes) / total[label] for label in total}

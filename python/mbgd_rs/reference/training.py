@@ -161,7 +161,7 @@ class Run:
         return model
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fit:
     """A trained model and what was recorded on the way, an array for each name."""
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .data import Data
+from .data import Data, scaled_down
 from .objective import Objective, make_problem
 from .observers import Observed, Observer
 from .penalties import NoPenalty
@@ -52,10 +52,7 @@ def with_validation(
         problem = make_problem(X, y, sample_weight, loss, penalty, fit_intercept, class_weight)
         return *problem, None
     y = np.asarray(y)
-    s = None if sample_weight is None else np.asarray(sample_weight, np.float64)
-    if class_weight is not None:
-        s = np.ones(len(y)) if s is None else s
-        s = s * class_weights(class_weight, np.unique(y), y, s)
+    s = None if sample_weight is None else scaled_down(sample_weight)
     n, is_given = len(y), isinstance(validation, tuple | list)
     if is_given:
         X = np.asarray(X)
@@ -64,11 +61,20 @@ def with_validation(
     objective, everything, classes = make_problem(X, y, None, loss, penalty, fit_intercept)
     if is_given:
         training, held_out = np.arange(n), np.arange(n, len(y))
-        held_out_s = np.asarray(validation[2], np.float64) if len(validation) == 3 else None
+        held_out_s = scaled_down(validation[2]) if len(validation) == 3 else None
     else:
         training, held_out = split(n, validation, None if classes is None else y, seed)
         held_out_s = None if s is None else s[held_out]
         s = None if s is None else s[training]
+    if class_weight is not None:
+        s, held_out_s = (
+            np.ones(len(rows)) if of is None else of for of, rows in ((s, training), (held_out_s, held_out))
+        )
+        of_rows = [
+            class_weights(class_weight, np.unique(y), y[training], s, y[rows])
+            for rows in (training, held_out)
+        ]
+        s, held_out_s = s * of_rows[0], held_out_s * of_rows[1]
     return objective, everything.subset(training, s), classes, everything.subset(held_out, held_out_s)
 
 

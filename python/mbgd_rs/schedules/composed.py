@@ -73,7 +73,7 @@ class Warmup(Schedule):
     schedule : float, schedule or function of the step
         What comes after the rise.
     n_steps : int
-        Steps of the rise, >= 1.
+        Steps of the rise, >= 0; with none there is no rise.
 
     Examples
     --------

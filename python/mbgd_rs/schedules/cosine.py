@@ -22,7 +22,7 @@ class Cosine(Schedule):
     learning_rate : float
         First rate, finite and > 0.
     n_steps : int
-        Steps of the fall, >= 1: epochs times steps an epoch for a whole run.
+        Steps of the fall, >= 0: epochs times steps an epoch for a whole run.
     final_learning_rate : float, default=0.0
         Finite and >= 0.
 

@@ -101,7 +101,7 @@ class Polynomial(Schedule):
     learning_rate : float
         First rate, finite and > 0.
     n_steps : int
-        Steps of the fall, >= 1.
+        Steps of the fall, >= 0.
     power : float, default=1.0
         Finite and > 0.
     final_learning_rate : float, default=0.0
@@ -128,7 +128,7 @@ class Linear(Schedule):
     learning_rate : float
         First rate, finite and > 0.
     n_steps : int
-        Steps of the fall, >= 1.
+        Steps of the fall, >= 0.
     final_learning_rate : float, default=0.0
         Finite and >= 0.
 

@@ -53,7 +53,7 @@ impl<T: Scalar> Kernel<T> for CrammerSingerOfClasses<'_, T> {
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self) -> T {
-        let TileOf { n_outputs: n_classes, scores, targets, weights } = self.tile;
+        let TileOf { n_outputs: n_classes, scores, targets, weights, .. } = self.tile;
         let stride = weights.len();
         let (zero, one) = (L::splat(T::ZERO), L::splat(T::ONE));
         let mut total = zero;

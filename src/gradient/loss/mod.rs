@@ -45,7 +45,7 @@ pub use squared_error::SquaredError;
 pub use squared_hinge::SquaredHinge;
 pub use tweedie::Tweedie;
 
-use crate::data::{Domain, TargetKind};
+use crate::data::{Domain, TargetKind, Unit};
 use crate::error::{Error, Result};
 use crate::kernel::{Kernel, Lanes, Tier};
 use crate::options::Options;
@@ -69,6 +69,17 @@ pub trait Pointwise: Copy {
     fn from_options(options: &dyn Options) -> Result<Self>;
     /// The loss at score `z` for target `y`.
     fn value<L: Lanes>(self, z: L, y: L) -> L;
+    /// A multiple of the loss, from scores and targets times `scale`, that of a [`Unit`]: a loss that squares
+    /// leaves the range of the numbers less soon so. By default the loss itself.
+    #[inline(always)]
+    fn scaled_value<L: Lanes>(self, z: L, y: L, _scale: L) -> L {
+        self.value(z, y)
+    }
+    /// By what a sum of [scaled values](Pointwise::scaled_value) is multiplied to be one of values.
+    #[inline(always)]
+    fn of_scaled(self, _unit: Unit) -> f64 {
+        1.0
+    }
     /// Its derivative with respect to the score.
     fn slope<L: Lanes>(self, z: L, y: L) -> L;
 
@@ -283,14 +294,17 @@ pub(crate) struct TileOf<'a, T> {
     pub targets: &'a [T],
     /// One row.
     pub weights: &'a [T],
+    /// See [`Pointwise::scaled_value`].
+    pub unit: Unit,
 }
 
 fn pointwise<T: Scalar, F: Pointwise>(tier: Tier, loss: F, kind: TargetKind, tile: TileOf<'_, T>) -> f64 {
-    match kind {
+    let unit = tile.unit;
+    let scaled = match kind {
         TargetKind::Real | TargetKind::Binary | TargetKind::Labels => tier.run(EachOutput { loss, tile }),
         TargetKind::Class { .. } => tier.run(OneVsRest { loss, tile }),
-    }
-    .to_f64()
+    };
+    scaled.to_f64() * loss.of_scaled(unit)
 }
 
 /// Every output has targets of its own; the losses add up.
@@ -304,14 +318,14 @@ impl<T: Scalar, F: Pointwise> Kernel<T> for EachOutput<'_, T, F> {
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self) -> T {
-        let TileOf { n_outputs, scores, targets, weights } = self.tile;
-        let stride = weights.len();
+        let TileOf { n_outputs, scores, targets, weights, unit } = self.tile;
+        let (stride, scale) = (weights.len(), constant::<L>(unit.scale));
         let mut total = L::splat(T::ZERO);
         for c in 0..n_outputs {
             let z = scores[c * stride..][..stride].chunks_exact_mut(T::LANES);
             let y = targets[c * stride..][..stride].chunks_exact(T::LANES);
             for ((z, y), s) in z.zip(y).zip(weights.chunks_exact(T::LANES)) {
-                total = one(self.loss, z, L::load(y), L::load(s), total);
+                total = one(self.loss, z, L::load(y), L::load(s), scale, total);
             }
         }
         total.sum()
@@ -329,7 +343,8 @@ impl<T: Scalar, F: Pointwise> Kernel<T> for OneVsRest<'_, T, F> {
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self) -> T {
-        let TileOf { scores, targets, weights, .. } = self.tile;
+        let TileOf { scores, targets, weights, unit, .. } = self.tile;
+        let scale = constant::<L>(unit.scale);
         let mut total = L::splat(T::ZERO);
         for (class, z) in scores.chunks_exact_mut(weights.len()).enumerate() {
             let class = L::splat(T::from_f64(class as f64));
@@ -337,7 +352,7 @@ impl<T: Scalar, F: Pointwise> Kernel<T> for OneVsRest<'_, T, F> {
             for ((z, y), s) in lanes.zip(weights.chunks_exact(T::LANES)) {
                 let is_class = L::load(y).eq(class);
                 let sign = L::select(is_class, L::splat(T::ONE), L::splat(-T::ONE));
-                total = one(self.loss, z, sign, L::load(s), total);
+                total = one(self.loss, z, sign, L::load(s), scale, total);
             }
         }
         total.sum()
@@ -347,11 +362,11 @@ impl<T: Scalar, F: Pointwise> Kernel<T> for OneVsRest<'_, T, F> {
 /// Replaces one vector of scores by weighted slopes and adds the weighted losses to `total`. Entries without
 /// weight, such as the padding, add nothing, even if their loss overflows.
 #[inline(always)]
-fn one<L: Lanes, F: Pointwise>(loss: F, z: &mut [L::Elem], y: L, s: L, total: L) -> L {
+fn one<L: Lanes, F: Pointwise>(loss: F, z: &mut [L::Elem], y: L, s: L, scale: L, total: L) -> L {
     let (score, zero) = (L::load(z), L::splat(L::Elem::ZERO));
     let counts = zero.lt(s);
     L::select(counts, loss.slope(score, y).mul(s), zero).store(z);
-    L::select(counts, loss.value(score, y).mul_add(s, total), total)
+    L::select(counts, loss.scaled_value(score, y, scale).mul_add(s, total), total)
 }
 
 /// `slope`, or NaN where `z` is NaN: comparisons alone would not propagate it.

@@ -25,7 +25,7 @@ impl<T: Scalar> Kernel<T> for Softmax<'_, T> {
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self) -> T {
-        let TileOf { n_outputs: n_classes, scores, targets, weights } = self.tile;
+        let TileOf { n_outputs: n_classes, scores, targets, weights, .. } = self.tile;
         let stride = weights.len();
         let mut total = L::splat(T::ZERO);
         for (i, (y, s)) in targets.chunks_exact(T::LANES).zip(weights.chunks_exact(T::LANES)).enumerate() {

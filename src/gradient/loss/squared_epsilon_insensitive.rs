@@ -2,6 +2,7 @@
 
 use super::epsilon_insensitive::checked_epsilon;
 use super::{Pointwise, constant};
+use crate::data::Unit;
 use crate::error::Result;
 use crate::kernel::Lanes;
 use crate::options::Options;
@@ -49,10 +50,20 @@ impl Pointwise for SquaredEpsilonInsensitive {
 
     #[inline(always)]
     fn value<L: Lanes>(self, z: L, y: L) -> L {
+        self.scaled_value(z, y, L::splat(L::Elem::ONE))
+    }
+
+    #[inline(always)]
+    fn scaled_value<L: Lanes>(self, z: L, y: L, scale: L) -> L {
         let excess = z.sub(y).abs().sub(constant::<L>(self.epsilon));
         // With the operands in this order, NaN propagates.
-        let excess = L::splat(L::Elem::ZERO).max(excess);
+        let excess = L::splat(L::Elem::ZERO).max(excess).mul(scale);
         excess.mul(excess)
+    }
+
+    #[inline(always)]
+    fn of_scaled(self, unit: Unit) -> f64 {
+        unit.of_squares
     }
 
     #[inline(always)]

@@ -1,6 +1,7 @@
 //! Half the squared error: least squares.
 
 use super::Pointwise;
+use crate::data::Unit;
 use crate::error::Result;
 use crate::kernel::Lanes;
 use crate::options::Options;
@@ -36,6 +37,18 @@ impl Pointwise for SquaredError {
     fn value<L: Lanes>(self, z: L, y: L) -> L {
         let residual = z.sub(y);
         residual.mul(residual).mul(L::splat(L::Elem::from_f64(0.5)))
+    }
+
+    /// The square of 1e-30 is not a number of single precision any more, and neither is that of 1e20.
+    #[inline(always)]
+    fn scaled_value<L: Lanes>(self, z: L, y: L, scale: L) -> L {
+        let residual = z.sub(y).mul(scale);
+        residual.mul(residual)
+    }
+
+    #[inline(always)]
+    fn of_scaled(self, unit: Unit) -> f64 {
+        0.5 * unit.of_squares
     }
 
     #[inline(always)]

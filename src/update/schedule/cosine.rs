@@ -1,6 +1,6 @@
 //! A rate that falls along half a cosine.
 
-use super::{Rates, final_rate, half_cosine, positive_rate, positive_steps};
+use super::{Rates, final_rate, half_cosine, positive_rate, steps_or_none};
 use crate::error::Result;
 use crate::options::Options;
 
@@ -15,10 +15,10 @@ pub struct Cosine {
 }
 
 impl Cosine {
-    /// A first rate, finite and > 0, the steps of the fall, >= 1, and the last rate, finite and >= 0.
+    /// A first rate, finite and > 0, the steps of the fall, >= 0, and the last rate, finite and >= 0.
     pub fn new(learning_rate: f64, n_steps: i64, final_learning_rate: f64) -> Result<Self> {
         let final_learning_rate = final_rate(final_learning_rate)?;
-        let (learning_rate, n_steps) = (positive_rate(learning_rate)?, positive_steps("n_steps", n_steps)?);
+        let (learning_rate, n_steps) = (positive_rate(learning_rate)?, steps_or_none("n_steps", n_steps)?);
         Ok(Self { learning_rate, n_steps, final_learning_rate })
     }
 }

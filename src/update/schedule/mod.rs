@@ -206,6 +206,12 @@ fn positive_factor(argument: &'static str, factor: f64) -> Result<f64> {
     checked(argument, "finite and > 0", factor, |factor| factor.is_finite() && factor > 0.0)
 }
 
+/// A number of steps, of which there may be none.
+fn steps_or_none(argument: &'static str, n_steps: i64) -> Result<u64> {
+    let refused = |_| Error::OutOfRange { argument, condition: ">= 0", value: n_steps.to_string() };
+    u64::try_from(n_steps).map_err(refused)
+}
+
 /// A number of steps, which has to be at least 1.
 fn positive_steps(argument: &'static str, n_steps: i64) -> Result<u64> {
     match u64::try_from(n_steps) {

@@ -35,7 +35,7 @@ pub struct PlateauRule {
 /// What an improvement is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tolerance {
-    /// `loss <= best - tol`, the best being the lowest loss so far: scikit-learn's rule.
+    /// `loss <= best - tol` and below the best, the best being the lowest loss so far: scikit-learn's rule.
     Absolute,
     /// `loss < best - tol |best|`, the best being the last that was an improvement: PyTorch's rule.
     Relative,
@@ -106,8 +106,10 @@ impl Plateau {
     pub(super) fn end_epoch(&self, state: &mut PlateauState, loss: f64) {
         let PlateauRule { tol, tol_mode, .. } = self.rule;
         let is_better = match tol_mode {
-            Tolerance::Absolute => loss <= state.best - tol,
-            Tolerance::Relative => loss < state.best - tol * state.best.abs() || state.best.is_infinite(),
+            // Equal is not better, also where `tol` is 0 or too small to change the best loss.
+            Tolerance::Absolute => loss < state.best && loss <= state.best - tol,
+            Tolerance::Relative if state.best.is_infinite() => loss < state.best,
+            Tolerance::Relative => loss < state.best - tol * state.best.abs(),
         };
         if is_better || (tol_mode == Tolerance::Absolute && loss < state.best) {
             state.best = loss;

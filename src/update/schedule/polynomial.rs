@@ -1,6 +1,6 @@
 //! A rate that falls along a power of the steps that are left.
 
-use super::{Rates, final_rate, positive_factor, positive_rate, positive_steps};
+use super::{Rates, final_rate, positive_factor, positive_rate, steps_or_none};
 use crate::error::Result;
 use crate::options::Options;
 
@@ -15,12 +15,12 @@ pub struct Polynomial {
 }
 
 impl Polynomial {
-    /// A first rate, finite and > 0, the steps of the fall, >= 1, their power, finite and > 0, and the last
+    /// A first rate, finite and > 0, the steps of the fall, >= 0, their power, finite and > 0, and the last
     /// rate, finite and >= 0.
     pub fn new(learning_rate: f64, n_steps: i64, power: f64, final_learning_rate: f64) -> Result<Self> {
         Ok(Self {
             learning_rate: positive_rate(learning_rate)?,
-            n_steps: positive_steps("n_steps", n_steps)?,
+            n_steps: steps_or_none("n_steps", n_steps)?,
             power: positive_factor("power", power)?,
             final_learning_rate: final_rate(final_learning_rate)?,
         })

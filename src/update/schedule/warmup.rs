@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Rates, Schedule, positive_steps};
+use super::{Rates, Schedule, steps_or_none};
 use crate::error::Result;
 use crate::options::Options;
 
@@ -17,9 +17,9 @@ pub struct Warmup {
 }
 
 impl Warmup {
-    /// The schedule to be warmed up, and the steps that takes, >= 1.
+    /// The schedule to be warmed up, and the steps that takes, >= 0.
     pub fn new(schedule: Schedule, n_steps: i64) -> Result<Self> {
-        Ok(Self { schedule: Box::new(schedule), n_steps: positive_steps("n_steps", n_steps)? })
+        Ok(Self { schedule: Box::new(schedule), n_steps: steps_or_none("n_steps", n_steps)? })
     }
 
     pub(super) fn with_schedule(&self, schedule: Schedule) -> Self {

@@ -115,7 +115,12 @@ impl<T: Scalar> Trials<T> {
         let size = self.loss.abs();
         let is_little = loss <= self.loss + TOO_MUCH * size; // and a NaN is not
         if loss <= self.loss + TOLERANCE * size {
-            *rate *= if self.is_growing { FIRST_GROWTH } else { LATER_GROWTH };
+            // An objective of 0 cannot come down, or is too small for a number: it says nothing of the rate.
+            *rate *= match self.is_growing {
+                _ if size == 0.0 => 1.0,
+                true => FIRST_GROWTH,
+                false => LATER_GROWTH,
+            };
             self.keep(loss);
         } else if self.is_growing || self.n_backtracks > 0 || !is_little {
             self.take_back(params, slots);
