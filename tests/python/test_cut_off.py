@@ -112,9 +112,13 @@ def test_instruments_end_when_they_are_told_to(instrument, seconds, soon):
     call = getattr(mb.diagnostics, instrument)
     how = {"loss": "log_loss"} | ({"passes": 1000.0} if instrument == "compare_strategies" else {})
     how |= {"n_draws": 1000} if instrument == "step_cost" else {}
-    with pytest.raises(KeyboardInterrupt):
+
+    def called():
         soon(seconds)
         call(rows, labels, **how)
+
+    with pytest.raises(KeyboardInterrupt):
+        called()
 
 
 @pytest.mark.parametrize("call", ["Batches(10**8, 10).batch(0, 0)", "Batches(10**8, 10).epoch(0)"])
