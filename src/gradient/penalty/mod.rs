@@ -140,7 +140,8 @@ impl Penalty {
     /// before.
     ///
     /// ```
-    /// use mbgd_rs::gradient::{Group, Layout, Penalty};
+    /// use mbgd_rs::gradient::penalty::{Group, Penalty};
+    /// use mbgd_rs::gradient::Layout;
     ///
     /// let penalty = Penalty::Group(Group::new(vec![1.0, 2.0, 4.0], 1.0)?);
     /// let mut few = Penalty::none();
