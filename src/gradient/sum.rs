@@ -71,12 +71,17 @@ impl<T: Scalar> TreeSum<T> {
 
     /// Makes room for a tree of `n_leaves` over gradients of `n_params`, unless there is room already. What
     /// was added is discarded if `n_params` changes.
+    #[inline]
     pub fn reserve(&mut self, n_params: usize, n_leaves: usize) -> Result<()> {
         let depth = n_leaves.max(1).ilog2() as usize + 2;
-        let is_there = self.levels.len() >= depth && self.levels[0].gradient.len() == n_params;
-        if is_there {
-            return Ok(());
+        match self.levels.first() {
+            Some(level) if self.levels.len() >= depth && level.gradient.len() == n_params => Ok(()),
+            _ => self.grow(n_params, depth),
         }
+    }
+
+    #[cold]
+    fn grow(&mut self, n_params: usize, depth: usize) -> Result<()> {
         for level in &mut self.levels {
             level.resize(n_params)?;
         }

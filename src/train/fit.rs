@@ -93,6 +93,7 @@ fn check<T: Scalar>(problem: &Problem<'_, T>, config: &Config, state: &mut State
     let adaptive = state.control.batch_size;
     state.control.batch_size = AdaptiveBatchSize::of_run(batches, adaptive, state.step > 0);
     state.check(problem.layout(), state.batches(batches).n_steps())?;
+    optimizer.check(&state.optimizer, problem.layout().len())?;
     match config.average {
         None => state.average = AverageState::default(), // of a run that did average
         Some(_) if state.average.n == 0 => state.average = AverageState::new(problem.layout().len())?,

@@ -245,8 +245,14 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
         self.last_finite.extend_from_slice(params);
         let wants_step_sizes = penalty.has_prox();
         let state = &mut self.state.optimizer;
-        let step_size =
-            self.optimizer.step(tier, entries_of(&model), state, params, gradient, wants_step_sizes)?;
+        let step_size = self.optimizer.step_checked(
+            tier,
+            entries_of(&model),
+            state,
+            params,
+            gradient,
+            wants_step_sizes,
+        )?;
         if wants_step_sizes {
             penalty.prox(layout, &mut params[..layout.n_coef()], step_size);
         }

@@ -125,6 +125,20 @@ impl Optimizer {
     ) -> Result<EffectiveStepSize<'s, T>> {
         self.check_lengths(params, grad)?;
         self.check(state, params.len())?;
+        self.step_checked(tier, entries, state, params, grad, wants_step_sizes)
+    }
+
+    /// [`Optimizer::step`] where all lengths are known to fit: what a run does at every step.
+    #[inline]
+    pub(crate) fn step_checked<'s, T: Scalar>(
+        &self,
+        tier: Tier,
+        entries: Entries,
+        state: &'s mut OptimizerState<T>,
+        params: &mut [T],
+        grad: &[T],
+        wants_step_sizes: bool,
+    ) -> Result<EffectiveStepSize<'s, T>> {
         if let Schedule::Auto(auto) = self.learning_rate {
             return auto.refuse();
         }
