@@ -32,6 +32,13 @@ pub trait Options {
     fn pair(&self, name: &'static str) -> Result<(f64, f64)>;
     /// Several numbers; for a matrix, its rows one after the other.
     fn numbers(&self, name: &'static str) -> Result<Vec<f64>>;
+    /// Whether an option is a string.
+    ///
+    /// # Errors
+    /// If there is no such option.
+    fn is_text(&self, name: &'static str) -> Result<bool> {
+        Ok(self.text(name).is_ok())
+    }
     /// A string.
     fn text(&self, name: &'static str) -> Result<String>;
     /// Whether the value was left out.

@@ -186,6 +186,9 @@ impl Options for Attributes<'_> {
         }
         Err(Error::WrongType { argument: name, expected: "a sequence of numbers", got: repr(&value) })
     }
+    fn is_text(&self, name: &'static str) -> Result<bool> {
+        Ok(self.value(name)?.is_instance_of::<PyString>())
+    }
     fn text(&self, name: &'static str) -> Result<String> {
         self.converted(name, "a string", |value| value.extract().ok())
     }
@@ -248,7 +251,11 @@ fn wrong_type(argument: &str, expected: &str, got: &Bound<'_, PyAny>) -> PyErr {
 const LONGEST: usize = 1000;
 
 fn repr(value: &Bound<'_, PyAny>) -> String {
-    let text = value.repr();
+    // Not by `PyObject_Repr`: that looks for signals first, and what their handler raises would be lost here.
+    let text = value
+        .get_type()
+        .getattr("__repr__")
+        .and_then(|repr| Ok(repr.call1((value,))?.cast_into::<PyString>()?));
     let text = text.as_ref().ok().and_then(|text| text.to_str().ok()).unwrap_or("an object without a repr");
     match text.char_indices().nth(LONGEST) {
         None => text.to_owned(),

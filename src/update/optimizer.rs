@@ -53,9 +53,12 @@ impl Optimizer {
     /// If they describe none, or a hyperparameter is out of its range.
     pub fn from_options(options: &dyn Options) -> Result<Option<Self>> {
         let Some(rule) = Rule::from_options(options)? else { return Ok(None) };
-        let learning_rate = match options.text("learning_rate") {
-            Ok(word) => Schedule::Auto(Auto::named(&word, matches!(rule, Rule::Sgd(_)))?),
-            Err(_) => Schedule::from_options(&*options.child("learning_rate")?)?,
+        let learning_rate = match options.is_text("learning_rate")? {
+            true => {
+                let word = options.text("learning_rate")?;
+                Schedule::Auto(Auto::named(&word, matches!(rule, Rule::Sgd(_)))?)
+            }
+            false => Schedule::from_options(&*options.child("learning_rate")?)?,
         };
         Ok(Some(Self { rule, learning_rate }))
     }
