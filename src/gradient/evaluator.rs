@@ -198,12 +198,6 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
     pub fn last(&mut self) -> &mut Vec<T> {
         &mut self.total.finish().gradient
     }
-
-    /// Where the model is, and the gradient computed last, both in the [layout](Self::layout) of the pass.
-    #[inline]
-    pub fn params_and_last(&mut self) -> (&mut Vec<T>, &mut Vec<T>) {
-        (&mut self.team.job().pass.params, &mut self.total.finish().gradient)
-    }
 }
 
 /// Values and gradients over all rows, whatever the order of the steps is.

@@ -1,6 +1,6 @@
 //! Smoothness constants of the objective, which bound the step size.
 
-use super::{Layout, Loss, Penalty, Problem, n_workers_worth, with_evaluator};
+use super::{AtStep, Layout, Loss, Penalty, Problem, n_workers_worth, with_evaluator};
 use crate::data::{Dataset, Order, TargetKind, Targets};
 use crate::error::{Result, try_filled, try_reserved};
 use crate::gradient::loss::SquaredError;
@@ -111,7 +111,7 @@ fn largest_eigenvalue<T: Scalar>(
         let mut eigenvalue = 0.0;
         for _ in 0..N_ITERATIONS {
             evaluator.gradient(0..n_sampled)?;
-            let (v, product) = evaluator.params_and_last();
+            let AtStep { params: v, gradient: product, .. } = evaluator.at_step();
             let last = eigenvalue;
             eigenvalue = norm(product) / norm(v);
             if !eigenvalue.is_normal() || (eigenvalue - last).abs() <= TOLERANCE * eigenvalue {

@@ -1,6 +1,6 @@
 //! The objective and its gradient at given parameters, on any rows: the batch gradient on its own.
 
-use super::{Problem, n_workers_worth, with_evaluator};
+use super::{AtStep, Problem, n_workers_worth, with_evaluator};
 use crate::data::Order;
 use crate::error::{Error, Result};
 use crate::kernel::Tier;
@@ -32,7 +32,7 @@ pub fn value_and_gradient<T: Scalar>(
         *evaluator.order() = rows.map_or(Order::Sequential, Order::Listed);
         let value = evaluator.gradient(0..n_rows)?;
         let layout = problem.layout();
-        let (params, gradient) = evaluator.params_and_last();
+        let AtStep { params, gradient, .. } = evaluator.at_step();
         let (w, of_coef) = (&params[..layout.n_coef()], &mut gradient[..layout.n_coef()]);
         problem.penalty().add_subgradient(layout, of_coef, w);
         Ok((value, std::mem::take(gradient)))

@@ -9,7 +9,7 @@ pub use auto_rate::{AutoRate, Method, Spectral, Trials};
 
 use super::{Config, State};
 use crate::error::Result;
-use crate::gradient::{BatchNoise, Evaluator, Problem};
+use crate::gradient::{AtStep, BatchNoise, Evaluator, Problem};
 use crate::kernel::Tier;
 use crate::scalar::Scalar;
 use crate::shuffle::Batches;
@@ -94,7 +94,7 @@ impl<T: Scalar> Control<T> {
         evaluator: &mut Evaluator<'_, '_, T>,
     ) -> Result<f64> {
         let Some(rate) = &mut self.auto_rate else { return Ok(loss) };
-        let (params, gradient) = evaluator.params_and_last();
+        let AtStep { params, gradient, .. } = evaluator.at_step();
         let loss = rate.observe(loss, params, gradient);
         optimizer.learning_rate = rate.schedule(config)?;
         Ok(loss)
