@@ -68,11 +68,16 @@ impl<'a, T: Scalar> Dense<'a, T> {
         Ok(Self { values, n_rows, n_columns })
     }
 
+    /// All rows, one after the other.
+    pub(crate) fn values(&self) -> &'a [T] {
+        self.values
+    }
+
     pub(super) fn n_rows(&self) -> usize {
         self.n_rows
     }
 
-    pub(super) fn n_columns(&self) -> usize {
+    pub(crate) fn n_columns(&self) -> usize {
         self.n_columns
     }
 
@@ -80,7 +85,7 @@ impl<'a, T: Scalar> Dense<'a, T> {
         self.n_columns * size_of::<T>()
     }
 
-    pub(super) fn rows_of_tile(&self) -> usize {
+    pub(crate) fn rows_of_tile(&self) -> usize {
         (TILE_BYTES / self.row_bytes()).next_multiple_of(8).clamp(8, 64)
     }
 

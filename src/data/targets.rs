@@ -127,6 +127,11 @@ impl<'a, T: Scalar> Targets<'a, T> {
         self.unit
     }
 
+    /// All entries.
+    pub(crate) fn values(&self) -> &'a [T] {
+        self.values
+    }
+
     /// Entries per row.
     pub fn per_row(&self) -> usize {
         self.per_row

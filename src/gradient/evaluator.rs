@@ -350,6 +350,23 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
         self.team.job().set_active(active)
     }
 
+    /// How many rows ahead to prefetch in the order at hand.
+    pub fn n_ahead(&mut self) -> usize {
+        let pass = &self.team.job().pass;
+        if let Order::Sequential = pass.order { 0 } else { pass.n_ahead }
+    }
+
+    /// Copies the stored rows at the positions from `first` on.
+    pub fn copy_rows(&mut self, first: usize, rows: &mut [usize]) {
+        self.team.job().pass.rows_at(first, rows);
+    }
+
+    /// The parameters, and what the weights of rows are multiplied by, see [`Self::set_importance_weights`].
+    pub fn params_and_importance_weights(&mut self) -> (&mut [T], Option<&[T]>) {
+        let Pass { params, importance_weights, .. } = &mut self.team.job().pass;
+        (params, importance_weights.as_deref())
+    }
+
     /// Stored rows of positions.
     pub fn stored_rows(&mut self, positions: Range<usize>) -> impl ExactSizeIterator<Item = usize> + Clone {
         let pass = &self.team.job().pass;
@@ -358,6 +375,17 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
             pass.rows_at(position, &mut row);
             row[0]
         })
+    }
+
+    /// Counts work on so many rows that is done without a pass, and asks in time whether all is to end.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`].
+    pub fn poll(&mut self, n_rows: usize) -> Result<()> {
+        let Work { pass, workers, .. } = self.team.job();
+        let scratch = exclusive(&mut workers[LEADER]);
+        scratch.n_worked += n_rows * pass.work_of_row;
+        if pass.poll(scratch) { Err(Error::Interrupted) } else { Ok(()) }
     }
 
     /// Counts work on so many parameters that is done beside passes over rows, so that the caller is asked in time

@@ -150,6 +150,10 @@ impl Lanes for F32x16 {
     }
 
     #[inline(always)]
+    fn first(self) -> f32 {
+        avx2!(_mm256_cvtss_f32(self.0[0]))
+    }
+    #[inline(always)]
     fn sum(self) -> f32 {
         avx2!(x86::sum_f32x8(_mm256_add_ps(self.0[0], self.0[1])))
     }
@@ -286,6 +290,10 @@ impl Lanes for F64x8 {
         })
     }
 
+    #[inline(always)]
+    fn first(self) -> f64 {
+        avx2!(_mm256_cvtsd_f64(self.0[0]))
+    }
     #[inline(always)]
     fn sum(self) -> f64 {
         avx2!(x86::sum_f64x4(_mm256_add_pd(self.0[0], self.0[1])))

@@ -129,6 +129,10 @@ impl Lanes for F32x16 {
         })
     }
     #[inline(always)]
+    fn scale_pow2(self, n: Self) -> Self {
+        avx512!(Self(_mm512_scalef_ps(self.0, n.0)))
+    }
+    #[inline(always)]
     fn split_exponent(self) -> (Self, Self) {
         avx512!({
             let sqrt_half = _mm512_set1_epi32(std::f32::consts::FRAC_1_SQRT_2.to_bits() as i32);
@@ -143,6 +147,10 @@ impl Lanes for F32x16 {
         })
     }
 
+    #[inline(always)]
+    fn first(self) -> f32 {
+        avx512!(_mm512_cvtss_f32(self.0))
+    }
     #[inline(always)]
     fn sum(self) -> f32 {
         avx512!(x86::sum_f32x8(self.add_halves()))
@@ -262,6 +270,10 @@ impl Lanes for F64x8 {
         })
     }
     #[inline(always)]
+    fn scale_pow2(self, n: Self) -> Self {
+        avx512!(Self(_mm512_scalef_pd(self.0, n.0)))
+    }
+    #[inline(always)]
     fn split_exponent(self) -> (Self, Self) {
         avx512!({
             let sqrt_half = _mm512_set1_epi64(std::f64::consts::FRAC_1_SQRT_2.to_bits() as i64);
@@ -276,6 +288,10 @@ impl Lanes for F64x8 {
         })
     }
 
+    #[inline(always)]
+    fn first(self) -> f64 {
+        avx512!(_mm512_cvtsd_f64(self.0))
+    }
     #[inline(always)]
     fn sum(self) -> f64 {
         avx512!(x86::sum_f64x4(self.add_halves()))

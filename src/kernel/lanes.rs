@@ -5,6 +5,7 @@
 //! a way that differs between tiers (no hardware reciprocal estimates), and [`Lanes::sum`] adds in one
 //! fixed tree.
 
+use super::coefficients::Coefficients;
 use crate::scalar::Scalar;
 
 /// A vector of `Elem::LANES` numbers.
@@ -62,9 +63,19 @@ pub trait Lanes: Copy {
 
     /// 2^n for an integral n in the range of normal exponents (-126..=127, or -1022..=1023).
     fn pow2(n: Self) -> Self;
+    /// `self * 2^n`, rounded once, for self in [1/2, 2) and an integral n of at most twice the range of [`Lanes::pow2`].
+    #[inline(always)]
+    fn scale_pow2(self, n: Self) -> Self {
+        // In two steps, because 2^n itself may not be a normal number. The first step is exact, so only the second
+        // rounds.
+        let half_n = n.mul(Self::splat(Self::Elem::HALF)).round();
+        self.mul(Self::pow2(half_n)).mul(Self::pow2(n.sub(half_n)))
+    }
     /// `(m, e)` with `self = m * 2^e`, m in [sqrt(1/2), sqrt(2)), e integral, for positive normal numbers.
     fn split_exponent(self) -> (Self, Self);
 
+    /// Lane 0.
+    fn first(self) -> Self::Elem;
     /// The sum of the lanes by halves: lane l + lane l + LANES/2, and so on down to one.
     fn sum(self) -> Self::Elem;
     /// Four sums at once, each with the tree of [`Lanes::sum`].

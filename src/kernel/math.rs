@@ -35,17 +35,26 @@ use crate::scalar::Scalar;
 /// Cody and Waite's reduction, x = n ln 2 + r with |r| <= (ln 2)/2, then e^x = 2^n (1 + r + r^2 q(r)).
 #[inline(always)]
 pub fn exp<L: Lanes>(x: L) -> L {
-    let (lowest, highest) = L::Elem::EXP_DOMAIN;
+    let (_, highest) = L::Elem::EXP_DOMAIN;
     // With the arguments in this order, NaN propagates.
-    let x = L::splat(highest).min(L::splat(lowest).max(x));
+    exp_below(L::splat(highest).min(x))
+}
+
+/// e^x for x that does not exceed the domain of [`exp`].
+#[inline(always)]
+fn exp_below<L: Lanes>(x: L) -> L {
+    let (lowest, _) = L::Elem::EXP_DOMAIN;
+    let x = L::splat(lowest).max(x); // in this order, NaN propagates
     let n = x.mul(L::splat(L::Elem::LOG2_E)).round();
     let r = n.mul_add(L::splat(-L::Elem::LN_2_HIGH), x);
     let r = n.mul_add(L::splat(-L::Elem::LN_2_LOW), r);
-    let y = polynomial(L::Elem::EXP, r).mul_add(r.mul(r), r).add(L::splat(L::Elem::ONE));
-    // In two steps, because 2^n itself may not be a normal number. The first step is exact, so only the
-    // second rounds.
-    let half_n = n.mul(half()).round();
-    y.mul(L::pow2(half_n)).mul(L::pow2(n.sub(half_n)))
+    polynomial(L::Elem::EXP, r).mul_add(r.mul(r), r).add(L::splat(L::Elem::ONE)).scale_pow2(n)
+}
+
+/// e^-|x|, which [`softplus`] and [`sigmoid`] of x and of -x are made of.
+#[inline(always)]
+pub fn exp_neg_abs<L: Lanes>(x: L) -> L {
+    exp_below(x.abs().neg())
 }
 
 /// The natural logarithm: -infinity of zeros, NaN of negative numbers.
@@ -68,8 +77,13 @@ pub fn ln<L: Lanes>(x: L) -> L {
 /// derivative is [`sigmoid`]; where both are computed for the same vector, the compiler shares u.
 #[inline(always)]
 pub fn softplus<L: Lanes>(x: L) -> L {
+    softplus_given(x, exp_neg_abs(x))
+}
+
+/// [`softplus`] of x, given u = e^-|x|.
+#[inline(always)]
+pub fn softplus_given<L: Lanes>(x: L, u: L) -> L {
     let (zero, one) = (L::splat(L::Elem::ZERO), L::splat(L::Elem::ONE));
-    let u = exp(x.abs().neg());
     let is_small = u.lt(half());
     let f = L::select(is_small, u, u.sub(one).mul(half()));
     let log_1p_u = ln_1p_scaled(f, L::select(is_small, zero, one));
@@ -80,7 +94,7 @@ pub fn softplus<L: Lanes>(x: L) -> L {
 #[inline(always)]
 pub fn sigmoid<L: Lanes>(x: L) -> L {
     let (zero, one) = (L::splat(L::Elem::ZERO), L::splat(L::Elem::ONE));
-    let u = exp(x.abs().neg());
+    let u = exp_neg_abs(x);
     L::select(x.lt(zero), u, one).div(one.add(u))
 }
 

@@ -167,6 +167,10 @@ impl Lanes for F32x16 {
     }
 
     #[inline(always)]
+    fn first(self) -> f32 {
+        neon!(vgetq_lane_f32::<0>(self.0[0]))
+    }
+    #[inline(always)]
     fn sum(self) -> f32 {
         let x = self.add_quarters();
         neon!(vpadds_f32(vadd_f32(vget_low_f32(x), vget_high_f32(x))))
@@ -323,6 +327,10 @@ impl Lanes for F64x8 {
         (Self([a.0, b.0, c.0, d.0]), Self([a.1, b.1, c.1, d.1]))
     }
 
+    #[inline(always)]
+    fn first(self) -> f64 {
+        neon!(vgetq_lane_f64::<0>(self.0[0]))
+    }
     #[inline(always)]
     fn sum(self) -> f64 {
         neon!(vpaddd_f64(self.add_quarters()))

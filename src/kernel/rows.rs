@@ -163,7 +163,7 @@ impl<T: Scalar> Kernel<T> for Accumulate<'_, T> {
 
 /// One accumulator of logical lanes per row. All rows have the same length, `w` at least that, padded.
 #[inline(always)]
-fn dots<L: Lanes, const R: usize>(x: [&[L::Elem]; R], w: &[L::Elem]) -> [L; R] {
+pub fn dots<L: Lanes, const R: usize>(x: [&[L::Elem]; R], w: &[L::Elem]) -> [L; R] {
     let lanes = L::Elem::LANES;
     let d = x[0].len();
     assert!(x.iter().all(|x| x.len() == d) && w.len() >= d.next_multiple_of(lanes));

@@ -122,6 +122,10 @@ macro_rules! array_lanes {
             }
 
             #[inline(always)]
+            fn first(self) -> $elem {
+                self.0[0]
+            }
+            #[inline(always)]
             fn sum(self) -> $elem {
                 let mut lanes = self.0;
                 let mut width = $lanes;

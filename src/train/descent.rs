@@ -13,6 +13,9 @@ pub(super) fn descend<'a, T: Scalar>(
     while run.has_epochs_left() {
         run.shuffle()?;
         observers.begin_epoch(run.view())?;
+        if !observers.watch_steps() {
+            run.streak()?; // the steps below, many in one call
+        }
         while let Some(batch) = run.next_batch() {
             let gradient = run.gradient(&batch)?; // how wrong the model is on these rows
             let step = run.update(&batch, gradient)?; // how the parameters move

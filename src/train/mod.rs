@@ -20,6 +20,7 @@ mod state;
 mod stop;
 mod stop_reason;
 mod stopping;
+mod streak;
 mod validation;
 mod view;
 

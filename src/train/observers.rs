@@ -73,6 +73,11 @@ impl<'o, 'a, T: Scalar> Observers<'o, 'a, T> {
         Ok(self.recorder.reserve(&view)?)
     }
 
+    /// Whether a step may be recorded, or end the run.
+    pub(super) fn watch_steps(&self) -> bool {
+        self.recorder.sees_steps() || self.validation.limits_steps()
+    }
+
     /// Sees a step.
     #[inline]
     pub(super) fn step(&mut self, step: &Step, mut view: View<'_, '_, 'a, T>) -> Result<(), Stop> {

@@ -65,6 +65,12 @@ impl<T: Scalar> Recorder<T> {
         Ok(())
     }
 
+    /// Whether anything of a step is recorded.
+    pub(super) fn sees_steps(&self) -> bool {
+        let Record { steps, path, noise, .. } = self.record;
+        steps || path || noise
+    }
+
     /// Records a step.
     #[inline]
     pub(super) fn step(&mut self, step: &Step, view: &mut View<'_, '_, '_, T>) -> Result<()> {

@@ -9,6 +9,7 @@ use super::observers::Epoch;
 use super::orders::OrderBuffers;
 use super::parameters::{Parameters, entries_of};
 use super::stop::Stop;
+use super::streak::Streak;
 use super::view::View;
 use super::{Config, Fingerprint, State, StopReason, Validation};
 use crate::error::{Result, try_filled};
@@ -40,6 +41,8 @@ pub(super) struct Run<'t, 'a, T> {
     up_to_date: Vec<T>,
     /// What the gradient of the step at hand has said about its noise, if it was probed.
     probe: Option<Probe>,
+    /// What steps that nobody looks at are made in, many at a time, if they can be.
+    streak: Option<Streak<T>>,
 }
 
 /// The rows of a step: positions of the epoch's order.
@@ -99,6 +102,7 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
             last_finite: try_filled("parameters", n_params, T::ZERO)?,
             up_to_date: try_filled("parameters", n_copied, T::ZERO)?,
             probe: None,
+            streak: Streak::of(problem, config, &state)?,
             state,
         })
     }
@@ -137,6 +141,15 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
         let n_batches = self.batches.n_steps().saturating_sub(self.state.step);
         let t = self.state.optimizer.n_steps;
         t..t + n_batches.div_ceil(self.config.accumulate.get()) as u64
+    }
+
+    /// Makes the steps of the epoch many at a time, if they can be made so, as far as all numbers stay finite.
+    pub(super) fn streak(&mut self) -> Result<(), Stop> {
+        let Self { problem, config, state, evaluator, optimizer, batches, streak, .. } = self;
+        match streak {
+            Some(streak) => streak.make(problem, config, (batches, optimizer), state, evaluator),
+            None => Ok(()),
+        }
     }
 
     /// The rows of the next step; None at the end of the epoch.

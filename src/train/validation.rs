@@ -155,6 +155,11 @@ impl<'a, T: Scalar> Validation<'a, T> {
         found.unwrap_or(f64::NAN)
     }
 
+    /// Whether a rule may end the run within an epoch.
+    pub(super) fn limits_steps(&self) -> bool {
+        self.rules.iter().any(|rule| matches!(rule, StopRule::MaxSteps(_) | StopRule::MaxSeconds(_)))
+    }
+
     /// Whether a limit is reached after `n_steps` steps since the beginning.
     pub(super) fn limit(&self, n_steps: u64, begin: Instant) -> Option<StopReason> {
         self.rules.iter().find_map(|rule| match rule {

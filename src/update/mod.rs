@@ -38,6 +38,7 @@ pub use moments::MomentDecays;
 pub use optimizer::{Optimizer, OptimizerState};
 pub use rule::{InitContext, StepContext, Update};
 pub use schedule::Schedule;
+pub(crate) use sgd::{SgdArithmetic, SgdStep};
 
 pub use crate::step_size::EffectiveStepSize;
 

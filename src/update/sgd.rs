@@ -53,6 +53,16 @@ impl Sgd {
         ((1.0 - self.momentum) / (1.0 - self.dampening)).min(1.0)
     }
 
+    /// Step t as numbers of the type of the parameters.
+    pub(crate) fn arithmetic<T: Scalar>(&self, t: u64, learning_rate: f64) -> SgdArithmetic<T> {
+        SgdArithmetic {
+            rate: T::from_f64(learning_rate),
+            momentum: T::from_f64(self.momentum),
+            share: T::from_f64(if t == 0 { 1.0 } else { 1.0 - self.dampening }),
+            nesterov: self.nesterov,
+        }
+    }
+
     /// What `v` (or Nesterov's direction) is after step t when all gradients have been 1.
     fn gain(&self, t: u64) -> f64 {
         // Nesterov is one step ahead.
@@ -116,61 +126,79 @@ impl Update for Sgd {
 
     fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T> {
         let StepContext { tier, t, learning_rate, slots, params, grad, .. } = step;
-        let rate = T::from_f64(learning_rate);
-        let Some(velocity) = slots.first_mut() else {
-            tier.run(Plain { rate, params, grad });
-            return EffectiveStepSize::Uniform(rate);
-        };
-        let momentum = T::from_f64(self.momentum);
-        let share = T::from_f64(if t == 0 { 1.0 } else { 1.0 - self.dampening });
-        tier.run(Momentum { rate, momentum, share, nesterov: self.nesterov, velocity, params, grad });
-        EffectiveStepSize::Uniform(T::from_f64(learning_rate * self.gain(t)))
+        let velocity = slots.first_mut().map_or(&mut [][..], Vec::as_mut_slice);
+        tier.run(SgdStep { arithmetic: self.arithmetic(t, learning_rate), velocity, params, grad });
+        EffectiveStepSize::Uniform(match self.momentum > 0.0 {
+            true => T::from_f64(learning_rate * self.gain(t)),
+            false => T::from_f64(learning_rate),
+        })
     }
 }
 
-struct Plain<'a, T> {
-    rate: T,
-    params: &'a mut [T],
-    grad: &'a [T],
-}
-
-impl<T: Scalar> Kernel<T> for Plain<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<L: Lanes<Elem = T>>(self) {
-        let rate = self.rate;
-        let (mut lanes, gradients) =
-            (self.params.chunks_exact_mut(T::LANES), self.grad.chunks_exact(T::LANES));
-        let rest = gradients.remainder();
-        for (w, g) in (&mut lanes).zip(gradients) {
-            L::load(w).sub(L::splat(rate).mul(L::load(g))).store(w);
-        }
-        lanes.into_remainder().iter_mut().zip(rest).for_each(|(w, &g)| *w -= rate * g);
-    }
-}
-
-struct Momentum<'a, T> {
+/// The numbers of a step.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SgdArithmetic<T> {
     rate: T,
     momentum: T,
     /// The weight of a gradient in the velocity.
     share: T,
     nesterov: bool,
-    velocity: &'a mut [T],
-    params: &'a mut [T],
-    grad: &'a [T],
 }
 
-impl<T: Scalar> Kernel<T> for Momentum<'_, T> {
+impl<T: Scalar> SgdArithmetic<T> {
+    /// A vector of parameters moved against its gradient.
+    #[inline(always)]
+    pub(crate) fn moved<L: Lanes<Elem = T>>(self, w: L, g: L) -> L {
+        w.sub(L::splat(self.rate).mul(g))
+    }
+
+    /// The velocity after a gradient, and the direction in which the parameters are [moved](Self::moved).
+    #[inline(always)]
+    pub(crate) fn accelerated<L: Lanes<Elem = T>>(self, v: L, g: L) -> (L, L) {
+        let momentum = L::splat(self.momentum);
+        let v = momentum.mul(v).add(L::splat(self.share).mul(g));
+        (v, if self.nesterov { g.add(momentum.mul(v)) } else { v })
+    }
+}
+
+/// A step of all parameters.
+pub(crate) struct SgdStep<'a, T> {
+    pub(crate) arithmetic: SgdArithmetic<T>,
+    /// Empty without momentum.
+    pub(crate) velocity: &'a mut [T],
+    pub(crate) params: &'a mut [T],
+    pub(crate) grad: &'a [T],
+}
+
+impl<T: Scalar> Kernel<T> for SgdStep<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self) {
-        let Self { rate, momentum, share, nesterov, velocity, params, grad } = self;
-        for ((w, v), &g) in params.iter_mut().zip(velocity).zip(grad) {
-            *v = momentum * *v + share * g;
-            let direction = if nesterov { g + momentum * *v } else { *v };
-            *w -= rate * direction;
+        let Self { arithmetic, velocity, params, grad } = self;
+        let n_whole = params.len() - params.len() % T::LANES;
+        let (params, last_params) = params.split_at_mut(n_whole);
+        let (grad, last_grad) = grad.split_at(n_whole);
+        let gradients = grad.chunks_exact(T::LANES).map(L::load);
+        if velocity.is_empty() {
+            for (w, g) in params.chunks_exact_mut(T::LANES).zip(gradients) {
+                arithmetic.moved(L::load(w), g).store(w);
+            }
+            arithmetic
+                .moved(L::load_partial(last_params), L::load_partial(last_grad))
+                .store_partial(last_params);
+            return;
         }
+        let (velocity, last_velocity) = velocity.split_at_mut(n_whole);
+        let velocities = velocity.chunks_exact_mut(T::LANES);
+        for ((w, v), g) in params.chunks_exact_mut(T::LANES).zip(velocities).zip(gradients) {
+            let (velocity, direction) = arithmetic.accelerated(L::load(v), g);
+            velocity.store(v);
+            arithmetic.moved(L::load(w), direction).store(w);
+        }
+        let (velocity, direction) =
+            arithmetic.accelerated(L::load_partial(last_velocity), L::load_partial(last_grad));
+        velocity.store_partial(last_velocity);
+        arithmetic.moved(L::load_partial(last_params), direction).store_partial(last_params);
     }
 }

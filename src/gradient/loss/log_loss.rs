@@ -4,6 +4,7 @@ use super::Pointwise;
 use crate::error::{Error, Result};
 use crate::kernel::{Lanes, math};
 use crate::options::Options;
+use crate::scalar::Scalar;
 
 /// `log(1 + exp(-y z))` for y in {-1, +1}, slope `-y / (1 + exp(y z))`, curvature at most 1/4; logit link:
 /// the probability of +1 is `1 / (1 + exp(-z))`.
@@ -61,12 +62,17 @@ impl Pointwise for LogLoss {
 
     #[inline(always)]
     fn value<L: Lanes>(self, z: L, y: L) -> L {
-        math::softplus(y.mul(z).neg())
+        // |y| = 1: the exponential is that of the slope.
+        math::softplus_given(y.mul(z).neg(), math::exp_neg_abs(z))
     }
 
     #[inline(always)]
     fn slope<L: Lanes>(self, z: L, y: L) -> L {
-        y.mul(math::sigmoid(y.mul(z).neg())).neg()
+        // -y sigmoid(-y z). At b = 1 all of a step waits for it: the exponential needs no y, and what needs y is there
+        // before the exponential is.
+        let (zero, one) = (L::splat(L::Elem::ZERO), L::splat(L::Elem::ONE));
+        let u = math::exp_neg_abs(z);
+        L::select(zero.lt(y.mul(z)), u, one).mul(y.neg()).div(one.add(u))
     }
 
     #[inline(always)]

@@ -109,6 +109,14 @@ pub trait Pointwise: Copy {
     }
 }
 
+/// Code that is compiled for each loss.
+pub(crate) trait VisitPointwise {
+    /// What it returns.
+    type Output;
+    /// Runs for `loss`.
+    fn visit<F: Pointwise>(self, loss: F) -> Self::Output;
+}
+
 struct At<F> {
     loss: F,
     z: f64,
@@ -219,6 +227,16 @@ macro_rules! losses {
                 }
             }
 
+            /// Hands the loss on as its own type, to code that is compiled for each: None if all outputs are handled at
+            /// once.
+            pub(crate) fn visit<V: VisitPointwise>(self, kind: TargetKind, visitor: V) -> Option<V::Output> {
+                match (self, kind) {
+                    _ if self.is_softmax(kind) => None,
+                    (Loss::CrammerSinger(_), TargetKind::Class { .. }) => None,
+                    $((Loss::$loss(loss), _) => Some(visitor.visit(loss)),)*
+                }
+            }
+
             /// Turns the scores of a tile into weighted slopes and returns the sum of the weighted losses.
             // Part of every step's fixed cost, and therefore inlined at every call site.
             #[inline(always)]
@@ -308,9 +326,9 @@ fn pointwise<T: Scalar, F: Pointwise>(tier: Tier, loss: F, kind: TargetKind, til
 }
 
 /// Every output has targets of its own; the losses add up.
-struct EachOutput<'a, T, F> {
-    loss: F,
-    tile: TileOf<'a, T>,
+pub(crate) struct EachOutput<'a, T, F> {
+    pub(crate) loss: F,
+    pub(crate) tile: TileOf<'a, T>,
 }
 
 impl<T: Scalar, F: Pointwise> Kernel<T> for EachOutput<'_, T, F> {

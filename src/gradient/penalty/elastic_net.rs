@@ -34,7 +34,9 @@ impl ElasticNet {
         self.alpha * (1.0 - self.l1_ratio)
     }
 
-    pub(super) fn value<T: Scalar>(&self, w: &[T]) -> f64 {
+    /// The penalty of coefficients `w`, summed in double.
+    #[inline(always)]
+    pub(crate) fn value<T: Scalar>(&self, w: &[T]) -> f64 {
         if self.alpha == 0.0 {
             return 0.0;
         }

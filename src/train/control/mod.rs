@@ -122,6 +122,11 @@ impl<T: Scalar> Control<T> {
         }
     }
 
+    /// Whether a step may change the next one otherwise than by moving the parameters.
+    pub(super) fn is_active(&self) -> bool {
+        self.auto_rate.is_some() || self.batch_size.is_some()
+    }
+
     /// Whether an automatic rate is in the middle of a trial: what the objective does meanwhile says nothing yet.
     pub(super) fn is_trying(&self) -> bool {
         self.auto_rate.as_ref().is_some_and(AutoRate::is_trying)

@@ -1,0 +1,141 @@
+//! `OneRowSteps`: steps on a single row each, every one waiting for the one before.
+
+use super::steps::{Room, StreakSteps};
+use crate::gradient::loss::Pointwise;
+use crate::kernel::rows::dots;
+use crate::kernel::{Kernel, Lanes, prefetch};
+use crate::scalar::Scalar;
+use crate::update::SgdArithmetic;
+
+/// The chain is dot product, slope, update, and the next dot product; nothing else is on it. The slope stays in all
+/// lanes of a register, the row is added to the coefficients while it is in the first-level cache, and no gradient is
+/// stored. Losses are computed afterwards, a vector of them at a time.
+pub(super) struct OneRowSteps<'k, 's, 'a, T, F> {
+    pub(super) loss: F,
+    pub(super) steps: &'k mut StreakSteps<'s, 'a, T>,
+}
+
+impl<T: Scalar, F: Pointwise> Kernel<T> for OneRowSteps<'_, '_, '_, T, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes<Elem = T>>(self) {
+        let Self { loss, steps } = self;
+        let (values, d) = (steps.x.values(), steps.x.n_columns());
+        let (zero, n_coef) = (T::ZERO, steps.params.len() - T::LANES);
+        let l2 = T::from_f64(steps.penalty.l2());
+        let has_momentum = !steps.velocity.is_empty();
+        steps.room.weights.fill(T::ONE);
+        let mut intercept = steps.params[n_coef];
+        let mut velocity_of_intercept = if has_momentum { steps.velocity[n_coef] } else { zero };
+        for i in 0..steps.losses.len() {
+            for &r in steps.ahead(i, 1) {
+                prefetch(&values[r * d..][..d]);
+                steps.targets.prefetch(&[r]);
+                steps.weights.prefetch(&[r]);
+            }
+            let (r, arithmetic) = (steps.rows[i], steps.arithmetic[i]);
+            let (x, y) = (&values[r * d..][..d], steps.targets.values()[r]);
+            let coef = &mut steps.params[..n_coef];
+            steps.losses[i] = steps.penalty.value(coef);
+            let [products] = dots::<L, 1>([x], coef);
+            let score = products.sum() + intercept;
+            let mut slope = loss.slope(L::splat(score), L::splat(y));
+            if steps.is_weighted {
+                let weight = steps.weights.of_row(r) * steps.importance_weights.map_or(T::ONE, |s| s[r]);
+                let counts = L::splat(zero).lt(L::splat(weight));
+                slope = L::select(counts, slope.mul(L::splat(weight)), L::splat(zero));
+                steps.room.weights[i] = weight;
+            }
+            (steps.room.scores[i], steps.room.targets[i]) = (score, y);
+            let step = RowStep { arithmetic, x, slope, l2 };
+            match has_momentum {
+                false => step.plain(coef),
+                true => step.with_momentum(coef, &mut steps.velocity[..n_coef]),
+            }
+            if steps.fit_intercept {
+                let slope = L::splat(zero).add(slope); // as a sum begins
+                let (b, v) = (L::splat(intercept), L::splat(velocity_of_intercept));
+                let (v, direction) = if has_momentum { arithmetic.accelerated(v, slope) } else { (v, slope) };
+                (intercept, velocity_of_intercept) = (arithmetic.moved(b, direction).first(), v.first());
+            }
+        }
+        steps.params[n_coef] = intercept;
+        if has_momentum {
+            steps.velocity[n_coef] = velocity_of_intercept;
+        }
+        add_losses::<L, F>(loss, steps);
+    }
+}
+
+/// The step against the gradient `slope x + l2 w`.
+struct RowStep<'x, L: Lanes> {
+    arithmetic: SgdArithmetic<L::Elem>,
+    x: &'x [L::Elem],
+    slope: L,
+    l2: L::Elem,
+}
+
+impl<L: Lanes> RowStep<'_, L> {
+    #[inline(always)]
+    fn gradient(&self, x: L, w: L) -> L {
+        let (zero, l2) = (L::Elem::ZERO, self.l2);
+        let gradient = x.mul_add(self.slope, L::splat(zero));
+        if l2 == zero { gradient } else { gradient.add(L::splat(l2).mul(w)) }
+    }
+
+    #[inline(always)]
+    fn plain(&self, coef: &mut [L::Elem]) {
+        let x_lanes = self.x.chunks_exact(L::Elem::LANES);
+        let x_rest = x_lanes.remainder();
+        let mut lanes = coef.chunks_exact_mut(L::Elem::LANES);
+        for (x, w) in x_lanes.zip(&mut lanes) {
+            let before = L::load(w);
+            self.arithmetic.moved(before, self.gradient(L::load(x), before)).store(w);
+        }
+        if let Some(w) = lanes.next() {
+            let before = L::load(w);
+            self.arithmetic.moved(before, self.gradient(L::load_partial(x_rest), before)).store(w);
+        }
+    }
+
+    #[inline(always)]
+    fn with_momentum(&self, coef: &mut [L::Elem], velocity: &mut [L::Elem]) {
+        let x_lanes = self.x.chunks_exact(L::Elem::LANES);
+        let x_rest = x_lanes.remainder();
+        let lanes = coef.chunks_exact_mut(L::Elem::LANES);
+        let mut lanes = lanes.zip(velocity.chunks_exact_mut(L::Elem::LANES));
+        for (x, (w, v)) in x_lanes.zip(&mut lanes) {
+            self.accelerated(L::load(x), w, v);
+        }
+        if let Some((w, v)) = lanes.next() {
+            self.accelerated(L::load_partial(x_rest), w, v);
+        }
+    }
+
+    #[inline(always)]
+    fn accelerated(&self, x: L, w: &mut [L::Elem], v: &mut [L::Elem]) {
+        let before = L::load(w);
+        let (velocity, direction) = self.arithmetic.accelerated(L::load(v), self.gradient(x, before));
+        velocity.store(v);
+        self.arithmetic.moved(before, direction).store(w);
+    }
+}
+
+/// Adds the weighted losses at the scores of the steps to what is there, the penalties.
+#[inline(always)]
+fn add_losses<L: Lanes, F: Pointwise>(loss: F, steps: &mut StreakSteps<'_, '_, L::Elem>) {
+    let Room { scores, targets, weights, .. } = &mut *steps.room;
+    let zero = L::splat(L::Elem::ZERO);
+    let (scale, of_scaled) = (L::splat(L::Elem::from_f64(steps.unit.scale)), loss.of_scaled(steps.unit));
+    let scores = scores.chunks_exact_mut(L::Elem::LANES).zip(targets.chunks_exact(L::Elem::LANES));
+    let lanes = scores.zip(weights.chunks_exact(L::Elem::LANES));
+    for (((z, y), s), losses) in lanes.zip(steps.losses.chunks_mut(L::Elem::LANES)) {
+        let weight = L::load(s);
+        let value = loss.scaled_value(L::load(z), L::load(y), scale).mul_add(weight, zero);
+        L::select(zero.lt(weight), value, zero).store(z);
+        for (loss, &value) in losses.iter_mut().zip(&*z) {
+            *loss += value.to_f64() * of_scaled;
+        }
+    }
+}
