@@ -16,7 +16,7 @@ pub use active::Active;
 pub use csr::{Csr, Indices};
 pub use dataset::Dataset;
 pub use dense::Dense;
-pub use order::Order;
+pub use order::{Order, RowNumber};
 pub use targets::{Domain, TargetKind, Targets, Unit};
 pub use tile_rows::TileRows;
 pub use weights::Weights;

@@ -183,7 +183,7 @@ impl<T: Scalar> Gradients<'_, '_, T> {
     /// The gradient of the batch of these rows.
     pub(super) fn of(&mut self, rows: Vec<usize>) -> Result<&mut Vec<T>> {
         let n_rows = rows.len();
-        *self.evaluator.order() = Order::Listed(rows);
+        *self.evaluator.order() = Order::ListedWide(rows);
         self.at(0..n_rows)
     }
 

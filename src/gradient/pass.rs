@@ -123,7 +123,7 @@ impl<T: Scalar> Pass<'_, T> {
 
     /// Prefetches the first rows of a part.
     fn prefetch(&self, from: usize, end: usize, scratch: &mut Scratch<T>) {
-        if let Order::Listed(_) = &self.order {
+        if self.order.n_listed().is_some() {
             let ahead = &mut scratch.ahead[..self.n_ahead.min(end - from)];
             self.rows_at(from, ahead);
             let data = &self.problem.data;
@@ -148,11 +148,11 @@ impl<T: Scalar> Pass<'_, T> {
             let n = self.rows_of_tile.min(positions.end - position);
             let (rows, ahead) = (&mut scratch.rows[..n], &mut scratch.ahead[..]);
             self.rows_at(position, rows);
-            let n_ahead = match &self.order {
+            let n_ahead = match self.order.n_listed() {
                 // What comes next in sequence the hardware prefetches by itself.
-                Order::Listed(order) if self.n_ahead > 0 => {
-                    let from = order.len().min(position + self.n_ahead);
-                    let ahead = &mut ahead[..n.min(order.len() - from)];
+                Some(n_listed) if self.n_ahead > 0 => {
+                    let from = n_listed.min(position + self.n_ahead);
+                    let ahead = &mut ahead[..n.min(n_listed - from)];
                     self.rows_at(from, ahead);
                     self.problem.data.targets.prefetch(ahead);
                     self.problem.data.weights.prefetch(ahead);

@@ -29,7 +29,7 @@ pub fn value_and_gradient<T: Scalar>(
     }
     let n_workers = n_workers_worth(problem, n_rows, rows.is_some(), n_threads);
     with_evaluator(problem, params, (tier, n_workers), interrupted, |mut evaluator| {
-        *evaluator.order() = rows.map_or(Order::Sequential, Order::Listed);
+        *evaluator.order() = rows.map_or(Order::Sequential, Order::ListedWide);
         let value = evaluator.gradient(0..n_rows)?;
         let layout = problem.layout();
         let AtStep { params, gradient, .. } = evaluator.at_step();

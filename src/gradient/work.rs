@@ -129,7 +129,7 @@ impl<'a, T: Scalar> Work<'a, T> {
 
     /// Multiply-adds, and what is worth as much, of a pass over so many rows.
     pub(super) fn work_of(&self, n_rows: usize) -> usize {
-        work_of(self.pass.problem, n_rows, matches!(self.pass.order, Order::Listed(_)))
+        work_of(self.pass.problem, n_rows, self.pass.order.n_listed().is_some())
     }
 
     /// Sets the next pass and cuts it into parts for so many workers. Returns how many.

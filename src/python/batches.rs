@@ -8,7 +8,7 @@ use super::choice;
 use super::error::{caught, detached, to_python};
 use super::sampling::shuffle_from;
 use super::signal::Signals;
-use crate::error::try_collected;
+use crate::error::try_filled;
 use crate::shuffle::{self, BatchesConfig, Order, Workspace};
 
 /// The division of every epoch into batches.
@@ -65,10 +65,9 @@ impl Batches {
             let order = detached(py, || {
                 let order =
                     self.batches.order(epoch, Order::default(), &mut Workspace::default(), &interrupted)?;
-                Ok(match order {
-                    Order::Sequential => try_collected("the order of an epoch", 0..self.batches.n_rows())?,
-                    Order::Listed(rows) => rows,
-                })
+                let mut rows = try_filled("the order of an epoch", self.batches.n_positions(), 0)?;
+                order.copy_to(0, &mut rows);
+                Ok(rows)
             });
             Ok(PyArray1::from_vec(py, signals.or(order)?))
         })

@@ -4,9 +4,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::permutation::permute;
-use super::workspace::resize;
+use super::workspace::{RowBuffers, resize};
 use super::{BatchSizes, Block, NormTest, Stratified, WeightedSampling, Workspace, replacement};
-use crate::data::Order;
+use crate::data::{Order, RowNumber};
 use crate::error::{Error, Result, try_filled};
 
 /// How the rows of an epoch are ordered.
@@ -250,51 +250,70 @@ impl Batches {
         workspace: &mut Workspace,
         interrupted: &dyn Fn() -> bool,
     ) -> Result<Order> {
-        let BatchesConfig { n_rows, batch_size, ref shuffle, replacement, seed, .. } = self.config;
         let epoch = checked_epoch(epoch)?;
-        let mut rows = match reuse {
-            Order::Listed(rows) => rows,
-            Order::Sequential => Vec::new(),
-        };
-        match shuffle {
-            Shuffle::Sequential => return Ok(Order::Sequential),
-            Shuffle::Full if replacement => {
-                replacement::draw_all(seed, epoch, n_rows, &mut rows, interrupted)?
-            }
-            Shuffle::Full => permute(seed, epoch, n_rows, &mut rows, &mut workspace.sort, interrupted)?,
-            Shuffle::Once => permute(seed, 0, n_rows, &mut rows, &mut workspace.sort, interrupted)?,
-            Shuffle::Block(_) | Shuffle::Weighted(_) => {
-                resize("the order of an epoch", &mut rows, self.n_positions)?;
-                self.write_rows(epoch, 0, &mut rows, workspace, interrupted)?;
-            }
-            Shuffle::Stratified(stratified) => {
-                stratified.order(seed, epoch, batch_size, &mut rows, workspace, interrupted)?
-            }
-        }
-        Ok(Order::Listed(rows))
+        self.part(epoch, 0..self.n_positions, reuse, workspace, interrupted)
     }
 
-    /// Writes the rows from position `first` on, for orders of which a part can be made without the rest.
-    fn write_rows(
+    /// The rows at these positions of an epoch: all there are, unless the order [is made in
+    /// parts](Self::is_made_in_parts).
+    fn part(
         &self,
         epoch: u32,
-        first: usize,
-        rows: &mut [usize],
+        positions: Range<usize>,
+        reuse: Order,
         workspace: &mut Workspace,
         interrupted: &dyn Fn() -> bool,
+    ) -> Result<Order> {
+        let Workspace { narrow, wide } = workspace;
+        if self.config.shuffle == Shuffle::Sequential {
+            Ok(Order::Sequential)
+        } else if Order::is_narrow(self.n_rows()) {
+            let mut rows = if let Order::Listed(rows) = reuse { rows } else { Vec::new() };
+            self.list(epoch, positions, &mut rows, narrow, interrupted)?;
+            Ok(Order::Listed(rows))
+        } else {
+            let mut rows = if let Order::ListedWide(rows) = reuse { rows } else { Vec::new() };
+            self.list(epoch, positions, &mut rows, wide, interrupted)?;
+            Ok(Order::ListedWide(rows))
+        }
+    }
+
+    /// Makes `rows` those at these positions.
+    fn list<R: RowNumber>(
+        &self,
+        epoch: u32,
+        positions: Range<usize>,
+        rows: &mut Vec<R>,
+        buffers: &mut RowBuffers<R>,
+        interrupted: &dyn Fn() -> bool,
     ) -> Result<()> {
-        let BatchesConfig { n_rows, ref shuffle, seed, .. } = self.config;
+        let BatchesConfig { n_rows, batch_size, ref shuffle, replacement, seed, .. } = self.config;
+        resize("the order of an epoch", rows, positions.len())?;
         match shuffle {
-            Shuffle::Block(block) => {
-                let positions = first..first + rows.len();
-                block.order((seed, epoch), n_rows, positions, rows, workspace, interrupted)
-            }
-            Shuffle::Weighted(weighted) => weighted.order(seed, epoch, first, rows, workspace, interrupted),
-            _ => {
-                replacement::draw(seed, epoch, n_rows, first, rows);
+            Shuffle::Sequential => {
+                rows.iter_mut().zip(positions).for_each(|(row, position)| *row = R::of(position));
                 Ok(())
             }
+            Shuffle::Full if replacement => {
+                replacement::draw((seed, epoch), n_rows, positions.start, rows, interrupted)
+            }
+            Shuffle::Full => permute(seed, epoch, n_rows, rows, &mut buffers.sort, interrupted),
+            Shuffle::Once => permute(seed, 0, n_rows, rows, &mut buffers.sort, interrupted),
+            Shuffle::Block(block) => {
+                block.order((seed, epoch), n_rows, positions, rows, buffers, interrupted)
+            }
+            Shuffle::Weighted(weighted) => {
+                weighted.order(seed, epoch, positions.start, rows, buffers, interrupted)
+            }
+            Shuffle::Stratified(stratified) => {
+                stratified.order(seed, epoch, batch_size, rows, buffers, interrupted)
+            }
         }
+    }
+
+    /// Whether a part of an order can be made without the rest.
+    fn is_made_in_parts(&self) -> bool {
+        self.config.replacement || matches!(self.config.shuffle, Shuffle::Block(_) | Shuffle::Weighted(_))
     }
 
     /// The rows of one step. Draws with replacement, weighted or not, are made for this step alone, of blocks
@@ -310,14 +329,13 @@ impl Batches {
         }
         let positions = sized.positions(step);
         let mut rows = try_filled("a batch of rows", positions.len(), 0)?;
+        let (made, start) = match self.is_made_in_parts() {
+            true => (positions, 0),
+            false => (0..self.n_positions, positions.start),
+        };
         let workspace = &mut Workspace::default();
-        let is_made_in_parts = matches!(self.config.shuffle, Shuffle::Block(_) | Shuffle::Weighted(_));
-        if self.config.replacement || is_made_in_parts {
-            self.write_rows(checked_epoch(epoch)?, positions.start, &mut rows, workspace, interrupted)?;
-        } else {
-            let order = sized.order(epoch, Order::default(), workspace, interrupted)?;
-            order.copy_to(positions.start, &mut rows);
-        }
+        let order = sized.part(checked_epoch(epoch)?, made, Order::default(), workspace, interrupted)?;
+        order.copy_to(start, &mut rows);
         Ok(rows)
     }
 }

@@ -11,8 +11,8 @@
 use std::ops::Range;
 
 use super::permutation::{permute, permute_from};
-use super::workspace::Workspace;
-use super::workspace::resize;
+use super::workspace::{RowBuffers, resize};
+use crate::data::RowNumber;
 use crate::error::{Error, Result};
 use crate::rng::{Stream, WINDOW};
 
@@ -38,19 +38,22 @@ impl Block {
     }
 
     /// Writes the rows at `positions` of an epoch; of the windows only those they are in are shuffled.
-    pub(super) fn order(
+    pub(super) fn order<R: RowNumber>(
         &self,
         (seed, epoch): (u64, u32),
         n_rows: usize,
         positions: Range<usize>,
-        out: &mut [usize],
-        workspace: &mut Workspace,
+        out: &mut [R],
+        buffers: &mut RowBuffers<R>,
         interrupted: &dyn Fn() -> bool,
     ) -> Result<()> {
-        let Workspace { sort, permutation, window, places, .. } = workspace;
+        let RowBuffers { sort, permutation, window, places, .. } = buffers;
         permute(seed, epoch, n_rows.div_ceil(self.rows), permutation, sort, interrupted)?;
         let streams = WINDOW.map(|number| Stream::new(seed, epoch, number));
-        let rows_of = |block: usize| block * self.rows..n_rows.min((block + 1).saturating_mul(self.rows));
+        let rows_of = |block: R| {
+            let block = block.row();
+            block * self.rows..n_rows.min((block + 1).saturating_mul(self.rows))
+        };
         let mut end = 0;
         for blocks in permutation.chunks(self.window) {
             let start = end;
@@ -60,11 +63,14 @@ impl Block {
                 continue;
             }
             resize("a window of rows", window, end - start)?;
-            window.iter_mut().zip(blocks.iter().flat_map(|&b| rows_of(b))).for_each(|(to, row)| *to = row);
+            window
+                .iter_mut()
+                .zip(blocks.iter().flat_map(|&b| rows_of(b)))
+                .for_each(|(to, row)| *to = R::of(row));
             permute_from(streams, start, end - start, places, sort, interrupted)?;
             let out = &mut out[from - positions.start..to - positions.start];
             for (row, &place) in out.iter_mut().zip(&places[from - start..]) {
-                *row = window[place];
+                *row = window[place.row()];
             }
         }
         Ok(())

@@ -10,6 +10,7 @@ use std::thread;
 
 use super::poll::{ROWS_BETWEEN_POLLS, poll};
 use super::workspace::resize;
+use crate::data::RowNumber;
 use crate::error::{Result, try_reserved};
 
 /// Rows of a bucket, at most and on average: two buckets and their counts fit a cache of 32 KiB.
@@ -81,10 +82,10 @@ pub(super) trait Keys: Sync {
 }
 
 /// Makes `order` the rows `0..n_rows` sorted by their keys, and those with equal keys by their number.
-pub(super) fn sort_rows<E: Entry>(
+pub(super) fn sort_rows<E: Entry, R: RowNumber>(
     keys: &impl Keys,
     n_rows: usize,
-    order: &mut Vec<usize>,
+    order: &mut Vec<R>,
     buffers: &mut BucketBuffers<E>,
     n_threads: usize,
     interrupted: &dyn Fn() -> bool,
@@ -99,7 +100,7 @@ pub(super) fn sort_rows<E: Entry>(
     let BucketBuffers { buckets, ends, others } = buffers;
 
     if !fill_buckets(keys, n_rows, &layout, buckets, ends, interrupted)? {
-        return sort_rows_by_comparison::<E>(keys, n_rows, order);
+        return sort_rows_by_comparison::<E, R>(keys, n_rows, order);
     }
     // Each thread has a run of buckets and the part of the order that these will fill.
     let n_buckets = layout.n_buckets().div_ceil(n_threads);
@@ -129,16 +130,16 @@ pub(super) fn sort_rows<E: Entry>(
 }
 
 /// Buckets one after the other, and their rows' place in the order.
-struct BucketRun<'a, E> {
+struct BucketRun<'a, E, R> {
     /// Number of the first bucket.
     first: usize,
     buckets: &'a mut [E],
     ends: &'a [usize],
     other: &'a mut [E],
-    rows: &'a mut [usize],
+    rows: &'a mut [R],
 }
 
-impl<E: Entry> BucketRun<'_, E> {
+impl<E: Entry, R: RowNumber> BucketRun<'_, E, R> {
     fn sort(self, keys: &impl Keys, layout: &BucketLayout, interrupted: &dyn Fn() -> bool) -> Result<()> {
         let Self { first, buckets, ends, other, rows } = self;
         let mut rest = rows;
@@ -263,11 +264,11 @@ fn distribute<E: Entry>(from: &[E], to: &mut [E], counts: &mut [u32; N_DIGITS], 
 }
 
 /// Copies the rows of `sorted`; true if two high words are equal.
-fn write_rows<E: Entry>(sorted: &[E], rows: &mut [usize]) -> bool {
+fn write_rows<E: Entry, R: RowNumber>(sorted: &[E], rows: &mut [R]) -> bool {
     let mut tied = false;
     let mut previous = None;
     for (row, entry) in rows.iter_mut().zip(sorted) {
-        *row = entry.row();
+        *row = R::of(entry.row());
         tied |= previous == Some(entry.word());
         previous = Some(entry.word());
     }
@@ -284,7 +285,11 @@ fn order_ties<E: Entry>(keys: &impl Keys, sorted: &mut [E]) {
 }
 
 /// The same order for keys that are not spread evenly.
-fn sort_rows_by_comparison<E: Entry>(keys: &impl Keys, n_rows: usize, order: &mut [usize]) -> Result<()> {
+fn sort_rows_by_comparison<E: Entry, R: RowNumber>(
+    keys: &impl Keys,
+    n_rows: usize,
+    order: &mut [R],
+) -> Result<()> {
     let mut entries: Vec<E> = try_reserved("the keys of a shuffle", n_rows)?;
     let mut words = [0; CHUNK];
     for first in (0..n_rows).step_by(CHUNK) {
@@ -331,7 +336,7 @@ mod tests {
         let mut specified: Vec<usize> = (0..n_rows).collect();
         specified.sort_by_key(|&row| (high_words[row], keys.low_word(row), row));
 
-        let mut order = Vec::new();
+        let mut order: Vec<usize> = Vec::new();
         let mut buffers = BucketBuffers::<E>::default();
         for n_threads in [1, 3] {
             order.clear();

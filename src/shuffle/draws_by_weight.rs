@@ -7,6 +7,7 @@
 
 use super::poll::{ROWS_BETWEEN_POLLS, poll};
 use super::workspace::resize;
+use crate::data::RowNumber;
 use crate::error::Result;
 use crate::rng::{Stream, WEIGHTED_DRAWS};
 
@@ -52,12 +53,12 @@ impl DrawsByWeight {
     }
 
     /// Draws the rows from position `first` on.
-    pub(super) fn draw(
+    pub(super) fn draw<R: RowNumber>(
         &self,
         seed: u64,
         epoch: u32,
         first: usize,
-        rows: &mut [usize],
+        rows: &mut [R],
         interrupted: &dyn Fn() -> bool,
     ) -> Result<()> {
         let stream = Stream::new(seed, epoch, WEIGHTED_DRAWS);
@@ -69,7 +70,7 @@ impl DrawsByWeight {
             let words = &mut words[..rows.len()];
             stream.words(2 * (first + i * CHUNK) as u64, words.as_flattened_mut());
             for (row, &[high, low]) in rows.iter_mut().zip(words.iter()) {
-                *row = self.row((u64::from(high) << 32 | u64::from(low)) >> (64 - BITS));
+                *row = R::of(self.row((u64::from(high) << 32 | u64::from(low)) >> (64 - BITS)));
             }
         }
         Ok(())

@@ -10,6 +10,7 @@
 //! times are ordered by row.
 
 use super::poll::{ROWS_BETWEEN_POLLS, poll};
+use crate::data::RowNumber;
 use crate::error::{Error, Result};
 use crate::rng::{Stream, WEIGHTED_TIMES};
 
@@ -34,18 +35,18 @@ impl OrderByWeight {
     }
 
     /// Writes the rows from position `first` on.
-    pub(super) fn sort(
+    pub(super) fn sort<R: RowNumber>(
         &self,
         seed: u64,
         epoch: u32,
         first: usize,
-        out: &mut [usize],
-        times: &mut Vec<(u64, usize)>,
+        out: &mut [R],
+        times: &mut Vec<(u64, R)>,
         interrupted: &dyn Fn() -> bool,
     ) -> Result<()> {
         let stream = Stream::new(seed, epoch, WEIGHTED_TIMES);
         times.clear();
-        let bytes = self.n_positive.saturating_mul(size_of::<(u64, usize)>());
+        let bytes = self.n_positive.saturating_mul(size_of::<(u64, R)>());
         let refused = |_| Error::OutOfMemory { what: "the waiting times of rows", bytes };
         times.try_reserve_exact(self.n_positive).map_err(refused)?;
         let mut words = [[0; 2]; CHUNK];
@@ -59,7 +60,7 @@ impl OrderByWeight {
                 if weight > 0.0 {
                     let k = (u64::from(high) << 32 | u64::from(low)) >> 11;
                     // Positive numbers sort as their bits do.
-                    times.push(((exponential(k + 1) / weight).to_bits(), row));
+                    times.push(((exponential(k + 1) / weight).to_bits(), R::of(row)));
                 }
             }
         }
@@ -75,7 +76,7 @@ impl OrderByWeight {
 }
 
 /// Sorts, with a poll of the interrupt now and then.
-fn sort(times: &mut [(u64, usize)], interrupted: &dyn Fn() -> bool) -> Result<()> {
+fn sort<R: Ord>(times: &mut [(u64, R)], interrupted: &dyn Fn() -> bool) -> Result<()> {
     poll(interrupted)?;
     if times.len() <= ROWS_BETWEEN_POLLS {
         times.sort_unstable();

@@ -6,6 +6,7 @@
 //! (`np.argsort(keys, kind="stable")`), and the key of a row depends on nothing but its address.
 
 use super::bucket_sort::{BucketBuffers, Keys, sort_rows};
+use crate::data::RowNumber;
 use crate::error::Result;
 use crate::rng::{ORDER, Stream, TIES};
 
@@ -23,11 +24,11 @@ pub(super) struct SortBuffers {
 ///
 /// # Errors
 /// [`Error::OutOfMemory`], and [`Error::Interrupted`] soon after `interrupted` says so.
-pub(super) fn permute(
+pub(super) fn permute<R: RowNumber>(
     seed: u64,
     epoch: u32,
     n_rows: usize,
-    order: &mut Vec<usize>,
+    order: &mut Vec<R>,
     workspace: &mut SortBuffers,
     interrupted: &dyn Fn() -> bool,
 ) -> Result<()> {
@@ -37,11 +38,11 @@ pub(super) fn permute(
 
 /// Makes `order` the permutation of `n_items` items whose keys are those from `first` on of two streams, high
 /// halves and low halves.
-pub(super) fn permute_from(
+pub(super) fn permute_from<R: RowNumber>(
     [high, low]: [Stream; 2],
     first: usize,
     n_items: usize,
-    order: &mut Vec<usize>,
+    order: &mut Vec<R>,
     workspace: &mut SortBuffers,
     interrupted: &dyn Fn() -> bool,
 ) -> Result<()> {

@@ -6,43 +6,38 @@
 //! <https://arxiv.org/abs/1805.10941>.
 
 use super::poll::{ROWS_BETWEEN_POLLS, poll};
-use super::workspace::resize;
+use crate::data::RowNumber;
 use crate::error::Result;
 use crate::rng::{REPLACEMENT, Stream};
 
 /// Positions drawn at a time.
 const CHUNK: usize = 64;
 
-/// Draws all rows of an epoch.
-pub(super) fn draw_all(
-    seed: u64,
-    epoch: u32,
+/// Draws the rows of positions `first..first + rows.len()` of an epoch.
+pub(super) fn draw<R: RowNumber>(
+    (seed, epoch): (u64, u32),
     n_rows: usize,
-    rows: &mut Vec<usize>,
+    first: usize,
+    rows: &mut [R],
     interrupted: &dyn Fn() -> bool,
 ) -> Result<()> {
-    resize("the order of an epoch", rows, n_rows)?;
-    for (first, rows) in (0..).step_by(ROWS_BETWEEN_POLLS).zip(rows.chunks_mut(ROWS_BETWEEN_POLLS)) {
-        poll(interrupted)?;
-        draw(seed, epoch, n_rows, first, rows);
-    }
-    Ok(())
-}
-
-/// Draws the rows of positions `first..first + rows.len()` of an epoch.
-pub(super) fn draw(seed: u64, epoch: u32, n_rows: usize, first: usize, rows: &mut [usize]) {
     let uniform = Uniform::below(n_rows as u64);
     let stream = Stream::new(seed, epoch, REPLACEMENT);
     let mut blocks = [[0; 4]; CHUNK];
     let mut position = first as u64;
-    for rows in rows.chunks_mut(CHUNK) {
+    for (i, rows) in rows.chunks_mut(CHUNK).enumerate() {
+        if i % (ROWS_BETWEEN_POLLS / CHUNK) == 0 {
+            poll(interrupted)?;
+        }
         let blocks = &mut blocks[..rows.len()];
         stream.blocks(position, blocks);
         for (row, block) in rows.iter_mut().zip(blocks) {
-            *row = uniform.of(*block).unwrap_or_else(|| redraw(&uniform, seed, epoch, position)) as usize;
+            let drawn = uniform.of(*block).unwrap_or_else(|| redraw(&uniform, seed, epoch, position));
+            *row = R::of(drawn as usize);
             position += 1;
         }
     }
+    Ok(())
 }
 
 /// The draw of a position whose first block was refused.

@@ -20,8 +20,8 @@
 
 use super::permutation::{permute, permute_from};
 use super::poll::{ROWS_BETWEEN_POLLS, poll};
-use super::workspace::Workspace;
-use super::workspace::resize;
+use super::workspace::{RowBuffers, resize};
+use crate::data::RowNumber;
 use crate::error::{Error, Result, try_filled};
 use crate::rng::{STRATA_BATCHES, STRATA_OFFSET, Stream};
 
@@ -62,18 +62,18 @@ impl Stratified {
     }
 
     /// Makes `order` the order of an epoch of batches of `batch_size` rows.
-    pub(super) fn order(
+    pub(super) fn order<R: RowNumber>(
         &self,
         seed: u64,
         epoch: u32,
         batch_size: usize,
-        order: &mut Vec<usize>,
-        workspace: &mut Workspace,
+        order: &mut [R],
+        buffers: &mut RowBuffers<R>,
         interrupted: &dyn Fn() -> bool,
     ) -> Result<()> {
         let n_rows = self.strata.len();
         let dealer = Dealer { n_rows, n_full: n_rows / batch_size, rest: n_rows % batch_size };
-        let Workspace { sort, permutation, places: batches, next, .. } = workspace;
+        let RowBuffers { sort, permutation, places: batches, next, .. } = buffers;
         permute(seed, epoch, n_rows, permutation, sort, interrupted)?;
         let streams = STRATA_BATCHES.map(|number| Stream::new(seed, epoch, number));
         permute_from(streams, 0, dealer.n_full, batches, sort, interrupted)?;
@@ -81,7 +81,6 @@ impl Stratified {
         let u = u64::from(high) << 32 | u64::from(low);
         let offset = ((u128::from(u) * n_rows as u128) >> 64) as usize;
 
-        resize("the order of an epoch", order, n_rows)?;
         resize("the places of strata", next, self.starts.len() + dealer.n_full + 1)?;
         let (next_place, next_position) = next.split_at_mut(self.starts.len());
         next_place.copy_from_slice(&self.starts);
@@ -89,11 +88,11 @@ impl Stratified {
         for rows in permutation.chunks(ROWS_BETWEEN_POLLS) {
             poll(interrupted)?;
             for &row in rows {
-                let place = &mut next_place[self.strata[row] as usize];
+                let place = &mut next_place[self.strata[row.row()] as usize];
                 let shifted = *place + offset;
                 *place += 1;
                 let turn = dealer.turn(if shifted < n_rows { shifted } else { shifted - n_rows });
-                let position = &mut next_position[turn.map_or(dealer.n_full, |turn| batches[turn])];
+                let position = &mut next_position[turn.map_or(dealer.n_full, |turn| batches[turn].row())];
                 order[*position] = row;
                 *position += 1;
             }

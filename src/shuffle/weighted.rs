@@ -2,7 +2,8 @@
 
 use super::draws_by_weight::DrawsByWeight;
 use super::order_by_weight::OrderByWeight;
-use super::workspace::Workspace;
+use super::workspace::RowBuffers;
+use crate::data::RowNumber;
 use crate::error::{Error, Result, try_reserved};
 
 /// The least weight other than zero, relative to the largest: smaller ones would underflow.
@@ -94,19 +95,19 @@ impl WeightedSampling {
     }
 
     /// Writes the rows from position `first` on.
-    pub(super) fn order(
+    pub(super) fn order<R: RowNumber>(
         &self,
         seed: u64,
         epoch: u32,
         first: usize,
-        out: &mut [usize],
-        workspace: &mut Workspace,
+        out: &mut [R],
+        buffers: &mut RowBuffers<R>,
         interrupted: &dyn Fn() -> bool,
     ) -> Result<()> {
         match &self.way {
             Way::WithReplacement(draws) => draws.draw(seed, epoch, first, out, interrupted),
             Way::WithoutReplacement(order) => {
-                order.sort(seed, epoch, first, out, &mut workspace.times, interrupted)
+                order.sort(seed, epoch, first, out, &mut buffers.times, interrupted)
             }
         }
     }
