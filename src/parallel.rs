@@ -1,13 +1,15 @@
 //! The thread team: who computes which part of a step.
 //!
-//! Threads cannot change a result here. A step is cut into parts by its own size alone, any free worker takes
-//! the next part, and the partial sums are added in a tree of fixed shape ([`crate::gradient::sum`]).
+//! Threads cannot change a result here. A step is cut into parts by its own size alone, every worker does the parts that
+//! are its own and then those that nobody has begun, and the partial sums are added in a tree of fixed shape
+//! ([`crate::gradient::sum`]). That parts have owners is for the caches: a worker can prefetch what it will read next.
 //!
 //! A team lives as long as one call: its threads are scoped, so no thread is left that a forked child
-//! would lack, and two calls from two threads cannot wait for each other. It is entered once per fit;
-//! inside, the workers synchronize over one atomic word, which costs a fraction of a microsecond where handing
-//! work to a pool costs tens.
+//! would lack, and two calls from two threads cannot wait for each other. They are started at the first run that is
+//! shared, which costs tens of microseconds; from then on the workers meet over a few atomic words, which costs a
+//! fraction of a microsecond where handing work to a pool costs tens.
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
 use std::thread;
@@ -22,22 +24,29 @@ pub trait Job: Send + Sync {
 }
 
 /// The calling thread and its followers.
-#[derive(Debug)]
 pub struct Team<'a, J> {
     shared: &'a SharedJob<J>,
     n_workers: usize,
+    /// Starts the followers, once; returns how many workers there are then.
+    start: Option<Box<dyn FnOnce() -> usize + 'a>>,
     /// Held between runs, so that small steps pay for no lock.
-    job: Option<RwLockWriteGuard<'a, J>>,
+    run: Option<RwLockWriteGuard<'a, SharedRun<J>>>,
+}
+
+impl<J> fmt::Debug for Team<'_, J> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Team").field("n_workers", &self.n_workers).finish_non_exhaustive()
+    }
 }
 
 /// Calls `lead` with a team of `n_threads`, the calling thread among them.
 pub fn with_team<J: Job, R>(n_threads: usize, job: J, lead: impl FnOnce(Team<'_, J>) -> R) -> R {
     let processors = thread::available_parallelism().map_or(1, |n| n.get());
     let shared = SharedJob {
-        job: RwLock::new(job),
-        ticket: AtomicU64::new(0),
-        n_parts: AtomicUsize::new(0),
-        n_done: AtomicUsize::new(0),
+        run: OnOwnLines(RwLock::new(SharedRun { job, n_parts: 0, begun: Vec::new() })),
+        n_runs: OnOwnLines(AtomicU64::new(0)),
+        n_done: OnOwnLines(AtomicUsize::new(0)),
+        n_workers: n_threads.max(1),
         closed: AtomicBool::new(false),
         n_asleep: AtomicUsize::new(0),
         mutex: Mutex::new(()),
@@ -48,17 +57,17 @@ pub fn with_team<J: Job, R>(n_threads: usize, job: J, lead: impl FnOnce(Team<'_,
     thread::scope(|scope| {
         let shared = &shared;
         let _close = CloseOnDrop(shared);
-        let mut n_workers = 1;
-        while n_workers < n_threads {
-            let worker = n_workers;
-            let follower = thread::Builder::new().name(format!("mbgd-{worker}"));
-            // If a thread cannot be spawned, the other workers take its parts.
-            if follower.spawn_scoped(scope, move || shared.follow(worker)).is_err() {
-                break;
+        let start = move || {
+            for worker in 1..n_threads {
+                let follower = thread::Builder::new().name(format!("mbgd-{worker}"));
+                // If a thread cannot be spawned, the other workers take its parts.
+                if follower.spawn_scoped(scope, move || shared.follow(worker)).is_err() {
+                    return worker;
+                }
             }
-            n_workers += 1;
-        }
-        lead(Team { shared, n_workers, job: None })
+            n_threads
+        };
+        lead(Team { shared, n_workers: n_threads.max(1), start: Some(Box::new(start)), run: None })
     })
 }
 
@@ -71,27 +80,40 @@ impl<'a, J: Job> Team<'a, J> {
     /// The job, to be changed between runs.
     #[inline]
     pub fn job(&mut self) -> &mut J {
-        let lock = &self.shared.job;
-        self.job.get_or_insert_with(|| lock.write().unwrap_or_else(PoisonError::into_inner))
+        &mut self.next_run().job
+    }
+
+    #[inline]
+    fn next_run(&mut self) -> &mut SharedRun<J> {
+        let lock = &self.shared.run.0;
+        self.run.get_or_insert_with(|| lock.write().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Does the parts `0..n_parts` of the job, all workers together; returns when all are done.
     pub fn run(&mut self, n_parts: usize) {
+        if self.n_workers > 1
+            && n_parts > 1
+            && let Some(start) = self.start.take()
+        {
+            self.n_workers = start();
+        }
         if self.n_workers == 1 || n_parts == 1 {
             return self.job().alone(n_parts);
         }
-        assert!(n_parts < 1 << 31, "a step has fewer than 2^31 parts");
-        self.job(); // Under the write lock no follower is in the previous run.
+        let run = self.next_run(); // Under the write lock no follower is in the previous run.
+        run.n_parts = n_parts;
+        run.begun.truncate(n_parts);
+        run.begun.iter_mut().for_each(|begun| *begun.0.get_mut() = false);
+        run.begun.resize_with(n_parts, OnOwnLines::default);
         let shared = self.shared;
-        shared.n_done.store(0, Ordering::Relaxed);
-        shared.n_parts.store(n_parts, Ordering::Relaxed);
-        let run = (shared.ticket.load(Ordering::Relaxed) >> 32) + 1;
-        shared.ticket.store(run << 32, Ordering::SeqCst);
-        self.job = None;
+        shared.n_done.0.store(0, Ordering::Relaxed);
+        let number = shared.n_runs.0.load(Ordering::Relaxed) + 1;
+        self.run = None;
+        shared.n_runs.0.store(number, Ordering::SeqCst);
         shared.wake();
-        shared.take_parts(LEADER);
+        shared.do_parts(LEADER);
         let mut n_spins = 0;
-        while shared.n_done.load(Ordering::Acquire) < n_parts {
+        while shared.n_done.0.load(Ordering::Acquire) < n_parts {
             pause(&mut n_spins, shared.spin_limit);
         }
     }
@@ -102,13 +124,28 @@ pub const LEADER: usize = 0;
 /// How often a worker polls before it sleeps: some 20 to 50 microseconds.
 const SPIN_LIMIT: u32 = 2000;
 
+/// Alone on its cache lines, which processors fetch in pairs: what one worker writes does not take from another what
+/// it reads.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct OnOwnLines<T>(T);
+
+/// A run: the job, and what was begun of it.
+#[derive(Debug)]
+struct SharedRun<J> {
+    job: J,
+    n_parts: usize,
+    begun: Vec<OnOwnLines<AtomicBool>>,
+}
+
 #[derive(Debug)]
 struct SharedJob<J> {
-    job: RwLock<J>,
-    /// Number of the run in the high half, the next part not yet taken in the low half.
-    ticket: AtomicU64,
-    n_parts: AtomicUsize,
-    n_done: AtomicUsize,
+    run: OnOwnLines<RwLock<SharedRun<J>>>,
+    /// Runs begun.
+    n_runs: OnOwnLines<AtomicU64>,
+    /// Parts of the run that are done.
+    n_done: OnOwnLines<AtomicUsize>,
+    n_workers: usize,
     closed: AtomicBool,
     n_asleep: AtomicUsize,
     mutex: Mutex<()>,
@@ -120,7 +157,7 @@ impl<J: Job> SharedJob<J> {
     fn follow(&self, worker: usize) {
         let mut last_run = 0;
         while let Some(run) = self.next_run(last_run) {
-            self.take_parts(worker);
+            self.do_parts(worker);
             last_run = run;
         }
     }
@@ -128,7 +165,7 @@ impl<J: Job> SharedJob<J> {
     /// Waits for a run after `last_run`, spinning for a while, then asleep. None when the team is closed.
     fn next_run(&self, last_run: u64) -> Option<u64> {
         let new_run = || {
-            let run = self.ticket.load(Ordering::SeqCst) >> 32;
+            let run = self.n_runs.0.load(Ordering::SeqCst);
             (run != last_run || self.closed.load(Ordering::SeqCst)).then_some(run)
         };
         let mut found = None;
@@ -152,18 +189,17 @@ impl<J: Job> SharedJob<J> {
         found.filter(|_| !self.closed.load(Ordering::SeqCst))
     }
 
-    /// Takes parts of the current run until none is left. A worker that comes late finds none: the lock is
-    /// held while a part is taken and done, so that the run cannot change meanwhile.
-    fn take_parts(&self, worker: usize) {
-        let job = self.job.read().unwrap_or_else(PoisonError::into_inner);
-        let n_parts = self.n_parts.load(Ordering::Relaxed);
-        loop {
-            let part = (self.ticket.fetch_add(1, Ordering::AcqRel) & u64::from(u32::MAX)) as usize;
-            if part >= n_parts {
-                break;
+    /// Does the worker's own parts of the run, and then those that nobody has begun. A worker that comes late finds none:
+    /// the lock is held while parts are begun and done, so that the run cannot change meanwhile.
+    fn do_parts(&self, worker: usize) {
+        let run = self.run.0.read().unwrap_or_else(PoisonError::into_inner);
+        let first = (worker * run.n_parts.div_ceil(self.n_workers)).min(run.n_parts);
+        for part in (first..run.n_parts).chain(0..first) {
+            let begun = &run.begun[part].0;
+            if !begun.load(Ordering::Relaxed) && !begun.swap(true, Ordering::Relaxed) {
+                let _done = CountOnDrop(&self.n_done.0);
+                run.job.part(part, worker);
             }
-            let _done = CountOnDrop(&self.n_done);
-            job.part(part, worker);
         }
     }
 }
@@ -174,7 +210,7 @@ impl<J> SharedJob<J> {
     }
 
     fn wake(&self) {
-        // SeqCst on the ticket and on n_asleep: either the sleeper sees the new ticket or we see the sleeper.
+        // SeqCst on n_runs and on n_asleep: either the sleeper sees the new run or we see the sleeper.
         if self.n_asleep.load(Ordering::SeqCst) > 0 {
             let _guard = self.lock();
             self.condvar.notify_all();

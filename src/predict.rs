@@ -3,7 +3,7 @@
 use crate::data::{Rows, TargetKind, Tile};
 use crate::error::{Error, Result, try_filled};
 use crate::gradient::{Layout, Loss};
-use crate::kernel::Tier;
+use crate::kernel::{Prefetch, Tier};
 use crate::pool;
 use crate::scalar::Scalar;
 
@@ -75,7 +75,7 @@ pub fn predict<T: Scalar>(
         let n = out.len() / n_out;
         let stride = n.next_multiple_of(T::LANES);
         let tile: [usize; TILE] = std::array::from_fn(|j| i * TILE + j);
-        let tile = Tile { rows: &tile[..n], ahead: &[] };
+        let tile = Tile { rows: &tile[..n], ahead: &[], prefetch: Prefetch::NONE };
         rows.scores(tier, tile, layout.linear(params), &mut scores[..k * stride]);
         let scores = &mut scores[..n_out * stride];
         match link {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{LinearParams, LinearParamsMut, Tile};
 use crate::error::{Error, Result};
 use crate::kernel::sparse::{Index, SparseAccumulate, SparseScores};
-use crate::kernel::{Tier, prefetch};
+use crate::kernel::{Prefetch, Tier, prefetch};
 use crate::scalar::Scalar;
 
 /// Row pointers or column numbers, in one of the two widths that SciPy makes.
@@ -207,9 +207,8 @@ impl<'a, T: Scalar> Csr<'a, T> {
         (TILE_BYTES / row_bytes).next_multiple_of(8).clamp(8, 64)
     }
 
-    pub(super) fn n_ahead(&self) -> usize {
-        ROWS_AHEAD
-    }
+    pub(super) const PREFETCHES: &'static [Prefetch] =
+        &[Prefetch { n_ahead: ROWS_AHEAD, to_second_level: false }];
 
     /// Prefetches the pointers of a row.
     pub(super) fn prefetch_pointer(&self, row: usize) {
@@ -230,7 +229,7 @@ impl<'a, T: Scalar> Csr<'a, T> {
     }
 
     pub(super) fn scores(&self, tier: Tier, tile: Tile<'_>, w: LinearParams<'_, T>, scores: &mut [T]) {
-        let Tile { rows, ahead } = tile;
+        let Tile { rows, ahead, .. } = tile;
         ahead.iter().for_each(|&row| self.prefetch(row));
         match self.indices {
             Indices::Narrow(indices) => self.scores_by(indices, tier, rows, w, scores),

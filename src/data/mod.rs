@@ -22,7 +22,7 @@ pub use tile_rows::TileRows;
 pub use weights::Weights;
 
 use crate::error::{Error, Result};
-use crate::kernel::{Tier, first_not_finite};
+use crate::kernel::{Prefetch, Tier, first_not_finite};
 use crate::scalar::Scalar;
 
 /// A view of the rows of a data matrix.
@@ -75,11 +75,11 @@ impl<'a, T: Scalar> Rows<'a, T> {
         }
     }
 
-    /// How many rows ahead to prefetch when rows come in random order; 0 if that does not help.
-    pub fn n_ahead(&self) -> usize {
+    /// How rows may be prefetched when they come in random order: what may be fastest, at first what most likely is.
+    pub(crate) fn prefetches(&self) -> &'static [Prefetch] {
         match self {
-            Rows::Dense(x) => x.n_ahead(),
-            Rows::Csr(x) => x.n_ahead(),
+            Rows::Dense(x) => x.prefetches(),
+            Rows::Csr(_) => Csr::<T>::PREFETCHES,
         }
     }
 
@@ -96,14 +96,6 @@ impl<'a, T: Scalar> Rows<'a, T> {
         match self {
             Rows::Dense(x) => x.squared_norms(tier, rows, squares),
             Rows::Csr(x) => squares.iter_mut().zip(rows).for_each(|(s, &row)| *s = x.squared_norm(row)),
-        }
-    }
-
-    /// Prefetches rows.
-    pub(crate) fn prefetch(&self, rows: &[usize]) {
-        match self {
-            Rows::Dense(x) => x.prefetch(rows),
-            Rows::Csr(x) => rows.iter().for_each(|&row| x.prefetch(row)),
         }
     }
 
@@ -133,6 +125,8 @@ pub struct Tile<'a> {
     pub rows: &'a [usize],
     /// Rows to prefetch.
     pub ahead: &'a [usize],
+    /// How.
+    pub prefetch: Prefetch,
 }
 
 /// Coefficients and intercepts of a linear map, in the padded layout of [`crate::gradient::Layout`].

@@ -4,13 +4,14 @@ use std::ops::Range;
 
 use super::noise::BatchNoise;
 use super::parallelism::ParallelismHeuristic;
-use super::pass::{Pass, Wanted};
+use super::pass::{Own, Pass, Wanted};
+use super::prefetching::PrefetchHeuristic;
 use super::sum::{LEAF_ROWS, TreeSum};
 use super::work::{Work, exclusive};
 use super::{Layout, Model, Penalty, Problem};
 use crate::data::{Active, Order};
 use crate::error::{Error, Result, try_reserved};
-use crate::kernel::{ScaleAdd, Tier, norm};
+use crate::kernel::{Prefetch, ScaleAdd, Tier, norm};
 use crate::parallel::{LEADER, Team, with_team};
 use crate::scalar::Scalar;
 
@@ -24,6 +25,7 @@ pub struct Evaluator<'t, 'a, T> {
     team: Team<'t, Work<'a, T>>,
     total: TreeSum<T>,
     parallelism: ParallelismHeuristic,
+    prefetching: PrefetchHeuristic,
     /// Sums of a second pass over a batch, which leaves its gradient alone.
     products: TreeSum<T>,
     /// A buffer for the parameters of a value elsewhere.
@@ -60,7 +62,8 @@ pub fn with_evaluator<'a, T: Scalar, R>(
         let mut total = TreeSum::new(tier);
         total.reserve(problem.layout().len(), 1)?;
         let (parallelism, products) = (ParallelismHeuristic::default(), TreeSum::new(tier));
-        lead(Evaluator { team, total, parallelism, products, spare: Vec::new() })
+        let prefetching = PrefetchHeuristic::new(problem.data.rows.prefetches());
+        lead(Evaluator { team, total, parallelism, prefetching, products, spare: Vec::new() })
     })
 }
 
@@ -72,6 +75,7 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
     /// [`Error::Interrupted`] if the caller wants the work to end.
     #[inline(always)]
     pub fn sum(&mut self, positions: Range<usize>, wanted: Wanted) -> Result<()> {
+        self.team.job().pass.prefetch = self.prefetch(positions.len());
         if positions.len() <= LEAF_ROWS {
             self.sum_leaf(positions, wanted)
         } else {
@@ -86,6 +90,7 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
         let scratch = exclusive(&mut workers[LEADER]);
         pass.wanted = wanted;
         pass.positions = positions.clone();
+        scratch.own = Own { end: positions.end, next: positions.end };
         scratch.n_worked += pass.params.len() * WORK_OF_PARAMETER;
         self.total.reserve(pass.n_summed(wanted), 1)?;
         self.total.reset();
@@ -159,15 +164,9 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
         let Work { pass, .. } = self.team.job();
         let (tier, sum) = (pass.tier, self.total.finish());
         let squares = sum.of_rows[0];
-        let is_trained = |block: &super::model::ParameterBlock| block.is_trained;
-        let n_trained = pass
-            .model
-            .blocks()
-            .into_iter()
-            .filter(is_trained)
-            .map(|block| block.range.end)
-            .max()
-            .unwrap_or(0);
+        let blocks = pass.model.blocks().into_iter();
+        let n_trained =
+            blocks.filter(|block| block.is_trained).map(|block| block.range.end).max().unwrap_or(0);
         let data_norm = norm(tier, &sum.gradient[..n_trained]);
         let loss = self.finish(n_rows);
         let batch_norm = norm(tier, self.last());
@@ -350,10 +349,13 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
         self.team.job().set_active(active)
     }
 
-    /// How many rows ahead to prefetch in the order at hand.
-    pub fn n_ahead(&mut self) -> usize {
-        let pass = &self.team.job().pass;
-        if let Order::Sequential = pass.order { 0 } else { pass.n_ahead }
+    /// How to prefetch in a step of so many rows that begins now.
+    #[inline]
+    pub fn prefetch(&mut self, n_rows: usize) -> Prefetch {
+        match self.team.job().pass.order {
+            Order::Sequential => Prefetch::NONE, // the hardware does
+            _ => self.prefetching.begin(n_rows),
+        }
     }
 
     /// Copies the stored rows at the positions from `first` on.

@@ -9,6 +9,7 @@ mod objective;
 mod parallelism;
 mod pass;
 pub mod penalty;
+mod prefetching;
 mod problem;
 mod row_gradients;
 mod smoothness;

@@ -10,7 +10,8 @@ use super::sum::{LEAF_ROWS, Partial, TreeSum};
 use super::{Model, Penalty, Problem};
 use crate::data::{Active, Order, Rows, Tile, TileRows};
 use crate::error::{Result, try_filled};
-use crate::kernel::Tier;
+use crate::kernel::{Prefetch, Tier};
+use crate::parallel::LEADER;
 use crate::scalar::Scalar;
 
 /// Entries of a partial gradient that may be cleared and added, in vectors, for every stored entry of sparse rows.
@@ -36,7 +37,7 @@ pub(super) struct Pass<'a, T> {
     pub(super) problem: &'a Problem<'a, T>,
     pub(super) tier: Tier,
     pub(super) rows_of_tile: usize,
-    pub(super) n_ahead: usize,
+    pub(super) prefetch: Prefetch,
     pub(super) work_of_row: usize,
     pub(super) params: Vec<T>,
     /// The model of the problem, or the same on the columns of `active`.
@@ -53,6 +54,8 @@ pub(super) struct Pass<'a, T> {
     pub(super) direction: Vec<T>,
     pub(super) rows_of_leaf: usize,
     pub(super) rows_of_part: usize,
+    /// Of the parts that are a worker's own.
+    pub(super) rows_of_worker: usize,
     pub(super) interrupted: &'a (dyn Fn() -> bool + Sync),
     pub(super) is_cancelled: AtomicBool,
 }
@@ -94,20 +97,29 @@ impl<T: Scalar> Pass<'_, T> {
     }
 
     /// Adds up the leaves of a part.
-    pub(super) fn part(&self, part: usize, is_leader: bool, sum: &mut TreeSum<T>, scratch: &mut Scratch<T>) {
+    pub(super) fn part(&self, part: usize, worker: usize, sum: &mut TreeSum<T>, scratch: &mut Scratch<T>) {
         sum.reset();
         let mut position = self.positions.start + part * self.rows_of_part;
         let end = self.positions.end.min(position + self.rows_of_part);
-        if self.rows_of_part < self.positions.len() {
-            self.prefetch(position, end, scratch); // the rows before were read by another worker
-        }
+        scratch.own = self.own(worker, position);
         while position < end && !self.is_cancelled.load(Ordering::Relaxed) {
             let leaf = position..end.min(position + self.rows_of_leaf);
             position = leaf.end;
             sum.push(|partial| self.leaf(leaf, scratch, partial));
-            if is_leader && self.poll(scratch) {
+            if worker == LEADER && self.poll(scratch) {
                 self.is_cancelled.store(true, Ordering::Relaxed);
             }
+        }
+    }
+
+    /// The positions that a worker does before all others, now and in the next pass: its neighbour's rows would be
+    /// prefetched in vain, and taken from the neighbour.
+    fn own(&self, worker: usize, position: usize) -> Own {
+        let Range { start, end } = self.positions;
+        let own = start + worker * self.rows_of_worker..end.min(start + (worker + 1) * self.rows_of_worker);
+        match own.contains(&position) {
+            true => Own { end: own.end, next: end + (own.start - start) },
+            false => Own { end, next: end }, // it helps another out
         }
     }
 
@@ -119,18 +131,6 @@ impl<T: Scalar> Pass<'_, T> {
         }
         scratch.n_worked = 0;
         (self.interrupted)()
-    }
-
-    /// Prefetches the first rows of a part.
-    fn prefetch(&self, from: usize, end: usize, scratch: &mut Scratch<T>) {
-        if self.order.n_listed().is_some() {
-            let ahead = &mut scratch.ahead[..self.n_ahead.min(end - from)];
-            self.rows_at(from, ahead);
-            let data = &self.problem.data;
-            data.rows.prefetch(ahead);
-            data.targets.prefetch(ahead);
-            data.weights.prefetch(ahead);
-        }
     }
 
     /// Copies the stored rows at positions `from..from + out.len()`.
@@ -148,21 +148,25 @@ impl<T: Scalar> Pass<'_, T> {
             let n = self.rows_of_tile.min(positions.end - position);
             let (rows, ahead) = (&mut scratch.rows[..n], &mut scratch.ahead[..]);
             self.rows_at(position, rows);
-            let n_ahead = match self.order.n_listed() {
-                // What comes next in sequence the hardware prefetches by itself.
-                Some(n_listed) if self.n_ahead > 0 => {
-                    let from = n_listed.min(position + self.n_ahead);
-                    let ahead = &mut ahead[..n.min(n_listed - from)];
-                    self.rows_at(from, ahead);
-                    self.problem.data.targets.prefetch(ahead);
-                    self.problem.data.weights.prefetch(ahead);
-                    ahead.len()
-                }
-                _ => 0,
-            };
+            let n_ahead = self.rows_ahead(position, scratch.own, &mut ahead[..n]);
+            self.problem.data.targets.prefetch(&ahead[..n_ahead]);
+            self.problem.data.weights.prefetch(&ahead[..n_ahead]);
             self.tile(position, n, n_ahead, scratch, partial);
             position += n;
         }
+    }
+
+    /// Writes the rows to prefetch while those from `position` on are read. Returns how many.
+    #[inline(always)]
+    fn rows_ahead(&self, position: usize, own: Own, ahead: &mut [usize]) -> usize {
+        let Some(n_listed) = self.order.n_listed().filter(|_| self.prefetch.n_ahead > 0) else { return 0 };
+        let first = position + self.prefetch.n_ahead;
+        let n_own = ahead.len().min(own.end.saturating_sub(first));
+        let first_after = if first < own.end { own.next } else { own.next + (first - own.end) };
+        let n_after = (ahead.len() - n_own).min(n_listed.saturating_sub(first_after));
+        self.rows_at(first.min(n_listed), &mut ahead[..n_own]);
+        self.rows_at(first_after.min(n_listed), &mut ahead[n_own..n_own + n_after]);
+        n_own + n_after
     }
 
     /// Scores, slopes and sums of the first `n` rows of the scratch, which are those from `position` on.
@@ -192,7 +196,7 @@ impl<T: Scalar> Pass<'_, T> {
         }
         let scores = &mut scratch.scores[..n_outputs * stride];
         let tile_rows = match &self.active {
-            None => TileRows::Stored(&data.rows, Tile { rows, ahead }),
+            None => TileRows::Stored(&data.rows, Tile { rows, ahead, prefetch: self.prefetch }),
             Some(batch) => {
                 let first = position - self.positions.start;
                 TileRows::Active(batch, first..first + n)
@@ -223,7 +227,7 @@ impl<T: Scalar> Pass<'_, T> {
             return;
         }
         let tile_rows = match &self.active {
-            None => TileRows::Stored(data, Tile { rows, ahead: &[] }),
+            None => TileRows::Stored(data, Tile { rows, ahead: &[], prefetch: Prefetch::NONE }),
             Some(batch) => {
                 let first = position - self.positions.start;
                 TileRows::Active(batch, first..first + n)
@@ -234,6 +238,15 @@ impl<T: Scalar> Pass<'_, T> {
         partial.of_rows[0] += sum;
         partial.of_rows[1] += squares;
     }
+}
+
+/// Where a worker goes on when it has done the positions that are its own.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Own {
+    /// The end of these positions.
+    pub(super) end: usize,
+    /// Where those of the next pass begin, if it has as many rows.
+    pub(super) next: usize,
 }
 
 /// What a worker needs for a tile of rows, allocated once.
@@ -249,6 +262,8 @@ pub(super) struct Scratch<T> {
     pub(super) weights_are_for: usize,
     /// Multiply-adds since the last poll.
     pub(super) n_worked: usize,
+    /// Of the pass under way.
+    pub(super) own: Own,
 }
 
 impl<T: Scalar> Scratch<T> {
@@ -264,6 +279,7 @@ impl<T: Scalar> Scratch<T> {
             row_scratch: RowScratch { squares: vec![0.0; LEAF_ROWS], along: filled("scores", n_outputs)? },
             weights_are_for: 0,
             n_worked: 0,
+            own: Own { end: 0, next: 0 },
         })
     }
 }

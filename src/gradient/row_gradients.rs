@@ -5,7 +5,7 @@ use super::sum::LEAF_ROWS;
 use super::{Layout, Problem};
 use crate::data::{Dataset, LinearParamsMut, Tile, Unit};
 use crate::error::{Error, Result, try_filled, try_reserved};
-use crate::kernel::Tier;
+use crate::kernel::{Prefetch, Tier};
 use crate::scalar::Scalar;
 
 /// Squares below this have lost some or all of their digits to underflow.
@@ -64,7 +64,7 @@ impl RowGradients {
             let (y, s) = (&mut y[..targets.per_row() * stride], &mut s[..stride]);
             targets.gather(rows, stride, y);
             weights.gather(rows, s);
-            let tile = Tile { rows, ahead: &[] };
+            let tile = Tile { rows, ahead: &[], prefetch: Prefetch::NONE };
             data.scores(tier, tile, layout.linear(params), slopes);
             loss.slopes(
                 tier,

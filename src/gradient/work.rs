@@ -8,7 +8,7 @@ use super::sum::{LEAF_ROWS, TreeSum, n_leaves_of_part};
 use super::{Layout, Model, Objective, Penalty, Problem};
 use crate::data::{Active, Order};
 use crate::error::{Result, try_filled};
-use crate::kernel::Tier;
+use crate::kernel::{Prefetch, Tier};
 use crate::parallel::{Job, LEADER};
 use crate::scalar::Scalar;
 
@@ -59,7 +59,7 @@ impl<'a, T: Scalar> Work<'a, T> {
             problem,
             tier,
             rows_of_tile: problem.data.rows.rows_of_tile(),
-            n_ahead: problem.data.rows.n_ahead(),
+            prefetch: Prefetch::NONE,
             work_of_row: problem.work_of_row(),
             params,
             model: problem.objective.model,
@@ -72,6 +72,7 @@ impl<'a, T: Scalar> Work<'a, T> {
             direction: Vec::new(),
             rows_of_leaf: LEAF_ROWS,
             rows_of_part: LEAF_ROWS,
+            rows_of_worker: LEAF_ROWS,
             interrupted,
             is_cancelled: false.into(),
         };
@@ -111,7 +112,6 @@ impl<'a, T: Scalar> Work<'a, T> {
     /// Turns to another problem of the same layout. Returns the problem left.
     pub(super) fn exchange_problem(&mut self, problem: &'a Problem<'a, T>) -> &'a Problem<'a, T> {
         self.pass.rows_of_tile = problem.data.rows.rows_of_tile();
-        self.pass.n_ahead = problem.data.rows.n_ahead();
         self.pass.work_of_row = problem.work_of_row();
         self.forget_weights();
         std::mem::replace(&mut self.pass.problem, problem)
@@ -157,6 +157,7 @@ impl<'a, T: Scalar> Work<'a, T> {
         self.pass.wanted = wanted;
         self.pass.rows_of_leaf = rows_of_leaf;
         self.pass.rows_of_part = n_leaves_of_part * rows_of_leaf;
+        self.pass.rows_of_worker = n_parts.div_ceil(n_workers) * self.pass.rows_of_part;
         Ok(n_parts)
     }
 }
@@ -164,13 +165,13 @@ impl<'a, T: Scalar> Work<'a, T> {
 impl<T: Scalar> Job for Work<'_, T> {
     fn part(&self, part: usize, worker: usize) {
         let (mut sum, mut scratch) = (locked(&self.parts[part]), locked(&self.workers[worker]));
-        self.pass.part(part, worker == LEADER, &mut sum, &mut scratch);
+        self.pass.part(part, worker, &mut sum, &mut scratch);
     }
 
     fn alone(&mut self, n_parts: usize) {
         let scratch = exclusive(&mut self.workers[LEADER]);
         for (part, sum) in self.parts[..n_parts].iter_mut().enumerate() {
-            self.pass.part(part, true, exclusive(sum), scratch);
+            self.pass.part(part, LEADER, exclusive(sum), scratch);
         }
     }
 }

@@ -5,7 +5,7 @@
 //! rows of its pass: a score is one accumulator of logical lanes, summed by halves; a gradient entry is a
 //! chain of fused multiply-adds in row order.
 
-use super::{Kernel, Lanes, prefetch};
+use super::{Kernel, Lanes, Prefetch};
 use crate::scalar::Scalar;
 
 /// Rows per pass of the dot products: enough independent chains to hide the latency of an addition.
@@ -22,8 +22,10 @@ pub struct Scores<'a, T> {
     pub n_columns: usize,
     /// The rows of the tile.
     pub rows: &'a [usize],
-    /// Rows of the next tile, prefetched while this one is computed.
+    /// Rows to prefetch while these are read.
     pub ahead: &'a [usize],
+    /// How.
+    pub prefetch: Prefetch,
     /// Coefficients, one padded row per output, zero past `n_columns`.
     pub coef: &'a [T],
     /// One intercept per output.
@@ -52,7 +54,7 @@ impl<T: Scalar> Kernel<T> for Scores<'_, T> {
                 // A whole vector is stored, so that the load that follows need not wait for a narrower store.
                 let [sum] = dots::<L, 1>([row(r)], w);
                 L::splat(sum.sum() + b).store(z);
-                ahead.by_ref().for_each(|&r| prefetch(row(r)));
+                ahead.by_ref().for_each(|&r| self.prefetch.row(row(r)));
                 continue;
             }
             let n = self.rows.len();
@@ -60,14 +62,14 @@ impl<T: Scalar> Kernel<T> for Scores<'_, T> {
             padding.fill(T::ZERO);
             let mut z = z.iter_mut();
             for rows in &mut tiles {
-                ahead.by_ref().take(DOTS).for_each(|&r| prefetch(row(r)));
+                ahead.by_ref().take(DOTS).for_each(|&r| self.prefetch.row(row(r)));
                 let sums = L::sum4(dots::<L, DOTS>(std::array::from_fn(|i| row(rows[i])), w));
                 for (sum, z) in sums.into_iter().zip(&mut z) {
                     *z = sum + b;
                 }
             }
             for (&r, z) in tiles.remainder().iter().zip(z) {
-                ahead.by_ref().take(1).for_each(|&r| prefetch(row(r)));
+                ahead.by_ref().take(1).for_each(|&r| self.prefetch.row(row(r)));
                 let [sum] = dots::<L, 1>([row(r)], w);
                 *z = sum.sum() + b;
             }

@@ -2,7 +2,7 @@
 //! steps agrees with making the steps one by one.
 
 use mbgd_rs::data::{Csr, Indices, LinearParams, LinearParamsMut, Rows, Tile};
-use mbgd_rs::kernel::Tier;
+use mbgd_rs::kernel::{Prefetch, Tier};
 use mbgd_rs::rng;
 use mbgd_rs::update::lazy::{AffineStep, Compose, DiagonalStep, Divisor, Dyadic, LazyUpdate, MissedSteps};
 use proptest::prelude::*;
@@ -70,7 +70,7 @@ fn scores_and_gradients_are_those_of_the_dense_matrix_on_every_tier() {
         let csr = Rows::Csr(Csr::new(tier, &values, indices, indptr, n, d).unwrap());
         let mut scores = vec![0.0; k * n.next_multiple_of(8)];
         let w = LinearParams { coef: &coef, intercept: &[0.5, -0.5] };
-        csr.scores(tier, Tile { rows: &rows, ahead: &rows }, w, &mut scores);
+        csr.scores(tier, Tile { rows: &rows, ahead: &rows, prefetch: Prefetch::NONE }, w, &mut scores);
         let (mut gradient, mut intercept) = (vec![0.0; k * stride], vec![0.0; k]);
         let g = LinearParamsMut { coef: &mut gradient, intercept: &mut intercept };
         csr.accumulate(tier, &rows, &scores, g);

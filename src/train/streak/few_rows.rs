@@ -73,7 +73,7 @@ fn tile<L: Lanes, F: Pointwise>(
     let (values, n_columns) = (steps.x.values(), steps.x.n_columns());
     let (coef, intercept) = steps.params.split_at(steps.params.len() - L::Elem::LANES);
     let intercept = &intercept[..1];
-    Scores { values, n_columns, rows, ahead, coef, intercept, scores }.run::<L>();
+    Scores { values, n_columns, rows, ahead, prefetch: steps.prefetch, coef, intercept, scores }.run::<L>();
     let tile = TileOf { n_outputs: 1, scores, targets, weights, unit: steps.unit };
     let sum = EachOutput { loss, tile }.run::<L>().to_f64() * loss.of_scaled(steps.unit);
     let (coef, intercept) = gradient.split_at_mut(coef.len());

@@ -134,8 +134,8 @@ impl<T: Scalar> Streak<T> {
         evaluator: &mut Evaluator<'_, '_, T>,
     ) -> bool {
         let Rows::Dense(x) = problem.data.rows else { return false };
-        let n_ahead = evaluator.n_ahead();
-        let rows = &mut self.rows[..positions.len() + n_ahead.min(n_positions - positions.end)];
+        let prefetch = evaluator.prefetch(positions.len());
+        let rows = &mut self.rows[..positions.len() + prefetch.n_ahead.min(n_positions - positions.end)];
         evaluator.copy_rows(positions.start, rows);
         let (params, importance_weights) = evaluator.params_and_importance_weights();
         self.params_before.clear();
@@ -155,7 +155,7 @@ impl<T: Scalar> Streak<T> {
             rows,
             n_rows: positions.len(),
             rows_of_step,
-            n_ahead,
+            prefetch,
             arithmetic: &self.arithmetic,
             params: &mut *params,
             velocity: &mut *velocity,

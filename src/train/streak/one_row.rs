@@ -3,7 +3,7 @@
 use super::steps::{Room, StreakSteps};
 use crate::gradient::loss::Pointwise;
 use crate::kernel::rows::dots;
-use crate::kernel::{Kernel, Lanes, prefetch};
+use crate::kernel::{Kernel, Lanes};
 use crate::scalar::Scalar;
 use crate::update::SgdArithmetic;
 
@@ -30,7 +30,7 @@ impl<T: Scalar, F: Pointwise> Kernel<T> for OneRowSteps<'_, '_, '_, T, F> {
         let mut velocity_of_intercept = if has_momentum { steps.velocity[n_coef] } else { zero };
         for i in 0..steps.losses.len() {
             for &r in steps.ahead(i, 1) {
-                prefetch(&values[r * d..][..d]);
+                steps.prefetch.row(&values[r * d..][..d]);
                 steps.targets.prefetch(&[r]);
                 steps.weights.prefetch(&[r]);
             }

@@ -3,6 +3,7 @@
 use crate::data::{Dense, Targets, Unit, Weights};
 use crate::error::{Result, try_filled};
 use crate::gradient::penalty::ElasticNet;
+use crate::kernel::Prefetch;
 use crate::scalar::Scalar;
 use crate::update::SgdArithmetic;
 
@@ -22,8 +23,7 @@ pub(super) struct StreakSteps<'s, 'a, T> {
     pub(super) n_rows: usize,
     /// Rows of a step; the last one may have fewer.
     pub(super) rows_of_step: usize,
-    /// How many rows ahead to prefetch.
-    pub(super) n_ahead: usize,
+    pub(super) prefetch: Prefetch,
     /// Of each step.
     pub(super) arithmetic: &'s [SgdArithmetic<T>],
     /// Coefficients, padded, then the intercept, padded.
@@ -39,10 +39,10 @@ impl<'s, T: Scalar> StreakSteps<'s, '_, T> {
     /// Rows to prefetch while the `n` rows from `first` on are read.
     #[inline(always)]
     pub(super) fn ahead(&self, first: usize, n: usize) -> &'s [usize] {
-        if self.n_ahead == 0 {
+        if self.prefetch == Prefetch::NONE {
             return &[];
         }
-        let ahead = &self.rows[self.rows.len().min(first + self.n_ahead)..];
+        let ahead = &self.rows[self.rows.len().min(first + self.prefetch.n_ahead)..];
         &ahead[..n.min(ahead.len())]
     }
 }
