@@ -1,0 +1,128 @@
+//! The library beside the limit: a bare loop of the same arithmetic, on the same kind of order, in the same run.
+//!
+//!     cargo bench --bench limit                          # everything
+//!     cargo bench --bench limit -- 200000x100 256 t1     # the rows that have all these words
+//!
+//! The two sides take turns, so that a busy neighbour meets both; times are minima, medians in brackets. The bare loop
+//! is tried with several ways to prefetch, and the best one counts. It has its order ready; the library makes one for
+//! every shuffled epoch, which "order alone" measures.
+
+#![allow(clippy::print_stdout, clippy::undocumented_unsafe_blocks, missing_docs, unreachable_pub)]
+
+mod dense;
+mod library;
+mod memory;
+mod one_row;
+mod read;
+mod simd;
+mod timing;
+
+use mbgd_rs::data::{Dense, Rows, TargetKind, Targets, Weights};
+use mbgd_rs::gradient::loss::LogLoss;
+use mbgd_rs::gradient::{Loss, Penalty, Problem};
+use mbgd_rs::kernel::Tier;
+use mbgd_rs::rng::Stream;
+use mbgd_rs::update::{Rule, Sgd};
+
+use dense::{Data, Prefetch};
+use simd::Real;
+use timing::{Line, Selection};
+
+const SHAPES: [(usize, usize); 4] = [(20_000, 30), (200_000, 100), (1_000_000, 28), (100_000, 784)];
+const BATCH_SIZES: [usize; 4] = [1, 32, 256, 4096];
+
+fn main() {
+    let selection = Selection::from_arguments();
+    timing::print_header();
+    for (n_rows, n_columns) in SHAPES {
+        dense_rows::<f32>("f32", n_rows, n_columns, &BATCH_SIZES, &selection);
+    }
+}
+
+/// All lines of a shape.
+fn dense_rows<T: Real>(
+    name: &str,
+    n_rows: usize,
+    n_columns: usize,
+    batch_sizes: &[usize],
+    selection: &Selection,
+) {
+    let shape = format!("{n_rows}x{n_columns}");
+    if !selection.may_include(&["dense", name, &shape]) {
+        return;
+    }
+    let data = random_data::<T>(n_rows, n_columns);
+    let rows = Rows::Dense(Dense::new(Tier::best(), data.x, n_rows, n_columns).expect("finite"));
+    let targets = Targets::new(data.y, n_rows, 1, TargetKind::Binary).expect("signs");
+    let loss = Loss::LogLoss(LogLoss::default());
+    let problem =
+        Problem::new(rows, targets, Weights::equal(), loss, Penalty::none(), true).expect("they fit");
+    for &batch_size in batch_sizes {
+        for is_shuffled in [false, true] {
+            for n_threads in if batch_size == 1 { 1..=1 } else { 1..=2 } {
+                let run = library::Run {
+                    problem: &problem,
+                    rule: Rule::Sgd(Sgd::default()),
+                    rate: dense::RATE,
+                    batch_size,
+                    is_shuffled,
+                    n_threads,
+                };
+                let line = Line {
+                    words: [
+                        "dense".into(),
+                        name.into(),
+                        shape.clone(),
+                        batch_size.to_string(),
+                        if is_shuffled { "shuffled" } else { "sequential" }.into(),
+                        format!("t{n_threads}"),
+                    ],
+                    n_rows,
+                };
+                let bare = |prefetch, n_epochs| match T::as_f32(&data) {
+                    Some(data) if batch_size == 1 => {
+                        simd::run(&one_row::Steps { data, is_shuffled, prefetch, n_epochs })
+                    }
+                    _ => simd::run(&dense::Epochs {
+                        data,
+                        batch_size,
+                        is_shuffled,
+                        n_threads,
+                        prefetch,
+                        n_epochs,
+                    }),
+                };
+                line.measure(selection, |n_epochs| run.epochs(n_epochs), &Prefetch::ALL, bare);
+            }
+        }
+    }
+    read::lines(&shape, name, &data, selection);
+}
+
+/// Numbers from -1 to 1, and targets that depend on the first two columns.
+fn random_data<T: Real>(n_rows: usize, n_columns: usize) -> Data<T> {
+    let x = memory::zeros::<T>(n_rows * n_columns);
+    let mut words = vec![0; 1 << 16];
+    for (i, chunk) in x.chunks_mut(words.len()).enumerate() {
+        Stream::new(1, i as u32, 99).words(0, &mut words[..chunk.len()]);
+        for (x, &word) in chunk.iter_mut().zip(&words) {
+            *x = T::from_f64(f64::from(word) / 2_f64.powi(31) - 1.0);
+        }
+    }
+    let y = memory::zeros::<T>(n_rows);
+    for (x, y) in x.chunks(n_columns).zip(&mut *y) {
+        *y = T::from_f64((x[0].to_f64() - x[1].to_f64() + 0.3).signum());
+    }
+    Data { x, y, n_columns, order: random_order(n_rows) }
+}
+
+fn random_order(n_rows: usize) -> &'static [u32] {
+    let order = memory::zeros::<u32>(n_rows);
+    let mut words = vec![0; n_rows];
+    Stream::new(2, 0, 99).words(0, &mut words);
+    order.iter_mut().zip(0..).for_each(|(row, i)| *row = i);
+    for i in (1..n_rows).rev() {
+        order.swap(i, ((u64::from(words[i]) * (i as u64 + 1)) >> 32) as usize);
+    }
+    order
+}
