@@ -42,38 +42,60 @@ impl<T: Scalar> Kernel<T> for Scores<'_, T> {
         let d = self.n_columns;
         let stride = d.next_multiple_of(T::LANES);
         let z_stride = self.rows.len().next_multiple_of(T::LANES);
-        let row = |r: usize| &self.values[r * d..][..d];
+        let (rows, last_rows) = self.rows.as_chunks::<DOTS>();
+        let (ahead, last_ahead) = self.ahead.as_chunks::<DOTS>();
         // Not `chunks_exact`: its division would take a noticeable part of a step over a single row.
         for (c, &b) in self.intercept.iter().enumerate() {
             let w = &self.coef[c * stride..][..stride];
             let z = &mut self.scores[c * z_stride..][..z_stride];
-            // The rows ahead are fetched once, along the first output.
-            let mut ahead = if c == 0 { self.ahead } else { &[] }.iter();
-            let mut tiles = self.rows.chunks_exact(DOTS);
             if let &[r] = self.rows {
                 // A whole vector is stored, so that the load that follows need not wait for a narrower store.
-                let [sum] = dots::<L, 1>([row(r)], w);
+                let [sum] = dots::<L, 1>([row_of(self.values, d, r)], w);
                 L::splat(sum.sum() + b).store(z);
-                ahead.by_ref().for_each(|&r| self.prefetch.row(row(r)));
-                continue;
-            }
-            let n = self.rows.len();
-            let (z, padding) = z.split_at_mut(n);
-            padding.fill(T::ZERO);
-            let mut z = z.iter_mut();
-            for rows in &mut tiles {
-                ahead.by_ref().take(DOTS).for_each(|&r| self.prefetch.row(row(r)));
-                let sums = L::sum4(dots::<L, DOTS>(std::array::from_fn(|i| row(rows[i])), w));
-                for (sum, z) in sums.into_iter().zip(&mut z) {
-                    *z = sum + b;
+            } else {
+                L::splat(T::ZERO).store(&mut z[z_stride - T::LANES..]); // the padding
+                let (z, last_z) = z[..self.rows.len()].as_chunks_mut::<DOTS>();
+                for (i, (rows, z)) in rows.iter().zip(z).enumerate() {
+                    // The rows ahead are asked for once, along the first output.
+                    if let Some(ahead) = ahead.get(i).filter(|_| c == 0) {
+                        prefetch_rows(self.prefetch, self.values, d, ahead);
+                    }
+                    let sums = L::sum4(dots::<L, DOTS>(rows_of(self.values, d, rows), w));
+                    *z = sums.map(|sum| sum + b);
+                }
+                for (&r, z) in last_rows.iter().zip(last_z) {
+                    let [sum] = dots::<L, 1>([row_of(self.values, d, r)], w);
+                    *z = sum.sum() + b;
                 }
             }
-            for (&r, z) in tiles.remainder().iter().zip(z) {
-                ahead.by_ref().take(1).for_each(|&r| self.prefetch.row(row(r)));
-                let [sum] = dots::<L, 1>([row(r)], w);
-                *z = sum.sum() + b;
+            if c == 0 {
+                prefetch_rows(self.prefetch, self.values, d, last_ahead);
             }
         }
+    }
+}
+
+/// Row r of rows of d entries.
+#[inline(always)]
+fn row_of<T>(values: &[T], d: usize, r: usize) -> &[T] {
+    &values[r * d..][..d]
+}
+
+/// Several rows. By a loop: what a closure does, such as one given to `map`, is not always inlined into code for another
+/// instruction set, and a call for every few rows costs a third of the time.
+#[inline(always)]
+fn rows_of<'a, T, const R: usize>(values: &'a [T], d: usize, rows: &[usize; R]) -> [&'a [T]; R] {
+    let mut x = [&values[..0]; R];
+    for i in 0..R {
+        x[i] = row_of(values, d, rows[i]);
+    }
+    x
+}
+
+#[inline(always)]
+fn prefetch_rows<T>(prefetch: Prefetch, values: &[T], d: usize, rows: &[usize]) {
+    for &r in rows {
+        prefetch.row(row_of(values, d, r));
     }
 }
 
@@ -142,7 +164,6 @@ impl<T: Scalar> Kernel<T> for Accumulate<'_, T> {
         let d = self.n_columns;
         let stride = d.next_multiple_of(T::LANES);
         let r_stride = self.rows.len().next_multiple_of(T::LANES);
-        let row = |r: usize| &self.values[r * d..][..d];
         for (c, h) in self.intercept.iter_mut().enumerate() {
             let g = &mut self.coef[c * stride..][..stride];
             let r = &self.slopes[c * r_stride..][..r_stride];
@@ -154,10 +175,10 @@ impl<T: Scalar> Kernel<T> for Accumulate<'_, T> {
             let (rows, last_rows) = self.rows.as_chunks::<SUMS>();
             let (slopes, last_slopes) = r[..self.rows.len()].as_chunks::<SUMS>();
             for (rows, slopes) in rows.iter().zip(slopes) {
-                add_rows::<L, SUMS>(rows.map(row), *slopes, g);
+                add_rows::<L, SUMS>(rows_of(self.values, d, rows), *slopes, g);
             }
             for (&r, &slope) in last_rows.iter().zip(last_slopes) {
-                add_rows::<L, 1>([row(r)], [slope], g);
+                add_rows::<L, 1>([row_of(self.values, d, r)], [slope], g);
             }
         }
     }
@@ -175,17 +196,17 @@ pub fn dots<L: Lanes, const R: usize>(x: [&[L::Elem]; R], w: &[L::Elem]) -> [L; 
     while j < full {
         // SAFETY: j + lanes <= full <= length of w and of every row.
         let wj = L::load(unsafe { w.get_unchecked(j..j + lanes) });
-        for (acc, x) in acc.iter_mut().zip(x) {
+        for i in 0..R {
             // SAFETY: as above.
-            let xj = L::load(unsafe { x.get_unchecked(j..j + lanes) });
-            *acc = xj.mul_add(wj, *acc);
+            let xj = L::load(unsafe { x[i].get_unchecked(j..j + lanes) });
+            acc[i] = xj.mul_add(wj, acc[i]);
         }
         j += lanes;
     }
     if full < d {
         let wj = L::load(&w[full..]);
-        for (acc, x) in acc.iter_mut().zip(x) {
-            *acc = L::load_partial(&x[full..]).mul_add(wj, *acc);
+        for i in 0..R {
+            acc[i] = L::load_partial(&x[i][full..]).mul_add(wj, acc[i]);
         }
     }
     acc
@@ -198,15 +219,14 @@ fn add_rows<L: Lanes, const R: usize>(x: [&[L::Elem]; R], r: [L::Elem; R], g: &m
     let d = x[0].len();
     assert!(x.iter().all(|x| x.len() == d) && g.len() >= d.next_multiple_of(lanes));
     let full = d - d % lanes;
-    let r = r.map(L::splat);
     let mut j = 0;
     while j < full {
         // SAFETY: j + lanes <= full <= length of g and of every row.
         let gj = unsafe { g.get_unchecked_mut(j..j + lanes) };
         let mut acc = L::load(gj);
-        for (x, r) in x.iter().zip(r) {
+        for i in 0..R {
             // SAFETY: as above.
-            acc = L::load(unsafe { x.get_unchecked(j..j + lanes) }).mul_add(r, acc);
+            acc = L::load(unsafe { x[i].get_unchecked(j..j + lanes) }).mul_add(L::splat(r[i]), acc);
         }
         acc.store(gj);
         j += lanes;
@@ -214,8 +234,8 @@ fn add_rows<L: Lanes, const R: usize>(x: [&[L::Elem]; R], r: [L::Elem; R], g: &m
     if full < d {
         let gj = &mut g[full..full + lanes];
         let mut acc = L::load(gj);
-        for (x, r) in x.iter().zip(r) {
-            acc = L::load_partial(&x[full..]).mul_add(r, acc);
+        for i in 0..R {
+            acc = L::load_partial(&x[i][full..]).mul_add(L::splat(r[i]), acc);
         }
         acc.store(gj);
     }

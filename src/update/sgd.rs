@@ -176,29 +176,26 @@ impl<T: Scalar> Kernel<T> for SgdStep<'_, T> {
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self) {
         let Self { arithmetic, velocity, params, grad } = self;
-        let n_whole = params.len() - params.len() % T::LANES;
-        let (params, last_params) = params.split_at_mut(n_whole);
-        let (grad, last_grad) = grad.split_at(n_whole);
-        let gradients = grad.chunks_exact(T::LANES).map(L::load);
+        let (lanes, full) = (T::LANES, params.len() - params.len() % T::LANES);
         if velocity.is_empty() {
-            for (w, g) in params.chunks_exact_mut(T::LANES).zip(gradients) {
-                arithmetic.moved(L::load(w), g).store(w);
+            for j in (0..full).step_by(lanes) {
+                let w = &mut params[j..j + lanes];
+                arithmetic.moved(L::load(w), L::load(&grad[j..j + lanes])).store(w);
             }
-            arithmetic
-                .moved(L::load_partial(last_params), L::load_partial(last_grad))
-                .store_partial(last_params);
+            let w = &mut params[full..];
+            arithmetic.moved(L::load_partial(w), L::load_partial(&grad[full..])).store_partial(w);
             return;
         }
-        let (velocity, last_velocity) = velocity.split_at_mut(n_whole);
-        let velocities = velocity.chunks_exact_mut(T::LANES);
-        for ((w, v), g) in params.chunks_exact_mut(T::LANES).zip(velocities).zip(gradients) {
-            let (velocity, direction) = arithmetic.accelerated(L::load(v), g);
+        for j in (0..full).step_by(lanes) {
+            let (w, v) = (&mut params[j..j + lanes], &mut velocity[j..j + lanes]);
+            let (velocity, direction) = arithmetic.accelerated(L::load(v), L::load(&grad[j..j + lanes]));
             velocity.store(v);
             arithmetic.moved(L::load(w), direction).store(w);
         }
+        let (w, v) = (&mut params[full..], &mut velocity[full..]);
         let (velocity, direction) =
-            arithmetic.accelerated(L::load_partial(last_velocity), L::load_partial(last_grad));
-        velocity.store_partial(last_velocity);
-        arithmetic.moved(L::load_partial(last_params), direction).store_partial(last_params);
+            arithmetic.accelerated(L::load_partial(v), L::load_partial(&grad[full..]));
+        velocity.store_partial(v);
+        arithmetic.moved(L::load_partial(w), direction).store_partial(w);
     }
 }

@@ -86,31 +86,32 @@ impl<L: Lanes> RowStep<'_, L> {
 
     #[inline(always)]
     fn plain(&self, coef: &mut [L::Elem]) {
-        let x_lanes = self.x.chunks_exact(L::Elem::LANES);
-        let x_rest = x_lanes.remainder();
-        let mut lanes = coef.chunks_exact_mut(L::Elem::LANES);
-        for (x, w) in x_lanes.zip(&mut lanes) {
-            let before = L::load(w);
-            self.arithmetic.moved(before, self.gradient(L::load(x), before)).store(w);
+        let (lanes, full) = (L::Elem::LANES, self.x.len() - self.x.len() % L::Elem::LANES);
+        for j in (0..full).step_by(lanes) {
+            self.moved(L::load(&self.x[j..j + lanes]), &mut coef[j..j + lanes]);
         }
-        if let Some(w) = lanes.next() {
-            let before = L::load(w);
-            self.arithmetic.moved(before, self.gradient(L::load_partial(x_rest), before)).store(w);
+        if full < self.x.len() {
+            self.moved(L::load_partial(&self.x[full..]), &mut coef[full..full + lanes]);
         }
     }
 
     #[inline(always)]
     fn with_momentum(&self, coef: &mut [L::Elem], velocity: &mut [L::Elem]) {
-        let x_lanes = self.x.chunks_exact(L::Elem::LANES);
-        let x_rest = x_lanes.remainder();
-        let lanes = coef.chunks_exact_mut(L::Elem::LANES);
-        let mut lanes = lanes.zip(velocity.chunks_exact_mut(L::Elem::LANES));
-        for (x, (w, v)) in x_lanes.zip(&mut lanes) {
-            self.accelerated(L::load(x), w, v);
+        let (lanes, full) = (L::Elem::LANES, self.x.len() - self.x.len() % L::Elem::LANES);
+        for j in (0..full).step_by(lanes) {
+            let x = L::load(&self.x[j..j + lanes]);
+            self.accelerated(x, &mut coef[j..j + lanes], &mut velocity[j..j + lanes]);
         }
-        if let Some((w, v)) = lanes.next() {
-            self.accelerated(L::load_partial(x_rest), w, v);
+        if full < self.x.len() {
+            let x = L::load_partial(&self.x[full..]);
+            self.accelerated(x, &mut coef[full..full + lanes], &mut velocity[full..full + lanes]);
         }
+    }
+
+    #[inline(always)]
+    fn moved(&self, x: L, w: &mut [L::Elem]) {
+        let before = L::load(w);
+        self.arithmetic.moved(before, self.gradient(x, before)).store(w);
     }
 
     #[inline(always)]
