@@ -7,12 +7,14 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMPS := $(VENV)/stamps
+# Peers of the race have a place of their own: what they need may not fit what the tests need.
+PEERS_VENV := build/peers
 SOURCE := Cargo.toml pyproject.toml $(shell find src -name '*.rs')
 # Set in some environments, these slow NumPy down and would flatter every comparison with it.
 unexport OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
 
-.PHONY: help demo pictures build test test-rust test-python lint fmt bench docs docs-rust docs-environment \
-        sdist-check check clean need-cargo need-python
+.PHONY: help demo pictures build test test-rust test-python lint fmt bench bench-peers bench-guard bench-guard-record \
+        docs docs-rust docs-environment sdist-check check clean need-cargo need-python
 
 help:            ## list the verbs
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  +##' $(MAKEFILE_LIST) | sed -E 's/:.*## / \t/' | expand -t 16
@@ -49,11 +51,21 @@ fmt: need-cargo $(STAMPS)/lint  ## format all code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: build $(STAMPS)/test  ## measure against NumPy, print the ratios and write benches/RESULTS.md
+bench: build $(STAMPS)/test  ## measure single parts, and epochs beside NumPy and scikit-learn; print the ratios
 	cargo bench
-	$(BIN)/python -m pytest benches/python --benchmark-only --benchmark-enable --benchmark-disable-gc \
-	    --benchmark-json=target/benchmark.json --override-ini addopts= --timeout=0 -q
-	$(BIN)/python benches/python/report.py target/benchmark.json benches/RESULTS.md
+	PYTHONPATH=python:benches $(BIN)/python -m race --rounds 3 --output build/bench \
+	    --races dense sparse softmax batches call
+
+bench-peers: build $(PEERS_VENV)  ## race all peers; write benches/RESULTS.md and the pictures and numbers of README.md
+	PYTHONPATH=benches $(PEERS_VENV)/bin/python -m race.install
+	cargo bench --bench limit > target/limit.txt
+	PYTHONPATH=python:benches $(PEERS_VENV)/bin/python -m race --limit target/limit.txt $(RACE)
+
+bench-guard: need-cargo need-python  ## count instructions of a step; fail if one has grown by more than 3 %
+	$(PYTHON) benches/python/instruction_counts.py
+
+bench-guard-record: need-cargo need-python  ## count them, and write benches/instruction_counts.json
+	$(PYTHON) benches/python/instruction_counts.py --record
 
 # Rust's documentation is built beside pip and the release build, which leave cores idle. The site comes after them,
 # because the pages of its gallery measure times.
@@ -86,7 +98,7 @@ sdist-check: need-cargo $(STAMPS)/venv  ## install from the source distribution 
 check: lint test  ## what CI runs
 
 clean:           ## remove everything that was built
-	rm -rf $(VENV) target build dist .pytest_cache .mypy_cache .ruff_cache .benchmarks docs/_build docs/api docs/gallery
+	rm -rf $(VENV) target build dist .pytest_cache .mypy_cache .ruff_cache docs/_build docs/api docs/gallery
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -f python/mbgd_rs/_core*.so
 
@@ -104,6 +116,10 @@ $(STAMPS)/venv: | need-python
 $(STAMPS)/build: $(STAMPS)/venv $(SOURCE) | need-cargo
 	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --quiet
 	@touch $@
+
+$(PEERS_VENV): | need-python
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet --upgrade pip numpy
 
 $(STAMPS)/demo: $(STAMPS)/venv pyproject.toml
 	$(BIN)/python -m pip install --quiet "matplotlib>=3.8" "scikit-learn>=1.6"

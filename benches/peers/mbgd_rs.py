@@ -1,0 +1,63 @@
+"""mbgd_rs itself: the epochs of a fit as its history has them, the first left out."""
+
+import time
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from race.case import Case
+from race.dataset import Dataset
+from race.peer import Epochs, Peer, timed
+
+N_EPOCHS = 6
+
+
+def arguments(case: Case, n_threads: int | None) -> dict[str, Any]:
+    import mbgd_rs as mb
+
+    shuffle = "full" if case.shuffle else False
+    optimizer = mb.optimizers.SGD(learning_rate=0.01)
+    how = {"loss": "log_loss", "optimizer": optimizer, "batch_size": case.b, "shuffle": shuffle}
+    return how | {"n_threads": n_threads}
+
+
+def epochs(data: Dataset, case: Case, n_threads: int | None = None) -> Iterator[float]:
+    import mbgd_rs as mb
+    import numpy as np
+
+    while True:
+        result = mb.fit(data.X, data.y, epochs=N_EPOCHS, **arguments(case, n_threads))
+        yield from np.diff(result.history.epoch_elapsed)
+
+
+def calls(data: Dataset, case: Case, n_threads: int | None = None) -> Iterator[float]:
+    import mbgd_rs as mb
+
+    return timed(lambda: mb.fit(data.X, data.y, epochs=1, **arguments(case, n_threads)))
+
+
+def batches(data: Dataset, case: Case) -> Iterator[float]:
+    import mbgd_rs as mb
+
+    for seed in range(1_000_000):
+        start = time.perf_counter()
+        for _ in mb.minibatches(data.X, data.y, batch_size=case.b, seed=seed):
+            pass
+        yield time.perf_counter() - start
+
+
+def races(n_threads: int | None) -> dict[str, Epochs]:
+    trained = ("dense", "sparse", "softmax", "rows", "columns", "batch_sizes")
+    return dict.fromkeys(trained, partial(epochs, n_threads=n_threads)) | dict.fromkeys(
+        ("memory", "call"), partial(calls, n_threads=n_threads)
+    )
+
+
+def every(case: Case) -> bool:
+    return True
+
+
+PEERS = [
+    Peer("mbgd_rs", (), ("mbgd_rs",), races(None) | {"batches": batches}, every, note="all threads"),
+    Peer("mbgd_rs, 1 thread", (), ("mbgd_rs",), races(1), every),
+]

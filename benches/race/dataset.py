@@ -1,0 +1,115 @@
+"""The rows of a case: made from a fixed seed, or read from files, and kept in a folder for all processes."""
+
+import gzip
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Rows, dense or CSR, of float32, and integer labels."""
+
+    X: Any
+    y: Any
+    folder: Path
+    """Where a peer may leave files that it makes of these rows."""
+
+
+def data_folder() -> Path | None:
+    """The folder named by the environment variable DATA, or one beside the checkout, or None."""
+    folder = Path(os.environ.get("DATA") or Path(__file__).parents[3] / "shared" / "data")
+    return folder if folder.is_dir() else None
+
+
+def origin(name: str) -> str:
+    """Where the rows of this name come from, in words."""
+    if name.startswith("normal"):
+        return "standard normal, labels of a noisy linear rule"
+    where = data_folder()
+    return "the real set" if where and files(name, where) else "generated, of the same shape and sparsity"
+
+
+def files(name: str, folder: Path) -> list[Path]:
+    """The files of a real set, or an empty list if one is missing."""
+    names = {"a9a": ["a9a.svm.gz"], "mnist10k": ["mnist10k-images.idx3.gz", "mnist10k-labels.idx1.gz"]}[name]
+    found = [folder / name for name in names]
+    return found if all(path.exists() for path in found) else []
+
+
+def make(name: str, folder: Path) -> None:
+    """Write the rows of this name into `folder`, if they are not there."""
+    if (folder / f"{name}.y.npy").exists():
+        return
+    where = data_folder()
+    real = files(name, where) if where and not name.startswith("normal") else []
+    if name == "a9a":
+        X, y = read_svmlight(real[0]) if real else like_a9a()
+        for part in ("data", "indices", "indptr"):
+            np.save(folder / f"{name}.{part}.npy", getattr(X, part))
+    else:
+        if name == "mnist10k":
+            X, y = read_mnist(*real) if real else like_mnist()
+        else:
+            X, y = normal(*(int(count) for count in name.split("-")[1:]))
+        np.save(folder / f"{name}.X.npy", X)
+    np.save(folder / f"{name}.y.npy", y)
+
+
+def load(name: str, folder: Path) -> Dataset:
+    """What `make` has written, in memory of this process."""
+    y = np.load(folder / f"{name}.y.npy")
+    if not (folder / f"{name}.data.npy").exists():
+        return Dataset(np.load(folder / f"{name}.X.npy"), y, folder)
+    from scipy.sparse import csr_matrix
+
+    parts = [np.load(folder / f"{name}.{part}.npy") for part in ("data", "indices", "indptr")]
+    return Dataset(csr_matrix(tuple(parts), shape=(len(y), 123)), y, folder)
+
+
+def normal(n: int, d: int) -> tuple[Any, Any]:
+    """Standard normal columns and two classes by a noisy linear rule."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, d), dtype=np.float32)
+    score = X @ rng.standard_normal(d, dtype=np.float32)
+    return X, (score + 3 * rng.standard_normal(n, dtype=np.float32) > 0).astype(np.int64)
+
+
+def read_svmlight(path: Path) -> tuple[Any, Any]:
+    """The 123 columns of a9a with indices of 32 bits, which scikit-learn's SGDClassifier insists on."""
+    from sklearn.datasets import load_svmlight_file
+
+    X, y = load_svmlight_file(str(path), n_features=123, dtype=np.float32)
+    X.indices, X.indptr = X.indices.astype(np.int32), X.indptr.astype(np.int32)
+    return X, (y > 0).astype(np.int64)
+
+
+def like_a9a() -> tuple[Any, Any]:
+    """Rows of 14 ones, one of each group of columns, as a table of categories gives them."""
+    from scipy.sparse import csr_matrix
+
+    n, d, n_groups = 32_560, 123, 14
+    rng = np.random.default_rng(0)
+    edges = np.linspace(0, d, n_groups + 1).astype(int)
+    columns = np.column_stack([rng.integers(*edges[g : g + 2], n) for g in range(n_groups)])
+    ends = np.arange(0, n * n_groups + 1, n_groups, dtype=np.int32)
+    X = csr_matrix((np.ones(n * n_groups, np.float32), columns.ravel().astype(np.int32), ends), shape=(n, d))
+    return X, (np.cos(columns).sum(1) + rng.standard_normal(n) > 0).astype(np.int64)
+
+
+def read_mnist(images: Path, labels: Path) -> tuple[Any, Any]:
+    """Pixels from 0 to 1, and the digits."""
+    pixels = np.frombuffer(gzip.decompress(images.read_bytes()), np.uint8, offset=16).reshape(-1, 784)
+    digits = np.frombuffer(gzip.decompress(labels.read_bytes()), np.uint8, offset=8)
+    return (pixels / np.float32(255)).astype(np.float32), digits.astype(np.int64)
+
+
+def like_mnist() -> tuple[Any, Any]:
+    """Ten classes of images, a fifth of whose pixels are not zero."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 10, 10_000)
+    X = (rng.random((10, 784)) / 2)[y] + rng.random((10_000, 784)) / 2
+    return np.where(X > 0.66, X, 0).astype(np.float32), y

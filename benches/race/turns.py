@@ -1,0 +1,109 @@
+"""Who can run, and the turns: peer after peer in processes of their own, round after round."""
+
+import itertools
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import dataset
+from .case import Case
+from .peer import Peer, every_peer
+
+# Set in some environments, these slow the BLAS of NumPy down and would flatter every comparison with it.
+UNSET = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+SECONDS_OF_A_PROCESS = 180
+
+
+@dataclass
+class Results:
+    """All that was measured, in one run."""
+
+    values: dict[tuple[str, Case], float] = field(default_factory=dict)
+    """Median over the rounds: seconds of an epoch, or bytes."""
+    versions: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Packages and versions of the peers that can be imported."""
+    failures: dict[str, str] = field(default_factory=dict)
+    """Why a peer could not be run, or one of its cases."""
+    n_rounds: int = 0
+    seconds: float = 0.0
+
+
+def work(peer: Peer, folder: Path, cases: list[Case]) -> tuple[list[dict[str, object]], str]:
+    """The lines that a worker printed, and how it failed, or ''."""
+    command = [
+        sys.executable,
+        "-m",
+        "race.worker",
+        peer.name,
+        str(folder),
+        json.dumps([vars(c) for c in cases]),
+    ]
+    env = {name: value for name, value in os.environ.items() if name not in UNSET}
+    try:
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=SECONDS_OF_A_PROCESS)
+    except subprocess.TimeoutExpired as late:
+        printed = late.stdout or b""
+        lines = printed.decode() if isinstance(printed, bytes) else printed
+        return parsed(lines), f"not done in {SECONDS_OF_A_PROCESS} s"
+    last = (done.stderr.strip().splitlines() or [""])[-1]
+    return parsed(done.stdout), "" if done.returncode == 0 else last or f"exit code {done.returncode}"
+
+
+def parsed(lines: str) -> list[dict[str, object]]:
+    """The complete lines."""
+    return [json.loads(line) for line in lines.splitlines() if line.endswith("}")]
+
+
+def entrants(results: Results, folder: Path, only: list[str]) -> list[Peer]:
+    """The peers that can be imported; the others are noted with their error."""
+    asked = os.environ.get("PEERS", "").split(",")
+    found = []
+    for peer in every_peer():
+        if (peer.on_request and peer.packages[0] not in asked) or (only and peer.name not in only):
+            continue
+        lines, failure = work(peer, folder, [])
+        if failure:
+            results.failures[peer.name] = failure
+        else:
+            results.versions[peer.name] = lines[0]  # type: ignore[assignment]
+            found.append(peer)
+    return found
+
+
+def take_turns(cases: list[Case], n_rounds: int, folder: Path, only: list[str]) -> Results:
+    """Every peer on every case that it takes; a process has the cases of one race on the same rows."""
+    results, start = Results(n_rounds=n_rounds), time.monotonic()
+    peers = entrants(results, folder, only)
+    samples: dict[tuple[str, Case], list[float]] = defaultdict(list)
+    groups = [list(group) for _, group in itertools.groupby(cases, lambda case: (case.race, case.data))]
+    for group in groups:
+        dataset.make(group[0].data, folder)
+        racers = [
+            (peer, [case for case in group if case.race in peer.races and peer.takes(case)]) for peer in peers
+        ]
+        racers = [(peer, taken) for peer, taken in racers if taken]
+        for k in range(n_rounds):
+            for peer, taken in racers[k % len(racers) :] + racers[: k % len(racers)]:
+                lines, failure = work(peer, folder, taken)
+                if failure:
+                    results.failures[f"{peer.name}, {group[0].race}, {group[0].data}"] = failure
+                for line in lines:
+                    case = Case(**line["case"])  # type: ignore[arg-type]
+                    if "error" in line:
+                        results.failures[f"{peer.name}, {case.race}, {case.data}, b = {case.b}"] = str(
+                            line["error"]
+                        )
+                    else:
+                        samples[peer.name, case].append(float(line.get("seconds", line.get("bytes"))))  # type: ignore[arg-type]
+        for path in folder.glob(f"{group[0].data}.*"):
+            path.unlink()
+        print(f"{time.monotonic() - start:6.0f} s  {group[0].race}, {group[0].data}", flush=True)
+    results.values = {key: statistics.median(values) for key, values in samples.items()}
+    results.seconds = time.monotonic() - start
+    return results
