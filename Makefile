@@ -17,7 +17,7 @@ unexport OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
         docs docs-rust docs-environment sdist-check check clean need-cargo need-python
 
 help:            ## list the verbs
-	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  +##' $(MAKEFILE_LIST) | sed -E 's/:.*## / \t/' | expand -t 16
+	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  +##' $(MAKEFILE_LIST) | sed -E 's/:.*## / \t/' | expand -t 20
 
 demo: build $(STAMPS)/demo  ## train on real digits, print the tables, draw three pictures in build/pictures
 	$(BIN)/python -m mbgd_rs demo --folder build/pictures
@@ -56,9 +56,9 @@ bench: build $(STAMPS)/test  ## measure single parts, and epochs beside NumPy an
 	PYTHONPATH=python:benches $(BIN)/python -m race --rounds 3 --output build/bench \
 	    --races dense sparse softmax batches call
 
-bench-peers: build $(PEERS_VENV)  ## race all peers; write benches/RESULTS.md and the pictures and numbers of README.md
+bench-peers: build $(PEERS_VENV)/made  ## race all peers; write benches/RESULTS.md and the pictures and numbers of README.md
 	PYTHONPATH=benches $(PEERS_VENV)/bin/python -m race.install
-	cargo bench --bench limit > target/limit.txt
+	cargo bench --bench limit -- $(LIMIT) > target/limit.txt
 	PYTHONPATH=python:benches $(PEERS_VENV)/bin/python -m race --limit target/limit.txt $(RACE)
 
 bench-guard: need-cargo need-python  ## count instructions of a step; fail if one has grown by more than 3 %
@@ -117,9 +117,10 @@ $(STAMPS)/build: $(STAMPS)/venv $(SOURCE) | need-cargo
 	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --quiet
 	@touch $@
 
-$(PEERS_VENV): | need-python
-	$(PYTHON) -m venv $@
-	$@/bin/python -m pip install --quiet --upgrade pip numpy
+$(PEERS_VENV)/made: | need-python
+	$(PYTHON) -m venv $(PEERS_VENV)
+	$(PEERS_VENV)/bin/python -m pip install --quiet --upgrade pip numpy
+	@touch $@
 
 $(STAMPS)/demo: $(STAMPS)/venv pyproject.toml
 	$(BIN)/python -m pip install --quiet "matplotlib>=3.8" "scikit-learn>=1.6"

@@ -31,7 +31,7 @@ def main() -> None:
     options = parser.parse_args()
     last = ROOT / "target" / "race.pickle"
     if options.again:
-        results, cases, description = pickle.loads(last.read_bytes())
+        results, cases, description, options.quick = pickle.loads(last.read_bytes())
     else:
         cases = [
             case for case in every_case(options.quick) if not options.races or case.race in options.races
@@ -42,7 +42,7 @@ def main() -> None:
                 cases, options.rounds or (1 if options.quick else 5), Path(folder), options.peers
             )
         last.parent.mkdir(exist_ok=True)
-        last.write_bytes(pickle.dumps((results, cases, description)))
+        last.write_bytes(pickle.dumps((results, cases, description, options.quick)))
     limits = limit.load(options.limit)
     is_whole = not (options.races or options.peers)
     how = "Made by `make bench-peers`." if is_whole else "Made by `python -m race`, not all of it."
@@ -54,7 +54,7 @@ def main() -> None:
             how += f"\n\n![]({os.path.relpath(images, tables)}/{name}.png)"
     report.write(tables / "RESULTS.md", results, limits, description, cases, how)
     print((tables / "RESULTS.md").read_text())
-    if is_whole and not options.output:
+    if is_whole and not (options.output or options.quick):
         readme.write(ROOT / "README.md", results, limits, cases, machine.processor())
 
 

@@ -29,7 +29,10 @@ def cell(value: float | None, unit: float = 1e3) -> str:
 
 def ratio(value: float | None, ours: float | None) -> str:
     """How many times longer than ours."""
-    return f"{value / ours:.{1 if value >= 2 * ours else 2}f}x" if value and ours else ""
+    if not (value and ours):
+        return ""
+    times = value / ours
+    return f"{times:,.0f}x" if times >= 100 else f"{times:.{1 if times >= 2 else 2}f}x"
 
 
 def beside(value: float | None, ours: float | None) -> str:
@@ -98,6 +101,8 @@ def peers(results: Results) -> str:
     """Who ran, in which version; who did not, and why."""
     rows = []
     for peer in every_peer():
+        if peer.name in (OURS, ONE_THREAD, READ):
+            continue
         found = results.versions.get(peer.name, {})
         if peer.name in results.failures:
             did = f"**not run**: {results.failures[peer.name]}"
