@@ -17,7 +17,10 @@ ROOT = Path(__file__).parents[2]
 RECORD = ROOT / "benches" / "instruction_counts.json"
 MOST = 1.03
 FEW, MORE = 1, 4
-"""Numbers of epochs; the difference of the two has no start-up, and none of what is done once."""
+"""Numbers of epochs; the difference of the two has no start-up, and none of what is done once.
+
+So few that what the clock decides, how to prefetch, is not decided yet, but tried in turns.
+"""
 
 
 def output(command: list[str]) -> str:
