@@ -1,6 +1,7 @@
 //! Targets: what the model is to predict for each row.
 
 use crate::error::{Error, Result};
+use crate::kernel::{prefetch, prefetch_one};
 use crate::scalar::Scalar;
 
 /// What the entries of the targets mean.
@@ -166,7 +167,10 @@ impl<'a, T: Scalar> Targets<'a, T> {
     /// Prefetches the targets of `rows`.
     pub(crate) fn prefetch(&self, rows: &[usize]) {
         for &r in rows {
-            crate::kernel::prefetch(&self.values[r * self.per_row..][..self.per_row]);
+            match self.per_row {
+                1 => prefetch_one(&self.values[r]),
+                per_row => prefetch(&self.values[r * per_row..][..per_row]),
+            }
         }
     }
 }

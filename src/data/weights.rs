@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result, try_reserved};
+use crate::kernel::prefetch_one;
 use crate::scalar::Scalar;
 
 /// Sample weights scaled to mean 1, or none: all equal to 1.
@@ -114,7 +115,7 @@ impl<T: Scalar> Weights<T> {
     pub(crate) fn prefetch(&self, rows: &[usize]) {
         if let Some(s) = &self.scaled {
             for &r in rows {
-                crate::kernel::prefetch(&s[r..=r]);
+                prefetch_one(&s[r]);
             }
         }
     }

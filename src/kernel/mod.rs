@@ -51,7 +51,7 @@ mod vector;
 mod x86;
 
 pub use lanes::Lanes;
-pub use prefetch::{Prefetch, prefetch};
+pub use prefetch::{Prefetch, prefetch, prefetch_one};
 pub use tier::{Tier, Tiers};
 pub use vector::{Add, ScaleAdd, ScaleAddEach, distance, first_not_finite, norm};
 

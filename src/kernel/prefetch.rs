@@ -31,6 +31,12 @@ pub fn prefetch<T>(row: &[T]) {
     prefetch_to::<true, T>(row);
 }
 
+/// The same for a number.
+#[inline(always)]
+pub fn prefetch_one<T>(number: &T) {
+    prefetch_line::<true>(std::ptr::from_ref(number).cast());
+}
+
 /// The number of lines asked for depends on the length of the row alone, and not on where in a line it begins, which
 /// would have the branch at the end of every row mispredicted: 8 instead of 9.4 ns a row of 120 bytes.
 #[inline(always)]
@@ -40,9 +46,7 @@ fn prefetch_to<const FIRST_LEVEL: bool, T>(row: &[T]) {
     for at in (0..n_bytes).step_by(CACHE_LINE) {
         prefetch_line::<FIRST_LEVEL>(start.wrapping_add(at));
     }
-    if n_bytes > 1 {
-        prefetch_line::<FIRST_LEVEL>(start.wrapping_add(n_bytes - 1));
-    }
+    prefetch_line::<FIRST_LEVEL>(start.wrapping_add(n_bytes.max(1) - 1));
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -42,34 +42,29 @@ impl<T: Scalar> Kernel<T> for Scores<'_, T> {
         let d = self.n_columns;
         let stride = d.next_multiple_of(T::LANES);
         let z_stride = self.rows.len().next_multiple_of(T::LANES);
-        let (rows, last_rows) = self.rows.as_chunks::<DOTS>();
-        let (ahead, last_ahead) = self.ahead.as_chunks::<DOTS>();
         // Not `chunks_exact`: its division would take a noticeable part of a step over a single row.
         for (c, &b) in self.intercept.iter().enumerate() {
             let w = &self.coef[c * stride..][..stride];
             let z = &mut self.scores[c * z_stride..][..z_stride];
-            if let &[r] = self.rows {
-                // A whole vector is stored, so that the load that follows need not wait for a narrower store.
-                let [sum] = dots::<L, 1>([row_of(self.values, d, r)], w);
-                L::splat(sum.sum() + b).store(z);
-            } else {
-                L::splat(T::ZERO).store(&mut z[z_stride - T::LANES..]); // the padding
-                let (z, last_z) = z[..self.rows.len()].as_chunks_mut::<DOTS>();
-                for (i, (rows, z)) in rows.iter().zip(z).enumerate() {
-                    // The rows ahead are asked for once, along the first output.
-                    if let Some(ahead) = ahead.get(i).filter(|_| c == 0) {
-                        prefetch_rows(self.prefetch, self.values, d, ahead);
-                    }
+            L::splat(T::ZERO).store(&mut z[z_stride - T::LANES..]); // the padding
+            for first in (0..self.rows.len()).step_by(DOTS) {
+                if c == 0 {
+                    let ahead = &self.ahead[first.min(self.ahead.len())..];
+                    prefetch_rows(self.prefetch, self.values, d, &ahead[..DOTS.min(ahead.len())]);
+                }
+                if let Some(rows) = self.rows[first..].first_chunk::<DOTS>() {
                     let sums = L::sum4(dots::<L, DOTS>(rows_of(self.values, d, rows), w));
-                    *z = sums.map(|sum| sum + b);
+                    z[first..first + DOTS].copy_from_slice(&sums.map(|sum| sum + b));
+                    continue;
                 }
-                for (&r, z) in last_rows.iter().zip(last_z) {
+                for (i, &r) in self.rows.iter().enumerate().skip(first) {
                     let [sum] = dots::<L, 1>([row_of(self.values, d, r)], w);
-                    *z = sum.sum() + b;
+                    match self.rows.len() {
+                        // A whole vector, so that the load that follows need not wait for a narrower store.
+                        1 => L::splat(sum.sum() + b).store(z),
+                        _ => z[i] = sum.sum() + b,
+                    }
                 }
-            }
-            if c == 0 {
-                prefetch_rows(self.prefetch, self.values, d, last_ahead);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Instruction sets, detected at run time.
 
+use std::any::type_name;
 use std::sync::OnceLock;
 
 use super::coefficients::Coefficients;
@@ -118,7 +119,17 @@ impl Tier {
     /// Runs `kernel` with this instruction set.
     #[inline]
     pub fn run<T: Scalar, K: Kernel<T>>(self, kernel: K) -> K::Output {
-        T::run_on(self, kernel)
+        if self == Self::SCALAR { T::run_scalar(kernel) } else { T::run_vectorised(self, kernel) }
+    }
+
+    /// Runs `kernel` with this instruction set, which is not [`Tier::SCALAR`]: for kernels that are there for speed
+    /// only. Of those for every loss, the code without SIMD would be half of the library.
+    ///
+    /// # Panics
+    /// On the scalar tier.
+    #[inline]
+    pub(crate) fn run_vectorised<T: Scalar, K: Kernel<T>>(self, kernel: K) -> K::Output {
+        T::run_vectorised(self, kernel)
     }
 }
 
@@ -127,7 +138,12 @@ impl Tier {
 /// lacks its instructions.
 pub trait Tiers: Coefficients {
     #[doc(hidden)]
-    fn run_on<K: Kernel<Self>>(tier: Tier, kernel: K) -> K::Output
+    fn run_scalar<K: Kernel<Self>>(kernel: K) -> K::Output
+    where
+        Self: Scalar;
+
+    #[doc(hidden)]
+    fn run_vectorised<K: Kernel<Self>>(tier: Tier, kernel: K) -> K::Output
     where
         Self: Scalar;
 }
@@ -136,9 +152,16 @@ macro_rules! impl_tiers {
     ($t:ty, $vector:ident) => {
         impl Tiers for $t {
             #[inline]
-            fn run_on<K: Kernel<Self>>(tier: Tier, kernel: K) -> K::Output {
+            fn run_scalar<K: Kernel<Self>>(kernel: K) -> K::Output {
+                run_scalar::<Self, scalar::$vector, K>(kernel)
+            }
+
+            #[inline]
+            fn run_vectorised<K: Kernel<Self>>(tier: Tier, kernel: K) -> K::Output {
                 match tier.0 {
-                    InstructionSet::Scalar => run_scalar::<Self, scalar::$vector, K>(kernel),
+                    InstructionSet::Scalar => {
+                        unreachable!("the scalar tier has no vectors: {}", type_name::<K>())
+                    }
                     #[cfg(target_arch = "x86_64")]
                     // SAFETY: `Tier::available` made the tier after it had found these features.
                     InstructionSet::Avx2 => unsafe { run_avx2::<Self, avx2::$vector, K>(kernel) },

@@ -55,7 +55,7 @@ impl<T: Scalar> Streak<T> {
         let has_plain_steps = sgd.weight_decay() == 0.0 && penalty.l1() == 0.0 && config.clip.is_none();
         let is_automatic = matches!(config.optimizer.learning_rate, Schedule::Auto(_));
         let is_alone = !is_automatic && !state.control.is_active() && config.average.is_none();
-        if !has_plain_steps || !is_alone || problem.layout().n_outputs() > 1 {
+        if config.tier == Tier::SCALAR || !has_plain_steps || !is_alone || problem.layout().n_outputs() > 1 {
             return Ok(None);
         }
         let n_params = problem.layout().len();
@@ -187,8 +187,8 @@ impl<T: Scalar> VisitPointwise for ByRowsOfStep<'_, '_, T> {
     fn visit<F: Pointwise>(self, loss: F) {
         let Self { tier, mut steps } = self;
         match steps.rows_of_step {
-            1 => tier.run(OneRowSteps { loss, steps: &mut steps }),
-            _ => tier.run(FewRowsSteps { loss, steps: &mut steps }),
+            1 => tier.run_vectorised(OneRowSteps { loss, steps: &mut steps }),
+            _ => tier.run_vectorised(FewRowsSteps { loss, steps: &mut steps }),
         }
     }
 }

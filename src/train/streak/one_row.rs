@@ -3,7 +3,7 @@
 use super::steps::{Room, StreakSteps};
 use crate::gradient::loss::Pointwise;
 use crate::kernel::rows::dots;
-use crate::kernel::{Kernel, Lanes};
+use crate::kernel::{Kernel, Lanes, prefetch_one};
 use crate::scalar::Scalar;
 use crate::update::SgdArithmetic;
 
@@ -31,7 +31,7 @@ impl<T: Scalar, F: Pointwise> Kernel<T> for OneRowSteps<'_, '_, '_, T, F> {
         for i in 0..steps.losses.len() {
             for &r in steps.ahead(i, 1) {
                 steps.prefetch.row(&values[r * d..][..d]);
-                steps.targets.prefetch(&[r]);
+                prefetch_one(&steps.targets.values()[r]);
                 steps.weights.prefetch(&[r]);
             }
             let (r, arithmetic) = (steps.rows[i], steps.arithmetic[i]);
