@@ -119,6 +119,8 @@ def is_auto(batch_size: Any) -> bool:
 
 def resolve_record(record: Any) -> Record:
     """What to write down, by its names."""
+    if isinstance(record, str) and record == "epoch":
+        return Record()
     known = get_args(RecordName)
     expected = f"one or some of {', '.join(map(repr, known))}"
     try:

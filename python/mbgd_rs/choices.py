@@ -71,11 +71,13 @@ def members_of(family: type[T]) -> dict[str, type[T]]:
 
 def resolve(argument: str, choice: Any, family: type[T]) -> T:
     """The object for a name, or the object itself."""
-    members = members_of(family)
     if isinstance(choice, str):
-        return members[as_name(argument, choice, names_of(family), aliases=family._aliases)]()
+        name = as_name(argument, choice, names_of(family), aliases=family._aliases)
+        member: type[T] = family._members[name]
+        return member()
     if isinstance(choice, family):
         return choice
+    members = members_of(family)
     kinds = ", ".join(kind.__name__ for kind in members.values())
     hint = ", an instance" if isinstance(choice, type) else ""
     raise TypeError(f"{argument} must be one of {quoted(members)} or {kinds}{hint}, got {choice!r}")

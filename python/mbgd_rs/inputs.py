@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import _core
 from .columns import Names, names_of
 from .sparse import SparseRows, as_sparse_rows, is_sparse
 
@@ -17,6 +18,7 @@ __all__ = [
     "as_float",
     "as_integer",
     "as_matrix",
+    "as_numbers",
     "as_params",
     "as_real_targets",
     "as_row_numbers",
@@ -117,25 +119,38 @@ def located(place: tuple[int, ...], names: Names | None = None) -> str:
 
 def in_place(array: Array, dtype: type | np.dtype[Any]) -> Array:
     """The array itself if it is of native `dtype`, aligned and in C order, else a copy that is."""
+    if array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned:
+        return array
     with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused as such
         return np.require(array, dtype, ["C", "A"])
 
 
+def as_numbers(array: Array) -> Array:
+    """The entries as the core reads them, in one dimension; a bool as the byte it is."""
+    flat = in_place(array, array.dtype.newbyteorder("=")).reshape(-1)
+    return flat.view(np.uint8) if array.dtype == np.bool_ else flat
+
+
 def fitted(name: str, array: Array, dtype: np.dtype[Any], of: str = "X") -> Array:
     """The array in the type of X: finite numbers stay finite, and not all of them become 0."""
-    cast = in_place(array, dtype)
-    if cast is array or (array.dtype.kind == "f" and array.dtype.itemsize <= cast.itemsize):
-        return cast
-    is_lost = ~np.isfinite(cast) & np.isfinite(array)
-    if is_lost.any():
-        place = tuple(np.argwhere(is_lost)[0].tolist())
+    if array.dtype == dtype or (array.dtype.kind == "f" and array.dtype.itemsize <= dtype.itemsize):
+        return in_place(array, dtype)
+    cast = np.empty(array.shape, dtype)
+    found = _core.cast_numbers(as_numbers(array), cast.reshape(-1))
+    if found is None:  # of long doubles, which NumPy alone knows
+        cast = in_place(array, dtype)
+        is_lost = (~np.isfinite(cast) & np.isfinite(array)).reshape(-1)
+        found = int(is_lost.argmax()) if is_lost.any() else None, float(np.abs(array).max(initial=0))
+    lost, largest = found
+    if lost is not None:
+        place = tuple(map(int, np.unravel_index(lost, array.shape)))
         raise ValueError(
             f"{name} must be within the range of {dtype}, the type of {of}, got {array[place]} "
             f"at {located(place)}"
         )
-    if name == "y" and array.size and 0 < np.abs(array).max() < np.finfo(dtype).tiny:
+    if name == "y" and 0 < largest < np.finfo(dtype).tiny:
         raise ValueError(
-            f"y must be within the range of {dtype}, the type of {of}, got {np.abs(array).max()} at most: "
+            f"y must be within the range of {dtype}, the type of {of}, got {largest} at most: "
             "scale y, or give X as float64"
         )
     return cast

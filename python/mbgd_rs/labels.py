@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .inputs import in_place, is_missing
+from . import _core
+from .inputs import as_numbers, in_place, is_missing
 from .sparse import SparseRows
 
 __all__ = [
@@ -68,6 +69,13 @@ def as_classes(values: Any, X: Array | SparseRows, known: Array | None = None) -
 
     The classes are the distinct labels, or `known` ones.
     """
+    y = np.asarray(values)
+    encoded = encode_numbers(y, X)
+    if encoded is not None and (known is None or np.array_equal(encoded[0], known)):
+        classes, targets = encoded
+        if known is None:
+            check_not_continuous(y.reshape(-1), len(classes))
+        return (classes if known is None else known), targets
     y = label_array("y", values)
     if y.ndim == 2 and y.shape[1] == 1:
         y = label_array("y", y[:, 0])
@@ -87,13 +95,22 @@ def as_classes(values: Any, X: Array | SparseRows, known: Array | None = None) -
     return classes, targets[:, None]
 
 
+def encode_numbers(y: Array, X: Array | SparseRows) -> tuple[Array, Array] | None:
+    """The same of labels that are numbers: two, or whole ones that are close together; None of others."""
+    if y.shape not in ((len(X),), (len(X), 1)) or y.dtype.kind not in "biuf":
+        return None
+    labels, targets = as_numbers(y), np.empty(len(y), X.dtype)
+    rows = _core.encode_labels(labels, targets)
+    return None if rows is None else (labels[rows].astype(y.dtype.newbyteorder("=")), targets[:, None])
+
+
 def check_not_continuous(y: Array, n_classes: int) -> None:
     """Refuses measured numbers, and warns of counted ones: of labels, each comes more than once."""
     if y.dtype.kind not in "iuf" or n_classes <= 2:
         return
     remedy = "for numbers choose a loss of numbers, as 'squared_error'"
-    has_fraction = y != np.floor(y)
-    if has_fraction.any() and (n_classes > MANY_CLASSES or 2 * n_classes > len(y)):
+    is_measured = y.dtype.kind == "f" and (n_classes > MANY_CLASSES or 2 * n_classes > len(y))
+    if is_measured and (has_fraction := y != np.floor(y)).any():
         row = int(has_fraction.argmax())
         raise ValueError(
             f"y must have labels for a loss of classes, got {n_classes} different numbers in {len(y)} rows, "

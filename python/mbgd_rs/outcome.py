@@ -20,8 +20,10 @@ Array = NDArray[Any]
 
 def make_history(records: dict[str, Any], metrics: dict[str, Array]) -> History:
     """The records of the core, and those of the metrics."""
-    noise = structured(records["noise_records"])
-    return History(**{**records, "noise_records": noise}, metrics=metrics)
+    noise = records.pop("noise_records")
+    return History(
+        **records, **({} if noise is None else {"noise_records": structured(noise)}), metrics=metrics
+    )
 
 
 def make_result(

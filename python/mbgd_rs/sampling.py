@@ -26,6 +26,7 @@ ShuffleName = Literal["full", "once", "block", "stratified"]
 """Names of ways of sampling; False is the rows as they come."""
 
 Array = NDArray[Any]
+NAMES = get_args(ShuffleName)
 ALIASES = {
     "random": "full",
     "reshuffle": "full",
@@ -197,10 +198,10 @@ def named(shuffle: Any) -> Any:
     """What is given, True and names in other letters as the names they mean."""
     if shuffle is True:
         return "full"
-    expected = f"one of {', '.join(map(repr, get_args(ShuffleName)))}, False or an object of mbgd_rs.sampling"
-    if isinstance(shuffle, str):
-        return as_name("shuffle", shuffle, get_args(ShuffleName), aliases=ALIASES, expected=expected)
-    return shuffle
+    if not isinstance(shuffle, str) or shuffle in NAMES:
+        return shuffle
+    expected = f"one of {', '.join(map(repr, NAMES))}, False or an object of mbgd_rs.sampling"
+    return as_name("shuffle", shuffle, NAMES, aliases=ALIASES, expected=expected)
 
 
 def resolve_shuffle(shuffle: Any, classes: Callable[[], Array | None]) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,15 @@ def get_num_threads() -> int:
         value = os.environ.get(variable, "").split(",")[0].strip()  # OMP_NUM_THREADS may be a list
         if value.isdecimal() and int(value) > 0:
             return int(value)
+    return n_processors(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None)
+
+
+@lru_cache(maxsize=1)
+def n_processors(n_by_affinity: int | None) -> int:
+    """The processors that this process may run on; asked again if the affinity changes.
+
+    The control group stands in files, and to read them takes as long as a small fit.
+    """
     return _core.available_threads()
 
 

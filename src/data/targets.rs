@@ -44,9 +44,9 @@ impl Unit {
     /// The numbers as they are.
     pub const ONE: Self = Self { scale: 1.0, of_squares: 1.0 };
 
-    fn of<T: Scalar>(targets: &[T]) -> Self {
+    /// For targets of which this is the largest magnitude.
+    fn of<T: Scalar>(largest: f64) -> Self {
         const MARGIN: f64 = 1_048_576.0; // 2^20
-        let largest = targets.iter().fold(0.0_f64, |largest, y| largest.max(y.to_f64().abs()));
         let (lowest, highest) = (T::SMALLEST_NORMAL.sqrt() * MARGIN, T::LARGEST.sqrt() / MARGIN);
         if largest == 0.0 || (lowest..=highest).contains(&largest) {
             return Self::ONE;
@@ -55,6 +55,31 @@ impl Unit {
         // Finite: a sum of squares that is 0 stays 0.
         Self { scale, of_squares: (1.0 / scale / scale).min(f64::MAX) }
     }
+}
+
+/// The largest magnitude, or the first value that is not finite, in one pass.
+fn largest<T: Scalar>(values: &[T]) -> std::result::Result<f64, usize> {
+    let (mut largest, mut poison) = ([T::ZERO; 16], [T::ZERO; 16]);
+    let (groups, rest) = values.as_chunks::<16>();
+    for values in groups.iter().map(<[T; 16]>::as_slice).chain([rest]) {
+        for ((value, largest), poison) in values.iter().zip(&mut largest).zip(&mut poison) {
+            let magnitude = value.abs();
+            *largest = if magnitude > *largest { magnitude } else { *largest };
+            *poison += magnitude * T::ZERO; // NaN, and stays so, if the value is not finite
+        }
+    }
+    if poison.iter().any(|poison| !poison.is_finite()) {
+        return Err(values.iter().position(|value| !value.is_finite()).unwrap_or_default());
+    }
+    Ok(largest.iter().fold(0.0, |all, one| one.to_f64().max(all)))
+}
+
+/// The first value that is not valid. Whole chunks are looked at without branches, so that these loops become vectors.
+fn first_invalid<T: Copy>(values: &[T], is_valid: impl Fn(T) -> bool) -> Option<usize> {
+    const CHUNK: usize = 1 << 10;
+    let are_valid = |chunk: &[T]| chunk.iter().fold(true, |all, &value| all & is_valid(value));
+    let chunk = values.chunks(CHUNK).position(|chunk| !are_valid(chunk))?;
+    values[chunk * CHUNK..].iter().position(|&value| !is_valid(value)).map(|at| chunk * CHUNK + at)
 }
 
 /// Borrowed targets, row-major of shape (n, m); m = 1 unless the kind is `Real` or `Labels`. All entries are
@@ -80,20 +105,26 @@ impl<'a, T: Scalar> Targets<'a, T> {
                 got: format!("{} entries in rows of {per_row}", values.len()),
             });
         }
-        let (condition, is_valid): (_, &dyn Fn(T) -> bool) = match kind {
+        let (condition, invalid) = match kind {
             TargetKind::Real => {
-                if let Some(i) = values.iter().position(|y| !y.is_finite()) {
+                let largest = largest(values).map_err(|i| {
                     let (row, column) = (i / per_row, i % per_row);
-                    return Err(Error::NotFinite { argument: "y", row, column, value: values[i].to_f64() });
-                }
-                return Ok(Self { values, per_row, kind, unit: Unit::of(values) });
+                    Error::NotFinite { argument: "y", row, column, value: values[i].to_f64() }
+                })?;
+                return Ok(Self { values, per_row, kind, unit: Unit::of::<T>(largest) });
             }
-            TargetKind::Binary | TargetKind::Labels => ("-1 or 1", &|y| y.abs() == T::ONE),
-            TargetKind::Class { n_classes } => ("the index of a class", &move |y: T| {
-                (0.0..n_classes as f64).contains(&y.to_f64()) && y.to_f64().fract() == 0.0
-            }),
+            TargetKind::Binary | TargetKind::Labels => {
+                ("-1 or 1", first_invalid(values, |y| y.abs() == T::ONE))
+            }
+            TargetKind::Class { n_classes } => {
+                let is_index = |y: T| {
+                    let index = y.to_f64() as i64;
+                    (index as f64 == y.to_f64()) & (0..n_classes as i64).contains(&index)
+                };
+                ("the index of a class", first_invalid(values, is_index))
+            }
         };
-        match values.iter().position(|&y| !is_valid(y)) {
+        match invalid {
             Some(i) => {
                 let (row, value) = (i / per_row, values[i].to_string());
                 Err(Error::InvalidEntry { argument: "y", condition, row, value })

@@ -109,13 +109,20 @@ pub fn first_not_finite<T: Scalar>(tier: Tier, x: &[T]) -> Option<usize> {
         fn run<L: Lanes<Elem = T>>(self) -> bool {
             // 0 times a non-finite entry is NaN, and then the sum stays NaN. There is no early exit, so that
             // the loop is two instructions per vector.
-            let (zero, mut sum) = (L::splat(T::ZERO), L::splat(T::ZERO));
-            let lanes = self.0.chunks_exact(T::LANES);
+            let (zero, mut sums) = (L::splat(T::ZERO), [L::splat(T::ZERO); 4]);
+            let quads = self.0.chunks_exact(4 * T::LANES);
+            let lanes = quads.remainder().chunks_exact(T::LANES);
             let rest = L::load_partial(lanes.remainder());
-            for x in lanes {
-                sum = L::load(x).mul_add(zero, sum);
+            for quad in quads {
+                for (x, sum) in quad.chunks_exact(T::LANES).zip(&mut sums) {
+                    *sum = L::load(x).mul_add(zero, *sum); // one chain would wait for each sum
+                }
             }
-            rest.mul_add(zero, sum).sum() == T::ZERO
+            for x in lanes {
+                sums[0] = L::load(x).mul_add(zero, sums[0]);
+            }
+            let [a, b, c, d] = sums;
+            rest.mul_add(zero, a).add(b).add(c.add(d)).sum() == T::ZERO
         }
     }
 

@@ -46,7 +46,8 @@ pub(super) fn history_to_dict<'py, T: Scalar + Element>(
     }
     dict.set_item("batch_size", to_array(py, batch_size)?)?;
     dict.set_item("epoch_steps", to_array(py, epoch_steps)?)?;
-    dict.set_item("noise_records", noise_to_dict(py, noise)?)?;
+    let noise = (!noise.step.is_empty()).then(|| noise_to_dict(py, noise)).transpose()?;
+    dict.set_item("noise_records", noise)?;
     dict.set_item("path", to_matrix(py, path, layout.n_outputs() * (layout.n_columns() + 1))?)?;
     Ok(dict)
 }

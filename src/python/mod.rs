@@ -17,6 +17,7 @@ mod noise;
 mod objective;
 mod optimizer;
 mod prediction;
+mod raw_numbers;
 mod rows;
 mod sampling;
 mod selection;
@@ -75,6 +76,8 @@ mod _core {
     use super::optimizer::{end_epoch, init_optimizer, step_optimizer};
     #[pymodule_export]
     use super::prediction::predict;
+    #[pymodule_export]
+    use super::raw_numbers::{cast, encoded};
     #[pymodule_export]
     use super::sampling::check_shuffle;
     #[pymodule_export]
