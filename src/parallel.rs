@@ -10,7 +10,7 @@
 //! fraction of a microsecond where handing work to a pool costs tens.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
 use std::thread;
 
@@ -41,7 +41,6 @@ impl<J> fmt::Debug for Team<'_, J> {
 
 /// Calls `lead` with a team of `n_threads`, the calling thread among them.
 pub fn with_team<J: Job, R>(n_threads: usize, job: J, lead: impl FnOnce(Team<'_, J>) -> R) -> R {
-    let processors = thread::available_parallelism().map_or(1, |n| n.get());
     let shared = SharedJob {
         run: OnOwnLines(RwLock::new(SharedRun { job, n_parts: 0, begun: Vec::new() })),
         n_runs: OnOwnLines(AtomicU64::new(0)),
@@ -51,13 +50,17 @@ pub fn with_team<J: Job, R>(n_threads: usize, job: J, lead: impl FnOnce(Team<'_,
         n_asleep: AtomicUsize::new(0),
         mutex: Mutex::new(()),
         condvar: Condvar::new(),
-        // With more workers than processors, a spinning worker would keep the one it waits for from running.
-        spin_limit: if n_threads <= processors { SPIN_LIMIT } else { 0 },
+        spin_limit: AtomicU32::new(0),
     };
     thread::scope(|scope| {
         let shared = &shared;
         let _close = CloseOnDrop(shared);
         let start = move || {
+            // With more workers than processors, a spinning worker would keep the one it waits for from running. To ask
+            // how many there are takes 27 us.
+            let processors = thread::available_parallelism().map_or(1, |n| n.get());
+            let spin_limit = if n_threads <= processors { SPIN_LIMIT } else { 0 };
+            shared.spin_limit.store(spin_limit, Ordering::Relaxed);
             for worker in 1..n_threads {
                 let follower = thread::Builder::new().name(format!("mbgd-{worker}"));
                 // If a thread cannot be spawned, the other workers take its parts.
@@ -114,7 +117,7 @@ impl<'a, J: Job> Team<'a, J> {
         shared.do_parts(LEADER);
         let mut n_spins = 0;
         while shared.n_done.0.load(Ordering::Acquire) < n_parts {
-            pause(&mut n_spins, shared.spin_limit);
+            pause(&mut n_spins, shared.spin_limit.load(Ordering::Relaxed));
         }
     }
 }
@@ -150,7 +153,8 @@ struct SharedJob<J> {
     n_asleep: AtomicUsize,
     mutex: Mutex<()>,
     condvar: Condvar,
-    spin_limit: u32,
+    /// How often the workers poll, from when they are started.
+    spin_limit: AtomicU32,
 }
 
 impl<J: Job> SharedJob<J> {
@@ -169,7 +173,7 @@ impl<J: Job> SharedJob<J> {
             (run != last_run || self.closed.load(Ordering::SeqCst)).then_some(run)
         };
         let mut found = None;
-        for _ in 0..self.spin_limit {
+        for _ in 0..self.spin_limit.load(Ordering::Relaxed) {
             found = new_run();
             if found.is_some() {
                 break;
