@@ -208,7 +208,8 @@ def resolve_shuffle(shuffle: Any, classes: Callable[[], Array | None]) -> Any:
     """The name or object as the core reads it; `classes` are the strata of rows if none are given."""
     shuffle = named(shuffle)
     if isinstance(shuffle, str):
-        shuffle = {"block": Block(), "stratified": Stratified()}.get(shuffle, shuffle)
+        kind = {"block": Block, "stratified": Stratified}.get(shuffle)
+        shuffle = shuffle if kind is None else kind()
     if not isinstance(shuffle, Stratified):
         return shuffle
     if shuffle.groups is not None:
