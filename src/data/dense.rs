@@ -6,7 +6,7 @@ use crate::kernel::rows::{Accumulate, Scores, SquaredNorms};
 use crate::kernel::{Prefetch, Tier};
 use crate::scalar::Scalar;
 
-/// A borrowed C-order matrix of shape (n, d). All entries are finite.
+/// A borrowed C-order matrix of shape (n, d). All entries are finite, or known to be when [`Dense::scan`] has been.
 #[derive(Debug, Clone, Copy)]
 pub struct Dense<'a, T> {
     values: &'a [T],
@@ -49,6 +49,17 @@ impl<'a, T: Scalar> Dense<'a, T> {
         n_columns: usize,
         interrupted: &dyn Fn() -> bool,
     ) -> Result<Self> {
+        let dense = Self::unscanned(values, n_rows, n_columns)?;
+        dense.scan(tier, interrupted)?;
+        Ok(dense)
+    }
+
+    /// The same without a look at the entries, for who will see from the scores whether they are finite: the score of
+    /// a row with an entry that is not finite is not finite itself, whatever the coefficients.
+    ///
+    /// # Errors
+    /// If there is no row or no column, or if the sizes do not fit.
+    pub fn unscanned(values: &'a [T], n_rows: usize, n_columns: usize) -> Result<Self> {
         if n_rows == 0 || n_columns == 0 {
             return Err(Error::Shape {
                 argument: "X",
@@ -66,11 +77,17 @@ impl<'a, T: Scalar> Dense<'a, T> {
                 got: format!("{}", values.len()),
             });
         }
-        if let Some(i) = super::find_not_finite(tier, values, interrupted)? {
-            let (row, column) = (i / n_columns, i % n_columns);
-            return Err(Error::NotFinite { argument: "X", row, column, value: values[i].to_f64() });
-        }
         Ok(Self { values, n_rows, n_columns })
+    }
+
+    /// Looks at all entries, unless `interrupted` says meanwhile that the work is to end.
+    ///
+    /// # Errors
+    /// At the first entry that is not finite, and [`Error::Interrupted`].
+    pub fn scan(&self, tier: Tier, interrupted: &dyn Fn() -> bool) -> Result<()> {
+        let Some(i) = super::find_not_finite(tier, self.values, interrupted)? else { return Ok(()) };
+        let (row, column) = (i / self.n_columns, i % self.n_columns);
+        Err(Error::NotFinite { argument: "X", row, column, value: self.values[i].to_f64() })
     }
 
     /// All rows, one after the other.

@@ -13,6 +13,7 @@ use super::error::{caught, detached, to_python};
 use super::history::history_to_dict;
 use super::noise::choose_batch_size;
 use super::objective::{Arrays, Objective, by_dtype, packed};
+use super::rows::Scan;
 use super::selection::{self, Split, of_validation};
 use super::signal::Signals;
 use super::state::SavedState;
@@ -20,6 +21,7 @@ use crate::error::try_filled;
 use crate::gradient::Layout;
 use crate::scalar::Scalar;
 use crate::train::{self, Config, Fit, Progress, Record, State, Validation};
+use crate::update::{Optimizer, Schedule};
 
 /// What to write down besides the loss of each epoch.
 #[derive(FromPyObject)]
@@ -58,6 +60,21 @@ pub(super) struct Training<'py> {
     metrics: Vec<String>,
 }
 
+impl Training<'_> {
+    /// Nobody may be shown anything of a run on rows with entries that are not finite: rows are left unscanned if the
+    /// first epoch of the run passes over all of them, with the same weight, and nothing happens before its end.
+    fn scan(&self) -> Scan {
+        let batches = &self.batches.batches;
+        let sees_all_rows = self.epochs > 0 && !batches.draws() && !batches.drops_rows();
+        let is_new = self.state.is_none() && self.chooses_batch_size.is_none();
+        let may_end_early = !self.stop.is_empty();
+        match sees_all_rows && is_new && !may_end_early && self.split.is_none() {
+            true => Scan::OnlyIfSmall,
+            false => Scan::First,
+        }
+    }
+}
+
 /// Trains. Returns a dict with the state, the history and the reason of the end.
 ///
 /// If that dict is given as `run`, an exception that has ended the run from outside is put there, too, else it is
@@ -90,7 +107,10 @@ fn fit_typed<'py, T: Scalar + Element>(
     let arrays = Arrays::<T>::of(objective)?;
     let validation = training.validation.as_ref().map(|given| Ok((Arrays::of(given)?, given))).transpose();
     let validation: Option<(Arrays<'_, T>, _)> = validation.map_err(|error| of_validation(py, error))?;
-    let (mut problem, tier) = arrays.problem(py, objective)?;
+    let optimizer = choice::optimizer(&training.optimizer)?;
+    let is_weighted = arrays.sample_weight.is_some();
+    let scan = if is_weighted || is_automatic(&optimizer) { Scan::First } else { training.scan() };
+    let (mut problem, tier) = arrays.problem_with(py, objective, scan)?;
     let judged = validation.as_ref().map(|(arrays, given)| Ok(arrays.problem(py, given)?.0)).transpose();
     let mut judged = judged.map_err(|error| of_validation(py, error))?;
     if let Some(split) = &training.split {
@@ -103,7 +123,7 @@ fn fit_typed<'py, T: Scalar + Element>(
     let RecordOptions { step: steps, full_loss, path, noise } = training.record;
     let mut config = Config {
         batches: training.batches.batches.clone(),
-        optimizer: choice::optimizer(&training.optimizer)?,
+        optimizer,
         accumulate: training.accumulate,
         average: choice::average(&training.average)?,
         clip: choice::clip(training.clip_norm, training.clip_value)?,
@@ -141,6 +161,10 @@ fn fit_typed<'py, T: Scalar + Element>(
     }
     run.set_item("chosen_batch_size", chosen)?;
     write(py, layout, fitted, seconds, run)
+}
+
+fn is_automatic(optimizer: &Optimizer) -> bool {
+    matches!(optimizer.learning_rate, Schedule::Auto(_))
 }
 
 fn call<T: Scalar + Element>(

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use super::array::{entries, unpacked};
 use super::choice;
 use super::error::{caught, detached, to_python};
-use super::rows::ArraysOfX;
+use super::rows::{ArraysOfX, Scan};
 use super::signal::Signals;
 use crate::data::{TargetKind, Targets, Weights};
 use crate::error::try_copied;
@@ -95,6 +95,15 @@ impl<'py, T: Scalar + Element> Arrays<'py, T> {
         py: Python<'_>,
         objective: &Objective<'_>,
     ) -> PyResult<(Problem<'_, T>, Tier)> {
+        self.problem_with(py, objective, Scan::First)
+    }
+
+    pub(super) fn problem_with(
+        &self,
+        py: Python<'_>,
+        objective: &Objective<'_>,
+        scan: Scan,
+    ) -> PyResult<(Problem<'_, T>, Tier)> {
         let (x, y) = (self.x.slices()?, entries("y", &self.y)?);
         let weights = self.sample_weight.as_ref().map(|s| entries("sample_weight", s)).transpose()?;
         let ((n_rows, _), per_row) = (self.x.shape(), self.y.shape()[1]);
@@ -105,7 +114,7 @@ impl<'py, T: Scalar + Element> Arrays<'py, T> {
         let fit_intercept = objective.fit_intercept;
         let signals = Signals::new();
         let problem = detached(py, || {
-            let rows = x.rows(tier, &|| signals.interrupted())?;
+            let rows = x.rows(tier, scan, &|| signals.interrupted())?;
             let targets = Targets::new(y, n_rows, per_row, kind)?;
             let weights = weights.map_or(Ok(Weights::equal()), |s| Weights::new(s, n_rows))?;
             Problem::new(rows, targets, weights, loss, penalty, fit_intercept)

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use super::choice;
 use super::error::{caught, detached, to_python};
 use super::objective::{by_dtype, kind_of, packed};
-use super::rows::ArraysOfX;
+use super::rows::{ArraysOfX, Scan};
 use super::signal::Signals;
 use crate::gradient::Layout;
 use crate::kernel::Tier;
@@ -53,7 +53,7 @@ fn predict_typed<'py, T: Scalar + Element>(
     let signals = Signals::new();
     let interrupted = || signals.interrupted();
     let out = detached(py, || {
-        let rows = slices.rows(tier, &interrupted)?;
+        let rows = slices.rows(tier, Scan::First, &interrupted)?;
         predictions(rows, layout, &params, link, tier, n_threads, &interrupted)
     });
     let out = signals.or(out)?;

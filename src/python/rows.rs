@@ -10,6 +10,17 @@ use crate::error;
 use crate::kernel::Tier;
 use crate::scalar::Scalar;
 
+/// Whether all entries of X are looked at before anything else. Out of cache that takes as long as an epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scan {
+    First,
+    /// Else the run notices them in its first epoch.
+    OnlyIfSmall,
+}
+
+/// X up to this size is in cache anyway when it is trained on.
+const SMALL_BYTES: usize = 1 << 20;
+
 /// X of the type `T`.
 pub(super) enum ArraysOfX<'py, T: Scalar + Element> {
     Dense(PyReadonlyArray2<'py, T>),
@@ -96,9 +107,19 @@ impl ArrayOfIndices<'_> {
 }
 
 impl<'a, T: Scalar> SlicesOfX<'a, T> {
-    /// The rows, checked.
-    pub(super) fn rows(self, tier: Tier, interrupted: &dyn Fn() -> bool) -> error::Result<Rows<'a, T>> {
+    /// The rows, checked; of large dense ones the entries are left unscanned if a run will see them soon enough.
+    pub(super) fn rows(
+        self,
+        tier: Tier,
+        scan: Scan,
+        interrupted: &dyn Fn() -> bool,
+    ) -> error::Result<Rows<'a, T>> {
         Ok(match self {
+            SlicesOfX::Dense(values, n_rows, n_columns)
+                if scan == Scan::OnlyIfSmall && size_of_val(values) > SMALL_BYTES =>
+            {
+                Rows::Dense(Dense::unscanned(values, n_rows, n_columns)?)
+            }
             SlicesOfX::Dense(values, n_rows, n_columns) => {
                 Rows::Dense(Dense::new_until(tier, values, n_rows, n_columns, interrupted)?)
             }

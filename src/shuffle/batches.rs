@@ -204,6 +204,11 @@ impl Batches {
         }
     }
 
+    /// Whether an epoch may leave out rows, for they would not fill a batch.
+    pub fn drops_rows(&self) -> bool {
+        self.config.drop_last
+    }
+
     /// Whether rows are drawn, so that an epoch may have one more than once, or not at all.
     pub fn draws(&self) -> bool {
         self.config.replacement || matches!(self.config.shuffle, Shuffle::Weighted(_))

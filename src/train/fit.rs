@@ -9,6 +9,7 @@ use super::recorder::Recorder;
 use super::run::Run;
 use super::stop::Stop;
 use super::{AdaptiveBatchSize, Config, Fingerprint, History, State, StopReason, Validation};
+use crate::data::Rows;
 use crate::error::{Error, Result, try_copied};
 use crate::gradient::{Problem, n_workers_worth, with_evaluator};
 use crate::scalar::Scalar;
@@ -125,6 +126,14 @@ fn finish<'a, T: Scalar>(
     validation: &Validation<'a, T>,
     ended: std::result::Result<(), Stop>,
 ) -> Result<Fit<T>> {
+    let has_diverged = matches!(ended, Err(Stop::Because(StopReason::Diverged { .. })));
+    // Of rows that were not scanned before, an entry may be the cause.
+    if has_diverged
+        && let Rows::Dense(x) = &run.problem.data.rows
+        && let Err(error @ Error::NotFinite { .. }) = x.scan(run.config.tier, run.interrupted)
+    {
+        return Err(error);
+    }
     let (stop_reason, error) = match ended {
         Ok(()) => (StopReason::Epochs, None),
         Err(Stop::Because(reason)) => (reason, None),

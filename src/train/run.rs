@@ -21,12 +21,12 @@ use crate::update::Optimizer;
 
 /// A run under way. Between two steps `state` is all there is to save, but for what [`Parameters`] has borrowed.
 pub(super) struct Run<'t, 'a, T> {
-    problem: &'a Problem<'a, T>,
-    config: &'a Config,
+    pub(super) problem: &'a Problem<'a, T>,
+    pub(super) config: &'a Config,
     pub(super) state: State<T>,
     params: Parameters<'a, T>,
     evaluator: Evaluator<'t, 'a, T>,
-    interrupted: &'a (dyn Fn() -> bool + Sync),
+    pub(super) interrupted: &'a (dyn Fn() -> bool + Sync),
     /// The optimizer of this epoch: a learning rate given as a function is tabulated; of this step, with an automatic
     /// rate.
     optimizer: Optimizer,

@@ -384,7 +384,14 @@ fn one<L: Lanes, F: Pointwise>(loss: F, z: &mut [L::Elem], y: L, s: L, scale: L,
     let (score, zero) = (L::load(z), L::splat(L::Elem::ZERO));
     let counts = zero.lt(s);
     L::select(counts, loss.slope(score, y).mul(s), zero).store(z);
-    L::select(counts, loss.scaled_value(score, y, scale).mul_add(s, total), total)
+    L::select(counts, value_at(loss, score, y, scale).mul_add(s, total), total)
+}
+
+/// The scaled value, or NaN where the score is not finite, even if the loss is flat there: rows of X whose entries are
+/// not finite have such scores, and a run must not go on from them.
+#[inline(always)]
+pub(crate) fn value_at<L: Lanes, F: Pointwise>(loss: F, score: L, y: L, scale: L) -> L {
+    score.mul_add(L::splat(L::Elem::ZERO), loss.scaled_value(score, y, scale))
 }
 
 /// `slope`, or NaN where `z` is NaN: comparisons alone would not propagate it.

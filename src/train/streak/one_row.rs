@@ -1,7 +1,7 @@
 //! `OneRowSteps`: steps on a single row each, every one waiting for the one before.
 
 use super::steps::{Room, StreakSteps};
-use crate::gradient::loss::Pointwise;
+use crate::gradient::loss::{Pointwise, value_at};
 use crate::kernel::rows::dots;
 use crate::kernel::{Kernel, Lanes, prefetch_one};
 use crate::scalar::Scalar;
@@ -133,7 +133,7 @@ fn add_losses<L: Lanes, F: Pointwise>(loss: F, steps: &mut StreakSteps<'_, '_, L
     let lanes = scores.zip(weights.chunks_exact(L::Elem::LANES));
     for (((z, y), s), losses) in lanes.zip(steps.losses.chunks_mut(L::Elem::LANES)) {
         let weight = L::load(s);
-        let value = loss.scaled_value(L::load(z), L::load(y), scale).mul_add(weight, zero);
+        let value = value_at(loss, L::load(z), L::load(y), scale).mul_add(weight, zero);
         L::select(zero.lt(weight), value, zero).store(z);
         for (loss, &value) in losses.iter_mut().zip(&*z) {
             *loss += value.to_f64() * of_scaled;
