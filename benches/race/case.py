@@ -58,5 +58,6 @@ def every_case(quick: bool) -> list[Case]:
         *(Case("batches", f"normal-{gathered}-50", gathered, 50, b) for b in (32, 256)),
         Case("memory", f"normal-{large[0]}-{large[1]}", *large, 256),
         Case("call", "normal-1437-64", 1437, 64, 256),
+        Case("call", f"normal-{gathered}-100", gathered, 100, 256),
         *growth(*grown),
     ]
