@@ -9,8 +9,6 @@ from race.case import Case
 from race.dataset import Dataset
 from race.peer import Epochs, Peer, timed
 
-N_EPOCHS = 6
-
 
 def arguments(case: Case, n_threads: int | None) -> dict[str, Any]:
     import mbgd_rs as mb
@@ -25,8 +23,9 @@ def epochs(data: Dataset, case: Case, n_threads: int | None = None) -> Iterator[
     import mbgd_rs as mb
     import numpy as np
 
+    n_epochs = 6 if case.n * case.d < 10_000_000 else 4
     while True:
-        result = mb.fit(data.X, data.y, epochs=N_EPOCHS, **arguments(case, n_threads))
+        result = mb.fit(data.X, data.y, epochs=n_epochs, **arguments(case, n_threads))
         yield from np.diff(result.history.epoch_elapsed)
 
 

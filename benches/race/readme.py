@@ -23,7 +23,7 @@ One epoch of logistic regression, float32, reshuffled every epoch. Of the peers:
 
 {table}
 
-Measured on {processor}: {rounds} processes for each, taking turns; medians.
+Measured on {processor}, in {minutes:.0f} minutes; medians of {rounds} processes for each, which take turns.
 
 """  # noqa: E501
 
@@ -44,5 +44,7 @@ def write(path: Path, results: Results, limits: Limits, cases: list[Case], proce
 
     table = tables.markdown(["n x d", "b", "mbgd_rs, ms", "bare loop, ms", *names], map(row, some))
     before, rest = path.read_text().split(BEGIN)
-    filled = TEXT.format(table=table, processor=processor, rounds=results.n_rounds)
+    filled = TEXT.format(
+        table=table, processor=processor, rounds=results.n_rounds, minutes=results.seconds / 60
+    )
     path.write_text(before + BEGIN + "\n" + filled + END + rest.split(END)[1])

@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -80,30 +80,38 @@ def take_turns(cases: list[Case], n_rounds: int, folder: Path, only: list[str]) 
     """Every peer on every case that it takes; a process has the cases of one race on the same rows."""
     results, start = Results(n_rounds=n_rounds), time.monotonic()
     peers = entrants(results, folder, only)
-    samples: dict[tuple[str, Case], list[float]] = defaultdict(list)
-    groups = [list(group) for _, group in itertools.groupby(cases, lambda case: (case.race, case.data))]
-    for group in groups:
-        dataset.make(group[0].data, folder)
-        racers = [
-            (peer, [case for case in group if case.race in peer.races and peer.takes(case)]) for peer in peers
-        ]
-        racers = [(peer, taken) for peer, taken in racers if taken]
-        for k in range(n_rounds):
-            for peer, taken in racers[k % len(racers) :] + racers[: k % len(racers)]:
-                lines, failure = work(peer, folder, taken)
-                if failure:
-                    results.failures[f"{peer.name}, {group[0].race}, {group[0].data}"] = failure
-                for line in lines:
-                    case = Case(**line["case"])  # type: ignore[arg-type]
-                    if "error" in line:
-                        results.failures[f"{peer.name}, {case.race}, {case.data}, b = {case.b}"] = str(
-                            line["error"]
-                        )
-                    else:
-                        samples[peer.name, case].append(float(line.get("seconds", line.get("bytes"))))  # type: ignore[arg-type]
-        for path in folder.glob(f"{group[0].data}.*"):
+    for (race, data), group in itertools.groupby(cases, lambda case: (case.race, case.data)):
+        dataset.make(data, folder)
+        samples = run_rounds(list(group), peers, folder, results)
+        results.values |= {key: statistics.median(values) for key, values in samples.items()}
+        for path in folder.glob(f"{data}.*"):
             path.unlink()
-        print(f"{time.monotonic() - start:6.0f} s  {group[0].race}, {group[0].data}", flush=True)
-    results.values = {key: statistics.median(values) for key, values in samples.items()}
+        print(f"{time.monotonic() - start:6.0f} s  {race}, {data}", flush=True)
     results.seconds = time.monotonic() - start
     return results
+
+
+def run_rounds(
+    group: list[Case], peers: list[Peer], folder: Path, results: Results
+) -> dict[tuple[str, Case], list[float]]:
+    """What the processes of all rounds have measured. A peer that fails once is not asked again."""
+    samples: dict[tuple[str, Case], list[float]] = defaultdict(list)
+    racers = deque(
+        (peer, [case for case in group if case.race in peer.races and peer.takes(case)]) for peer in peers
+    )
+    for _ in range(results.n_rounds):
+        for peer, taken in list(racers):
+            lines, failure = work(peer, folder, taken) if taken else ([], "")
+            if failure:
+                results.failures[f"{peer.name}, {group[0].race}, {group[0].data}"] = failure
+                racers.remove((peer, taken))
+            for line in lines:
+                case = Case(**line["case"])  # type: ignore[arg-type]
+                if "error" in line:
+                    name = f"{peer.name}, {case.race}, {case.data}, b = {case.b}"
+                    results.failures[name] = str(line["error"])
+                else:
+                    measured = line.get("seconds", line.get("bytes"))
+                    samples[peer.name, case].append(float(measured))  # type: ignore[arg-type]
+        racers.rotate(-1)
+    return samples
