@@ -1,7 +1,7 @@
 """Steps made many in one call have the bits of steps made one by one.
 
-Steps on a few rows each are made in streaks where nobody looks at them. With `record=("step",)` they are made one by
-one, by the general path: both have to agree in every bit.
+Steps on a few rows each are made in streaks where nobody looks at them. With `record=("step",)` they are made
+one by one, by the general path: both have to agree in every bit.
 """
 
 import mbgd_rs as mb
