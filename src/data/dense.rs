@@ -2,6 +2,7 @@
 
 use super::{LinearParams, LinearParamsMut, Tile};
 use crate::error::{Error, Result};
+use crate::kernel::outputs::{OutputAccumulate, OutputScores};
 use crate::kernel::rows::{Accumulate, Scores, SquaredNorms};
 use crate::kernel::{Prefetch, Tier};
 use crate::scalar::Scalar;
@@ -140,7 +141,8 @@ impl<'a, T: Scalar> Dense<'a, T> {
         let (values, n_columns) = (self.values, self.n_columns);
         let Tile { rows, ahead, prefetch } = tile;
         let LinearParams { coef, intercept } = w;
-        tier.run(Scores { values, n_columns, rows, ahead, prefetch, coef, intercept, scores });
+        let kernel = Scores { values, n_columns, rows, ahead, prefetch, coef, intercept, scores };
+        if intercept.len() == 1 { tier.run(kernel) } else { tier.run(OutputScores(kernel)) }
     }
 
     #[inline(always)]
@@ -153,6 +155,8 @@ impl<'a, T: Scalar> Dense<'a, T> {
     ) {
         let (values, n_columns) = (self.values, self.n_columns);
         let LinearParamsMut { coef, intercept } = gradient;
-        tier.run(Accumulate { values, n_columns, rows, slopes, coef, intercept });
+        let is_single = intercept.len() == 1;
+        let kernel = Accumulate { values, n_columns, rows, slopes, coef, intercept };
+        if is_single { tier.run(kernel) } else { tier.run(OutputAccumulate(kernel)) }
     }
 }

@@ -42,6 +42,7 @@ impl F32x16 {
 impl Lanes for F32x16 {
     type Elem = f32;
     type Mask = Self;
+    const REGISTERS: usize = 8;
 
     #[inline(always)]
     fn splat(x: f32) -> Self {
@@ -183,6 +184,7 @@ impl F64x8 {
 impl Lanes for F64x8 {
     type Elem = f64;
     type Mask = Self;
+    const REGISTERS: usize = 8;
 
     #[inline(always)]
     fn splat(x: f64) -> Self {

@@ -37,6 +37,7 @@ impl F32x16 {
 impl Lanes for F32x16 {
     type Elem = f32;
     type Mask = __mmask16;
+    const REGISTERS: usize = 32;
 
     #[inline(always)]
     fn splat(x: f32) -> Self {
@@ -178,6 +179,7 @@ impl F64x8 {
 impl Lanes for F64x8 {
     type Elem = f64;
     type Mask = __mmask8;
+    const REGISTERS: usize = 32;
 
     #[inline(always)]
     fn splat(x: f64) -> Self {

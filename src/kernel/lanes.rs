@@ -17,6 +17,8 @@ pub trait Lanes: Copy {
     type Elem: Scalar;
     /// One truth value per lane.
     type Mask: Copy;
+    /// How many vectors the processor's registers hold.
+    const REGISTERS: usize;
 
     /// All lanes equal to `x`.
     fn splat(x: Self::Elem) -> Self;

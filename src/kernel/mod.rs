@@ -41,6 +41,7 @@ pub mod math;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 pub mod noise;
+pub mod outputs;
 mod prefetch;
 pub mod rows;
 mod scalar;

@@ -48,6 +48,7 @@ impl F32x16 {
 impl Lanes for F32x16 {
     type Elem = f32;
     type Mask = F32x16Mask;
+    const REGISTERS: usize = 8;
 
     #[inline(always)]
     fn splat(x: f32) -> Self {
@@ -213,6 +214,7 @@ impl F64x8 {
 impl Lanes for F64x8 {
     type Elem = f64;
     type Mask = F64x8Mask;
+    const REGISTERS: usize = 8;
 
     #[inline(always)]
     fn splat(x: f64) -> Self {

@@ -209,7 +209,7 @@ pub fn dots<L: Lanes, const R: usize>(x: [&[L::Elem]; R], w: &[L::Elem]) -> [L; 
 
 /// `g += r_0 x_0 + ... ` in this order. All rows have the same length, `g` at least that, padded.
 #[inline(always)]
-fn add_rows<L: Lanes, const R: usize>(x: [&[L::Elem]; R], r: [L::Elem; R], g: &mut [L::Elem]) {
+pub fn add_rows<L: Lanes, const R: usize>(x: [&[L::Elem]; R], r: [L::Elem; R], g: &mut [L::Elem]) {
     let lanes = L::Elem::LANES;
     let d = x[0].len();
     assert!(x.iter().all(|x| x.len() == d) && g.len() >= d.next_multiple_of(lanes));

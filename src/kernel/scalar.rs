@@ -10,6 +10,7 @@ macro_rules! array_lanes {
         impl Lanes for $name {
             type Elem = $elem;
             type Mask = [bool; $lanes];
+            const REGISTERS: usize = 8;
 
             #[inline(always)]
             fn splat(x: $elem) -> Self {

@@ -76,8 +76,10 @@ fn dot<T: Scalar, I: Index>(x: &[T], indices: &[I], w: &[T]) -> T {
             acc[i] = x[i].mul_add(w[indices[i].at()], acc[i]);
         }
     }
-    for ((acc, x), index) in acc.iter_mut().zip(last_x).zip(last_indices) {
-        *acc = x.mul_add(w[index.at()], *acc);
+    // Of a constant length, so that the accumulators stay in registers.
+    for i in 0..CHAINS - 1 {
+        let (Some(x), Some(index)) = (last_x.get(i), last_indices.get(i)) else { break };
+        acc[i] = x.mul_add(w[index.at()], acc[i]);
     }
     let [a, b, c, d, e, f, g, h] = acc;
     ((a + e) + (c + g)) + ((b + f) + (d + h))

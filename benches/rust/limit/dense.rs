@@ -16,7 +16,7 @@ use mbgd_rs::scalar::Scalar;
 use super::simd::{self, BareLoop, Real, Vector};
 
 /// Rows of a tile.
-const TILE: usize = 64;
+pub const TILE: usize = 64;
 /// The most columns.
 const MAX_COLUMNS: usize = 1024;
 /// Rows of a batch from which on two threads share it.
@@ -321,7 +321,7 @@ unsafe fn dots<V: Vector, const N: usize>(x: [*const V::Elem; N], d: usize, w: *
 
 /// `-y / (1 + e^(y (z + intercept)))` in the place of z, which is zero where y is, and the sum of these.
 #[inline(always)]
-unsafe fn slopes<V: Vector>(
+pub unsafe fn slopes<V: Vector>(
     y: &[V::Elem; TILE],
     intercept: V::Elem,
     z: &mut [V::Elem; TILE],

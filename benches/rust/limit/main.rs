@@ -9,15 +9,17 @@
 
 #![allow(clippy::print_stdout, clippy::undocumented_unsafe_blocks, missing_docs, unreachable_pub)]
 
+mod csr;
 mod dense;
 mod library;
 mod memory;
 mod one_row;
 mod read;
 mod simd;
+mod softmax;
 mod timing;
 
-use mbgd_rs::data::{Dense, Rows, TargetKind, Targets, Weights};
+use mbgd_rs::data::{Csr, Dense, Indices, Rows, TargetKind, Targets, Weights};
 use mbgd_rs::gradient::loss::LogLoss;
 use mbgd_rs::gradient::{Loss, Penalty, Problem};
 use mbgd_rs::kernel::Tier;
@@ -37,6 +39,12 @@ fn main() {
     for (n_rows, n_columns) in SHAPES {
         dense_rows::<f32>("f32", n_rows, n_columns, &BATCH_SIZES, &selection);
     }
+    dense_rows::<f64>("f64", 20_000, 30, &[32, 256], &selection);
+    dense_rows::<f64>("f64", 200_000, 100, &[32, 256], &selection);
+    sparse_rows(32_561, 123, 14, &[1, 64, 256], &selection);
+    sparse_rows(200_000, 20_000, 50, &[1, 64, 256], &selection);
+    softmax(1_437, 64, &selection);
+    softmax(10_000, 784, &selection);
 }
 
 /// All lines of a shape.
@@ -97,6 +105,90 @@ fn dense_rows<T: Real>(
         }
     }
     read::lines(&shape, name, &data, selection);
+}
+
+/// Rows of so many ones each, as one-hot encoding makes them: every entry is in a part of the columns of its own.
+fn sparse_rows(
+    n_rows: usize,
+    n_columns: usize,
+    n_entries: usize,
+    batch_sizes: &[usize],
+    selection: &Selection,
+) {
+    let shape = format!("{n_rows}x{n_columns}");
+    if !selection.may_include(&["csr", "f32", &shape]) {
+        return;
+    }
+    let mut words = vec![0; n_rows * n_entries];
+    Stream::new(3, 0, 99).words(0, &mut words);
+    let column = |(i, &word): (usize, &u32)| {
+        let part = i % n_entries;
+        let (from, end) = (part * n_columns / n_entries, (part + 1) * n_columns / n_entries);
+        (from + (word as usize * (end - from) >> 32)) as i32
+    };
+    let indices: Vec<i32> = words.iter().enumerate().map(column).collect();
+    let indptr: Vec<i32> = (0..=n_rows).map(|row| (row * n_entries) as i32).collect();
+    let values = vec![1.0; indices.len()];
+    let y = memory::zeros::<f32>(n_rows);
+    y.iter_mut()
+        .zip(indices.chunks(n_entries))
+        .for_each(|(y, row)| *y = if row[0] % 2 == 0 { 1.0 } else { -1.0 });
+    let data = csr::Data { indptr, indices, values, y, n_columns, order: random_order(n_rows) };
+    let (indices, indptr) = (Indices::Narrow(&data.indices), Indices::Narrow(&data.indptr));
+    let rows = Csr::new(Tier::best(), &data.values, indices, indptr, n_rows, n_columns).expect("valid");
+    let targets = Targets::new(data.y, n_rows, 1, TargetKind::Binary).expect("signs");
+    let loss = Loss::LogLoss(LogLoss::default());
+    let problem = Problem::new(Rows::Csr(rows), targets, Weights::equal(), loss, Penalty::none(), true);
+    let problem = problem.expect("they fit");
+    for &batch_size in batch_sizes {
+        let run = library::Run {
+            problem: &problem,
+            rule: Rule::Sgd(Sgd::default()),
+            rate: dense::RATE,
+            batch_size,
+            is_shuffled: true,
+            n_threads: 1,
+        };
+        let words = ["csr", "f32", &shape, &batch_size.to_string(), "shuffled", "t1"].map(String::from);
+        let bare =
+            |prefetch, n_epochs| simd::run(&csr::Epochs { data: &data, batch_size, prefetch, n_epochs });
+        Line { words, n_rows }.measure(selection, |n_epochs| run.epochs(n_epochs), &Prefetch::ALL, bare);
+    }
+}
+
+/// Ten classes.
+fn softmax(n_rows: usize, n_columns: usize, selection: &Selection) {
+    const N_CLASSES: usize = 10;
+    let shape = format!("{n_rows}x{n_columns}");
+    if !selection.may_include(&["softmax", "f32", &shape]) {
+        return;
+    }
+    let mut data = random_data::<f32>(n_rows, n_columns);
+    let y = memory::zeros::<f32>(n_rows);
+    y.iter_mut().zip(data.x.chunks(n_columns)).for_each(|(y, x)| *y = ((x[0] + 1.0) * 4.99).floor());
+    data.y = y;
+    let rows = Rows::Dense(Dense::new(Tier::best(), data.x, n_rows, n_columns).expect("finite"));
+    let kind = TargetKind::Class { n_classes: N_CLASSES };
+    let targets = Targets::new(data.y, n_rows, 1, kind).expect("classes");
+    let loss = Loss::LogLoss(LogLoss::default());
+    let problem = Problem::new(rows, targets, Weights::equal(), loss, Penalty::none(), true);
+    let problem = problem.expect("they fit");
+    for batch_size in [1, 32, 128] {
+        let run = library::Run {
+            problem: &problem,
+            rule: Rule::Sgd(Sgd::default()),
+            rate: dense::RATE,
+            batch_size,
+            is_shuffled: true,
+            n_threads: 1,
+        };
+        let words = ["softmax", "f32", &shape, &batch_size.to_string(), "shuffled", "t1"].map(String::from);
+        let bare = |prefetch, n_epochs| {
+            let n_classes = N_CLASSES;
+            simd::run(&softmax::Epochs { data: &data, n_classes, batch_size, prefetch, n_epochs })
+        };
+        Line { words, n_rows }.measure(selection, |n_epochs| run.epochs(n_epochs), &Prefetch::ALL, bare);
+    }
 }
 
 /// Numbers from -1 to 1, and targets that depend on the first two columns.

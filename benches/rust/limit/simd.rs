@@ -64,6 +64,8 @@ impl Real for f64 {
 /// and memory is addressed by pointers.
 pub trait Vector: Copy {
     type Elem: Real;
+    /// Outputs of a block of four rows whose accumulators fit the registers.
+    const OUTPUTS: usize;
     unsafe fn splat(x: Self::Elem) -> Self;
     unsafe fn load(from: *const Self::Elem) -> Self;
     /// The first `n` numbers, and zeros; 0 < n <= LANES.

@@ -81,6 +81,7 @@ const NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
 
 impl Vector for __m512 {
     type Elem = f32;
+    const OUTPUTS: usize = 5;
     one_register!(f32, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps,
         add _mm512_add_ps, sub _mm512_sub_ps, mul _mm512_mul_ps, div _mm512_div_ps, min _mm512_min_ps, max _mm512_max_ps);
     #[inline(always)]
@@ -114,6 +115,7 @@ impl Vector for __m512 {
 
 impl Vector for __m512d {
     type Elem = f64;
+    const OUTPUTS: usize = 5;
     one_register!(f64, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_fmadd_pd,
         add _mm512_add_pd, sub _mm512_sub_pd, mul _mm512_mul_pd, div _mm512_div_pd, min _mm512_min_pd, max _mm512_max_pd);
     #[inline(always)]
@@ -146,6 +148,7 @@ impl Vector for __m512d {
 
 impl Vector for [__m256; 2] {
     type Elem = f32;
+    const OUTPUTS: usize = 1;
     two_registers!(f32, 8, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps,
         add _mm256_add_ps, sub _mm256_sub_ps, mul _mm256_mul_ps, div _mm256_div_ps, min _mm256_min_ps, max _mm256_max_ps);
     #[inline(always)]
@@ -184,6 +187,7 @@ impl Vector for [__m256; 2] {
 
 impl Vector for [__m256d; 2] {
     type Elem = f64;
+    const OUTPUTS: usize = 1;
     two_registers!(f64, 4, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_fmadd_pd,
         add _mm256_add_pd, sub _mm256_sub_pd, mul _mm256_mul_pd, div _mm256_div_pd, min _mm256_min_pd, max _mm256_max_pd);
     #[inline(always)]
