@@ -197,6 +197,7 @@ impl<T: Scalar> Kernel<T> for OutputAccumulate<'_, T> {
 /// `g_c += r_c0 x_0 + ...` in this order, for every c. All rows have the same length, every `g_c` at least that,
 /// padded.
 #[inline(always)]
+#[allow(clippy::needless_range_loop)] // loops over indices are unrolled, so that everything is in registers
 fn add_rows_to<L: Lanes, const R: usize, const C: usize>(
     x: [&[L::Elem]; R],
     slopes: [[L::Elem; R]; C],
@@ -220,11 +221,11 @@ fn add_rows_to<L: Lanes, const R: usize, const C: usize>(
             // SAFETY: j + lanes <= full <= length of every g and of every row.
             *acc = L::load(unsafe { g.get_unchecked(j..j + lanes) });
         }
-        for (i, x) in x.iter().enumerate() {
+        for i in 0..R {
             // SAFETY: as above.
-            let xj = L::load(unsafe { x.get_unchecked(j..j + lanes) });
-            for (acc, r) in acc.iter_mut().zip(&r) {
-                *acc = xj.mul_add(r[i], *acc);
+            let xj = L::load(unsafe { x[i].get_unchecked(j..j + lanes) });
+            for c in 0..C {
+                acc[c] = xj.mul_add(r[c][i], acc[c]);
             }
         }
         for (acc, g) in acc.iter().zip(&mut g) {

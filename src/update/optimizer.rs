@@ -8,7 +8,7 @@ use super::rule::{InitContext, StepContext};
 use super::schedule::{Auto, PlateauState, Schedule};
 use super::{Decay, EffectiveStepSize, Entries, Rule};
 use crate::error::{Error, Result, try_filled};
-use crate::kernel::Tier;
+use crate::kernel::{ScaleAdd, Tier};
 use crate::options::Options;
 use crate::scalar::Scalar;
 
@@ -174,7 +174,8 @@ impl Optimizer {
             Decay::Coupled(_) => {}
             Decay::Decoupled(strength) => {
                 let factor = T::from_f64(1.0 - learning_rate * strength);
-                params[..entries.n_coef()].iter_mut().for_each(|w| *w *= factor);
+                let y = &mut params[..entries.n_coef()];
+                tier.run(ScaleAdd { y, scale: factor, x: &[], factor: T::ZERO });
             }
         }
         let step = StepContext {

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use mbgd_rs::scalar::Scalar;
 
+use super::rules::Rule;
 use super::simd::{self, BareLoop, Real, Vector};
 
 /// Rows of a tile.
@@ -104,6 +105,7 @@ pub struct Epochs<T: 'static> {
     pub n_threads: usize,
     pub prefetch: Prefetch,
     pub n_epochs: usize,
+    pub rule: Rule,
 }
 
 /// The learning rate.
@@ -111,9 +113,9 @@ pub const RATE: f64 = 0.01;
 
 /// Parameters, or a gradient.
 #[repr(align(128))]
-struct Params<T> {
-    coef: [T; MAX_COLUMNS],
-    intercept: T,
+pub struct Params<T> {
+    pub coef: [T; MAX_COLUMNS],
+    pub intercept: T,
 }
 
 impl<T: Real> Params<T> {
@@ -194,6 +196,7 @@ impl<T: Real> Epochs<T> {
     #[inline(always)]
     unsafe fn lead<V: Vector<Elem = T>>(&self, meeting: &Meeting<T>, is_shared: bool) -> Vec<Duration> {
         let (d, mut gradient, mut job, mut times) = (self.data.n_columns, Params::zero(), 0, Vec::new());
+        let (mut slots, mut t) = ([Params::zero(), Params::zero()], 0);
         for _ in 0..self.n_epochs {
             let start = Instant::now();
             for batch in 0..self.data.n_rows().div_ceil(self.batch_size) {
@@ -212,8 +215,17 @@ impl<T: Real> Epochs<T> {
                     } else {
                         self.part::<V>(batch.clone(), &*meeting.params.get(), &mut gradient);
                     }
-                    let rate = V::constant(-RATE / batch.len() as f64);
-                    add::<V>(d, rate, &gradient, &mut *meeting.params.get());
+                    let params = &mut *meeting.params.get();
+                    match self.rule {
+                        Rule::Sgd => {
+                            let rate = V::constant(-RATE / batch.len() as f64);
+                            add::<V>(d, rate, &gradient, params);
+                        }
+                        rule => {
+                            t += 1;
+                            rule.step::<V>((t, d, batch.len()), &gradient, params, &mut slots);
+                        }
+                    }
                 }
             }
             times.push(start.elapsed());
@@ -402,9 +414,6 @@ unsafe fn add<V: Vector>(d: usize, factor: V, from: &Params<V::Elem>, to: &mut P
             let to = to.coef.as_mut_ptr().add(j);
             V::load(from.coef.as_ptr().add(j)).mul_add(factor, V::load(to)).store(to);
         }
-        let sum = V::splat(from.intercept).mul_add(factor, V::splat(to.intercept));
-        let mut lanes = [V::Elem::ZERO; 16];
-        sum.store(lanes.as_mut_ptr());
-        to.intercept = lanes[0];
+        to.intercept = V::splat(from.intercept).mul_add(factor, V::splat(to.intercept)).first();
     }
 }

@@ -15,6 +15,7 @@ mod library;
 mod memory;
 mod one_row;
 mod read;
+mod rules;
 mod simd;
 mod softmax;
 mod timing;
@@ -41,6 +42,9 @@ fn main() {
     }
     dense_rows::<f64>("f64", 20_000, 30, &[32, 256], &selection);
     dense_rows::<f64>("f64", 200_000, 100, &[32, 256], &selection);
+    for n_columns in [30, 784] {
+        every_rule(n_columns, &selection);
+    }
     sparse_rows(32_561, 123, 14, &[1, 64, 256], &selection);
     sparse_rows(200_000, 20_000, 50, &[1, 64, 256], &selection);
     softmax(1_437, 64, &selection);
@@ -60,11 +64,7 @@ fn dense_rows<T: Real>(
         return;
     }
     let data = random_data::<T>(n_rows, n_columns);
-    let rows = Rows::Dense(Dense::new(Tier::best(), data.x, n_rows, n_columns).expect("finite"));
-    let targets = Targets::new(data.y, n_rows, 1, TargetKind::Binary).expect("signs");
-    let loss = Loss::LogLoss(LogLoss::default());
-    let problem =
-        Problem::new(rows, targets, Weights::equal(), loss, Penalty::none(), true).expect("they fit");
+    let problem = dense_problem(&data);
     for &batch_size in batch_sizes {
         for is_shuffled in [false, true] {
             for n_threads in if batch_size == 1 { 1..=1 } else { 1..=2 } {
@@ -98,6 +98,7 @@ fn dense_rows<T: Real>(
                         n_threads,
                         prefetch,
                         n_epochs,
+                        rule: rules::Rule::Sgd,
                     }),
                 };
                 line.measure(selection, |n_epochs| run.epochs(n_epochs), &Prefetch::ALL, bare);
@@ -105,6 +106,51 @@ fn dense_rows<T: Real>(
         }
     }
     read::lines(&shape, name, &data, selection);
+}
+
+fn dense_problem<T: Real>(data: &Data<T>) -> Problem<'static, T> {
+    let (n_rows, n_columns) = (data.y.len(), data.n_columns);
+    let rows = Rows::Dense(Dense::new(Tier::best(), data.x, n_rows, n_columns).expect("finite"));
+    let targets = Targets::new(data.y, n_rows, 1, TargetKind::Binary).expect("signs");
+    let loss = Loss::LogLoss(LogLoss::default());
+    Problem::new(rows, targets, Weights::equal(), loss, Penalty::none(), true).expect("they fit")
+}
+
+/// Steps of 32 rows in sequence, of data in cache: nanoseconds are those of a step.
+fn every_rule(n_columns: usize, selection: &Selection) {
+    const BATCH_SIZE: usize = 32;
+    let n_rows = if n_columns < 100 { 1 << 14 } else { 1 << 9 };
+    let shape = format!("{n_rows}x{n_columns}");
+    if !selection.may_include(&["rule", "f32", &shape]) {
+        return;
+    }
+    let data = random_data::<f32>(n_rows, n_columns);
+    let problem = dense_problem(&data);
+    for bare_rule in rules::Rule::ALL {
+        let (name, rule) = bare_rule.of_library();
+        let run = library::Run {
+            problem: &problem,
+            rule,
+            rate: dense::RATE,
+            batch_size: BATCH_SIZE,
+            is_shuffled: false,
+            n_threads: 1,
+        };
+        let words = ["rule", "f32", &shape, "32", name, "t1"].map(String::from);
+        let bare = |prefetch, n_epochs| {
+            simd::run(&dense::Epochs {
+                data,
+                batch_size: BATCH_SIZE,
+                is_shuffled: false,
+                n_threads: 1,
+                prefetch,
+                n_epochs,
+                rule: bare_rule,
+            })
+        };
+        let line = Line { words, n_rows: n_rows / BATCH_SIZE };
+        line.measure(selection, |n_epochs| run.epochs(n_epochs), &[Prefetch::None], bare);
+    }
 }
 
 /// Rows of so many ones each, as one-hot encoding makes them: every entry is in a part of the columns of its own.

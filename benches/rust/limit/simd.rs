@@ -79,6 +79,7 @@ pub trait Vector: Copy {
     unsafe fn mul_add(self, a: Self, b: Self) -> Self;
     unsafe fn min(self, other: Self) -> Self;
     unsafe fn max(self, other: Self) -> Self;
+    unsafe fn sqrt(self) -> Self;
     unsafe fn round(self) -> Self;
     /// 2^n for an integral n of a normal number.
     unsafe fn pow2(n: Self) -> Self;
@@ -88,6 +89,14 @@ pub trait Vector: Copy {
     #[inline(always)]
     unsafe fn zero() -> Self {
         unsafe { Self::splat(Self::Elem::ZERO) }
+    }
+
+    /// The first lane.
+    #[inline(always)]
+    unsafe fn first(self) -> Self::Elem {
+        let mut lanes = [Self::Elem::ZERO; 16];
+        unsafe { self.store(lanes.as_mut_ptr()) };
+        lanes[0]
     }
 
     #[inline(always)]

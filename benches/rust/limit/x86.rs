@@ -89,6 +89,10 @@ impl Vector for __m512 {
         unsafe { _mm512_maskz_loadu_ps(((1_u32 << n) - 1) as __mmask16, from) }
     }
     #[inline(always)]
+    unsafe fn sqrt(self) -> Self {
+        unsafe { _mm512_sqrt_ps(self) }
+    }
+    #[inline(always)]
     unsafe fn round(self) -> Self {
         unsafe { _mm512_roundscale_ps::<NEAREST>(self) }
     }
@@ -123,6 +127,10 @@ impl Vector for __m512d {
         unsafe { _mm512_maskz_loadu_pd(((1_u32 << n) - 1) as __mmask8, from) }
     }
     #[inline(always)]
+    unsafe fn sqrt(self) -> Self {
+        unsafe { _mm512_sqrt_pd(self) }
+    }
+    #[inline(always)]
     unsafe fn round(self) -> Self {
         unsafe { _mm512_roundscale_pd::<NEAREST>(self) }
     }
@@ -151,6 +159,10 @@ impl Vector for [__m256; 2] {
     const OUTPUTS: usize = 1;
     two_registers!(f32, 8, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps,
         add _mm256_add_ps, sub _mm256_sub_ps, mul _mm256_mul_ps, div _mm256_div_ps, min _mm256_min_ps, max _mm256_max_ps);
+    #[inline(always)]
+    unsafe fn sqrt(self) -> Self {
+        unsafe { [_mm256_sqrt_ps(self[0]), _mm256_sqrt_ps(self[1])] }
+    }
     #[inline(always)]
     unsafe fn round(self) -> Self {
         unsafe { [_mm256_round_ps::<NEAREST>(self[0]), _mm256_round_ps::<NEAREST>(self[1])] }
@@ -190,6 +202,10 @@ impl Vector for [__m256d; 2] {
     const OUTPUTS: usize = 1;
     two_registers!(f64, 4, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_fmadd_pd,
         add _mm256_add_pd, sub _mm256_sub_pd, mul _mm256_mul_pd, div _mm256_div_pd, min _mm256_min_pd, max _mm256_max_pd);
+    #[inline(always)]
+    unsafe fn sqrt(self) -> Self {
+        unsafe { [_mm256_sqrt_pd(self[0]), _mm256_sqrt_pd(self[1])] }
+    }
     #[inline(always)]
     unsafe fn round(self) -> Self {
         unsafe { [_mm256_round_pd::<NEAREST>(self[0]), _mm256_round_pd::<NEAREST>(self[1])] }
