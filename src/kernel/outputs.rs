@@ -2,8 +2,7 @@
 //! for each of them. Every score, and every entry of the gradient, is computed as [`super::rows`] does it for a single
 //! output, to the bit.
 //!
-//! How many rows and outputs make a block follows from the registers, which hold its accumulators. Epochs of ten
-//! classes, 128 rows a batch, 784 columns, AVX-512: `NNN` instead of `NNN` ns a row.
+//! How many rows and outputs make a block follows from the registers, which hold its accumulators.
 
 use super::rows::{Accumulate, Scores, add_rows};
 use super::{Kernel, Lanes};

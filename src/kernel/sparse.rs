@@ -77,9 +77,9 @@ fn dot<T: Scalar, I: Index>(x: &[T], indices: &[I], w: &[T]) -> T {
         }
     }
     // Of a constant length, so that the accumulators stay in registers.
-    for i in 0..CHAINS - 1 {
+    for (i, acc) in acc.iter_mut().enumerate() {
         let (Some(x), Some(index)) = (last_x.get(i), last_indices.get(i)) else { break };
-        acc[i] = x.mul_add(w[index.at()], acc[i]);
+        *acc = x.mul_add(w[index.at()], *acc);
     }
     let [a, b, c, d, e, f, g, h] = acc;
     ((a + e) + (c + g)) + ((b + f) + (d + h))

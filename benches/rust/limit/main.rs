@@ -7,7 +7,13 @@
 //! is tried with several ways to prefetch, and the best one counts. It has its order ready; the library makes one for
 //! every shuffled epoch, which "order alone" measures.
 
-#![allow(clippy::print_stdout, clippy::undocumented_unsafe_blocks, missing_docs, unreachable_pub)]
+#![allow(
+    clippy::needless_range_loop,
+    clippy::print_stdout,
+    clippy::undocumented_unsafe_blocks,
+    missing_docs,
+    unreachable_pub
+)]
 
 mod csr;
 mod dense;
@@ -170,7 +176,7 @@ fn sparse_rows(
     let column = |(i, &word): (usize, &u32)| {
         let part = i % n_entries;
         let (from, end) = (part * n_columns / n_entries, (part + 1) * n_columns / n_entries);
-        (from + (word as usize * (end - from) >> 32)) as i32
+        (from + ((word as usize * (end - from)) >> 32)) as i32
     };
     let indices: Vec<i32> = words.iter().enumerate().map(column).collect();
     let indptr: Vec<i32> = (0..=n_rows).map(|row| (row * n_entries) as i32).collect();
