@@ -20,10 +20,11 @@ Array = NDArray[Any]
 
 def make_history(records: dict[str, Any], metrics: dict[str, Array]) -> History:
     """The records of the core, and those of the metrics."""
-    noise = records.pop("noise_records")
-    return History(
-        **records, **({} if noise is None else {"noise_records": structured(noise)}), metrics=metrics
-    )
+    noise = records["noise_records"]
+    recorded = {name: array for name, array in records.items() if name != "noise_records"}
+    if noise is not None:
+        recorded["noise_records"] = structured(noise)
+    return History(**recorded, metrics=metrics)
 
 
 def make_result(
