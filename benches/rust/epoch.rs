@@ -18,9 +18,9 @@ const N_ROWS: usize = 20_000;
 const N_COLUMNS: usize = 30;
 
 fn epoch(criterion: &mut Criterion) {
-    let mut words = vec![0; N_ROWS * N_COLUMNS];
-    rng::Stream::new(1, 0, 99).words(0, &mut words);
-    let x: Vec<f32> = words.iter().map(|&word| word as f32 / 2.0_f32.powi(31) - 1.0).collect();
+    let stream = rng::Stream::new(1, 0, 99);
+    let words = (0..(N_ROWS * N_COLUMNS) as u64).map(|i| stream.word(i));
+    let x: Vec<f32> = words.map(|word| word as f32 / 2.0_f32.powi(31) - 1.0).collect();
     let y: Vec<f32> = x.chunks(N_COLUMNS).map(|x| (x[0] - x[1] + 0.3).signum()).collect();
     let tier = *Tier::available().last().expect("plain Rust is always available");
     let rows = Rows::Dense(Dense::new(tier, &x, N_ROWS, N_COLUMNS).expect("finite"));

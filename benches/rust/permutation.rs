@@ -11,12 +11,13 @@ fn words(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("words");
     group.throughput(Throughput::Elements(words.len() as u64));
     let stream = Stream::new(1, 2, ORDER);
-    group
-        .bench_function("bulk", |bencher| bencher.iter(|| stream.words(black_box(0), black_box(&mut words))));
-    group.bench_function("one block at a time", |bencher| {
+    group.bench_function("bulk", |bencher| {
+        bencher.iter(|| stream.words64(black_box(0), black_box(&mut words)))
+    });
+    group.bench_function("one by one", |bencher| {
         bencher.iter(|| {
-            for (index, block) in (black_box(0)..).zip(words.as_chunks_mut().0) {
-                *block = stream.block(index);
+            for (index, word) in (black_box(0)..).zip(words.iter_mut()) {
+                *word = stream.word64(index);
             }
         });
     });

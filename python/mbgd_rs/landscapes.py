@@ -195,7 +195,7 @@ class Landscape:
 
         Examples
         --------
-        >>> path = DoubleWell().path(learning_rate=0.1, batch_size=1, epochs=20)
+        >>> path = DoubleWell().path(learning_rate=0.1, batch_size=1, epochs=20, seed=2)
         >>> path.shape, DoubleWell().has_escaped(path[-1])
         ((2561, 1), True)
         """

@@ -67,7 +67,7 @@ class Block(Sampling):
     >>> import mbgd_rs as mb
     >>> batches = mb.Batches(12, 4, shuffle=Block(rows=2, window=2))
     >>> [rows.tolist() for rows in batches.epoch(0)]
-    [[11, 0, 1, 10], [6, 7, 5, 4], [8, 2, 9, 3]]
+    [[1, 8, 0, 9], [10, 6, 7, 11], [5, 2, 4, 3]]
     """
 
     rows: int = 1024

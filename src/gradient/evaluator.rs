@@ -321,16 +321,6 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
         AtStep { model: *model, penalty, params, gradient: &mut self.total.finish().gradient }
     }
 
-    /// Members of the team.
-    pub fn n_workers(&self) -> usize {
-        self.team.n_workers()
-    }
-
-    /// Whether steps have lately been shared by the team.
-    pub fn is_shared(&self) -> bool {
-        self.parallelism.is_worth_it()
-    }
-
     /// Multiplies the weight of row i by `factors[i]` wherever a gradient is computed, because rows are drawn by
     /// other probabilities than the objective counts them.
     ///

@@ -65,11 +65,6 @@ impl ParallelismHeuristic {
             self.n_steps = 0;
         }
     }
-
-    /// Whether the last trial, or the size of the steps, was in favour of sharing.
-    pub(super) fn is_worth_it(&self) -> bool {
-        self.is_worth_it
-    }
 }
 
 #[cfg(test)]

@@ -3,11 +3,12 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::permutation::permute;
+use super::permutation::permutation;
 use super::workspace::{RowBuffers, resize};
 use super::{BatchSizes, Block, NormTest, Stratified, WeightedSampling, Workspace, replacement};
 use crate::data::{Order, RowNumber};
 use crate::error::{Error, Result, try_filled};
+use crate::rng::{ORDER, Stream};
 
 /// How the rows of an epoch are ordered.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -302,8 +303,8 @@ impl Batches {
             Shuffle::Full if replacement => {
                 replacement::draw((seed, epoch), n_rows, positions.start, rows, interrupted)
             }
-            Shuffle::Full => permute(seed, epoch, n_rows, rows, &mut buffers.sort, interrupted),
-            Shuffle::Once => permute(seed, 0, n_rows, rows, &mut buffers.sort, interrupted),
+            Shuffle::Full => permutation(Stream::new(seed, epoch, ORDER), rows, interrupted),
+            Shuffle::Once => permutation(Stream::new(seed, 0, ORDER), rows, interrupted),
             Shuffle::Block(block) => {
                 block.order((seed, epoch), n_rows, positions, rows, buffers, interrupted)
             }

@@ -4,17 +4,16 @@
 //! uniformly, so many of them in a row make a window, and the rows of a window are permuted uniformly. Only
 //! one window of rows is wanted at a time, and it is read in runs as long as a block.
 //!
-//! The blocks come in the order of a full shuffle of so many rows. Position `p` of the order before the rows of
-//! windows are permuted has the key `word(WINDOW[0], p) << 32 | word(WINDOW[1], p)`; the rows of a window are
-//! sorted by it.
+//! The blocks come in the order of a full shuffle of so many rows. The rows of the window that begins at position `p`
+//! are permuted alike, by words of the stream `WINDOW` from word `2 p` on.
 
 use std::ops::Range;
 
-use super::permutation::{permute, permute_from};
+use super::permutation::{permutation, permute};
 use super::workspace::{RowBuffers, resize};
 use crate::data::RowNumber;
 use crate::error::{Error, Result};
-use crate::rng::{Stream, WINDOW};
+use crate::rng::{ORDER, Stream, WINDOW};
 
 /// Blocks of consecutive rows, and how many of them make a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,15 +46,16 @@ impl Block {
         buffers: &mut RowBuffers<R>,
         interrupted: &dyn Fn() -> bool,
     ) -> Result<()> {
-        let RowBuffers { sort, permutation, window, places, .. } = buffers;
-        permute(seed, epoch, n_rows.div_ceil(self.rows), permutation, sort, interrupted)?;
-        let streams = WINDOW.map(|number| Stream::new(seed, epoch, number));
+        let RowBuffers { permutation: blocks, window, .. } = buffers;
+        resize("the order of blocks", blocks, n_rows.div_ceil(self.rows))?;
+        permutation(Stream::new(seed, epoch, ORDER), blocks, interrupted)?;
+        let stream = Stream::new(seed, epoch, WINDOW);
         let rows_of = |block: R| {
             let block = block.row();
             block * self.rows..n_rows.min((block + 1).saturating_mul(self.rows))
         };
         let mut end = 0;
-        for blocks in permutation.chunks(self.window) {
+        for blocks in blocks.chunks(self.window) {
             let start = end;
             end += blocks.iter().map(|&block| rows_of(block).len()).sum::<usize>();
             let (from, to) = (start.max(positions.start), end.min(positions.end));
@@ -67,11 +67,9 @@ impl Block {
                 .iter_mut()
                 .zip(blocks.iter().flat_map(|&b| rows_of(b)))
                 .for_each(|(to, row)| *to = R::of(row));
-            permute_from(streams, start, end - start, places, sort, interrupted)?;
-            let out = &mut out[from - positions.start..to - positions.start];
-            for (row, &place) in out.iter_mut().zip(&places[from - start..]) {
-                *row = window[place.row()];
-            }
+            permute(stream, 2 * start as u64, window, interrupted)?;
+            out[from - positions.start..to - positions.start]
+                .copy_from_slice(&window[from - start..to - start]);
         }
         Ok(())
     }

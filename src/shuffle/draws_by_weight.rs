@@ -1,6 +1,6 @@
 //! Weighted draws with replacement, by the inverse of the cumulative distribution.
 //!
-//! Position `p` has the random number `u = (word(2p) << 32 | word(2p + 1)) >> 11`, times 2^-53 in [0, 1), of
+//! Position `p` has the random number `u = word64(p) >> 11`, times 2^-53 in [0, 1), of
 //! the stream `WEIGHTED_DRAWS`. It draws the first row whose cumulative weight, the weights added up one
 //! by one, is more than `u` times the sum of all. Of n rows, probabilities are exact but for the rounding of
 //! the sums, below n 2^-53 of the whole; a row of weight zero is never drawn.
@@ -62,15 +62,15 @@ impl DrawsByWeight {
         interrupted: &dyn Fn() -> bool,
     ) -> Result<()> {
         let stream = Stream::new(seed, epoch, WEIGHTED_DRAWS);
-        let mut words = [[0; 2]; CHUNK];
+        let mut words = [0; CHUNK];
         for (i, rows) in rows.chunks_mut(CHUNK).enumerate() {
             if i % (ROWS_BETWEEN_POLLS / CHUNK) == 0 {
                 poll(interrupted)?;
             }
             let words = &mut words[..rows.len()];
-            stream.words(2 * (first + i * CHUNK) as u64, words.as_flattened_mut());
-            for (row, &[high, low]) in rows.iter_mut().zip(words.iter()) {
-                *row = R::of(self.row((u64::from(high) << 32 | u64::from(low)) >> (64 - BITS)));
+            stream.words64((first + i * CHUNK) as u64, words);
+            for (row, &word) in rows.iter_mut().zip(words.iter()) {
+                *row = R::of(self.row(word >> (64 - BITS)));
             }
         }
         Ok(())
@@ -109,8 +109,7 @@ mod tests {
         for weights in cases {
             let draws = DrawsByWeight::new(weights.clone()).unwrap();
             let stream = Stream::new(3, 0, 0);
-            let some =
-                (0..20_000).map(|i| u64::from(stream.word(i)) << 21 | u64::from(stream.word(i + 1) >> 11));
+            let some = (0..20_000).map(|i| stream.word64(i) >> 11);
             let n_cells = draws.guide.len() as u64;
             let edges = (0..=n_cells).flat_map(|cell| {
                 let edge = (cell << BITS).div_ceil(n_cells);

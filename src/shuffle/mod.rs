@@ -19,7 +19,6 @@
 mod batch_sizes;
 mod batches;
 mod block;
-mod bucket_sort;
 mod draws_by_weight;
 mod order_by_weight;
 mod permutation;

@@ -6,7 +6,7 @@
 //! a reservoir", Information Processing Letters 97(5), 2006, <https://doi.org/10.1016/j.ipl.2005.11.003>, with
 //! keys `u^(1/w)`, of which `t` is minus the logarithm. Rows of weight zero wait forever.
 //!
-//! `u_i = (k + 1) / 2^53` with `k = (word(2i) << 32 | word(2i + 1)) >> 11` of the stream `WEIGHTED_TIMES`; equal
+//! `u_i = (k + 1) / 2^53` with `k = word64(i) >> 11` of the stream `WEIGHTED_TIMES`; equal
 //! times are ordered by row.
 
 use super::poll::{ROWS_BETWEEN_POLLS, poll};
@@ -49,18 +49,17 @@ impl OrderByWeight {
         let bytes = self.n_positive.saturating_mul(size_of::<(u64, R)>());
         let refused = |_| Error::OutOfMemory { what: "the waiting times of rows", bytes };
         times.try_reserve_exact(self.n_positive).map_err(refused)?;
-        let mut words = [[0; 2]; CHUNK];
+        let mut words = [0; CHUNK];
         for (i, weights) in self.weights.chunks(CHUNK).enumerate() {
             if i % (ROWS_BETWEEN_POLLS / CHUNK) == 0 {
                 poll(interrupted)?;
             }
             let words = &mut words[..weights.len()];
-            stream.words(2 * (i * CHUNK) as u64, words.as_flattened_mut());
-            for ((&[high, low], &weight), row) in words.iter().zip(weights).zip(i * CHUNK..) {
+            stream.words64((i * CHUNK) as u64, words);
+            for ((&word, &weight), row) in words.iter().zip(weights).zip(i * CHUNK..) {
                 if weight > 0.0 {
-                    let k = (u64::from(high) << 32 | u64::from(low)) >> 11;
                     // Positive numbers sort as their bits do.
-                    times.push(((exponential(k + 1) / weight).to_bits(), R::of(row)));
+                    times.push(((exponential((word >> 11) + 1) / weight).to_bits(), R::of(row)));
                 }
             }
         }

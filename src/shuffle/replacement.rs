@@ -23,16 +23,16 @@ pub(super) fn draw<R: RowNumber>(
 ) -> Result<()> {
     let uniform = Uniform::below(n_rows as u64);
     let stream = Stream::new(seed, epoch, REPLACEMENT);
-    let mut blocks = [[0; 4]; CHUNK];
+    let mut words = [[0; 2]; CHUNK];
     let mut position = first as u64;
     for (i, rows) in rows.chunks_mut(CHUNK).enumerate() {
         if i % (ROWS_BETWEEN_POLLS / CHUNK) == 0 {
             poll(interrupted)?;
         }
-        let blocks = &mut blocks[..rows.len()];
-        stream.blocks(position, blocks);
-        for (row, block) in rows.iter_mut().zip(blocks) {
-            let drawn = uniform.of(*block).unwrap_or_else(|| redraw(&uniform, seed, epoch, position));
+        let words = &mut words[..rows.len()];
+        stream.words64(2 * position, words.as_flattened_mut());
+        for (row, &words) in rows.iter_mut().zip(words.iter()) {
+            let drawn = uniform.of(words).unwrap_or_else(|| redraw(&uniform, seed, epoch, position));
             *row = R::of(drawn as usize);
             position += 1;
         }
@@ -40,12 +40,12 @@ pub(super) fn draw<R: RowNumber>(
     Ok(())
 }
 
-/// The draw of a position whose first block was refused.
+/// The draw of a position whose first two words were refused.
 #[cold]
 fn redraw(uniform: &Uniform, seed: u64, epoch: u32, position: u64) -> u64 {
     (1..)
         .map(|attempt| Stream::new(seed, epoch, REPLACEMENT + 256 * attempt))
-        .find_map(|stream| uniform.of(stream.block(position)))
+        .find_map(|stream| uniform.of([0, 1].map(|i| stream.word64(2 * position + i))))
         .expect("each attempt fails with probability below 1/4, independently")
 }
 
@@ -61,11 +61,10 @@ impl Uniform {
         Self { n, n_refused: n.wrapping_neg() % n }
     }
 
-    /// The first accepted one of the two candidates in a block.
+    /// The first accepted one of two candidates.
     #[inline]
-    fn of(&self, [w0, w1, w2, w3]: [u32; 4]) -> Option<u64> {
-        let candidate = |high, low| u64::from(high) << 32 | u64::from(low);
-        self.accept(candidate(w0, w1)).or_else(|| self.accept(candidate(w2, w3)))
+    fn of(&self, [first, second]: [u64; 2]) -> Option<u64> {
+        self.accept(first).or_else(|| self.accept(second))
     }
 
     #[inline]
@@ -87,7 +86,7 @@ mod tests {
             let uniform = Uniform::below(n);
             let first_of = |row: u64| (u128::from(row) << 64).div_ceil(u128::from(n));
             let stream = Stream::new(1, 0, 0);
-            let some = (0..1000).map(|i| u64::from(stream.word(i)) << 32 | u64::from(stream.word(i + 1000)));
+            let some = (0..1000).map(|i| stream.word64(i));
             for row in some.map(|u| u % n).chain([0, 1, n - 2, n - 1]) {
                 let candidates = first_of(row)..(u128::from(row + 1) << 64).div_ceil(u128::from(n));
                 let n_accepted = candidates.filter(|&u| uniform.accept(u as u64) == Some(row)).count();

@@ -48,10 +48,7 @@ pub fn split(
         return Err(Error::Shape { argument: "strata", expected, got });
     }
     let stream = rng::Stream::new(seed, 0, rng::SPLIT);
-    let key = |row: usize| {
-        let [high, low, ..] = stream.block(row as u64);
-        (u64::from(high) << 32 | u64::from(low), row)
-    };
+    let key = |row: usize| (stream.word64(2 * row as u64), row);
     let mut members = rows_by_stratum(n_rows, strata, key, interrupted)?;
     let sizes = try_collected("the split", members.iter().map(Vec::len))?;
     let n_wanted = ((fraction * n_rows as f64).round() as usize).clamp(1, n_rows.saturating_sub(1).max(1));

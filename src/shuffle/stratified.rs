@@ -14,16 +14,16 @@
 //! The sequence repeats itself after n places, so this holds for the stratum at its end, too.
 //!
 //! Every row comes once an epoch, every row is in a given batch with the same probability, and rows of a stratum
-//! are interchangeable. The line begins at place `u n >> 64`, with the random 64-bit `u = word(0) << 32 | word(1)`
-//! of the stream `STRATA_OFFSET`. Full batches are ordered by the keys of `STRATA_BATCHES`; the rows come in
+//! are interchangeable. The line begins at place `u n >> 64`, with the random 64-bit `u = word64(0)`
+//! of the stream `STRATA_OFFSET`. Full batches are permuted by the stream `STRATA_BATCHES`; the rows come in
 //! the order of a full shuffle, which is also their order within a batch.
 
-use super::permutation::{permute, permute_from};
+use super::permutation::permutation;
 use super::poll::{ROWS_BETWEEN_POLLS, poll};
 use super::workspace::{RowBuffers, resize};
 use crate::data::RowNumber;
 use crate::error::{Error, Result, try_filled};
-use crate::rng::{STRATA_BATCHES, STRATA_OFFSET, Stream};
+use crate::rng::{ORDER, STRATA_BATCHES, STRATA_OFFSET, Stream};
 
 /// The stratum of every row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,19 +73,19 @@ impl Stratified {
     ) -> Result<()> {
         let n_rows = self.strata.len();
         let dealer = Dealer { n_rows, n_full: n_rows / batch_size, rest: n_rows % batch_size };
-        let RowBuffers { sort, permutation, places: batches, next, .. } = buffers;
-        permute(seed, epoch, n_rows, permutation, sort, interrupted)?;
-        let streams = STRATA_BATCHES.map(|number| Stream::new(seed, epoch, number));
-        permute_from(streams, 0, dealer.n_full, batches, sort, interrupted)?;
-        let [high, low, ..] = Stream::new(seed, epoch, STRATA_OFFSET).block(0);
-        let u = u64::from(high) << 32 | u64::from(low);
+        let RowBuffers { permutation: rows, batches, next, .. } = buffers;
+        resize("the order of rows", rows, n_rows)?;
+        permutation(Stream::new(seed, epoch, ORDER), rows, interrupted)?;
+        resize("the order of batches", batches, dealer.n_full)?;
+        permutation(Stream::new(seed, epoch, STRATA_BATCHES), batches, interrupted)?;
+        let u = Stream::new(seed, epoch, STRATA_OFFSET).word64(0);
         let offset = ((u128::from(u) * n_rows as u128) >> 64) as usize;
 
         resize("the places of strata", next, self.starts.len() + dealer.n_full + 1)?;
         let (next_place, next_position) = next.split_at_mut(self.starts.len());
         next_place.copy_from_slice(&self.starts);
         next_position.iter_mut().enumerate().for_each(|(batch, position)| *position = batch * batch_size);
-        for rows in permutation.chunks(ROWS_BETWEEN_POLLS) {
+        for rows in rows.chunks(ROWS_BETWEEN_POLLS) {
             poll(interrupted)?;
             for &row in rows {
                 let place = &mut next_place[self.strata[row.row()] as usize];

@@ -1,6 +1,5 @@
 //! The buffers in which orders are made.
 
-use super::permutation::SortBuffers;
 use crate::error::{Result, try_reserved};
 
 /// The buffers in which the order of an epoch is made. Kept from epoch to epoch, they are allocated once.
@@ -15,25 +14,16 @@ pub struct Workspace {
 /// The buffers for rows numbered by `R`.
 #[derive(Debug, Default)]
 pub(super) struct RowBuffers<R> {
-    pub(super) sort: SortBuffers,
     /// A permutation made on the way to the order: of blocks, or of rows.
     pub(super) permutation: Vec<R>,
-    /// The rows of a window of blocks as they come.
+    /// The rows of a window of blocks.
     pub(super) window: Vec<R>,
-    /// A permutation of the rows of a window, or of the batches.
-    pub(super) places: Vec<R>,
+    /// A permutation of the batches.
+    pub(super) batches: Vec<R>,
     /// Where the next row of every stratum, and of every batch, goes.
     pub(super) next: Vec<usize>,
     /// Waiting times, as integers that sort as they do, and their rows.
     pub(super) times: Vec<(u64, R)>,
-}
-
-impl Workspace {
-    /// Makes orders with at most so many threads, the calling one included. They do not depend on it.
-    pub fn share(&mut self, n_threads: usize) {
-        self.narrow.sort.n_threads = n_threads;
-        self.wide.sort.n_threads = n_threads;
-    }
 }
 
 /// Gives the buffer `len` items of any content.

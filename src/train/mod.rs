@@ -11,7 +11,6 @@ mod lazy;
 mod noise_history;
 mod noise_probe;
 mod observers;
-mod orders;
 mod parameters;
 mod pilot;
 mod recorder;

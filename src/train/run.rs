@@ -6,7 +6,6 @@ use super::control::value_at;
 use super::lazy::CatchUp;
 use super::noise_probe::{self, Probe};
 use super::observers::Epoch;
-use super::orders::OrderBuffers;
 use super::parameters::{Parameters, entries_of};
 use super::stop::Stop;
 use super::streak::Streak;
@@ -16,7 +15,7 @@ use crate::error::{Result, try_filled};
 use crate::gradient::{AtStep, Evaluator, Problem, Wanted};
 use crate::kernel::{first_not_finite, norm};
 use crate::scalar::Scalar;
-use crate::shuffle::Batches;
+use crate::shuffle::{Batches, Workspace};
 use crate::update::Optimizer;
 
 /// A run under way. Between two steps `state` is all there is to save, but for what [`Parameters`] has borrowed.
@@ -32,7 +31,9 @@ pub(super) struct Run<'t, 'a, T> {
     optimizer: Optimizer,
     /// The batches of this epoch.
     batches: Batches,
-    orders: OrderBuffers,
+    /// Whether the evaluator has an order of this run.
+    has_order: bool,
+    workspace: Workspace,
     /// The epoch in which the run ends.
     last_epoch: u64,
     /// The parameters before the step.
@@ -97,7 +98,8 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
             interrupted,
             optimizer: config.optimizer.clone(),
             batches: state.batches(&config.batches),
-            orders: OrderBuffers::new(config.batches.clone(), config.n_threads),
+            has_order: false,
+            workspace: Workspace::default(),
             last_epoch: state.epoch.saturating_add(config.n_epochs),
             last_finite: try_filled("parameters", n_params, T::ZERO)?,
             up_to_date: try_filled("parameters", n_copied, T::ZERO)?,
@@ -120,14 +122,14 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
 
     /// Which rows: the order of the epoch, and with it how long its steps are.
     pub(super) fn shuffle(&mut self) -> Result<(), Stop> {
-        let Config { n_threads, ref batches, ref optimizer, .. } = *self.config;
+        let Config { batches, optimizer, .. } = self.config;
         let epoch = self.state.epoch;
-        let old = std::mem::take(self.evaluator.order());
-        *self.evaluator.order() = self.orders.take(epoch, old, self.interrupted)?;
-        let has_spare_thread =
-            n_threads > self.evaluator.n_workers() || (n_threads > 1 && !self.evaluator.is_shared());
-        if has_spare_thread && epoch + 1 < self.last_epoch {
-            self.orders.prefetch(epoch + 1);
+        if !self.has_order || batches.reorders() {
+            let old = std::mem::take(self.evaluator.order());
+            let of_epoch = batches.of_epoch(epoch);
+            let order = of_epoch.order(epoch, old, &mut self.workspace, self.interrupted)?;
+            *self.evaluator.order() = order;
+            self.has_order = true;
         }
         self.batches = self.state.batches(batches);
         if let Some(optimizer) = optimizer.tabulate(self.steps_left())? {

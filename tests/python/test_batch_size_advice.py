@@ -106,21 +106,29 @@ def test_lucky_runs_are_no_evidence():
 
 @pytest.mark.parametrize("batch_size", [1, 16, 4000])
 def test_steps_are_those_of_fit(batch_size):
-    """Counted by the core between looks, and by `fit` with a look after every step."""
+    """Counted by the core between looks, and by `fit` with a look after every step.
+
+    Looks are a quarter of the run apart, and between them is a line. At one seed in seven a run of batches of
+    16 is down at the target for a moment between two looks, which `fit` sees and the core does not: hence the
+    median of nine.
+    """
     X, y = noisy_regression()
     problem = make_problem(X, y, loss="squared_error", penalty=None)
     start = mb.gradient(X, y, (np.zeros(10), 0.0))[0]
     target = 4.5 + 0.1 * (start - 4.5)
-    course = Course(np.zeros(11), target, len(X), batch_size, 0.05, [3], 3000, 1)
-    rate, (steps,) = _core.tuned_steps(problem, course)
-    sgd = mb.optimizers.SGD(rate)
-    stop = mb.stopping.MaxSteps(2 * math.ceil(steps))
-    run = mb.fit(X, y, optimizer=sgd, batch_size=batch_size, seed=3, epochs=10**4, stop=stop,
-                 record=("step", "full_loss"))  # fmt: skip
-    losses = run.history.full_loss
-    first = int(np.argmax(losses <= target)) + 1
-    # Looks are a quarter of the run apart, and between them is a line.
-    assert first / 1.3 - 1 <= steps <= 1.3 * first + 1
+    seeds = list(range(9))
+    rate, steps = _core.tuned_steps(
+        problem, Course(np.zeros(11), target, len(X), batch_size, 0.05, seeds, 3000, 1)
+    )
+    longer = []
+    for seed, counted in zip(seeds, steps, strict=True):
+        stop = mb.stopping.MaxSteps(2 * math.ceil(counted))
+        run = mb.fit(X, y, optimizer=mb.optimizers.SGD(rate), batch_size=batch_size, seed=seed, epochs=10**4,
+                     stop=stop, record=("step", "full_loss"))  # fmt: skip
+        first = int(np.argmax(run.history.full_loss <= target)) + 1
+        assert counted >= first / 1.3 - 1
+        longer.append(counted / (1.3 * first + 1))
+    assert np.median(longer) <= 1
 
 
 def test_tuning_finds_a_rate_that_others_do_not_beat():
@@ -154,7 +162,8 @@ def test_the_predicted_optimum_against_a_sweep():
     advice = pilot.advise(SIZES, timed, seconds)
     times, rate = {}, pilot.rate_near(1)
     for b in SIZES:
-        course = Course(np.zeros(11), pilot.target, len(X), b, rate, list(range(100, 109)), 20_000, 1)
+        # Nine runs a size would leave noise of a fifth in each, and the best of twelve would be a lucky one.
+        course = Course(np.zeros(11), pilot.target, len(X), b, rate, list(range(100, 136)), 20_000, 1)
         rate, steps = _core.tuned_steps(problem, course)
         times[b] = np.mean(steps) * seconds[b]
     best = min(times.values())

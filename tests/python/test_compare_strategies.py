@@ -49,11 +49,15 @@ def test_batches_win_on_a_budget_of_passes(roads):
     assert mbgd <= sgd * 1.01
 
 
-def test_paths_are_smooth_erratic_and_between(roads):
+def test_paths_are_smooth_erratic_and_between(data):
     """S3. With independent noise alone, the broken version of a signal, 50 cosines in 9 dimensions would
     have a mean of 0 with a standard deviation of 1 / sqrt(9 * 50) = 0.05: MBGD's and BGD's are beyond six
-    of these."""
-    bgd, sgd, mbgd = roads.cosine
+    of these. At one seed in ten MBGD ends lowest with twice the usual rate, and is then hardly smoother than
+    SGD: hence the median of five."""
+    roads = [
+        mb.diagnostics.compare_strategies(*data, batch_size=50, passes=5, seed=seed) for seed in range(5)
+    ]
+    bgd, sgd, mbgd = np.median([road.cosine for road in roads], axis=0)
     assert bgd > mbgd > sgd
     assert mbgd > 0.3
     assert abs(sgd) < 0.3

@@ -134,7 +134,9 @@ def test_s5_larger_batches_agree_and_at_the_optimum_none_do():
     for seed in range(3):
         options = LOSS | {"batch_sizes": [1, 4, 16, 64], "n_draws": 1000, "seed": seed}
         far = gradient_angles(X, Y, AT, **options)
-        assert (np.diff(far.negative_fraction) < 0).all()
+        # Of batches of 16 two pairs in a thousand disagree: at one seed in seven none of those drawn.
+        assert (np.diff(far.negative_fraction[:3]) < 0).all()
+        assert far.negative_fraction[3] <= far.negative_fraction[2]
         assert far.negative_interval[0, 0] > 0.2
         assert far.negative_interval[3, 1] < far.negative_interval[0, 0] / 2
         there = gradient_angles(X, Y, optimum, **options, replacement=True)

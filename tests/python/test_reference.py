@@ -2,12 +2,16 @@
 
 import itertools
 import json
+import math
 from pathlib import Path
 
 import mbgd_rs as mb
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from mbgd_rs import reference
+from mbgd_rs.reference.random import bounded_draws
 from sklearn.linear_model import LogisticRegression, SGDClassifier, SGDRegressor
 
 LOSSES = {  # loss, number of classes or of outputs
@@ -77,21 +81,52 @@ def test_a_word_is_a_lane_of_the_block_at_its_address(seed, epoch, stream):
 @pytest.mark.parametrize(
     ("seed", "epoch", "order"),
     [
-        (0, 0, [8, 7, 9, 5, 0, 3, 6, 2, 1, 4]),
-        (0, 1, [2, 7, 6, 3, 0, 9, 8, 4, 5, 1]),
-        (42, 0, [2, 5, 3, 7, 1, 6, 0, 9, 8, 4]),
-        (2**64 - 1, 9, [3, 7, 5, 4, 2, 1, 6, 9, 8, 0]),
+        (0, 0, [4, 5, 9, 6, 0, 1, 2, 7, 8, 3]),
+        (0, 1, [2, 7, 3, 9, 8, 6, 0, 4, 1, 5]),
+        (42, 0, [9, 5, 3, 0, 4, 7, 2, 8, 1, 6]),
+        (2**64 - 1, 9, [5, 8, 6, 1, 3, 7, 2, 0, 4, 9]),
     ],
 )
 def test_orders_are_the_same_in_every_version(seed, epoch, order):
     assert reference.permutation(seed, epoch, 10).tolist() == order
 
 
-def test_an_order_sorts_rows_by_random_keys():
-    def key(i):
-        return *(philox_in_integers((9, 0), [i // 4, 0, 3, stream])[i % 4] for stream in (0, 1)), i
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 6, 7, 8, 201, 512, 519, 2500, 17_000])
+def test_an_order_is_a_shuffle_by_the_digits_of_scaled_words(n):
+    """By the specification in ARCHITECTURE.md: the digits are those of one number, not taken one by one."""
+    rows, m, i = list(range(n)), n, 0
+    while m > 1:
+        lanes = philox_in_integers((9, 0), [i // 2, 0, 3, 0])
+        word = lanes[i % 2 * 2] << 32 | lanes[i % 2 * 2 + 1]
+        i += 1
+        k = min(max(57 // (m - 1).bit_length(), 1), 6, m - 1)
+        bounds = [m - j for j in range(k)]
+        product = math.prod(bounds)
+        number, rest = divmod(word * product, 2**64)
+        if rest < 2**64 % product:
+            continue
+        for bound in bounds:
+            product //= bound
+            draw, number = divmod(number, product)
+            m -= 1
+            rows[m], rows[draw] = rows[draw], rows[m]
+    assert reference.permutation(9, 3, n).tolist() == rows
 
-    assert reference.permutation(9, 3, 201).tolist() == sorted(range(201), key=key)
+
+def test_a_refused_word_makes_no_draws():
+    drawn = bounded_draws(iter([3**40 % 2**64]), 1000)
+    assert bounded_draws(iter([0, 0, 3**40 % 2**64]), 1000) == drawn
+    assert len(drawn) == 5
+    assert drawn[0] == 1000 * (3**40 % 2**64) // 2**64
+
+
+@settings(max_examples=50, deadline=None)
+@given(n=st.integers(0, 3000), seed=st.integers(0, 2**64 - 1), epoch=st.integers(0, 2**32 - 1))
+def test_orders_of_both_are_the_same_permutation(n, seed, epoch):
+    order = reference.permutation(seed, epoch, n)
+    assert sorted(order.tolist()) == list(range(n))
+    if n:
+        assert [row for rows in mb.Batches(n, n, seed=seed).epoch(epoch) for row in rows] == order.tolist()
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 10, 1000])

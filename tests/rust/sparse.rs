@@ -50,8 +50,8 @@ fn entries_past_the_last_row_are_not_checked() {
 #[test]
 fn scores_and_gradients_are_those_of_the_dense_matrix_on_every_tier() {
     let (n, d, k) = (19, 37, 2);
-    let mut words = vec![0; n * d];
-    rng::Stream::new(3, 0, 99).words(0, &mut words);
+    let stream = rng::Stream::new(3, 0, 99);
+    let words: Vec<u32> = (0..(n * d) as u64).map(|i| stream.word(i)).collect();
     let (mut values, mut indices, mut indptr) = (Vec::new(), Vec::new(), vec![0]);
     for row in words.chunks(d) {
         for (j, &word) in row.iter().enumerate().filter(|(_, word)| *word % 3 == 0) {

@@ -29,9 +29,9 @@ struct Data<T> {
 }
 
 fn data<T: Scalar>() -> Data<T> {
-    let mut words = vec![0; N_ROWS * N_COLUMNS];
-    rng::Stream::new(1, 0, 99).words(0, &mut words);
-    let x: Vec<T> = words.iter().map(|&w| T::from_f64(f64::from(w) / 2.0_f64.powi(31) - 1.0)).collect();
+    let stream = rng::Stream::new(1, 0, 99);
+    let words = (0..(N_ROWS * N_COLUMNS) as u64).map(|i| stream.word(i));
+    let x: Vec<T> = words.map(|w| T::from_f64(f64::from(w) / 2.0_f64.powi(31) - 1.0)).collect();
     let y = x.chunks(N_COLUMNS).map(|x| T::from_f64((x[0].to_f64() - x[1].to_f64() + 0.3).signum()));
     let s = (0..N_ROWS).map(|i| T::from_f64(1.0 + (i % 3) as f64));
     Data { y: y.collect(), s: s.collect(), x }

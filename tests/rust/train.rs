@@ -29,9 +29,9 @@ struct Data<T> {
 
 /// Uniform columns in [-1, 1) and targets of a fixed linear rule.
 fn data<T: Scalar>(n_rows: usize, n_columns: usize, kind: TargetKind) -> Data<T> {
-    let mut words = vec![0; n_rows * n_columns];
-    rng::Stream::new(1, 0, 99).words(0, &mut words);
-    let x: Vec<f64> = words.iter().map(|&w| f64::from(w) / 2.0_f64.powi(31) - 1.0).collect();
+    let stream = rng::Stream::new(1, 0, 99);
+    let words = (0..(n_rows * n_columns) as u64).map(|i| stream.word(i));
+    let x: Vec<f64> = words.map(|w| f64::from(w) / 2.0_f64.powi(31) - 1.0).collect();
     let y = x.chunks(n_columns).map(|x| {
         let z: f64 = x.iter().enumerate().map(|(j, x)| x * (1.0 + j as f64).sin()).sum();
         match kind {

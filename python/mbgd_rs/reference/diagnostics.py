@@ -108,7 +108,7 @@ def gradient_noise(
     >>> found.trace, found.finite_population
     (5.6875, array([1.        , 0.66666667]))
     >>> found.variance.round(1), round(found.noise_scale, 2)
-    (array([5.5, 1.9]), 0.75)
+    (array([5.6, 1.9]), 0.75)
     """
     point = Point(X, y, at, loss, sample_weight, penalty, fit_intercept)
     n, b = point.n, np.asarray(batch_sizes)
@@ -240,8 +240,8 @@ def gradient_angles(
     """Cosines between the gradients of pairs of batches, shape (sizes, draws).
 
     >>> X, y = np.array([[1.0], [2.0], [-3.0], [4.0]]), np.ones(4)
-    >>> gradient_angles(X, y, batch_sizes=[1], n_draws=4, fit_intercept=False)
-    array([[ 1.,  1., -1., -1.]])
+    >>> gradient_angles(X, y, batch_sizes=[1], n_draws=6, fit_intercept=False)
+    array([[-1., -1., -1., -1.,  1.,  1.]])
     """
     point = Point(X, y, at, loss, sample_weight, penalty, fit_intercept)
     draws = Draws(point.n, shuffle, replacement, seed, y)

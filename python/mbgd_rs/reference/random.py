@@ -1,5 +1,8 @@
-"""Random words by address, and the permutation made of them."""
+"""Random words by address, and the permutations made of them."""
 
+import math
+from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -7,8 +10,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-ORDER = 0, 1
-"""Streams of random words: high and low halves of an epoch's sort keys."""
+ORDER = 0
+"""The stream of an epoch's permutation."""
 
 NOISE = 3
 """The stream of an optimizer's noise."""
@@ -49,16 +52,54 @@ def random_words(seed: int, epoch: int, stream: int, n: int) -> Array:
     return random_blocks(seed, epoch, stream, np.arange(-(-n // 4))).T.reshape(-1)[:n]
 
 
-def keys(seed: int, epoch: int, streams: tuple[int, int], n: int) -> Array:
-    """n random 64-bit keys, their high halves from one stream and their low halves from another."""
-    high, low = (random_words(seed, epoch, stream, n) for stream in streams)
-    return high << HALF | low
+def words64(seed: int, epoch: int, stream: int, first_block: int = 0) -> Iterator[int]:
+    """The words of 64 bits from a block on: two a block, each of two words of 32 bits, the first above."""
+    for start in count(first_block, 512):
+        words = random_blocks(seed, epoch, stream, np.arange(start, start + 512))
+        yield from (words[0::2] << HALF | words[1::2]).T.ravel().tolist()
 
 
-def permutation(seed: int, epoch: int, n: int) -> Array:
-    """The rows of an epoch in uniformly random order: sorted by random 64-bit keys.
+def bounded_draws(words: Iterator[int], m: int) -> list[int]:
+    """Independent uniform draws from range(m), range(m - 1) and so on, as many as one word makes.
+
+    With the product P of the k bounds, a word r gives floor(r P / 2^64), unless it is one of the 2^64 mod P
+    words that some numbers would have more than others. The draws are its digits in the radix m, m - 1, ...,
+    and what is left in the end is r P mod 2^64.
+
+    N. Brackett-Rozinsky, D. Lemire, "Batched ranged random integer generation", Software: Practice and
+    Experience 55(1), 2025, https://arxiv.org/abs/2408.06213.
+    """
+    k = min(max(57 // (m - 1).bit_length(), 1), 6, m - 1)
+    bounds = range(m, m - k, -1)
+    n_refused = 2**64 % math.prod(bounds)
+    while True:
+        draws, rest = [], next(words)
+        for bound in bounds:
+            draw, rest = divmod(rest * bound, 2**64)
+            draws.append(draw)
+        if rest >= n_refused:
+            return draws
+
+
+def permuted(rows: Array, words: Iterator[int]) -> Array:
+    """The rows in uniformly random order, by the shuffle of Fisher and Yates: the last of the rows that are
+    left is swapped with any of them, and then is no longer one of them.
+
+    >>> permuted(np.array([10, 20, 30, 40]), words64(seed=0, epoch=0, stream=ORDER))
+    array([10, 30, 40, 20])
+    """
+    shuffled, m = rows.tolist(), len(rows)
+    while m > 1:
+        for place in bounded_draws(words, m):
+            m -= 1
+            shuffled[m], shuffled[place] = shuffled[place], shuffled[m]
+    return np.array(shuffled, np.intp)
+
+
+def permutation(seed: int, epoch: int, n: int, stream: int = ORDER) -> Array:
+    """The rows of an epoch in uniformly random order.
 
     >>> permutation(seed=0, epoch=0, n=8)
-    array([7, 5, 0, 3, 6, 2, 1, 4])
+    array([4, 5, 7, 6, 0, 2, 1, 3])
     """
-    return np.argsort(keys(seed, epoch, ORDER, n), kind="stable")
+    return permuted(np.arange(n), words64(seed, epoch, stream))

@@ -8,31 +8,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .random import HALF, keys, permutation, random_words
+from .random import HALF, permutation, permuted, random_words, words64
 
 Array = NDArray[Any]
 
-WINDOW, WEIGHTED_DRAWS, WEIGHTED_TIMES = (16, 17), 18, 19
-STRATA_OFFSET, STRATA_BATCHES = 20, (21, 22)
-"""Streams of random words, those in pairs of high and low halves of sort keys."""
+WINDOW, WEIGHTED_DRAWS, WEIGHTED_TIMES = 16, 18, 19
+STRATA_OFFSET, STRATA_BATCHES = 20, 21
+"""Streams of random words."""
 
 
 def block_order(seed: int, epoch: int, n: int, rows: int, window: int) -> Array:
     """Blocks of so many consecutive rows permuted, then the rows of every so many blocks.
 
     >>> block_order(seed=0, epoch=0, n=12, rows=2, window=2)
-    array([11,  0,  1, 10,  6,  7,  5,  4,  8,  2,  9,  3])
+    array([ 1,  8,  0,  9, 10,  6,  7, 11,  5,  2,  4,  3])
     """
     rows = min(rows, n)
     blocks = permutation(seed, epoch, -(-n // rows))
     order = (rows * blocks[:, None] + np.arange(rows)).ravel()
     lengths = np.minimum(rows, n - rows * blocks)
     order = order[order < n]
-    key = keys(seed, epoch, WINDOW, n)
     start = 0
     for first in range(0, len(blocks), window):
         end = start + int(lengths[first : first + window].sum())
-        order[start:end] = order[start:end][np.argsort(key[start:end], kind="stable")]
+        order[start:end] = permuted(order[start:end], words64(seed, epoch, WINDOW, start))
         start = end
     return order
 
@@ -95,11 +94,11 @@ def stratified_order(seed: int, epoch: int, groups: Array, batch_size: int) -> A
     Then every batch has its share of every group, rounded down or up.
 
     >>> stratified_order(0, 0, np.array([0, 0, 0, 0, 1, 1, 0, 0]), batch_size=4)
-    array([0, 6, 1, 4, 7, 5, 3, 2])
+    array([4, 7, 0, 1, 5, 6, 2, 3])
     """
     n = len(groups)
     n_full, rest = divmod(n, batch_size)
-    turns = np.argsort(keys(seed, epoch, STRATA_BATCHES, n_full), kind="stable")
+    turns = permutation(seed, epoch, n_full, STRATA_BATCHES)
     high, low = (int(word) for word in random_words(seed, epoch, STRATA_OFFSET, 2))
     offset = (high << 32 | low) * n >> 64
 
