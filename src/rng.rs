@@ -120,8 +120,8 @@ impl Stream {
 
     /// Words of 64 bits from `first` on, several times faster than one by one.
     ///
-    /// Inlined into its caller, so that it is compiled for the instruction set the caller is compiled for: 0.5 ns a
-    /// word with AVX-512, 0.8 with AVX2.
+    /// Inlined into its caller, so that it is compiled for the instruction set the caller is compiled for: 1.3 ns a
+    /// word with AVX-512, 1.7 with AVX2, 3.1 with SSE2.
     #[inline(always)]
     pub fn words64(&self, first: u64, out: &mut [u64]) {
         let mut index = first / 2;
@@ -147,9 +147,9 @@ impl Stream {
     fn chunk(&self, first: u64) -> [[u64; 2]; CHUNK] {
         let low = |x: u64| x & 0xFFFF_FFFF;
         let keys = round_keys(self.key);
-        let mut halves = [[0; CHUNK]; 2];
-        for lane in 0..CHUNK {
-            let index = first.wrapping_add(lane as u64);
+        let [mut upper, mut lower] = [[0; CHUNK]; 2];
+        for ((upper, lower), lane) in upper.iter_mut().zip(&mut lower).zip(0..) {
+            let index = first.wrapping_add(lane);
             let [mut x0, mut x1, mut x2, mut x3] =
                 [index, index >> 32, u64::from(self.epoch), u64::from(self.number)];
             for keys in keys {
@@ -159,9 +159,9 @@ impl Stream {
                 x2 = (p0 >> 32) ^ x3 ^ u64::from(keys[1]);
                 (x1, x3) = (p1, p0);
             }
-            halves[0][lane] = x0 << 32 | low(x1);
-            halves[1][lane] = x2 << 32 | low(x3);
+            *upper = x0 << 32 | low(x1);
+            *lower = x2 << 32 | low(x3);
         }
-        std::array::from_fn(|lane| [halves[0][lane], halves[1][lane]])
+        std::array::from_fn(|lane| [upper[lane], lower[lane]])
     }
 }

@@ -67,8 +67,8 @@ fn main() {
 fn n_steps(case: &Case, n_epochs: u64) -> u64 {
     let &Case { n_rows, n_columns, n_classes, .. } = case;
     let n_stored = case.n_entries.unwrap_or(n_columns);
-    let mut words = vec![0; n_rows * n_stored];
-    rng::Stream::new(1, 0, 99).words(0, &mut words);
+    let stream = rng::Stream::new(1, 0, 99);
+    let words: Vec<u32> = (0..(n_rows * n_stored) as u64).map(|i| stream.word(i)).collect();
     let x: Vec<f32> = words.iter().map(|&word| word as f32 / 2.0_f32.powi(31) - 1.0).collect();
     let y: Vec<f32> = x
         .chunks(n_stored)

@@ -6,6 +6,7 @@
 //! the sums, below n 2^-53 of the whole; a row of weight zero is never drawn.
 
 use super::poll::{ROWS_BETWEEN_POLLS, poll};
+use super::words::fill_words;
 use super::workspace::resize;
 use crate::data::RowNumber;
 use crate::error::Result;
@@ -68,7 +69,7 @@ impl DrawsByWeight {
                 poll(interrupted)?;
             }
             let words = &mut words[..rows.len()];
-            stream.words64((first + i * CHUNK) as u64, words);
+            fill_words(stream, (first + i * CHUNK) as u64, words)?;
             for (row, &word) in rows.iter_mut().zip(words.iter()) {
                 *row = R::of(self.row(word >> (64 - BITS)));
             }

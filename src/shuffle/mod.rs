@@ -27,6 +27,7 @@ mod replacement;
 mod split;
 mod stratified;
 mod weighted;
+mod words;
 mod workspace;
 
 pub use batch_sizes::{BatchSizes, NormTest};

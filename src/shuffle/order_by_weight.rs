@@ -10,6 +10,7 @@
 //! times are ordered by row.
 
 use super::poll::{ROWS_BETWEEN_POLLS, poll};
+use super::words::fill_words;
 use crate::data::RowNumber;
 use crate::error::{Error, Result};
 use crate::rng::{Stream, WEIGHTED_TIMES};
@@ -55,7 +56,7 @@ impl OrderByWeight {
                 poll(interrupted)?;
             }
             let words = &mut words[..weights.len()];
-            stream.words64((i * CHUNK) as u64, words);
+            fill_words(stream, (i * CHUNK) as u64, words)?;
             for ((&word, &weight), row) in words.iter().zip(weights).zip(i * CHUNK..) {
                 if weight > 0.0 {
                     // Positive numbers sort as their bits do.

@@ -6,6 +6,7 @@
 //! <https://arxiv.org/abs/1805.10941>.
 
 use super::poll::{ROWS_BETWEEN_POLLS, poll};
+use super::words::fill_words;
 use crate::data::RowNumber;
 use crate::error::Result;
 use crate::rng::{REPLACEMENT, Stream};
@@ -30,7 +31,7 @@ pub(super) fn draw<R: RowNumber>(
             poll(interrupted)?;
         }
         let words = &mut words[..rows.len()];
-        stream.words64(2 * position, words.as_flattened_mut());
+        fill_words(stream, 2 * position, words.as_flattened_mut())?;
         for (row, &words) in rows.iter_mut().zip(words.iter()) {
             let drawn = uniform.of(words).unwrap_or_else(|| redraw(&uniform, seed, epoch, position));
             *row = R::of(drawn as usize);

@@ -9,14 +9,13 @@ use proptest::prelude::*;
 
 /// Numbers of very different sizes, zeros of both signs among them.
 fn numbers<T: Scalar>(seed: u64, n: usize) -> Vec<T> {
-    let mut words = vec![0; n];
-    Stream::new(seed, 0, 99).words(0, &mut words);
-    let number = |&word: &u32| match word % 16 {
+    let stream = Stream::new(seed, 0, 99);
+    let number = |word: u32| match word % 16 {
         0 => 0.0,
         1 => -0.0,
         size => (f64::from(word) / 2_f64.powi(31) - 1.0) * 10_f64.powi(size as i32 - 8),
     };
-    words.iter().map(|word| T::from_f64(number(word))).collect()
+    (0..n as u64).map(|i| T::from_f64(number(stream.word(i)))).collect()
 }
 
 fn bits<T: Scalar>(numbers: &[T]) -> Vec<u64> {

@@ -30,7 +30,7 @@ fn permuted_as_specified(mut rows: Vec<usize>, stream: Stream, first_word: u64) 
     let mut m = rows.len() as u128;
     while m > 1 {
         let bits = 128 - (m - 1).leading_zeros();
-        let k = (57 / bits).min(6).max(1).min(m as u32 - 1);
+        let k = (57 / bits).clamp(1, 6).min(m as u32 - 1);
         let bounds = (0..u128::from(k)).map(move |i| m - i);
         let product: u128 = bounds.clone().product();
         let scaled = u128::from(stream.word64(word)) * product;

@@ -171,8 +171,8 @@ fn sparse_rows(
     if !selection.may_include(&["csr", "f32", &shape]) {
         return;
     }
-    let mut words = vec![0; n_rows * n_entries];
-    Stream::new(3, 0, 99).words(0, &mut words);
+    let stream = Stream::new(3, 0, 99);
+    let words: Vec<u32> = (0..(n_rows * n_entries) as u64).map(|i| stream.word(i)).collect();
     let column = |(i, &word): (usize, &u32)| {
         let part = i % n_entries;
         let (from, end) = (part * n_columns / n_entries, (part + 1) * n_columns / n_entries);
@@ -246,12 +246,9 @@ fn softmax(n_rows: usize, n_columns: usize, selection: &Selection) {
 /// Numbers from -1 to 1, and targets that depend on the first two columns.
 fn random_data<T: Real>(n_rows: usize, n_columns: usize) -> Data<T> {
     let x = memory::zeros::<T>(n_rows * n_columns);
-    let mut words = vec![0; 1 << 16];
-    for (i, chunk) in x.chunks_mut(words.len()).enumerate() {
-        Stream::new(1, i as u32, 99).words(0, &mut words[..chunk.len()]);
-        for (x, &word) in chunk.iter_mut().zip(&words) {
-            *x = T::from_f64(f64::from(word) / 2_f64.powi(31) - 1.0);
-        }
+    let stream = Stream::new(1, 0, 99);
+    for (x, i) in x.iter_mut().zip(0..) {
+        *x = T::from_f64(f64::from(stream.word(i)) / 2_f64.powi(31) - 1.0);
     }
     let y = memory::zeros::<T>(n_rows);
     for (x, y) in x.chunks(n_columns).zip(&mut *y) {
@@ -262,11 +259,10 @@ fn random_data<T: Real>(n_rows: usize, n_columns: usize) -> Data<T> {
 
 fn random_order(n_rows: usize) -> &'static [u32] {
     let order = memory::zeros::<u32>(n_rows);
-    let mut words = vec![0; n_rows];
-    Stream::new(2, 0, 99).words(0, &mut words);
+    let stream = Stream::new(2, 0, 99);
     order.iter_mut().zip(0..).for_each(|(row, i)| *row = i);
     for i in (1..n_rows).rev() {
-        order.swap(i, ((u64::from(words[i]) * (i as u64 + 1)) >> 32) as usize);
+        order.swap(i, ((u64::from(stream.word(i as u64)) * (i as u64 + 1)) >> 32) as usize);
     }
     order
 }
