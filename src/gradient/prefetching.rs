@@ -31,7 +31,7 @@ pub(super) struct PrefetchHeuristic {
 }
 
 /// As many as `Rows::prefetches` gives.
-pub(super) const MOST_CANDIDATES: usize = 3;
+pub(super) const MOST_CANDIDATES: usize = 4;
 
 impl PrefetchHeuristic {
     /// A choice among candidates, of which the first is taken until all are tried.
