@@ -24,7 +24,7 @@ CASES = [
     ("two", {"loss": "log_loss", "sample_weight": np.linspace(0, 2, N), "optimizer": SGD(0.1)}),
 ]
 # An automatic rate is tried out until the loss has risen by 30 orders of magnitude and more, and what single
-# precision then makes of it depends on the last bits: both find the same size at most seeds, not at every one.
+# precision then makes of it depends on the last bits: both find the same size at most seeds, not at all.
 AUTOMATIC = "numbers", {"optimizer": "sgd", "fit_intercept": False}
 TYPED_CASES = [(*case, dtype) for case in CASES for dtype in ("float32", "float64")]
 
