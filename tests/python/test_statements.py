@@ -28,7 +28,9 @@ def test_s1_each_road_is_that_of_the_reference(batch_size, dtype):
     tolerance = 1e-4 if dtype == np.float32 else 1e-12
     np.testing.assert_allclose(ours.coef, reference.coef, tolerance, tolerance)
     # Half the square of a residual that is nearly nothing has fewer digits: on one row it has been 8e-6.
-    np.testing.assert_allclose(ours.history.step_loss, reference.history["step_loss"], tolerance, tolerance**2)
+    np.testing.assert_allclose(
+        ours.history.step_loss, reference.history["step_loss"], tolerance, tolerance**2
+    )
 
 
 # S2: bounded memory. The system enforces the bound, so that there is nothing to be lucky about.
