@@ -77,11 +77,13 @@ impl<'a, T: Scalar> Rows<'a, T> {
         }
     }
 
-    /// How rows may be prefetched when they come in random order: what may be fastest, at first what most likely is.
-    pub(crate) fn prefetches(&self) -> &'static [Prefetch] {
+    /// How rows may be prefetched that come in sequence, or in random order: what may be fastest, at first what most
+    /// likely is.
+    pub(crate) fn prefetches(&self, is_random: bool) -> &'static [Prefetch] {
         match self {
             Rows::Dense(x) => x.prefetches(),
-            Rows::Csr(_) => Csr::<T>::PREFETCHES,
+            Rows::Csr(_) if is_random => Csr::<T>::PREFETCHES,
+            Rows::Csr(_) => &[Prefetch::NONE], // the hardware does
         }
     }
 

@@ -25,7 +25,8 @@ pub struct Evaluator<'t, 'a, T> {
     team: Team<'t, Work<'a, T>>,
     total: TreeSum<T>,
     parallelism: ParallelismHeuristic,
-    prefetching: PrefetchHeuristic,
+    /// Of rows in sequence, and in random order.
+    prefetching: [PrefetchHeuristic; 2],
     /// Sums of a second pass over a batch, which leaves its gradient alone.
     products: TreeSum<T>,
     /// A buffer for the parameters of a value elsewhere.
@@ -62,7 +63,8 @@ pub fn with_evaluator<'a, T: Scalar, R>(
         let mut total = TreeSum::new(tier);
         total.reserve(problem.layout().len(), 1)?;
         let (parallelism, products) = (ParallelismHeuristic::default(), TreeSum::new(tier));
-        let prefetching = PrefetchHeuristic::new(problem.data.rows.prefetches());
+        let prefetching =
+            [false, true].map(|is_random| PrefetchHeuristic::new(problem.data.rows.prefetches(is_random)));
         lead(Evaluator { team, total, parallelism, prefetching, products, spare: Vec::new() })
     })
 }
@@ -342,10 +344,8 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
     /// How to prefetch in a step of so many rows that begins now.
     #[inline]
     pub fn prefetch(&mut self, n_rows: usize) -> Prefetch {
-        match self.team.job().pass.order {
-            Order::Sequential => Prefetch::NONE, // the hardware does
-            _ => self.prefetching.begin(n_rows),
-        }
+        let is_random = self.team.job().pass.order.n_listed().is_some();
+        self.prefetching[usize::from(is_random)].begin(n_rows)
     }
 
     /// Copies the stored rows at the positions from `first` on.

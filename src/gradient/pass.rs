@@ -159,13 +159,16 @@ impl<T: Scalar> Pass<'_, T> {
     /// Writes the rows to prefetch while those from `position` on are read. Returns how many.
     #[inline(always)]
     fn rows_ahead(&self, position: usize, own: Own, ahead: &mut [usize]) -> usize {
-        let Some(n_listed) = self.order.n_listed().filter(|_| self.prefetch.n_ahead > 0) else { return 0 };
+        if self.prefetch == Prefetch::NONE {
+            return 0;
+        }
+        let n_positions = self.order.n_listed().unwrap_or(self.problem.data.n_rows());
         let first = position + self.prefetch.n_ahead;
         let n_own = ahead.len().min(own.end.saturating_sub(first));
         let first_after = if first < own.end { own.next } else { own.next + (first - own.end) };
-        let n_after = (ahead.len() - n_own).min(n_listed.saturating_sub(first_after));
-        self.rows_at(first.min(n_listed), &mut ahead[..n_own]);
-        self.rows_at(first_after.min(n_listed), &mut ahead[n_own..n_own + n_after]);
+        let n_after = (ahead.len() - n_own).min(n_positions.saturating_sub(first_after));
+        self.rows_at(first.min(n_positions), &mut ahead[..n_own]);
+        self.rows_at(first_after.min(n_positions), &mut ahead[n_own..n_own + n_after]);
         n_own + n_after
     }
 

@@ -1,4 +1,4 @@
-//! How rows in random order are prefetched: decided by timing the candidates.
+//! How rows are prefetched: decided by timing the candidates.
 //!
 //! The best hint and distance differ by a factor of 1.5 in time, and between machines, sizes of the data and numbers of
 //! threads: nothing where the rows are in cache, 16 rows ahead to the first level on one processor, 64 to the second on

@@ -4,7 +4,7 @@
 //!
 //! How many rows and outputs make a block follows from the registers, which hold its accumulators.
 
-use super::rows::{Accumulate, Scores, add_rows};
+use super::rows::{Accumulate, Scores, add_rows, prefetch_rows};
 use super::{Kernel, Lanes};
 use crate::scalar::Scalar;
 
@@ -24,18 +24,18 @@ impl<T: Scalar> Kernel<T> for OutputScores<'_, T> {
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self) {
-        let Scores { values, n_columns: d, rows, ahead, prefetch, coef, intercept, scores } = self.0;
-        let row = |r: usize| &values[r * d..][..d];
-        let (w_stride, z_stride) = (d.next_multiple_of(T::LANES), rows.len().next_multiple_of(T::LANES));
+        let Scores { values, n_columns, rows, ahead, prefetch, coef, intercept, scores } = self.0;
+        let row = |r: usize| &values[r * n_columns..][..n_columns];
+        let (w_stride, z_stride) =
+            (n_columns.next_multiple_of(T::LANES), rows.len().next_multiple_of(T::LANES));
         let mut outputs = Outputs { coef, stride: w_stride, intercept, scores, z_stride };
         if rows.len() < z_stride {
             outputs.scores.chunks_exact_mut(z_stride).for_each(|z| z[rows.len()..].fill(T::ZERO));
         }
-        let mut ahead = ahead.iter();
         let (blocks, last_rows) = rows.as_chunks::<DOTS>();
         for (i, &[a, b, c, d]) in blocks.iter().enumerate() {
-            ahead.by_ref().take(DOTS).for_each(|&r| prefetch.row(row(r)));
             let (i, x) = (i * DOTS, [row(a), row(b), row(c), row(d)]);
+            prefetch_rows(prefetch, values, n_columns, ahead, i..i + DOTS);
             let mut first = 0;
             while L::REGISTERS >= MANY_REGISTERS && first + 4 <= intercept.len() {
                 outputs.write::<L, 4, 4>(x, first, i);
@@ -51,7 +51,7 @@ impl<T: Scalar> Kernel<T> for OutputScores<'_, T> {
             }
         }
         for (&r, i) in last_rows.iter().zip(blocks.len() * DOTS..) {
-            ahead.by_ref().take(1).for_each(|&r| prefetch.row(row(r)));
+            prefetch_rows(prefetch, values, n_columns, ahead, i..i + 1);
             let mut first = 0;
             while first + 4 <= intercept.len() {
                 outputs.write::<L, 1, 4>([row(r)], first, i);

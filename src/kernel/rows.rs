@@ -5,6 +5,8 @@
 //! rows of its pass: a score is one accumulator of logical lanes, summed by halves; a gradient entry is a
 //! chain of fused multiply-adds in row order.
 
+use std::ops::Range;
+
 use super::{Kernel, Lanes, Prefetch};
 use crate::scalar::Scalar;
 
@@ -49,8 +51,7 @@ impl<T: Scalar> Kernel<T> for Scores<'_, T> {
             L::splat(T::ZERO).store(&mut z[z_stride - T::LANES..]); // the padding
             for first in (0..self.rows.len()).step_by(DOTS) {
                 if c == 0 {
-                    let ahead = &self.ahead[first.min(self.ahead.len())..];
-                    prefetch_rows(self.prefetch, self.values, d, &ahead[..DOTS.min(ahead.len())]);
+                    prefetch_rows(self.prefetch, self.values, d, self.ahead, first..first + DOTS);
                 }
                 if let Some(rows) = self.rows[first..].first_chunk::<DOTS>() {
                     let sums = L::sum4(dots::<L, DOTS>(rows_of(self.values, d, rows), w));
@@ -87,9 +88,16 @@ fn rows_of<'a, T, const R: usize>(values: &'a [T], d: usize, rows: &[usize; R]) 
     x
 }
 
+/// Prefetches those of the rows ahead whose places are in this range.
 #[inline(always)]
-fn prefetch_rows<T>(prefetch: Prefetch, values: &[T], d: usize, rows: &[usize]) {
-    for &r in rows {
+pub(super) fn prefetch_rows<T>(
+    prefetch: Prefetch,
+    values: &[T],
+    d: usize,
+    ahead: &[usize],
+    places: Range<usize>,
+) {
+    for &r in &ahead[places.start.min(ahead.len())..places.end.min(ahead.len())] {
         prefetch.row(row_of(values, d, r));
     }
 }

@@ -109,7 +109,7 @@ fn fit_typed<'py, T: Scalar + Element>(
     let validation: Option<(Arrays<'_, T>, _)> = validation.map_err(|error| of_validation(py, error))?;
     let optimizer = choice::optimizer(&training.optimizer)?;
     let is_weighted = arrays.sample_weight.is_some();
-    let scan = if is_weighted || is_automatic(&optimizer) { Scan::First } else { training.scan() };
+    let scan = if is_weighted || begins_before_rows(&optimizer) { Scan::First } else { training.scan() };
     let (mut problem, tier) = arrays.problem_with(py, objective, scan)?;
     let judged = validation.as_ref().map(|(arrays, given)| Ok(arrays.problem(py, given)?.0)).transpose();
     let mut judged = judged.map_err(|error| of_validation(py, error))?;
@@ -163,8 +163,10 @@ fn fit_typed<'py, T: Scalar + Element>(
     write(py, layout, fitted, seconds, run)
 }
 
-fn is_automatic(optimizer: &Optimizer) -> bool {
-    matches!(optimizer.learning_rate, Schedule::Auto(_))
+/// Whether the learning rate is found, or a function of the user's asked for it, before the first epoch passes over rows.
+fn begins_before_rows(optimizer: &Optimizer) -> bool {
+    let is_function = optimizer.tabulate(0..0).is_ok_and(|evaluated| evaluated.is_some());
+    is_function || matches!(optimizer.learning_rate, Schedule::Auto(_))
 }
 
 fn call<T: Scalar + Element>(

@@ -119,3 +119,12 @@ def test_a_run_is_not_resumed_on_them():
 def test_a_run_that_diverges_on_finite_entries_says_so():
     with pytest.raises(mb.DivergenceError):
         mb.fit(X64, 1e3 * X64[:, 0], optimizer=mb.optimizers.SGD(1e3), batch_size=32, epochs=3)
+
+
+@pytest.mark.parametrize("wrapped", [lambda rate: rate, lambda rate: mb.schedules.Warmup(rate, 3)])
+def test_a_learning_rate_given_as_a_function_is_not_asked(wrapped):
+    def rate(t):
+        raise AssertionError("X is refused before")
+
+    optimizer = mb.optimizers.SGD(wrapped(rate))
+    refuses(broken((7, 7), np.nan), SIGN, (7, 7), loss="log_loss", optimizer=optimizer)
