@@ -165,8 +165,8 @@ fn fit_typed<'py, T: Scalar + Element>(
 
 /// Whether the learning rate is found, or a function of the user's asked for it, before the first epoch passes over rows.
 fn begins_before_rows(optimizer: &Optimizer) -> bool {
-    let is_function = optimizer.tabulate(0..0).is_ok_and(|evaluated| evaluated.is_some());
-    is_function || matches!(optimizer.learning_rate, Schedule::Auto(_))
+    let rate = &optimizer.learning_rate;
+    rate.asks_a_function() || matches!(rate, Schedule::Auto(_))
 }
 
 fn call<T: Scalar + Element>(

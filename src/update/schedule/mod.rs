@@ -157,6 +157,16 @@ impl Schedule {
         })
     }
 
+    /// Whether it asks a function of the caller's.
+    pub fn asks_a_function(&self) -> bool {
+        match self {
+            Schedule::Function(_) => true,
+            Schedule::Warmup(warmup) => warmup.schedule.asks_a_function(),
+            Schedule::Plateau(plateau) => plateau.schedule.asks_a_function(),
+            _ => false,
+        }
+    }
+
     /// The learning rate of step `t` in a run with this state of the plateau.
     #[inline]
     pub fn at_plateau(&self, t: u64, state: &PlateauState) -> f64 {
