@@ -41,6 +41,9 @@ const SHAPES: [(usize, usize); 4] = [(20_000, 30), (200_000, 100), (1_000_000, 2
 const BATCH_SIZES: [usize; 4] = [1, 32, 256, 4096];
 
 fn main() {
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return; // `cargo test` runs it, too, to see that it starts
+    }
     let selection = Selection::from_arguments();
     timing::print_header();
     for (n_rows, n_columns) in SHAPES {
