@@ -86,14 +86,9 @@ impl<T: Scalar> Weights<T> {
     }
 
     /// The weight of a row.
+    #[inline(always)]
     pub(crate) fn of(&self, row: usize) -> f64 {
         self.scaled.as_ref().map_or(1.0, |s| s[row].to_f64())
-    }
-
-    /// The weight of a row, as it is stored.
-    #[inline(always)]
-    pub(crate) fn of_row(&self, row: usize) -> T {
-        self.scaled.as_ref().map_or(T::ONE, |s| s[row])
     }
 
     /// Whether every row counts the same.

@@ -14,7 +14,7 @@ pub struct Prefetch {
 }
 
 impl Prefetch {
-    /// What comes in sequence, or is in cache, the hardware gets by itself.
+    /// Nothing is asked for: the fastest where rows are in cache.
     pub const NONE: Self = Self { n_ahead: 0, to_second_level: false };
 
     /// Asks the processor for a row that is so far ahead.

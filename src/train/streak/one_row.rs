@@ -42,7 +42,8 @@ impl<T: Scalar, F: Pointwise> Kernel<T> for OneRowSteps<'_, '_, '_, T, F> {
             let score = products.sum() + intercept;
             let mut slope = loss.slope(L::splat(score), L::splat(y));
             if steps.is_weighted {
-                let weight = steps.weights.of_row(r) * steps.importance_weights.map_or(T::ONE, |s| s[r]);
+                let weight =
+                    T::from_f64(steps.weights.of(r)) * steps.importance_weights.map_or(T::ONE, |s| s[r]);
                 let counts = L::splat(zero).lt(L::splat(weight));
                 slope = L::select(counts, slope.mul(L::splat(weight)), L::splat(zero));
                 steps.room.weights[i] = weight;
