@@ -185,6 +185,13 @@ impl<'a, T: Scalar> Csr<'a, T> {
         self.indptr.get(row) as usize..self.indptr.get(row + 1) as usize
     }
 
+    /// Adds the entries of a row to those of a vector.
+    pub(crate) fn add_row_to(&self, row: usize, to: &mut [T]) {
+        for p in self.entries(row) {
+            to[self.indices.get(p) as usize] += self.values[p];
+        }
+    }
+
     /// Entries of the same column add up before they are squared.
     pub(super) fn squared_norm(&self, row: usize) -> f64 {
         let entries = self.entries(row);

@@ -44,6 +44,7 @@ pub mod noise;
 pub mod outputs;
 mod prefetch;
 pub mod rows;
+mod square_matrix;
 mod scalar;
 pub mod sparse;
 mod tier;
@@ -52,6 +53,7 @@ mod vector;
 mod x86;
 
 pub use lanes::Lanes;
+pub use square_matrix::SquareMatrix;
 pub use prefetch::{Prefetch, prefetch, prefetch_one};
 pub use tier::{Tier, Tiers};
 pub use vector::{Add, ScaleAdd, ScaleAddEach, distance, first_not_finite, norm};

@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use super::control::check_solver;
 use super::descent::descend;
 use super::observers::{Callback, Observers, Progress};
 use super::parameters::Parameters;
@@ -90,6 +91,7 @@ pub fn fit_with<'a, T: Scalar>(
 fn check<T: Scalar>(problem: &Problem<'_, T>, config: &Config, state: &mut State<T>) -> Result<()> {
     let Config { ref batches, ref optimizer, .. } = *config;
     config.check()?;
+    check_solver(problem.penalty(), config)?;
     problem.penalty().check_step_sizes(optimizer.rule.has_uniform_step_size(), optimizer.rule.name())?;
     let adaptive = state.control.batch_size;
     state.control.batch_size = AdaptiveBatchSize::of_run(batches, adaptive, state.step > 0);

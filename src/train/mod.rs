@@ -25,7 +25,7 @@ mod view;
 
 pub use auto_batch_size::{AutoBatchSize, FEWEST_ROWS, auto_batch_size};
 pub use config::{Config, Record};
-pub use control::{AdaptiveBatchSize, AutoRate, Control, Method, Spectral, Trials};
+pub use control::{AdaptiveBatchSize, AutoRate, Control, Method, Safeguard, Solver, Spectral, Standardisation, Trials};
 pub use fingerprint::Fingerprint;
 pub use fit::{Fit, fit, fit_with};
 pub use history::History;

@@ -61,7 +61,7 @@ impl<T: Scalar> State<T> {
 
     /// Whether it has losses to compare later ones with.
     pub(super) fn remembers_losses(&self) -> bool {
-        self.control.auto_rate.is_some() || self.optimizer.plateau.has_best()
+        self.control.auto_rate.is_some() || self.control.solver.is_some() || self.optimizer.plateau.has_best()
     }
 
     /// Forgets losses of an objective that is no longer the one to be minimised, models chosen by them, and how far a rate
@@ -70,6 +70,7 @@ impl<T: Scalar> State<T> {
         let (is_same, is_same_validation) = (before.has_objective_of(now), before.has_validation_of(now));
         if !is_same {
             self.control.auto_rate = None;
+            self.control.solver = None;
             self.optimizer.plateau = PlateauState::default();
         }
         for rule in &mut self.stopping {

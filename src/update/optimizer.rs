@@ -56,7 +56,7 @@ impl Optimizer {
         let learning_rate = match options.is_text("learning_rate")? {
             true => {
                 let word = options.text("learning_rate")?;
-                Schedule::Auto(Auto::named(&word, matches!(rule, Rule::Sgd(_)))?)
+                Schedule::Auto(Auto::named(&word, rule.finds_rate())?)
             }
             false => Schedule::from_options(&*options.child("learning_rate")?)?,
         };

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ..preconditioners import Preconditioner, PreconditionerName
 from ..schedules import LearningRate
 from .optimizer import Optimizer
 
@@ -72,6 +73,7 @@ class SGD(Optimizer, name="sgd", aliases="gd gradient_descent momentum nesterov 
     nesterov: bool = False
     dampening: float = 0.0
     weight_decay: float = 0.0
+    preconditioner: Preconditioner | PreconditionerName | Literal["auto"] | None = None
 
 
 @dataclass(frozen=True)

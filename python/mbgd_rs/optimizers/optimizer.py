@@ -31,6 +31,8 @@ OptimizerName = Literal[
     "schedule_free_sgd",
     "schedule_free_adamw",
     "dog",
+    "saga",
+    "svrg",
 ]
 """Names of optimizers."""
 

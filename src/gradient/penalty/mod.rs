@@ -14,7 +14,7 @@ pub use weighted::WeightedElasticNet;
 use std::sync::Arc;
 
 use super::Layout;
-use crate::error::{Error, Result, checked};
+use crate::error::{Error, Result, checked, try_filled};
 use crate::kernel::Tier;
 use crate::options::Options;
 use crate::scalar::Scalar;
@@ -98,6 +98,20 @@ impl Penalty {
             Penalty::Weighted(penalty) => penalty.largest_l2(),
             Penalty::Group(penalty) => penalty.largest_l2(),
         }
+    }
+
+    /// The strength of half the squares of the coefficients of each column; of several outputs the largest.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn l2_by_column(&self, layout: Layout) -> Result<Vec<f64>> {
+        let mut strengths = try_filled("the strengths of a penalty", layout.n_columns(), self.l2())?;
+        match self {
+            Penalty::ElasticNet(_) => {}
+            Penalty::Weighted(penalty) => penalty.largest_l2_by_column(layout, &mut strengths),
+            Penalty::Group(penalty) => penalty.l2_by_column(&mut strengths),
+        }
+        Ok(strengths)
     }
 
     /// That there are as many strengths as coefficients.

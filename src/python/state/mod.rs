@@ -48,7 +48,7 @@ fn fields<'py, T: Scalar + Element>(
         loss_sum,
         stopping,
         last_update_steps,
-        control: Control { auto_rate, batch_size },
+        control: Control { auto_rate, batch_size, solver: _ },
         fingerprint,
     } = state;
     let mut averaged = (average.n > 0).then(|| std::mem::take(&mut average.params));

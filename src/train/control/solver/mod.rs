@@ -1,0 +1,324 @@
+//! `Solver`: what SAGA, SVRG and preconditioned descent know beside the parameters: slopes, a metric, and a rate.
+//!
+//! The rate is a share of the longest that the expected smoothness of the batches allows in the metric, for any size of
+//! batch. All decisions follow from the state, so that a resumed run makes the same.
+
+mod gap;
+mod geometry;
+mod safeguard;
+mod samples;
+
+use std::ops::Range;
+
+pub use self::geometry::Standardisation;
+pub use self::safeguard::Safeguard;
+use self::samples::{draw, gather};
+use crate::error::{Error, Result, try_copied, try_filled};
+use crate::gradient::{AtStep, ControlVariate, Evaluator, Layout, Penalty, Problem};
+use crate::kernel::Tier;
+use crate::rng::{SKETCH, Stream};
+use crate::scalar::Scalar;
+use crate::step_size::EffectiveStepSize;
+use crate::train::Config;
+use crate::update::metric::{Geometry, Metric};
+use crate::update::schedule::Constant;
+use crate::update::{Optimizer, Preconditioner, Rule, Schedule, VarianceReduction};
+
+/// Rows of each of the two samples that a metric is built of; and at least so many for every eigenvalue of a sketch.
+const ROWS_OF_SAMPLE: usize = 2000;
+const ROWS_FOR_EIGENVALUE: usize = 8;
+/// The rank of a sketch: at first, and how often it doubles.
+const FIRST_RANK: usize = 16;
+const MOST_DOUBLINGS: u64 = 4;
+/// A sketch has at most so many ranks for every row of a batch, and entries in all.
+const RANKS_OF_BATCH: usize = 4;
+const ENTRIES_OF_SKETCH: usize = 1 << 18;
+/// Below this rank a diagonal is as good.
+const LEAST_RANK: usize = 8;
+/// All of the curvature is learned of at most so many columns for every row of a batch.
+const COLUMNS_OF_BATCH: usize = 2;
+/// For fewer rows a metric is built anew in every epoch.
+const FEW_ROWS: usize = 20_000;
+
+/// See the [module](self).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Solver<T> {
+    /// Epochs that the run had done when this began.
+    pub first_epoch: u64,
+    /// Centres and scales of the columns.
+    pub standardisation: Standardisation<T>,
+    /// The metric; none before the first step.
+    pub metric: Option<Metric<T>>,
+    /// How often it has been built.
+    pub n_builds: u64,
+    /// Epoch and step at which a metric was built last, or a snapshot taken, so that it is not done twice if the step is
+    /// interrupted.
+    pub prepared: Option<(u64, u64)>,
+    /// What gradients are corrected by. While the run is under way the evaluator has it.
+    pub variate: Option<ControlVariate<T>>,
+    /// What keeps the rate from being too long.
+    pub safeguard: Safeguard<T>,
+    /// The rate of the step under way.
+    rate: f64,
+    /// Step sizes of the coefficients in a diagonal metric: scratch.
+    step_sizes: Vec<T>,
+}
+
+/// The place of a step: the epoch of the run, batches of it that are done and all that it has, and the positions of the step.
+#[derive(Debug, Clone)]
+pub(in crate::train) struct Place {
+    pub(in crate::train) epoch: u64,
+    pub(in crate::train) n_done: usize,
+    pub(in crate::train) n_batches: usize,
+    pub(in crate::train) positions: Range<usize>,
+}
+
+/// Whether steps of this rule are a solver's.
+pub(in crate::train) fn is_solver(rule: &Rule) -> bool {
+    rule.preconditioner().is_some() || rule.variance_reduction().is_some()
+}
+
+/// That batches, penalty and preconditioner go together.
+pub(in crate::train) fn check(penalty: &Penalty, config: &Config) -> Result<()> {
+    let rule = &config.optimizer.rule;
+    if rule.variance_reduction().is_some() && (config.batches.draws() || config.batches.importance_weights().is_some()) {
+        return Err(Error::Incompatible(format!(
+            "shuffle must give every row once in an epoch with {}, which knows rows by when they were last seen, got \
+             replacement or weights",
+            rule.name()
+        )));
+    }
+    match rule.preconditioner() {
+        Some(Preconditioner::Newton | Preconditioner::Nystrom { .. }) if penalty.has_prox() => {
+            Err(Error::Incompatible(
+                "preconditioner must be 'diagonal' or None with an l1 part in the penalty, whose map is then exact for \
+                 every coefficient on its own"
+                    .into(),
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+impl<T: Scalar> Solver<T> {
+    /// Before the first step, at the evaluator's parameters: looks at all columns.
+    pub(in crate::train) fn begin(
+        problem: &Problem<'_, T>,
+        config: &Config,
+        first_epoch: u64,
+        evaluator: &mut Evaluator<'_, '_, T>,
+        interrupted: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Self> {
+        let params = try_copied("parameters", evaluator.params())?;
+        let (order, n) = samples::spread(problem.n_rows())?;
+        let first_loss = evaluator.value_on((order, n), &params)?;
+        let standardisation = match config.optimizer.rule.preconditioner() {
+            Some(_) => Standardisation::of(problem, &params, config, interrupted)?,
+            None => Standardisation::none(problem)?,
+        };
+        let variate = match config.optimizer.rule.variance_reduction() {
+            Some(VarianceReduction::Saga) => {
+                Some(ControlVariate::table(problem.layout(), problem.data.rows.n_rows())?)
+            }
+            Some(VarianceReduction::Svrg { .. }) | None => None,
+        };
+        Ok(Self {
+            first_epoch,
+            standardisation,
+            metric: None,
+            n_builds: 0,
+            prepared: None,
+            variate,
+            safeguard: Safeguard::new(params, first_loss)?,
+            rate: 0.0,
+            step_sizes: Vec::new(),
+        })
+    }
+
+    /// Before a step, when nothing of it is done yet: judges the epoch before, builds a metric or takes a snapshot if that
+    /// is due, and chooses the rate.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`], and then nothing has changed that would not be done again.
+    pub(in crate::train) fn prepare(
+        &mut self,
+        problem: &Problem<'_, T>,
+        config: &Config,
+        place: &Place,
+        evaluator: &mut Evaluator<'_, '_, T>,
+    ) -> Result<()> {
+        let age = place.epoch.saturating_sub(self.first_epoch);
+        let reduction = config.optimizer.rule.variance_reduction();
+        if self.safeguard.is_due() {
+            self.safeguard.judge(age, evaluator)?;
+        }
+        let is_new = self.prepared != Some((place.epoch, place.n_done as u64));
+        if is_new && self.is_due(age, place, problem.n_rows()) {
+            self.build(problem, config, place, evaluator)?;
+        }
+        if place.n_done == 0 && is_new {
+            match reduction {
+                Some(VarianceReduction::Saga) if age > 0 => {
+                    if let Some(variate) = evaluator.control_variate() {
+                        variate.uses_mean = true;
+                    }
+                }
+                Some(VarianceReduction::Svrg { every }) if age.is_multiple_of(every) => {
+                    let snapshot = ControlVariate::snapshot(problem.layout(), evaluator.params())?;
+                    evaluator.know_all_slopes(snapshot)?;
+                }
+                _ => {}
+            }
+        }
+        self.prepared = Some((place.epoch, place.n_done as u64));
+        if let Some(metric) = &self.metric {
+            let smoothness = metric.expected_smoothness(problem.n_rows(), place.positions.len());
+            self.rate = self.safeguard.share / smoothness;
+        }
+        Ok(())
+    }
+
+    /// Whether a metric is to be built before this step.
+    fn is_due(&self, age: u64, place: &Place, n_rows: usize) -> bool {
+        let Place { n_done, n_batches, .. } = *place;
+        match age {
+            _ if self.metric.is_none() => true,
+            0 => n_done == 0 || n_done == n_batches / 8 || n_done == n_batches / 3,
+            _ => n_done == 0 && (age.is_power_of_two() || n_rows < FEW_ROWS),
+        }
+    }
+
+    /// Builds the metric at the evaluator's parameters.
+    fn build(
+        &mut self,
+        problem: &Problem<'_, T>,
+        config: &Config,
+        place: &Place,
+        evaluator: &mut Evaluator<'_, '_, T>,
+    ) -> Result<()> {
+        let batch_size = config.batches.batch_size().saturating_mul(config.accumulate.get()).min(problem.n_rows());
+        let wanted = self.wanted(problem, config, batch_size);
+        let rank = match wanted {
+            Some(Preconditioner::Nystrom { rank }) => rank.unwrap_or(FIRST_RANK),
+            _ => 0,
+        };
+        let n_wanted = ROWS_OF_SAMPLE.max(ROWS_FOR_EIGENVALUE * rank);
+        let (first, second) = draw(problem, config.batches.seed(), self.n_builds, n_wanted)?;
+        let Standardisation { columns, penalty, largest_squares, .. } = &self.standardisation;
+        let first = gather(problem, evaluator.params(), columns, &first, config.tier)?;
+        let second = match second {
+            Some(second) => &gather(problem, evaluator.params(), columns, &second, config.tier)?,
+            None => &first,
+        };
+        let signs = Stream::new(config.batches.seed(), self.n_builds as u32, SKETCH);
+        let (tier, n_rows) = (config.tier, problem.n_rows());
+        let geometry = Geometry { tier, columns, penalty, largest_squares, n_rows, batch_size, signs };
+        let built = match wanted {
+            None => Metric::plain(second, geometry)?,
+            Some(Preconditioner::Newton) => Metric::newton(&first, second, geometry)?,
+            Some(Preconditioner::Nystrom { .. }) => Metric::nystrom(rank, &first, second, geometry)?,
+            Some(Preconditioner::Diagonal | Preconditioner::Auto) => Metric::diagonal(&first, second, geometry)?,
+        };
+        evaluator.poll(2 * n_wanted)?;
+        self.n_builds += 1;
+        match built {
+            Some(metric) => self.metric = Some(metric),
+            None if self.metric.is_some() => {} // numbers have left their range: the last metric is as good
+            None => {
+                return Err(Error::Incompatible(format!(
+                    "{} found no step size at epoch {}: the curvature of the loss on these rows leaves the range of the \
+                     numbers",
+                    config.optimizer.rule.name(),
+                    place.epoch
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// The preconditioner of the next metric.
+    fn wanted(&self, problem: &Problem<'_, T>, config: &Config, batch_size: usize) -> Option<Preconditioner> {
+        let d = problem.layout().n_columns();
+        let most = (RANKS_OF_BATCH * batch_size).min(ENTRIES_OF_SKETCH / (d + 1)).min(d + 1);
+        let rank = FIRST_RANK << self.n_builds.min(MOST_DOUBLINGS);
+        match config.optimizer.rule.preconditioner()? {
+            Preconditioner::Auto if problem.penalty().has_prox() => Some(Preconditioner::Diagonal),
+            Preconditioner::Auto if d <= COLUMNS_OF_BATCH * batch_size => Some(Preconditioner::Newton),
+            Preconditioner::Auto if most < LEAST_RANK => Some(Preconditioner::Diagonal),
+            Preconditioner::Auto | Preconditioner::Nystrom { rank: None } => {
+                Some(Preconditioner::Nystrom { rank: Some(rank.min(most).max(1)) })
+            }
+            given => Some(given),
+        }
+    }
+
+    /// The rate for the optimizer.
+    pub(in crate::train) fn schedule(&self, optimizer: &Optimizer) -> Result<Option<Schedule>> {
+        if !matches!(optimizer.learning_rate, Schedule::Auto(_)) {
+            return Ok(None);
+        }
+        Ok(Some(Schedule::Constant(Constant::new(self.rate.clamp(f64::MIN_POSITIVE, f64::MAX))?)))
+    }
+
+    /// Makes a direction of the gradient.
+    #[inline]
+    pub(in crate::train) fn precondition(&mut self, tier: Tier, step: AtStep<'_, T>) {
+        let layout = step.model.layout();
+        if let Some(metric) = self.metric.as_mut() {
+            let (coef, intercept) = step.gradient.split_at_mut(layout.n_coef());
+            metric.precondition(tier, layout.stride(), coef, &mut intercept[..layout.n_outputs()]);
+        }
+    }
+
+    /// The proximal map of the penalty after a step of this rate.
+    pub(in crate::train) fn prox(
+        &mut self,
+        penalty: &Penalty,
+        layout: Layout,
+        params: &mut [T],
+        rate: f64,
+    ) -> Result<()> {
+        let Some(metric) = &self.metric else { return Ok(()) };
+        let sizes = &mut self.step_sizes;
+        if sizes.len() != layout.n_coef() {
+            *sizes = try_filled("step sizes", layout.n_coef(), T::ZERO)?;
+        }
+        sizes.chunks_exact_mut(layout.stride()).for_each(|sizes| metric.step_sizes(rate, sizes));
+        let (coef, intercept) = params.split_at_mut(layout.n_coef());
+        let columns = &metric.columns;
+        let of_output = |coef: &[T], c: usize| columns.product_with_centre(&coef[c * layout.stride()..]);
+        // The intercept of the centred columns stays where it is.
+        for (c, b) in intercept[..layout.n_outputs()].iter_mut().enumerate() {
+            *b = T::from_f64(b.to_f64() + of_output(coef, c));
+        }
+        penalty.prox(layout, coef, EffectiveStepSize::PerParameter(sizes));
+        for (c, b) in intercept[..layout.n_outputs()].iter_mut().enumerate() {
+            *b = T::from_f64(b.to_f64() - of_output(coef, c));
+        }
+        Ok(())
+    }
+
+    /// After the update: takes the slopes of the step in. A step that became non-finite was not made; then the steps will be
+    /// shorter. Returns what is still non-finite, and the objective to be recorded.
+    pub(in crate::train) fn accept(
+        &mut self,
+        non_finite: Option<&'static str>,
+        loss: f64,
+        evaluator: &mut Evaluator<'_, '_, T>,
+    ) -> (Option<&'static str>, f64) {
+        if non_finite.is_none() {
+            self.safeguard.go_on();
+            evaluator.accept_slopes();
+            return (None, loss);
+        }
+        match self.safeguard.backtrack() {
+            Some(best) => (None, best),
+            None => (non_finite, loss),
+        }
+    }
+
+    /// Told of the mean objective of an epoch, and of the parameters at its end.
+    pub(in crate::train) fn end_epoch(&mut self, loss: f64, params: &[T]) {
+        self.safeguard.end_epoch(loss, params);
+    }
+}
