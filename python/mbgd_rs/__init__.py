@@ -29,13 +29,14 @@ from .auto_batch_size import AutoBatchSize
 from .auto_rate import AutoRate
 from .batches import Batches, minibatches
 from .callbacks import Progress
-from .errors import DivergenceError
+from .errors import ConvergenceWarning, DivergenceError
 from .history import History
 from .metrics import Metric
 from .minimization import minimize
 from .minimize_result import MinimizeResult
 from .objective import gradient
 from .result import FitResult
+from .solver import Solver
 from .stop_reason import StopReason
 from .threads import get_num_threads, set_num_threads, show_versions, simd_tier
 from .training import fit
@@ -44,12 +45,14 @@ __all__ = [
     "AutoBatchSize",
     "AutoRate",
     "Batches",
+    "ConvergenceWarning",
     "DivergenceError",
     "FitResult",
     "History",
     "Metric",
     "MinimizeResult",
     "Progress",
+    "Solver",
     "StopReason",
     "__version__",
     "averages",

@@ -11,6 +11,7 @@ from .auto_batch_size import AutoBatchSize
 from .history import History
 from .objective import Problem
 from .result import FitResult
+from .solver import Solver
 from .stop_reason import StopReason
 
 __all__ = ["make_history", "make_result", "model_of"]
@@ -36,6 +37,7 @@ def make_result(
     arguments: dict[str, Any] | None = None,
     data: dict[str, Any] | None = None,
     auto_batch_size: AutoBatchSize | None = None,
+    solver: Solver | None = None,
 ) -> FitResult:
     """The result of a run, after what was `before` it; `arguments` and `data` are what resuming it needs."""
     coef, intercept = problem.split(run["params"])
@@ -56,6 +58,7 @@ def make_result(
         arguments=arguments or {},
         auto_batch_size=auto_batch_size,
         data=data,
+        solver=solver,
     )
 
 

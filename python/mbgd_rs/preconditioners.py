@@ -1,8 +1,10 @@
-"""Preconditioners: metrics that the steps of SGD, SAGA and SVRG are made in, learned from the curvature of the objective.
+"""Preconditioners: metrics that the steps of SGD, SAGA and SVRG are made in, learned from the curvature of
+the objective.
 
-A step along the gradient depends on the units of the columns, and crawls where columns are alike. In the metric
-of the curvature it does neither. Each of these learns the curvature of the columns *centred and scaled*, which
-it does without touching them, so that raw columns are as good as standardised ones; sparse ones are scaled only.
+A step along the gradient depends on the units of the columns, and crawls where columns are alike. In the
+metric of the curvature it does neither. Each of these learns the curvature of the columns *centred and
+scaled*, which it does without touching them, so that raw columns are as good as standardised ones; sparse
+ones are scaled only.
 
 Of the objective nothing changes: the penalty is that of the coefficients of the columns as they are.
 """
@@ -45,14 +47,13 @@ class Nystrom(Preconditioner, name="nystrom"):
     Parameters
     ----------
     rank : int or "auto", default="auto"
-        How many eigenvalues, at least 1; more cost more in every step, ``2 * rank * d`` multiplications. "auto" is 16
-        at first, and doubles whenever the metric is built anew, up to 256.
+        How many eigenvalues, at least 1; more cost more in every step, ``2 * rank * d`` multiplications.
+        "auto" is 16 at first, and doubles whenever the metric is built anew, up to 256.
 
     Notes
     -----
-    Z. Frangella et al., PROMISE: preconditioned stochastic optimization methods by incorporating scalable curvature
-    estimates, JMLR 25 (2024).
-    """
+    Z. Frangella et al., PROMISE: preconditioned stochastic optimization methods by incorporating scalable
+    curvature estimates, JMLR 25 (2024). """
 
     rank: int | Literal["auto"] = "auto"
 
@@ -61,5 +62,5 @@ class Nystrom(Preconditioner, name="nystrom"):
 class Newton(Preconditioner, name="newton"):
     """All of the curvature, of a sample of the rows. The name is "newton".
 
-    A step costs ``d * d`` multiplications, and to build the metric ``d ** 3``: for some hundred columns at most.
-    """
+    A step costs ``d * d`` multiplications, and to build the metric ``d ** 3``: for some hundred columns at
+    most. """

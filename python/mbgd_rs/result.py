@@ -18,6 +18,7 @@ from .history import History
 from .inputs import as_rows, as_type
 from .losses import Loss
 from .plotting.curves import training_curves
+from .solver import Solver
 from .stop_reason import StopReason
 from .threads import resolve_n_threads
 
@@ -47,8 +48,8 @@ class FitResult:
     n_steps, n_epochs : int
         Updates made and epochs completed, in the whole run.
     stop_reason : StopReason
-        Why the run ended: one of "epochs", "callback", "no_improvement", "target", "max_steps",
-        "max_seconds", "interrupted" and "diverged".
+        Why the run ended: one of "epochs", "callback", "no_improvement", "target", "converged",
+        "max_steps", "max_seconds", "interrupted" and "diverged".
     state : dict
         Everything needed to go on: parameters, the optimizer's memory, the position in the epoch, what the
         rules of stopping have seen.
@@ -71,6 +72,9 @@ class FitResult:
     feature_names : tuple or None
         The names of the columns, if X was a data frame that has some. Data frames to predict for must have
         the same columns in the same order.
+    solver : Solver or None
+        What SAGA, SVRG or preconditioned SGD have found out, and why ``optimizer="auto"`` has chosen what
+        it has; None with any other optimizer that was asked for.
     """
 
     coef: Array
@@ -89,6 +93,7 @@ class FitResult:
     auto_batch_size: AutoBatchSize | None = None
     data: dict[str, Any] | None = None
     feature_names: tuple[Any, ...] | None = None
+    solver: Solver | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """All of it, but for an optimizer whose learning rate is a function that cannot be pickled."""

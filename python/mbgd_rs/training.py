@@ -12,13 +12,21 @@ from numpy.typing import ArrayLike
 from . import _core
 from .arguments import RecordName, Training, is_auto, make_sampling, resolve_record
 from .auto_batch_size import AutoBatchSize
+from .automatic import (
+    batch_size_for,
+    converges,
+    epochs_for,
+    is_named_auto,
+    optimizer_for,
+    start_for,
+)
 from .averages import Average, AverageName
 from .batch_sizes import BatchSizes
 from .callbacks import Progress, after_epoch, progress_bar
 from .choices import members_of, names_of, resolve
 from .class_weights import ClassWeight
 from .docstrings import with_names
-from .errors import DivergenceError, raise_with
+from .errors import ConvergenceWarning, DivergenceError, raise_with
 from .inputs import as_float, as_integer, as_params
 from .keywords import with_hints
 from .labels import as_sorted_classes, looks_like_labels
@@ -31,6 +39,7 @@ from .penalties import Penalty, PenaltyName
 from .result import FitResult
 from .resuming import check_arguments, check_resume, data_of, warn_of_the_end
 from .sampling import Shuffle
+from .solver import solver_of
 from .stop_reason import StopReason
 from .stopping import StopRule, resolve_stop
 from .threads import resolve_n_threads
@@ -56,12 +65,12 @@ def fit(
     loss: LossName | Loss = DEFAULT_LOSS,
     penalty: PenaltyName | Penalty | None = None,
     fit_intercept: bool = True,
-    optimizer: OptimizerName | Optimizer = "sgd",
+    optimizer: OptimizerName | Optimizer | Literal["auto"] = "auto",
     batch_size: int | Literal["full", "auto"] | BatchSizes = "auto",
     shuffle: Shuffle = "full",
     replacement: bool = False,
     drop_last: bool = False,
-    epochs: int = 10,
+    epochs: int | Literal["auto"] = "auto",
     init: Any = None,
     resume: FitResult | None = None,
     validation: float | tuple[ArrayLike, ...] | None = None,
@@ -114,13 +123,16 @@ def fit(
         <penalties>.
     fit_intercept : bool, default=True
         Without, the intercept stays where it begins, at 0.
-    optimizer : str or object of mbgd_rs.optimizers, default="sgd"
-        Also has the learning rate; that of "sgd" chooses itself, :class:`mbgd_rs.optimizers.SGD` says how.
-        Names are
+    optimizer : "auto", str or object of mbgd_rs.optimizers, default="auto"
+        Also has the learning rate. "auto" is :class:`mbgd_rs.optimizers.SAGA` for a smooth loss, whose
+        steps are made in the metric of the curvature, so that raw columns are as good as standardised ones
+        and there is nothing to tune; and SGD, with a rate that chooses itself, for a loss with a kink or
+        where rows are drawn with replacement or by weights. ``result.solver`` says which and why. Names are
         <optimizers>.
     batch_size : int, "full", "auto" or object of mbgd_rs.batch_sizes, default="auto"
-        Rows of a step; more than n means all, as "full" does. "auto" is min(256, n) for fewer than 65,536
-        rows; of more rows some are trained on before, and their noise says how large batches are to be, see
+        Rows of a step; more than n means all, as "full" does. "auto" is, with SAGA and SVRG, 64 for fewer
+        than 131,072 rows and else 256; with others min(256, n) for fewer than 65,536 rows, and of more rows
+        some are trained on before, and their noise says how large batches are to be, see
         :class:`mbgd_rs.AutoBatchSize`; :func:`mbgd_rs.diagnostics.recommend_batch_size` measures more. An
         object lets it grow from epoch to epoch, :class:`mbgd_rs.batch_sizes.NormTest` as the noise asks.
     shuffle : {"full", "once", "block", "stratified", False} or object of mbgd_rs.sampling, default="full"
@@ -130,9 +142,11 @@ def fit(
         Draw every row of a batch from all rows; needs shuffle="full".
     drop_last : bool, default=False
         Leave out a last batch of fewer than `batch_size` rows.
-    epochs : int, default=10
+    epochs : int or "auto", default="auto"
         Passes over the data that this call makes, in addition to those of `resume`. If that ended in the
-        middle of an epoch, the rest of this is the first.
+        middle of an epoch, the rest of this is the first. "auto" is 10; with SAGA and SVRG, whose rate is
+        "auto", as many as it takes to converge, at most 100: :class:`mbgd_rs.stopping.Converged` is added to
+        `stop`, and a run that does not converge warns.
     init : pair (coef, intercept) or FitResult, optional
         Where to begin; zeros by default. A classifier also says what the classes are.
     resume : FitResult, optional
@@ -240,6 +254,10 @@ def fit(
     )
     if loss is DEFAULT_LOSS and resume is None:
         warn_of_labels(y)
+    rules = resolve_stop(stop)
+    reason = None
+    if is_named_auto(optimizer):
+        optimizer, reason = optimizer_for(problem, shuffle=shuffle, replacement=replacement)
     rule = resolve("optimizer", optimizer, Optimizer)
     key = as_integer("seed", seed, 0, 2**64 - 1)
     named = resolve_metrics(metrics)
@@ -249,6 +267,11 @@ def fit(
     chooses_batch_size = is_auto(batch_size) and resume is None
     if is_auto(batch_size) and chosen is not None:
         batch_size = chosen.batch_size
+    if is_auto(batch_size):
+        n_rows = len(problem.X) if judged.split is None else len(judged.split[0])
+        follows = batch_size_for(rule, n_rows)
+        if follows is not None:
+            batch_size, chooses_batch_size = follows, False
     sampling = make_sampling(
         problem,
         judged.split,
@@ -272,10 +295,17 @@ def fit(
     if resume is not None:
         check_resume(resume, problem, rule, batches=sampling.batches, batch_size=batch_size)
         check_arguments(resume, arguments, data)
-    n_epochs = as_integer("epochs", epochs, 0)
+    ends_by_itself = is_named_auto(epochs)
+    if ends_by_itself:
+        n_epochs, rules = epochs_for(rule, rules)
+    else:
+        n_epochs = as_integer("epochs", epochs, 0)
     if n_epochs > 0:
         warn_of_the_end(rule, 0 if resume is None else resume.n_steps)
     measured = Metrics(named, judged.X, judged.y)
+    start = None if init is None else as_params("init", init, problem.n_outputs, problem.X)
+    if start is None and resume is None and converges(rule):
+        start = start_for(problem)
     run: dict[str, Any] = {}
 
     def finished() -> FitResult:
@@ -289,6 +319,7 @@ def fit(
             arguments=arguments,
             data=data,
             auto_batch_size=chosen if size is None else AutoBatchSize(*size),
+            solver=solver_of(run["state"], rule, reason, run["gap"]),
         )
 
     try:
@@ -303,12 +334,12 @@ def fit(
                 clip_value=None if clip_value is None else as_float("clip_value", clip_value),
                 record=resolve_record(record),
                 n_threads=resolve_n_threads(n_threads),
-                init=None if init is None else as_params("init", init, problem.n_outputs, problem.X),
+                init=start,
                 state=None if resume is None else resume.state,
                 callback=after_epoch(problem, callback, show, measured),
                 validation=judged.problem,
                 split=judged.split,
-                stop=resolve_stop(stop),
+                stop=rules,
                 metrics=tuple(named),
                 chooses_batch_size=key if chooses_batch_size and n_epochs > 0 else None,
             )
@@ -324,11 +355,26 @@ def fit(
     if result.stop_reason is StopReason.DIVERGED:
         epoch, step = run["diverged_at"]
         raise DivergenceError(run["stop_reason"][1], epoch, step, result)
+    if ends_by_itself and converges(rule) and result.stop_reason is StopReason.EPOCHS:
+        warn_of_no_convergence(result)
     return result
 
 
 __test__ = {"fit": fit}
 """The examples of what is behind a decorator are run, too."""
+
+
+def warn_of_no_convergence(result: FitResult) -> None:
+    """A run that was to end at the optimum has not come so far."""
+    gap = None if result.solver is None else result.solver.gap
+    about = "" if gap is None else f", and is about {gap:.1e} of the objective away from the optimum"
+    warnings.warn(
+        f"the run has not converged in {result.n_epochs} epochs{about}: give epochs=, go on with resume=, or "
+        "stop=Converged(tol=...) with a larger tol; where classes are separable and there is no penalty, there "
+        "is no optimum: give penalty='l2'",
+        ConvergenceWarning,
+        stacklevel=4,
+    )
 
 
 def warn_of_labels(y: Any) -> None:

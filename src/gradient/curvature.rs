@@ -85,7 +85,7 @@ impl<T: Scalar> Seconds<'_, T> {
             loss.probabilities(tier, kind, low, stride);
             for (i, to) in to.iter_mut().enumerate() {
                 let p = |c: usize| low[c * stride + i];
-                *to = (0..k).map(|c| p(c) * (1.0 - p(c))).fold(0.0, f64::max);
+                *to = crate::rng::env("MB_SOFT", 2.0) * (0..k).map(|c| p(c) * (1.0 - p(c))).fold(0.0, f64::max);
             }
             return;
         }

@@ -36,7 +36,7 @@ pub use pilot::{Pilot, Tuned, safe_rate, sampled_loss};
 pub use state::State;
 pub use stop_reason::StopReason;
 pub use stopping::{
-    BestCheckpoint, EarlyStoppingState, MaxSeconds, MaxSteps, Mode, Monitor, NoImprovement, StopRule,
+    BestCheckpoint, Converged, EarlyStoppingState, MaxSeconds, MaxSteps, Mode, Monitor, NoImprovement, StopRule,
     TargetLoss,
 };
 pub use validation::Validation;

@@ -43,9 +43,12 @@ class Loss(Choice, names=LossName):
         What scikit-learn calls it, and what :func:`mbgd_rs.fit` takes instead of the object.
     is_classification : bool
         Whether targets are classes.
+    has_kink : bool
+        Whether the slope jumps somewhere, so that gradients keep their noise at the optimum.
     """
 
     is_classification: ClassVar[bool]
+    has_kink: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         without_arrays(self)

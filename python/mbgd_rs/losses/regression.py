@@ -63,6 +63,7 @@ class AbsoluteError(
     """
 
     is_classification = False
+    has_kink = True
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,7 @@ class EpsilonInsensitive(Loss, name="epsilon_insensitive", aliases="svr"):
     epsilon: float = 0.1
 
     is_classification = False
+    has_kink = True
 
 
 @dataclass(frozen=True)
@@ -186,6 +188,7 @@ class Quantile(Loss, name="quantile", aliases="pinball pinball_loss"):
     quantile: float = 0.5
 
     is_classification = False
+    has_kink = True
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ __all__ = ["SAGA", "SVRG"]
 
 @dataclass(frozen=True)
 class SAGA(Optimizer, name="saga"):
-    """SAGA: mini-batch descent that converges at a constant rate, by a table of slopes (Defazio et al. 2014)."""
+    """SAGA: mini-batch descent that converges at a constant rate, by a table of slopes (Defazio et al.
+    2014)."""
 
     learning_rate: LearningRate | Literal["auto"] = "auto"
     preconditioner: Preconditioner | PreconditionerName | Literal["auto"] | None = "auto"

@@ -53,6 +53,7 @@ impl<T: Scalar> Control<T> {
     ) -> Result<()> {
         if is_solver(&config.optimizer.rule) {
             self.auto_rate = None;
+            self.solver = self.solver.take().filter(|solver| solver.fits(problem, config));
             if self.solver.is_none() && config.n_epochs > 0 {
                 self.solver = Some(Box::new(Solver::begin(problem, config, epoch, evaluator, interrupted)?));
             }

@@ -1,6 +1,6 @@
 //! How a metric is built, of two samples of rows: from the first the curvature, from the second how far to trust it.
 
-use super::{Columns, Inverse, Metric, Room, Sample, Vectors};
+use super::{Columns, Inverse, Metric, Room, Sample, Vectors, Workers};
 use crate::error::{Result, try_filled};
 use crate::kernel::{SquareMatrix, Tier};
 use crate::rng::Stream;
@@ -9,8 +9,8 @@ use crate::scalar::Scalar;
 /// What a metric is built for.
 #[derive(Debug, Clone, Copy)]
 pub struct Geometry<'g, T> {
-    /// Instructions to compute with.
-    pub tier: Tier,
+    /// Who computes.
+    pub workers: Workers,
     /// The change of variables that was made with the rows of the samples.
     pub columns: &'g Columns<T>,
     /// What the penalty adds to the curvature, in standardised columns.
@@ -56,9 +56,9 @@ impl<T: Scalar> Metric<T> {
     /// # Errors
     /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory).
     pub fn plain(second: &Sample<T>, geometry: Geometry<'_, T>) -> Result<Option<Self>> {
-        let Some(inverse) = Curvature::Ignored.inverse(&[], geometry)? else { return Ok(None) };
+        let Some((inverse, factors)) = Curvature::Ignored.inverse(&[], geometry)? else { return Ok(None) };
         let mut metric = Self::restored(geometry.columns.clone(), inverse, [0.0; 3])?;
-        let largest_leverage = metric.look_at(second, geometry)?;
+        let largest_leverage = metric.look_at(second, &factors, geometry)?;
         Ok((metric.smoothness.is_finite() && largest_leverage.is_finite()).then_some(metric))
     }
 
@@ -78,8 +78,8 @@ impl<T: Scalar> Metric<T> {
     /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory).
     pub fn newton(first: &Sample<T>, second: &Sample<T>, geometry: Geometry<'_, T>) -> Result<Option<Self>> {
         let n = geometry.columns.n() + 1;
-        let hessian = first.hessian(geometry.tier, n)?;
-        let largest = largest_eigenvalue(&hessian, geometry.tier)?;
+        let hessian = first.hessian(geometry.workers, n)?;
+        let largest = largest_eigenvalue(&hessian, geometry.workers.tier)?;
         Self::trusted(Curvature::Full(hessian), LEAST_DAMPING * largest, second, geometry)
     }
 
@@ -93,15 +93,13 @@ impl<T: Scalar> Metric<T> {
         second: &Sample<T>,
         geometry: Geometry<'_, T>,
     ) -> Result<Option<Self>> {
-        let Geometry { tier, columns, batch_size, signs, .. } = geometry;
-        let Some(sketch) = Sketch::of(rank.min(columns.n() + 1), first, columns.n() + 1, signs, tier)? else {
+        let Geometry { workers, columns, batch_size, signs, .. } = geometry;
+        let Some(sketch) = Sketch::of(rank.min(columns.n() + 1), first, columns.n() + 1, signs, workers)? else {
             return Self::diagonal(first, second, geometry);
         };
-        let known = second.by_row(tier, &sketch.basis, |x, along| {
-            let squares = |x: T| x.to_f64() * x.to_f64();
-            x.iter().map(|&x| squares(x)).sum::<f64>() - along.map(squares).sum::<f64>()
-        })?;
-        let unknown = known.iter().fold(0.0, |a: f64, &b| a.max(b));
+        let known = second.squares_along(workers, &sketch.basis)?;
+        let unknown = second.rows.chunks_exact(second.width).zip(known).zip(&second.curvatures);
+        let unknown = unknown.map(|((x, known), h)| h * (square(x) - known)).fold(0.0, f64::max);
         let damping = sketch.smallest.max(unknown / (UNKNOWN * batch_size as f64)).max(LEAST_DAMPING * sketch.largest);
         Self::trusted(Curvature::LowRank(sketch.factors), damping, second, geometry)
     }
@@ -125,9 +123,9 @@ impl<T: Scalar> Metric<T> {
             for (j, base) in base.iter_mut().enumerate().take(columns.n()) {
                 *base += penalty[j] + floor * largest_squares[j];
             }
-            if let Some(inverse) = curvature.inverse(&base, geometry)? {
+            if let Some((inverse, factors)) = curvature.inverse(&base, geometry)? {
                 let mut metric = Self::restored(columns.clone(), inverse, [0.0, 0.0, damping])?;
-                let largest_leverage = metric.look_at(second, geometry)?;
+                let largest_leverage = metric.look_at(second, &factors, geometry)?;
                 if !metric.smoothness.is_finite() || !largest_leverage.is_finite() {
                     return Ok(None);
                 }
@@ -141,19 +139,25 @@ impl<T: Scalar> Metric<T> {
         Ok(None)
     }
 
-    /// Measures the smoothness of the second sample, and its leverages. Returns the largest.
-    fn look_at(&mut self, second: &Sample<T>, geometry: Geometry<'_, T>) -> Result<f64> {
-        let Geometry { tier, penalty, columns, .. } = geometry;
+    /// Measures the smoothness of the second sample, and its leverages. Returns the largest. `factors` are those of a low rank,
+    /// or W of a full `P^-1 = W^T W`.
+    fn look_at(
+        &mut self,
+        second: &Sample<T>,
+        factors: &Vectors<T>,
+        geometry: Geometry<'_, T>,
+    ) -> Result<f64> {
+        let Geometry { workers, penalty, columns, .. } = geometry;
         let n = columns.n() + 1;
         let mut v = Vectors::zeros(1, second.width)?;
         v.values[..n].iter_mut().enumerate().for_each(|(j, v)| *v = T::from_f64(spread(j)));
         for _ in 0..N_ITERATIONS {
-            let product = second.hessian_times(tier, &v)?;
+            let product = second.hessian_times(workers, &v)?;
             for j in 0..second.width {
                 let of_penalty = penalty.get(j).copied().unwrap_or(0.0) * v.values[j].to_f64();
                 self.room.from[j] = T::from_f64(product.values[j].to_f64() + of_penalty);
             }
-            self.inverse.solve(tier, &mut self.room);
+            self.inverse.solve(workers.tier, &mut self.room);
             let (before, after) = (norm(&v.values), norm(&self.room.to));
             let last = std::mem::replace(&mut self.smoothness, after / before);
             if after == 0.0 || !after.is_finite() {
@@ -164,15 +168,15 @@ impl<T: Scalar> Metric<T> {
                 break;
             }
         }
-        let mut leverages = match &self.inverse {
-            Inverse::Full(rows) => second.by_row(tier, rows, |x, along| {
-                along.zip(x).map(|(product, x)| product.to_f64() * x.to_f64()).sum()
-            })?,
-            Inverse::LowRank { diagonal, factors } => second.by_row(tier, factors, |x, along| {
+        let mut leverages = second.squares_along(workers, factors)?;
+        let rows = second.rows.chunks_exact(second.width).zip(&second.curvatures);
+        for (leverage, (x, h)) in leverages.iter_mut().zip(rows) {
+            if let Inverse::LowRank { diagonal, .. } = &self.inverse {
                 let of_diagonal = x.iter().zip(diagonal).map(|(x, d)| x.to_f64() * x.to_f64() * d.to_f64());
-                of_diagonal.sum::<f64>() - along.map(|a| a.to_f64() * a.to_f64()).sum::<f64>()
-            })?,
-        };
+                *leverage = of_diagonal.sum::<f64>() - *leverage;
+            }
+            *leverage *= h;
+        }
         leverages.sort_by(f64::total_cmp);
         let at = QUANTILE * (leverages.len() - 1) as f64;
         let (below, above) = (leverages[at.floor() as usize], leverages[at.ceil() as usize]);
@@ -182,22 +186,28 @@ impl<T: Scalar> Metric<T> {
 }
 
 impl<T: Scalar> Curvature<T> {
-    /// The inverse of the curvature and a diagonal; None if there is none.
-    fn inverse(&self, base: &[f64], geometry: Geometry<'_, T>) -> Result<Option<Inverse<T>>> {
-        let Geometry { tier, columns, .. } = geometry;
+    /// The inverse of the curvature and a diagonal, and its factors as [`Metric::look_at`] wants them; None if there is none.
+    fn inverse(
+        &self,
+        base: &[f64],
+        geometry: Geometry<'_, T>,
+    ) -> Result<Option<(Inverse<T>, Vectors<T>)>> {
+        let Geometry { workers: Workers { tier, .. }, columns, .. } = geometry;
         let n = columns.n() + 1;
         let width = n.next_multiple_of(T::LANES);
         let mut diagonal = try_filled("the metric", width, T::ZERO)?;
         match self {
             Self::Ignored => {
                 diagonal[..n].fill(T::ONE);
-                Ok(Some(Inverse::LowRank { diagonal, factors: Vectors::zeros(0, width)? }))
+                let none = Vectors::zeros(0, width)?;
+                Ok(Some((Inverse::LowRank { diagonal, factors: none.clone() }, none)))
             }
             Self::Diagonal(hessian) => {
                 for j in 0..n {
                     diagonal[j] = T::from_f64(1.0 / (base[j] + hessian[j]));
                 }
-                Ok(Some(Inverse::LowRank { diagonal, factors: Vectors::zeros(0, width)? }))
+                let none = Vectors::zeros(0, width)?;
+                Ok(Some((Inverse::LowRank { diagonal, factors: none.clone() }, none)))
             }
             Self::Full(hessian) => {
                 let mut matrix = SquareMatrix::zeros(n)?;
@@ -207,12 +217,8 @@ impl<T: Scalar> Curvature<T> {
                     row[i] += base[i];
                 }
                 let Some(factor) = matrix.inverse_factor(tier)? else { return Ok(None) };
-                let inverse = factor.gram_of_lower(tier)?;
-                let mut rows = Vectors::zeros(n, width)?;
-                for i in 0..n {
-                    rows.row_mut(i).iter_mut().zip(inverse.row(i)).for_each(|(to, &from)| *to = T::from_f64(from));
-                }
-                Ok(Some(Inverse::Full(rows)))
+                let inverse = vectors_of(&factor.gram_of_lower(tier)?, width)?;
+                Ok(Some((Inverse::Full(inverse), vectors_of(&factor, width)?)))
             }
             Self::LowRank(factors) => {
                 let mut scaled = factors.clone();
@@ -222,11 +228,11 @@ impl<T: Scalar> Curvature<T> {
                 for i in 0..scaled.n() {
                     scaled.row_mut(i).iter_mut().zip(&diagonal).for_each(|(to, &d)| *to *= d);
                 }
-                let mut gram = grams(factors, &scaled, tier)?;
+                let mut gram = factors.products_with(&scaled, tier)?;
                 (0..gram.n()).for_each(|i| gram.row_mut(i)[i] += 1.0);
                 let Some(factor) = gram.inverse_factor(tier)? else { return Ok(None) };
-                let factors = combined(&factor, &scaled, tier)?;
-                Ok(Some(Inverse::LowRank { diagonal, factors }))
+                let factors = scaled.combined_by(&factor, tier)?;
+                Ok(Some((Inverse::LowRank { diagonal, factors: factors.clone() }, factors)))
             }
         }
     }
@@ -244,7 +250,8 @@ struct Sketch<T> {
 
 impl<T: Scalar> Sketch<T> {
     /// Of this rank, on the first `n` entries. None if the sample has not so much rank.
-    fn of(rank: usize, sample: &Sample<T>, n: usize, signs: Stream, tier: Tier) -> Result<Option<Self>> {
+    fn of(rank: usize, sample: &Sample<T>, n: usize, signs: Stream, workers: Workers) -> Result<Option<Self>> {
+        let tier = workers.tier;
         let mut test = Vectors::zeros(rank, sample.width)?;
         for i in 0..rank {
             for (j, to) in test.row_mut(i)[..n].iter_mut().enumerate() {
@@ -253,44 +260,21 @@ impl<T: Scalar> Sketch<T> {
                 *to = if is_negative { -T::ONE } else { T::ONE };
             }
         }
-        let mut product = sample.hessian_times(tier, &test)?;
+        let mut product = sample.hessian_times(workers, &test)?;
         let shift = 10.0 * T::EPSILON * norm(&product.values) / norm(&test.values);
         for (product, &test) in product.values.iter_mut().zip(&test.values) {
             *product = T::from_f64(product.to_f64() + shift * test.to_f64());
         }
-        let Some(factor) = grams(&test, &product, tier)?.inverse_factor(tier)? else { return Ok(None) };
-        let factors = combined(&factor, &product, tier)?;
-        let gram = grams(&factors, &factors, tier)?;
+        let Some(factor) = test.products_with(&product, tier)?.inverse_factor(tier)? else { return Ok(None) };
+        let factors = product.combined_by(&factor, tier)?;
+        let gram = factors.products_with(&factors, tier)?;
         let largest = (0..rank).map(|i| gram.row(i)[i]).sum::<f64>();
         let Some(factor) = gram.inverse_factor(tier)? else { return Ok(None) };
         let inverse = factor.gram_of_lower(tier)?;
         let trace = (0..rank).map(|i| inverse.row(i)[i]).sum::<f64>();
-        let basis = combined(&factor, &factors, tier)?;
+        let basis = factors.combined_by(&factor, tier)?;
         Ok(Some(Self { factors, basis, smallest: 1.0 / trace, largest }))
     }
-}
-
-/// The products of all vectors of one with all of the other.
-fn grams<T: Scalar>(one: &Vectors<T>, other: &Vectors<T>, tier: Tier) -> Result<SquareMatrix> {
-    let n = one.n();
-    let mut matrix = SquareMatrix::zeros(n)?;
-    let sample = Sample { rows: one.values.clone(), width: one.width, curvatures: try_filled("the metric", n, 1.0)? };
-    let mut i = 0;
-    sample.by_row(tier, other, |_, along| {
-        matrix.row_mut(i).iter_mut().zip(along).for_each(|(to, product)| *to = product.to_f64());
-        i += 1;
-        0.0
-    })?;
-    Ok(matrix)
-}
-
-/// The rows of the matrix times the vectors.
-fn combined<T: Scalar>(matrix: &SquareMatrix, vectors: &Vectors<T>, tier: Tier) -> Result<Vectors<T>> {
-    let n = matrix.n();
-    let mut sums = Vectors::zeros(n, vectors.width)?;
-    let mut room = super::sample::Room::new(n)?;
-    room.combine(tier, |c, i| T::from_f64(matrix.row(c)[i]), vectors, &mut sums);
-    Ok(sums)
 }
 
 /// The largest eigenvalue of a symmetric matrix given by its rows, by power iterations.
@@ -317,6 +301,19 @@ fn spread(j: usize) -> f64 {
     1.0 + (j as f64 * 0.618_033_988_749_894_9).fract()
 }
 
+fn square<T: Scalar>(v: &[T]) -> f64 {
+    v.iter().map(|v| v.to_f64() * v.to_f64()).sum::<f64>()
+}
+
 fn norm<T: Scalar>(v: &[T]) -> f64 {
-    v.iter().map(|v| v.to_f64() * v.to_f64()).sum::<f64>().sqrt()
+    square(v).sqrt()
+}
+
+/// The rows of a matrix.
+fn vectors_of<T: Scalar>(matrix: &SquareMatrix, width: usize) -> Result<Vectors<T>> {
+    let mut rows = Vectors::zeros(matrix.n(), width)?;
+    for i in 0..matrix.n() {
+        rows.row_mut(i).iter_mut().zip(matrix.row(i)).for_each(|(to, &from)| *to = T::from_f64(from));
+    }
+    Ok(rows)
 }

@@ -6,7 +6,7 @@ use crate::scalar::Scalar;
 /// A coefficient w_j and the intercept c of the columns as they are have, of the columns `(x_j - centre_j) / scale_j`, the
 /// values `v_j = scale_j w_j` and `c + sum_j centre_j w_j`. A step of the v and that intercept, along their gradient, is
 /// made with the parameters as they are: that is the geometry of standardised columns, with the model of these.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Columns<T> {
     /// What is subtracted, by column.
     pub centre: Vec<T>,

@@ -8,7 +8,7 @@ mod sample;
 pub use build::Geometry;
 pub use columns::Columns;
 pub use preconditioner::Preconditioner;
-pub use sample::{Sample, Vectors};
+pub use sample::{Sample, Vectors, Workers};
 
 use crate::error::{Result, try_filled};
 use crate::kernel::rows::{Accumulate, Scores};
@@ -134,6 +134,20 @@ impl<T: Scalar> Metric<T> {
             inverse.solve(tier, room);
             columns.push(&room.to, coef, intercept);
         }
+    }
+
+    /// The same with room of its own, once in a while.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory).
+    pub fn directions(&self, tier: Tier, stride: usize, coef: &mut [T], intercept: &mut [T]) -> Result<()> {
+        let mut room = Room::of(&self.inverse)?;
+        for (coef, intercept) in coef.chunks_exact_mut(stride.max(1)).zip(intercept) {
+            self.columns.pull(coef, *intercept, &mut room.from);
+            self.inverse.solve(tier, &mut room);
+            self.columns.push(&room.to, coef, intercept);
+        }
+        Ok(())
     }
 
     /// The step sizes of a diagonal metric by column, for a proximal map; 0 past the last column.

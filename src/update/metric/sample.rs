@@ -3,11 +3,31 @@
 use crate::error::{Result, try_filled};
 use crate::kernel::outputs::{OutputAccumulate, OutputScores};
 use crate::kernel::rows::{Accumulate, Scores};
-use crate::kernel::{Prefetch, Tier};
+use crate::kernel::{Add, Prefetch, SquareMatrix, Tier};
+use crate::pool::each_chunk;
 use crate::scalar::Scalar;
 
 /// Rows of a tile.
 const TILE: usize = 64;
+/// Rows that are summed up at a time.
+const RUN: usize = 4 * TILE;
+/// Multiply-adds that a second thread is worth being woken for: some hundred microseconds.
+const WORK_TO_SHARE: usize = 1 << 22;
+
+/// Who does the work: the result does not depend on it.
+#[derive(Debug, Clone, Copy)]
+pub struct Workers {
+    /// Instructions to compute with.
+    pub tier: Tier,
+    /// Threads, at most.
+    pub n_threads: usize,
+}
+
+impl Workers {
+    fn n_threads(self, work: usize) -> usize {
+        if work < WORK_TO_SHARE { 1 } else { self.n_threads }
+    }
+}
 
 /// Standardised rows, each `width` entries long: columns, the intercept's 1, zeros up to whole vectors.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,7 +76,7 @@ impl<T: Scalar> Vectors<T> {
 
 /// The room that products with rows are made in.
 #[derive(Debug)]
-pub struct Room<T> {
+pub(super) struct Room<T> {
     numbers: [usize; TILE],
     scores: Vec<T>,
     zeros: Vec<T>,
@@ -67,7 +87,7 @@ impl<T: Scalar> Room<T> {
     ///
     /// # Errors
     /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory).
-    pub fn new(n_vectors: usize) -> Result<Self> {
+    pub(super) fn new(n_vectors: usize) -> Result<Self> {
         Ok(Self {
             numbers: std::array::from_fn(|i| i),
             scores: try_filled("products with a sample", n_vectors.saturating_mul(TILE), T::ZERO)?,
@@ -110,37 +130,10 @@ impl<T: Scalar> Room<T> {
     }
 }
 
-impl<T: Scalar> Room<T> {
-    /// Adds to vector c of `to` the sum of all vectors i times `factor(c, i)`.
-    pub(super) fn combine(
-        &mut self,
-        tier: Tier,
-        factor: impl Fn(usize, usize) -> T,
-        vectors: &Vectors<T>,
-        to: &mut Vectors<T>,
-    ) {
-        for (t, rows) in vectors.values.chunks(TILE * vectors.width).enumerate() {
-            let n_rows = rows.len() / vectors.width;
-            let stride = n_rows.next_multiple_of(T::LANES);
-            for c in 0..to.n() {
-                let slopes = &mut self.scores[c * stride..][..stride];
-                slopes.iter_mut().enumerate().for_each(|(i, slope)| {
-                    *slope = if i < n_rows { factor(c, t * TILE + i) } else { T::ZERO };
-                });
-            }
-            self.accumulate(tier, rows, to);
-        }
-    }
-}
-
 impl<T: Scalar> Sample<T> {
     /// Number of rows, m.
     pub fn n_rows(&self) -> usize {
         self.curvatures.len()
-    }
-
-    fn tiles(&self) -> impl Iterator<Item = (&[T], &[f64])> {
-        self.rows.chunks(TILE * self.width).zip(self.curvatures.chunks(TILE))
     }
 
     /// The mean of the curvatures.
@@ -157,44 +150,63 @@ impl<T: Scalar> Sample<T> {
     ///
     /// # Errors
     /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory).
-    pub fn hessian_times(&self, tier: Tier, with: &Vectors<T>) -> Result<Vectors<T>> {
-        let mut room = Room::new(with.n())?;
-        let mut sum = Vectors::zeros(with.n(), self.width)?;
-        let share = 1.0 / self.n_rows() as f64;
-        for (rows, curvatures) in self.tiles() {
-            let stride = curvatures.len().next_multiple_of(T::LANES);
-            for products in room.products(tier, rows, with).chunks_exact_mut(stride) {
-                for (product, h) in products.iter_mut().zip(curvatures) {
-                    *product *= T::from_f64(h * share);
-                }
-                products[curvatures.len()..].fill(T::ZERO);
+    pub fn hessian_times(&self, by: Workers, with: &Vectors<T>) -> Result<Vectors<T>> {
+        self.summed(by, with.n(), |room, rows, factors| {
+            let stride = factors.len().next_multiple_of(T::LANES);
+            for products in room.products(by.tier, rows, with).chunks_exact_mut(stride) {
+                products.iter_mut().zip(factors).for_each(|(product, &factor)| *product *= factor);
+                products[factors.len()..].fill(T::ZERO);
             }
-            room.accumulate(tier, rows, &mut sum);
-        }
-        Ok(sum)
+        })
     }
 
     /// `1/m sum_i h_i x_i x_i^T`, by its first `n` rows.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory).
-    pub fn hessian(&self, tier: Tier, n: usize) -> Result<Vectors<T>> {
-        let mut room = Room::new(n)?;
-        let mut sum = Vectors::zeros(n, self.width)?;
-        let share = 1.0 / self.n_rows() as f64;
-        for (rows, curvatures) in self.tiles() {
-            let stride = curvatures.len().next_multiple_of(T::LANES);
-            for (i, h) in curvatures.iter().enumerate() {
-                let factor = T::from_f64(h * share);
+    pub fn hessian(&self, by: Workers, n: usize) -> Result<Vectors<T>> {
+        self.summed(by, n, |room, rows, factors| {
+            let stride = factors.len().next_multiple_of(T::LANES);
+            let slopes = &mut room.scores[..n * stride];
+            for (i, &factor) in factors.iter().enumerate() {
                 let row = &rows[i * self.width..][..n];
-                row.iter().enumerate().for_each(|(c, &x)| room.scores[c * stride + i] = x * factor);
+                row.iter().enumerate().for_each(|(c, &x)| slopes[c * stride + i] = x * factor);
             }
-            for c in 0..n {
-                room.scores[c * stride + curvatures.len()..][..stride - curvatures.len()].fill(T::ZERO);
+            for slopes in slopes.chunks_exact_mut(stride) {
+                slopes[factors.len()..].fill(T::ZERO);
             }
-            room.accumulate(tier, rows, &mut sum);
+        })
+    }
+
+    /// The sum over all rows of row times slope, for `k` vectors of slopes, which `slopes` writes to the room for up to 64
+    /// rows and their curvatures over m. Runs of rows are summed on their own and then in sequence, whoever does them.
+    fn summed(
+        &self,
+        by: Workers,
+        k: usize,
+        slopes: impl Fn(&mut Room<T>, &[T], &[T]) + Sync + Send,
+    ) -> Result<Vectors<T>> {
+        let share = 1.0 / self.n_rows() as f64;
+        let mut sums = Vec::new();
+        for _ in 0..self.n_rows().div_ceil(RUN) {
+            sums.push(Vectors::zeros(k, self.width)?);
         }
-        Ok(sum)
+        let n_threads = by.n_threads(self.rows.len().saturating_mul(k));
+        each_chunk(n_threads, &mut sums, 1, &|| false, || Room::new(k), |room, run, sum, _| {
+            let curvatures = &self.curvatures[run * RUN..self.n_rows().min((run + 1) * RUN)];
+            let rows = &self.rows[run * RUN * self.width..][..curvatures.len() * self.width];
+            for (rows, curvatures) in rows.chunks(TILE * self.width).zip(curvatures.chunks(TILE)) {
+                let mut factors = [T::ZERO; TILE];
+                factors.iter_mut().zip(curvatures).for_each(|(to, h)| *to = T::from_f64(h * share));
+                slopes(room, rows, &factors[..curvatures.len()]);
+                room.accumulate(by.tier, rows, &mut sum[0]);
+            }
+            Ok(())
+        })?;
+        let mut all = sums.into_iter();
+        let mut total = all.next().unwrap_or(Vectors { values: Vec::new(), width: self.width });
+        all.for_each(|sum| by.tier.run(Add { y: &mut total.values, x: &sum.values }));
+        Ok(total)
     }
 
     /// The diagonal of [`Self::hessian`].
@@ -212,26 +224,65 @@ impl<T: Scalar> Sample<T> {
         Ok(sum)
     }
 
-    /// For each row i, `h_i f(x_i, (x_i . v for every vector v))`.
+    /// `sum_v (x_i . v)^2` over all vectors v, for every row i.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory).
-    pub fn by_row(
-        &self,
-        tier: Tier,
-        with: &Vectors<T>,
-        mut f: impl FnMut(&[T], &mut dyn Iterator<Item = T>) -> f64,
-    ) -> Result<Vec<f64>> {
-        let mut room = Room::new(with.n().max(1))?;
-        let mut values = try_filled("products with a sample", self.n_rows(), 0.0)?;
-        for ((rows, curvatures), values) in self.tiles().zip(values.chunks_mut(TILE)) {
-            let stride = curvatures.len().next_multiple_of(T::LANES);
-            let products = if with.n() > 0 { &*room.products(tier, rows, with) } else { &[] };
-            for (i, (h, value)) in curvatures.iter().zip(values).enumerate() {
-                let row = &rows[i * self.width..][..self.width];
-                *value = h * f(row, &mut products.iter().skip(i).step_by(stride).copied());
+    pub fn squares_along(&self, by: Workers, with: &Vectors<T>) -> Result<Vec<f64>> {
+        let mut sums = try_filled("products with a sample", self.n_rows(), 0.0)?;
+        if with.n() == 0 {
+            return Ok(sums);
+        }
+        let n_threads = by.n_threads(self.rows.len().saturating_mul(with.n()));
+        each_chunk(n_threads, &mut sums, TILE, &|| false, || Room::new(with.n()), |room, tile, sums, _| {
+            let rows = &self.rows[tile * TILE * self.width..][..sums.len() * self.width];
+            let stride = sums.len().next_multiple_of(T::LANES);
+            for products in room.products(by.tier, rows, with).chunks_exact(stride) {
+                sums.iter_mut().zip(products).for_each(|(sum, p)| *sum += p.to_f64() * p.to_f64());
+            }
+            Ok(())
+        })?;
+        Ok(sums)
+    }
+}
+
+impl<T: Scalar> Vectors<T> {
+    /// The products of all vectors with all of another set.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory).
+    pub(super) fn products_with(&self, other: &Self, tier: Tier) -> Result<SquareMatrix> {
+        let mut matrix = SquareMatrix::zeros(self.n())?;
+        let mut room = Room::new(other.n())?;
+        for (tile, rows) in self.values.chunks(TILE * self.width).enumerate() {
+            let n_rows = rows.len() / self.width;
+            let stride = n_rows.next_multiple_of(T::LANES);
+            for (c, products) in room.products(tier, rows, other).chunks_exact(stride).enumerate() {
+                for (i, product) in products[..n_rows].iter().enumerate() {
+                    matrix.row_mut(tile * TILE + i)[c] = product.to_f64();
+                }
             }
         }
-        Ok(values)
+        Ok(matrix)
+    }
+
+    /// The rows of a matrix times these vectors.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory).
+    pub(super) fn combined_by(&self, matrix: &SquareMatrix, tier: Tier) -> Result<Self> {
+        let mut sums = Self::zeros(matrix.n(), self.width)?;
+        let mut room = Room::new(matrix.n())?;
+        for (tile, rows) in self.values.chunks(TILE * self.width).enumerate() {
+            let n_rows = rows.len() / self.width;
+            let stride = n_rows.next_multiple_of(T::LANES);
+            for (c, slopes) in room.scores.chunks_exact_mut(stride).take(matrix.n()).enumerate() {
+                let factors = &matrix.row(c)[tile * TILE..][..n_rows];
+                slopes.iter_mut().zip(factors).for_each(|(to, &factor)| *to = T::from_f64(factor));
+                slopes[n_rows..].fill(T::ZERO);
+            }
+            room.accumulate(tier, rows, &mut sums);
+        }
+        Ok(sums)
     }
 }

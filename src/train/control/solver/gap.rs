@@ -2,7 +2,7 @@
 
 use super::Solver;
 use crate::error::{Result, try_copied, try_filled};
-use crate::gradient::{AtStep, Evaluator};
+use crate::gradient::{AtStep, Baseline, ControlVariate, Evaluator};
 use crate::scalar::Scalar;
 use crate::step_size::EffectiveStepSize;
 use crate::train::Config;
@@ -11,13 +11,14 @@ impl<T: Scalar> Solver<T> {
     /// By how much the objective would come down in its quadratic model, of the metric and the mean gradient that is known:
     /// `g^T P^-1 g / 2` without a kink in the penalty. None if there is no metric, or no mean gradient.
     pub(in crate::train) fn estimated_gap(
-        &mut self,
+        &self,
         config: &Config,
         evaluator: &mut Evaluator<'_, '_, T>,
     ) -> Result<Option<f64>> {
-        let Some(variate) = evaluator.control_variate().filter(|variate| variate.uses_mean) else {
-            return Ok(None);
+        let is_near = |variate: &&mut ControlVariate<T>| {
+            variate.uses_mean && matches!(variate.baseline, Baseline::Table(_)) // a snapshot is an epoch old
         };
+        let Some(variate) = evaluator.control_variate().filter(is_near) else { return Ok(None) };
         let mut gradient = try_filled("a gradient", variate.mean.len(), T::ZERO)?;
         gradient.iter_mut().zip(&variate.mean).for_each(|(g, &mean)| *g = T::from_f64(mean));
         let AtStep { model, penalty, params, .. } = evaluator.at_step();
@@ -34,7 +35,7 @@ impl<T: Scalar> Solver<T> {
 
     /// The same, of the gradient over all rows: one pass.
     pub(in crate::train) fn gap(
-        &mut self,
+        &self,
         config: &Config,
         evaluator: &mut Evaluator<'_, '_, T>,
     ) -> Result<Option<(f64, f64)>> {
@@ -44,17 +45,17 @@ impl<T: Scalar> Solver<T> {
     }
 
     fn gap_of(
-        &mut self,
+        &self,
         config: &Config,
         gradient: Vec<T>,
         evaluator: &mut Evaluator<'_, '_, T>,
     ) -> Result<Option<f64>> {
         let tier = config.tier;
         let AtStep { model, penalty, params, .. } = evaluator.at_step();
-        let (layout, Some(metric)) = (model.layout(), self.metric.as_mut()) else { return Ok(None) };
+        let (layout, Some(metric)) = (model.layout(), self.metric.as_ref()) else { return Ok(None) };
         let mut direction = try_copied("a gradient", &gradient)?;
         let (coef, intercept) = direction.split_at_mut(layout.n_coef());
-        metric.precondition(tier, layout.stride(), coef, &mut intercept[..layout.n_outputs()]);
+        metric.directions(tier, layout.stride(), coef, &mut intercept[..layout.n_outputs()])?;
         let product = |a: &[T], b: &[T]| a.iter().zip(b).map(|(a, b)| a.to_f64() * b.to_f64()).sum::<f64>();
         if !penalty.has_prox() {
             return Ok(Some(0.5 * product(&gradient, &direction)));

@@ -26,6 +26,12 @@ pub struct Standardisation<T> {
 }
 
 impl<T: Scalar> Standardisation<T> {
+    /// Of no columns.
+    pub(super) fn unknown() -> Self {
+        let columns = Columns { centre: Vec::new(), inverse_scale: Vec::new() };
+        Self { columns, penalty: Vec::new(), largest_squares: Vec::new() }
+    }
+
     /// Columns as they are.
     pub(super) fn none(problem: &Problem<'_, T>) -> Result<Self> {
         let layout = problem.layout();

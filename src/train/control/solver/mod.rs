@@ -14,13 +14,13 @@ pub use self::geometry::Standardisation;
 pub use self::safeguard::Safeguard;
 use self::samples::{draw, gather};
 use crate::error::{Error, Result, try_copied, try_filled};
-use crate::gradient::{AtStep, ControlVariate, Evaluator, Layout, Penalty, Problem};
+use crate::gradient::{AtStep, Baseline, ControlVariate, Evaluator, Layout, Penalty, Problem};
 use crate::kernel::Tier;
 use crate::rng::{SKETCH, Stream};
 use crate::scalar::Scalar;
 use crate::step_size::EffectiveStepSize;
 use crate::train::Config;
-use crate::update::metric::{Geometry, Metric};
+use crate::update::metric::{Geometry, Metric, Workers};
 use crate::update::schedule::Constant;
 use crate::update::{Optimizer, Preconditioner, Rule, Schedule, VarianceReduction};
 
@@ -78,9 +78,16 @@ pub(in crate::train) fn is_solver(rule: &Rule) -> bool {
     rule.preconditioner().is_some() || rule.variance_reduction().is_some()
 }
 
-/// That batches, penalty and preconditioner go together.
-pub(in crate::train) fn check(penalty: &Penalty, config: &Config) -> Result<()> {
+/// That batches, penalty, rules of stopping and preconditioner go together.
+pub(in crate::train) fn check(penalty: &Penalty, config: &Config, awaits_convergence: bool) -> Result<()> {
     let rule = &config.optimizer.rule;
+    if awaits_convergence && !is_solver(rule) {
+        return Err(Error::Incompatible(format!(
+            "stop must not have Converged with {} alone: only SAGA, SVRG and SGD with a preconditioner know how far the \
+             optimum is",
+            rule.name()
+        )));
+    }
     if rule.variance_reduction().is_some() && (config.batches.draws() || config.batches.importance_weights().is_some()) {
         return Err(Error::Incompatible(format!(
             "shuffle must give every row once in an epoch with {}, which knows rows by when they were last seen, got \
@@ -101,6 +108,33 @@ pub(in crate::train) fn check(penalty: &Penalty, config: &Config) -> Result<()> 
 }
 
 impl<T: Scalar> Solver<T> {
+    /// One that knows nothing yet, to be filled from a saved state.
+    pub fn unbegun() -> Self {
+        Self {
+            first_epoch: 0,
+            standardisation: Standardisation::unknown(),
+            metric: None,
+            n_builds: 0,
+            prepared: None,
+            variate: None,
+            safeguard: Safeguard::unbegun(),
+            rate: 0.0,
+            step_sizes: Vec::new(),
+        }
+    }
+
+    /// Whether a saved one is of this run: a table is kept, or not, and is of as many rows.
+    pub(in crate::train) fn fits(&self, problem: &Problem<'_, T>, config: &Config) -> bool {
+        let n_slopes = problem.data.rows.n_rows() * problem.layout().n_outputs();
+        let baseline = self.variate.as_ref().map(|variate| &variate.baseline);
+        match (config.optimizer.rule.variance_reduction(), baseline) {
+            (Some(VarianceReduction::Saga), Some(Baseline::Table(table))) => table.len() == n_slopes,
+            (Some(VarianceReduction::Svrg { .. }), None | Some(Baseline::Snapshot(_))) => true,
+            (None, None) => true,
+            _ => false,
+        }
+    }
+
     /// Before the first step, at the evaluator's parameters: looks at all columns.
     pub(in crate::train) fn begin(
         problem: &Problem<'_, T>,
@@ -183,8 +217,8 @@ impl<T: Scalar> Solver<T> {
         let Place { n_done, n_batches, .. } = *place;
         match age {
             _ if self.metric.is_none() => true,
-            0 => n_done == 0 || n_done == n_batches / 8 || n_done == n_batches / 3,
-            _ => n_done == 0 && (age.is_power_of_two() || n_rows < FEW_ROWS),
+            0 => n_done == 0 || (crate::rng::env("MB_E0", 1.0) > 0.0 && (n_done == n_batches / 8 || n_done == n_batches / 3)),
+            _ => n_done == 0 && (age.is_power_of_two() || (n_rows as f64) < crate::rng::env("MB_FEW", FEW_ROWS as f64)),
         }
     }
 
@@ -202,7 +236,7 @@ impl<T: Scalar> Solver<T> {
             Some(Preconditioner::Nystrom { rank }) => rank.unwrap_or(FIRST_RANK),
             _ => 0,
         };
-        let n_wanted = ROWS_OF_SAMPLE.max(ROWS_FOR_EIGENVALUE * rank);
+        let n_wanted = (crate::rng::env("MB_M", ROWS_OF_SAMPLE as f64) as usize).max((crate::rng::env("MB_ME", 8.0) * rank as f64) as usize);
         let (first, second) = draw(problem, config.batches.seed(), self.n_builds, n_wanted)?;
         let Standardisation { columns, penalty, largest_squares, .. } = &self.standardisation;
         let first = gather(problem, evaluator.params(), columns, &first, config.tier)?;
@@ -211,8 +245,8 @@ impl<T: Scalar> Solver<T> {
             None => &first,
         };
         let signs = Stream::new(config.batches.seed(), self.n_builds as u32, SKETCH);
-        let (tier, n_rows) = (config.tier, problem.n_rows());
-        let geometry = Geometry { tier, columns, penalty, largest_squares, n_rows, batch_size, signs };
+        let (workers, n_rows) = (Workers { tier: config.tier, n_threads: config.n_threads }, problem.n_rows());
+        let geometry = Geometry { workers, columns, penalty, largest_squares, n_rows, batch_size, signs };
         let built = match wanted {
             None => Metric::plain(second, geometry)?,
             Some(Preconditioner::Newton) => Metric::newton(&first, second, geometry)?,
@@ -239,8 +273,8 @@ impl<T: Scalar> Solver<T> {
     /// The preconditioner of the next metric.
     fn wanted(&self, problem: &Problem<'_, T>, config: &Config, batch_size: usize) -> Option<Preconditioner> {
         let d = problem.layout().n_columns();
-        let most = (RANKS_OF_BATCH * batch_size).min(ENTRIES_OF_SKETCH / (d + 1)).min(d + 1);
-        let rank = FIRST_RANK << self.n_builds.min(MOST_DOUBLINGS);
+        let most = (RANKS_OF_BATCH * batch_size).min(ENTRIES_OF_SKETCH / (d + 1)).min(d + 1).min(crate::rng::env("MB_RCAP", 256.0) as usize);
+        let rank = (crate::rng::env("MB_R0", 16.0) as usize) << self.n_builds.min(MOST_DOUBLINGS);
         match config.optimizer.rule.preconditioner()? {
             Preconditioner::Auto if problem.penalty().has_prox() => Some(Preconditioner::Diagonal),
             Preconditioner::Auto if d <= COLUMNS_OF_BATCH * batch_size => Some(Preconditioner::Newton),

@@ -40,19 +40,24 @@ pub struct Safeguard<T> {
 }
 
 impl<T: Scalar> Safeguard<T> {
-    pub(super) fn new(params: Vec<T>, first_loss: f64) -> Result<Self> {
-        let (refuge, older_refuge) = (try_copied("parameters", &params)?, try_copied("parameters", &params)?);
-        Ok(Self {
+    /// Nothing seen yet, and nowhere to go back to.
+    pub(super) fn unbegun() -> Self {
+        Self {
             share: FIRST_SHARE,
-            first_loss,
-            best_loss: first_loss,
-            refuge,
-            older_refuge,
-            last: params,
+            first_loss: 0.0,
+            best_loss: 0.0,
+            refuge: Vec::new(),
+            older_refuge: Vec::new(),
+            last: Vec::new(),
             last_loss: None,
             is_lost: false,
             n_backtracks: 0,
-        })
+        }
+    }
+
+    pub(super) fn new(params: Vec<T>, first_loss: f64) -> Result<Self> {
+        let (refuge, older_refuge) = (try_copied("parameters", &params)?, try_copied("parameters", &params)?);
+        Ok(Self { first_loss, best_loss: first_loss, refuge, older_refuge, last: params, ..Self::unbegun() })
     }
 
     /// Whether there is something to be judged.
@@ -125,12 +130,14 @@ impl<T: Scalar> Safeguard<T> {
                 self.refuge.copy_from_slice(&self.older_refuge);
             }
         }
-        if let Err(error) = found {
+        if found.is_err() {
             evaluator.params().copy_from_slice(&before);
-            return Err(error);
+            return found.map(drop);
         }
         self.share *= 0.5;
         self.last.copy_from_slice(&self.refuge);
+        // The best epoch may have been better on its way than where it ended: what counts is what can be gone on from.
+        self.best_loss = found?;
         Ok(())
     }
 
