@@ -46,6 +46,7 @@ mod prefetch;
 pub mod rows;
 mod scalar;
 pub mod sparse;
+mod square_matrix;
 mod tier;
 mod vector;
 #[cfg(target_arch = "x86_64")]
@@ -53,6 +54,7 @@ mod x86;
 
 pub use lanes::Lanes;
 pub use prefetch::{Prefetch, prefetch, prefetch_one};
+pub use square_matrix::SquareMatrix;
 pub use tier::{Tier, Tiers};
 pub use vector::{Add, ScaleAdd, ScaleAddEach, distance, first_not_finite, norm};
 
