@@ -170,8 +170,3 @@ impl Stream {
         std::array::from_fn(|lane| [upper[lane], lower[lane]])
     }
 }
-
-/// experiment
-pub fn env(name: &str, default: f64) -> f64 {
-    std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
-}

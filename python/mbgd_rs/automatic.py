@@ -19,7 +19,9 @@ MANY_ROWS = 131_072
 LARGEST_TABLE = 1 << 31
 """Bytes of slopes from which on SVRG, which keeps none, is better."""
 MOST_EPOCHS = 100
-"""Epochs of a run that ends when it has converged."""
+"""Epochs of a run that ends when it has converged; more where all of them see few entries."""
+MOST_SMALL_EPOCHS = 1000
+ENTRIES = 50_000_000
 FEW_EPOCHS = 10
 """Epochs of a run of any other optimizer, where none are given."""
 
@@ -55,12 +57,16 @@ def batch_size_for(optimizer: Optimizer, n_rows: int) -> int | None:
     return min(n_rows, 64 if n_rows < MANY_ROWS else 256)
 
 
-def epochs_for(optimizer: Optimizer, stop: tuple[StopRule, ...]) -> tuple[int, tuple[StopRule, ...]]:
+def epochs_for(
+    optimizer: Optimizer, problem: Problem, stop: tuple[StopRule, ...]
+) -> tuple[int, tuple[StopRule, ...]]:
     """How many epochs, where none are given, and the rules of stopping."""
     if not converges(optimizer):
         return FEW_EPOCHS, stop
     has_rule = any(isinstance(rule, Converged) for rule in stop)
-    return MOST_EPOCHS, stop if has_rule else (*stop, Converged())
+    n_entries = problem.X.shape[0] * problem.X.shape[1] * problem.n_outputs
+    most = min(max(MOST_EPOCHS, ENTRIES // n_entries), MOST_SMALL_EPOCHS)
+    return most, stop if has_rule else (*stop, Converged())
 
 
 def start_for(problem: Problem) -> Any:

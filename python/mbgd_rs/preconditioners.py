@@ -48,7 +48,7 @@ class Nystrom(Preconditioner, name="nystrom"):
     ----------
     rank : int or "auto", default="auto"
         How many eigenvalues, at least 1; more cost more in every step, ``2 * rank * d`` multiplications.
-        "auto" is 16 at first, and doubles whenever the metric is built anew, up to 256.
+        "auto" is 16 at first, and doubles whenever the metric is built anew, up to 128.
 
     Notes
     -----

@@ -145,7 +145,7 @@ def fit(
     epochs : int or "auto", default="auto"
         Passes over the data that this call makes, in addition to those of `resume`. If that ended in the
         middle of an epoch, the rest of this is the first. "auto" is 10; with SAGA and SVRG, whose rate is
-        "auto", as many as it takes to converge, at most 100: :class:`mbgd_rs.stopping.Converged` is added to
+        "auto", as many as it takes to converge, at most 100 (1000 for small data): :class:`mbgd_rs.stopping.Converged` is added to
         `stop`, and a run that does not converge warns.
     init : pair (coef, intercept) or FitResult, optional
         Where to begin; zeros by default. A classifier also says what the classes are.
@@ -297,7 +297,7 @@ def fit(
         check_arguments(resume, arguments, data)
     ends_by_itself = is_named_auto(epochs)
     if ends_by_itself:
-        n_epochs, rules = epochs_for(rule, rules)
+        n_epochs, rules = epochs_for(rule, problem, rules)
     else:
         n_epochs = as_integer("epochs", epochs, 0)
     if n_epochs > 0:

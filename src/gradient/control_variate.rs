@@ -138,7 +138,10 @@ impl<T: Scalar> ControlVariate<T> {
     pub(super) fn take_change(&mut self, n_rows: usize) {
         if let Baseline::Table(_) = self.baseline {
             let share = 1.0 / n_rows as f64;
-            self.mean.iter_mut().zip(&self.change).for_each(|(mean, change)| *mean += change.to_f64() * share);
+            self.mean
+                .iter_mut()
+                .zip(&self.change)
+                .for_each(|(mean, change)| *mean += change.to_f64() * share);
         }
     }
 }
@@ -161,7 +164,8 @@ impl<T: Scalar> Seen<T> {
     /// Makes room for so many rows.
     pub(super) fn reserve(&mut self, n_rows: usize, n_outputs: usize) -> Result<()> {
         let n_slopes = n_rows.saturating_mul(n_outputs);
-        let bytes = n_rows.saturating_mul(size_of::<usize>()).saturating_add(n_slopes.saturating_mul(size_of::<T>()));
+        let bytes =
+            n_rows.saturating_mul(size_of::<usize>()).saturating_add(n_slopes.saturating_mul(size_of::<T>()));
         let reserved = self.rows.try_reserve(n_rows).and_then(|()| self.slopes.try_reserve(n_slopes));
         reserved.map_err(|_| Error::OutOfMemory { what: "the slopes of a batch", bytes })
     }

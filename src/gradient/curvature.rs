@@ -16,7 +16,7 @@ const RELATIVE_DISTANCE: f64 = 1e-6;
 const LEAST: f64 = 1e-3;
 
 /// For each of these stored rows its weight times the second derivative of the loss by the score at `params`; of several
-/// outputs the largest.
+/// outputs the largest, and of the softmax a bound on the largest eigenvalue.
 ///
 /// A metric needs it to a digit or two, so it is a difference of slopes, for every loss alike. A loss with a kink has no
 /// curvature: all rows count the same.
@@ -82,10 +82,12 @@ impl<T: Scalar> Seconds<'_, T> {
         low.clear();
         low.extend((0..k * stride).map(|at| score(at / stride, at % stride)));
         if loss.is_softmax(kind) {
+            // What Gershgorin's circles bound the largest eigenvalue of diag(p) - p p^T by: the metric has no room for how
+            // classes depend on each other.
             loss.probabilities(tier, kind, low, stride);
             for (i, to) in to.iter_mut().enumerate() {
                 let p = |c: usize| low[c * stride + i];
-                *to = crate::rng::env("MB_SOFT", 2.0) * (0..k).map(|c| p(c) * (1.0 - p(c))).fold(0.0, f64::max);
+                *to = 2.0 * (0..k).map(|c| p(c) * (1.0 - p(c))).fold(0.0, f64::max);
             }
             return;
         }

@@ -223,8 +223,13 @@ impl<T: Scalar> Pass<'_, T> {
                 }
                 Baseline::Snapshot(params) => {
                     self.model.forward(self.tier, &tile_rows, params, known);
-                    let tile =
-                        TileOf { n_outputs, scores: known, targets: y, weights: s, unit: data.targets.unit() };
+                    let tile = TileOf {
+                        n_outputs,
+                        scores: known,
+                        targets: y,
+                        weights: s,
+                        unit: data.targets.unit(),
+                    };
                     objective.loss.slopes(self.tier, data.targets.kind(), tile);
                 }
             }

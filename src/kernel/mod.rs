@@ -45,7 +45,6 @@ pub mod noise;
 pub mod outputs;
 mod prefetch;
 pub mod rows;
-mod square_matrix;
 mod scalar;
 pub mod sparse;
 mod square_matrix;
@@ -55,7 +54,6 @@ mod vector;
 mod x86;
 
 pub use lanes::Lanes;
-pub use square_matrix::SquareMatrix;
 pub use prefetch::{Prefetch, prefetch, prefetch_one};
 pub use square_matrix::SquareMatrix;
 pub use tier::{Tier, Tiers};

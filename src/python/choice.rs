@@ -37,7 +37,11 @@ pub(super) fn check(choice: &Bound<'_, PyAny>) -> PyResult<()> {
 /// Checks a preconditioner.
 #[pyfunction]
 pub(super) fn check_preconditioner(choice: &Bound<'_, PyAny>) -> PyResult<()> {
-    caught(|| Preconditioner::from_options(&Attributes(choice.clone()), "preconditioner").map(drop).map_err(to_python))
+    caught(|| {
+        Preconditioner::from_options(&Attributes(choice.clone()), "preconditioner")
+            .map(drop)
+            .map_err(to_python)
+    })
 }
 
 /// Checks a loss.

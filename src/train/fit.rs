@@ -165,5 +165,15 @@ fn finish<'a, T: Scalar>(
     let batch_size = run.batch_size();
     let mut state = run.into_state(validation, !stopping.is_empty())?;
     state.stopping = stopping;
-    Ok(Fit { params, best_epoch, state, history: recorder.history, stop_reason, gap, error, batch_size, seconds })
+    Ok(Fit {
+        params,
+        best_epoch,
+        state,
+        history: recorder.history,
+        stop_reason,
+        gap,
+        error,
+        batch_size,
+        seconds,
+    })
 }

@@ -121,7 +121,7 @@ impl<'o, 'a, T: Scalar> Observers<'o, 'a, T> {
         let Some(solver) = &view.state.control.solver else { return Ok(None) };
         self.gap = match solver.estimated_gap(view.config, view.evaluator)? {
             Some(estimate) if !rule.is_met(estimate, loss) => Some((estimate, loss)),
-            _ => solver.gap(view.config, view.evaluator)?,
+            _ => solver.gap(view.config, loss, view.evaluator)?,
         };
         Ok(self.gap)
     }

@@ -22,8 +22,18 @@ fn fields_of_solver<'py, T: Scalar + Element>(
 ) -> PyResult<()> {
     let Solver { first_epoch, standardisation, metric, n_builds, prepared, variate, safeguard, .. } = solver;
     let Standardisation { columns, penalty, largest_squares } = standardisation;
-    let Safeguard { share, first_loss, best_loss, refuge, older_refuge, last, last_loss, is_lost, n_backtracks } =
-        safeguard;
+    let Safeguard {
+        share,
+        first_loss,
+        best_loss,
+        refuge,
+        older_refuge,
+        last,
+        last_loss,
+        before,
+        is_lost,
+        n_backtracks,
+    } = safeguard;
     border.field("first_epoch", first_epoch, EPOCH)?;
     border.field("n_builds", n_builds, COUNT)?;
     border.field("prepared", prepared, Optional(Counts))?;
@@ -40,6 +50,7 @@ fn fields_of_solver<'py, T: Scalar + Element>(
     border.field("older_refuge", older_refuge, Vector)?;
     border.field("last", last, Vector)?;
     border.field("last_loss", last_loss, Optional(Number))?;
+    border.field("before", before, Pair)?;
     border.field("is_lost", is_lost, Flag)?;
     border.field("n_backtracks", n_backtracks, COUNT)
 }
@@ -73,6 +84,20 @@ impl<T: Scalar + Element> Codec<Box<Solver<T>>> for Solved {
     }
 }
 
+/// Two numbers, of which infinity is one that is not there.
+struct Pair;
+
+impl Codec<[f64; 2]> for Pair {
+    fn write<'py>(&self, place: &Place<'py>, value: &mut [f64; 2]) -> PyResult<Bound<'py, PyAny>> {
+        (value[0], value[1]).into_bound_py_any(place.py)
+    }
+
+    fn read(&self, place: &Place<'_>, saved: &Bound<'_, PyAny>) -> PyResult<[f64; 2]> {
+        let pair = saved.extract().ok().filter(|(a, b): &(f64, f64)| !a.is_nan() && !b.is_nan());
+        pair.map(|(a, b)| [a, b]).ok_or_else(|| place.refused("a pair of numbers", saved))
+    }
+}
+
 /// Two counts.
 struct Counts;
 
@@ -92,9 +117,15 @@ struct ByColumn {
 }
 
 impl ByColumn {
-    fn check<T: Scalar>(&self, place: &Place<'_>, numbers: &[T], n_vectors: Option<usize>) -> PyResult<usize> {
+    fn check<T: Scalar>(
+        &self,
+        place: &Place<'_>,
+        numbers: &[T],
+        n_vectors: Option<usize>,
+    ) -> PyResult<usize> {
         let n = place.layout.n_columns() + self.n_more;
-        let is_whole = numbers.len().is_multiple_of(n) && n_vectors.is_none_or(|wanted| numbers.len() == wanted * n);
+        let is_whole =
+            numbers.len().is_multiple_of(n) && n_vectors.is_none_or(|wanted| numbers.len() == wanted * n);
         if !is_whole {
             let condition = format!("vectors of {n} numbers");
             return Err(place.refused_value(&condition, &format!("{} numbers", numbers.len())));
@@ -188,7 +219,9 @@ impl<T: Scalar + Element> Codec<ControlVariate<T>> for Variate {
             "table" => {
                 let table = read_array::<T>(&place.at(1), &slopes)?;
                 match table.iter().find(|slope| !slope.is_finite()) {
-                    Some(slope) => return Err(place.at(1).refused_value("finite", &slope.to_f64().to_string())),
+                    Some(slope) => {
+                        return Err(place.at(1).refused_value("finite", &slope.to_f64().to_string()));
+                    }
                     None => Baseline::Table(table),
                 }
             }

@@ -7,8 +7,8 @@ mod solver;
 pub use adaptive_batch_size::AdaptiveBatchSize;
 pub(super) use auto_rate::value_at;
 pub use auto_rate::{AutoRate, Method, Spectral, Trials};
-pub use solver::{Safeguard, Solver, Standardisation};
 pub(super) use solver::{Place, check as check_solver, is_solver};
+pub use solver::{Safeguard, Solver, Standardisation};
 
 use super::{Config, State};
 use crate::error::Result;

@@ -21,6 +21,8 @@ pub struct Geometry<'g, T> {
     pub n_rows: usize,
     /// Rows of a batch.
     pub batch_size: usize,
+    /// The damping of the metric before; 0 if there was none.
+    pub last_damping: f64,
     /// What the test vectors of a sketch are drawn from.
     pub signs: Stream,
 }
@@ -38,7 +40,10 @@ const QUANTILE: f64 = 0.99;
 const N_ITERATIONS: usize = 15;
 const TOLERANCE: f64 = 0.01;
 /// Times that the damping is raised at most.
-const MOST_RAISES: usize = 60;
+const MOST_RAISES: usize = 40;
+/// By what it is raised, and by what that of the metric before may fall.
+const RAISE: f64 = 4.0;
+const RELIEF: f64 = 16.0;
 
 /// The curvature of the first sample.
 enum Curvature<T> {
@@ -66,7 +71,11 @@ impl<T: Scalar> Metric<T> {
     ///
     /// # Errors
     /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory).
-    pub fn diagonal(first: &Sample<T>, second: &Sample<T>, geometry: Geometry<'_, T>) -> Result<Option<Self>> {
+    pub fn diagonal(
+        first: &Sample<T>,
+        second: &Sample<T>,
+        geometry: Geometry<'_, T>,
+    ) -> Result<Option<Self>> {
         let diagonal = first.hessian_diagonal()?;
         let largest = diagonal.iter().fold(0.0, |a: f64, &b| a.max(b));
         Self::trusted(Curvature::Diagonal(diagonal), LEAST_DAMPING * largest, second, geometry)
@@ -94,13 +103,15 @@ impl<T: Scalar> Metric<T> {
         geometry: Geometry<'_, T>,
     ) -> Result<Option<Self>> {
         let Geometry { workers, columns, batch_size, signs, .. } = geometry;
-        let Some(sketch) = Sketch::of(rank.min(columns.n() + 1), first, columns.n() + 1, signs, workers)? else {
+        let Some(sketch) = Sketch::of(rank.min(columns.n() + 1), first, columns.n() + 1, signs, workers)?
+        else {
             return Self::diagonal(first, second, geometry);
         };
         let known = second.squares_along(workers, &sketch.basis)?;
         let unknown = second.rows.chunks_exact(second.width).zip(known).zip(&second.curvatures);
         let unknown = unknown.map(|((x, known), h)| h * (square(x) - known)).fold(0.0, f64::max);
-        let damping = sketch.smallest.max(unknown / (UNKNOWN * batch_size as f64)).max(LEAST_DAMPING * sketch.largest);
+        let damping =
+            sketch.smallest.max(unknown / (UNKNOWN * batch_size as f64)).max(LEAST_DAMPING * sketch.largest);
         Self::trusted(Curvature::LowRank(sketch.factors), damping, second, geometry)
     }
 
@@ -117,7 +128,7 @@ impl<T: Scalar> Metric<T> {
         // What a single row of a rare or outlying column can add to a batch; times the mean curvature, or nearly separable
         // classes crawl.
         let floor = second.mean_curvature() / (UNKNOWN * b);
-        damping = damping.max(f64::MIN_POSITIVE.sqrt());
+        damping = damping.max(geometry.last_damping / RELIEF).max(f64::MIN_POSITIVE.sqrt());
         for _ in 0..MOST_RAISES {
             let mut base = try_filled("the metric", second.width, damping)?;
             for (j, base) in base.iter_mut().enumerate().take(columns.n()) {
@@ -134,7 +145,7 @@ impl<T: Scalar> Metric<T> {
                     return Ok(Some(metric));
                 }
             }
-            damping *= 2.0;
+            damping *= RAISE;
         }
         Ok(None)
     }
@@ -187,11 +198,7 @@ impl<T: Scalar> Metric<T> {
 
 impl<T: Scalar> Curvature<T> {
     /// The inverse of the curvature and a diagonal, and its factors as [`Metric::look_at`] wants them; None if there is none.
-    fn inverse(
-        &self,
-        base: &[f64],
-        geometry: Geometry<'_, T>,
-    ) -> Result<Option<(Inverse<T>, Vectors<T>)>> {
+    fn inverse(&self, base: &[f64], geometry: Geometry<'_, T>) -> Result<Option<(Inverse<T>, Vectors<T>)>> {
         let Geometry { workers: Workers { tier, .. }, columns, .. } = geometry;
         let n = columns.n() + 1;
         let width = n.next_multiple_of(T::LANES);
@@ -250,7 +257,13 @@ struct Sketch<T> {
 
 impl<T: Scalar> Sketch<T> {
     /// Of this rank, on the first `n` entries. None if the sample has not so much rank.
-    fn of(rank: usize, sample: &Sample<T>, n: usize, signs: Stream, workers: Workers) -> Result<Option<Self>> {
+    fn of(
+        rank: usize,
+        sample: &Sample<T>,
+        n: usize,
+        signs: Stream,
+        workers: Workers,
+    ) -> Result<Option<Self>> {
         let tier = workers.tier;
         let mut test = Vectors::zeros(rank, sample.width)?;
         for i in 0..rank {

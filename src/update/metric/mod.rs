@@ -64,7 +64,12 @@ impl<T: Scalar> Room<T> {
         let mut numbers = try_filled("the metric", n, 0)?;
         numbers.iter_mut().enumerate().for_each(|(i, number)| *number = i);
         let filled = |n: usize| try_filled("the metric", n, T::ZERO);
-        Ok(Self { numbers, products: filled(n.next_multiple_of(T::LANES))?, from: filled(width)?, to: filled(width)? })
+        Ok(Self {
+            numbers,
+            products: filled(n.next_multiple_of(T::LANES))?,
+            from: filled(width)?,
+            to: filled(width)?,
+        })
     }
 }
 
@@ -74,7 +79,16 @@ impl<T: Scalar> Inverse<T> {
         let Room { numbers, products, from, to } = room;
         let scores = |values: &[T], n_columns: usize, coef: &[T], scores: &mut [T]| {
             let (ahead, prefetch): (&[usize], _) = (&[], Prefetch::NONE);
-            tier.run(Scores { values, n_columns, rows: numbers, ahead, prefetch, coef, intercept: &[T::ZERO], scores });
+            tier.run(Scores {
+                values,
+                n_columns,
+                rows: numbers,
+                ahead,
+                prefetch,
+                coef,
+                intercept: &[T::ZERO],
+                scores,
+            });
         };
         match self {
             Self::Full(rows) => {

@@ -3,7 +3,8 @@
 use crate::error::{Error, Result};
 use crate::options::Options;
 
-const EXPECTED: &str = "an object of mbgd_rs.preconditioners, 'auto', 'diagonal', 'nystrom', 'newton' or None";
+const EXPECTED: &str =
+    "an object of mbgd_rs.preconditioners, 'auto', 'diagonal', 'nystrom', 'newton' or None";
 
 /// Which part of the curvature is to be learned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

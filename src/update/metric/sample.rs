@@ -109,7 +109,11 @@ impl<T: Scalar> Room<T> {
             intercept: &self.zeros[..k],
             scores: &mut *scores,
         };
-        if k == 1 { tier.run(scores_of) } else { tier.run(OutputScores(scores_of)) }
+        if k == 1 {
+            tier.run(scores_of)
+        } else {
+            tier.run(OutputScores(scores_of))
+        }
         scores
     }
 
@@ -125,7 +129,11 @@ impl<T: Scalar> Room<T> {
             coef: &mut to.values,
             intercept: &mut self.zeros[..k],
         };
-        if k == 1 { tier.run(accumulate) } else { tier.run(OutputAccumulate(accumulate)) }
+        if k == 1 {
+            tier.run(accumulate)
+        } else {
+            tier.run(OutputAccumulate(accumulate))
+        }
         self.zeros.fill(T::ZERO);
     }
 }
@@ -192,17 +200,24 @@ impl<T: Scalar> Sample<T> {
             sums.push(Vectors::zeros(k, self.width)?);
         }
         let n_threads = by.n_threads(self.rows.len().saturating_mul(k));
-        each_chunk(n_threads, &mut sums, 1, &|| false, || Room::new(k), |room, run, sum, _| {
-            let curvatures = &self.curvatures[run * RUN..self.n_rows().min((run + 1) * RUN)];
-            let rows = &self.rows[run * RUN * self.width..][..curvatures.len() * self.width];
-            for (rows, curvatures) in rows.chunks(TILE * self.width).zip(curvatures.chunks(TILE)) {
-                let mut factors = [T::ZERO; TILE];
-                factors.iter_mut().zip(curvatures).for_each(|(to, h)| *to = T::from_f64(h * share));
-                slopes(room, rows, &factors[..curvatures.len()]);
-                room.accumulate(by.tier, rows, &mut sum[0]);
-            }
-            Ok(())
-        })?;
+        each_chunk(
+            n_threads,
+            &mut sums,
+            1,
+            &|| false,
+            || Room::new(k),
+            |room, run, sum, _| {
+                let curvatures = &self.curvatures[run * RUN..self.n_rows().min((run + 1) * RUN)];
+                let rows = &self.rows[run * RUN * self.width..][..curvatures.len() * self.width];
+                for (rows, curvatures) in rows.chunks(TILE * self.width).zip(curvatures.chunks(TILE)) {
+                    let mut factors = [T::ZERO; TILE];
+                    factors.iter_mut().zip(curvatures).for_each(|(to, h)| *to = T::from_f64(h * share));
+                    slopes(room, rows, &factors[..curvatures.len()]);
+                    room.accumulate(by.tier, rows, &mut sum[0]);
+                }
+                Ok(())
+            },
+        )?;
         let mut all = sums.into_iter();
         let mut total = all.next().unwrap_or(Vectors { values: Vec::new(), width: self.width });
         all.for_each(|sum| by.tier.run(Add { y: &mut total.values, x: &sum.values }));
@@ -234,14 +249,21 @@ impl<T: Scalar> Sample<T> {
             return Ok(sums);
         }
         let n_threads = by.n_threads(self.rows.len().saturating_mul(with.n()));
-        each_chunk(n_threads, &mut sums, TILE, &|| false, || Room::new(with.n()), |room, tile, sums, _| {
-            let rows = &self.rows[tile * TILE * self.width..][..sums.len() * self.width];
-            let stride = sums.len().next_multiple_of(T::LANES);
-            for products in room.products(by.tier, rows, with).chunks_exact(stride) {
-                sums.iter_mut().zip(products).for_each(|(sum, p)| *sum += p.to_f64() * p.to_f64());
-            }
-            Ok(())
-        })?;
+        each_chunk(
+            n_threads,
+            &mut sums,
+            TILE,
+            &|| false,
+            || Room::new(with.n()),
+            |room, tile, sums, _| {
+                let rows = &self.rows[tile * TILE * self.width..][..sums.len() * self.width];
+                let stride = sums.len().next_multiple_of(T::LANES);
+                for products in room.products(by.tier, rows, with).chunks_exact(stride) {
+                    sums.iter_mut().zip(products).for_each(|(sum, p)| *sum += p.to_f64() * p.to_f64());
+                }
+                Ok(())
+            },
+        )?;
         Ok(sums)
     }
 }

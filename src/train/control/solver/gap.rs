@@ -33,15 +33,20 @@ impl<T: Scalar> Solver<T> {
         self.gap_of(config, gradient, evaluator)
     }
 
-    /// The same, of the gradient over all rows: one pass.
+    /// The same, of the gradient over all rows, by one pass; or what the objective has still to come down by as it has come
+    /// down in the last epochs, the last of mean objective `loss`, if that is more: a metric may not know directions in which
+    /// it comes down slowly. With it the objective.
     pub(in crate::train) fn gap(
         &self,
         config: &Config,
+        loss: f64,
         evaluator: &mut Evaluator<'_, '_, T>,
     ) -> Result<Option<(f64, f64)>> {
+        let extrapolated = self.safeguard.extrapolated_gap(loss);
         let loss = evaluator.gradient_of_all()?;
         let gradient = try_copied("a gradient", evaluator.last())?;
-        Ok(self.gap_of(config, gradient, evaluator)?.map(|gap| (gap, loss)))
+        let gap = self.gap_of(config, gradient, evaluator)?;
+        Ok(gap.map(|gap| (gap.max(extrapolated.min(loss.abs())), loss)))
     }
 
     fn gap_of(
@@ -65,7 +70,7 @@ impl<T: Scalar> Solver<T> {
         sizes.chunks_exact_mut(layout.stride()).for_each(|sizes| metric.step_sizes(1.0, sizes));
         let before = &params[..layout.n_coef()];
         let mut after = try_copied("parameters", before)?;
-        after.iter_mut().zip(&direction).for_each(|(w, &step)| *w = *w - step);
+        after.iter_mut().zip(&direction).for_each(|(w, &step)| *w -= step);
         penalty.prox(layout, &mut after, EffectiveStepSize::PerParameter(&sizes));
         let smooth = |w: &[T]| {
             let mut gradient = try_filled("a gradient", layout.n_coef(), T::ZERO)?;

@@ -60,7 +60,8 @@ impl<T: Scalar> Standardisation<T> {
         let mut penalty = problem.penalty().l2_by_column(layout)?;
         let d = layout.n_columns();
         let mut centre = try_filled("columns", d, 0.0)?;
-        let (mut scale, mut largest_squares) = (try_filled("columns", d, 1.0)?, try_filled("columns", d, 0.0)?);
+        let (mut scale, mut largest_squares) =
+            (try_filled("columns", d, 1.0)?, try_filled("columns", d, 0.0)?);
         for j in 0..d {
             let ColumnMoments { mean, variance, mean_square, smallest, largest } = &moments;
             if is_centred {

@@ -24,12 +24,15 @@ use crate::update::metric::{Geometry, Metric, Workers};
 use crate::update::schedule::Constant;
 use crate::update::{Optimizer, Preconditioner, Rule, Schedule, VarianceReduction};
 
-/// Rows of each of the two samples that a metric is built of; and at least so many for every eigenvalue of a sketch.
-const ROWS_OF_SAMPLE: usize = 2000;
-const ROWS_FOR_EIGENVALUE: usize = 8;
-/// The rank of a sketch: at first, and how often it doubles.
+/// Rows of each of the two samples that a metric is built of. Twice as many make it no better on any of the data tried.
+const ROWS_OF_SAMPLE: usize = 1000;
+/// Rows of those for a sketch, which cost its rank each; and for every eigenvalue.
+const FEWEST_ROWS_OF_SKETCH: usize = 512;
+const ROWS_FOR_EIGENVALUE: usize = 4;
+/// The rank of a sketch at first, and how often it doubles: to 128. With 256 the sketches of 10,000 x 784 take longer than the
+/// epochs they save, with 64 there are half as many epochs more.
 const FIRST_RANK: usize = 16;
-const MOST_DOUBLINGS: u64 = 4;
+const MOST_DOUBLINGS: u64 = 3;
 /// A sketch has at most so many ranks for every row of a batch, and entries in all.
 const RANKS_OF_BATCH: usize = 4;
 const ENTRIES_OF_SKETCH: usize = 1 << 18;
@@ -38,7 +41,7 @@ const LEAST_RANK: usize = 8;
 /// All of the curvature is learned of at most so many columns for every row of a batch.
 const COLUMNS_OF_BATCH: usize = 2;
 /// For fewer rows a metric is built anew in every epoch.
-const FEW_ROWS: usize = 20_000;
+const FEW_ROWS: usize = 2 * ROWS_OF_SAMPLE;
 
 /// See the [module](self).
 #[derive(Debug, Clone, PartialEq)]
@@ -88,7 +91,9 @@ pub(in crate::train) fn check(penalty: &Penalty, config: &Config, awaits_converg
             rule.name()
         )));
     }
-    if rule.variance_reduction().is_some() && (config.batches.draws() || config.batches.importance_weights().is_some()) {
+    if rule.variance_reduction().is_some()
+        && (config.batches.draws() || config.batches.importance_weights().is_some())
+    {
         return Err(Error::Incompatible(format!(
             "shuffle must give every row once in an epoch with {}, which knows rows by when they were last seen, got \
              replacement or weights",
@@ -217,8 +222,8 @@ impl<T: Scalar> Solver<T> {
         let Place { n_done, n_batches, .. } = *place;
         match age {
             _ if self.metric.is_none() => true,
-            0 => n_done == 0 || (crate::rng::env("MB_E0", 1.0) > 0.0 && (n_done == n_batches / 8 || n_done == n_batches / 3)),
-            _ => n_done == 0 && (age.is_power_of_two() || (n_rows as f64) < crate::rng::env("MB_FEW", FEW_ROWS as f64)),
+            0 => n_done == 0 || n_done == n_batches / 8 || n_done == n_batches / 3,
+            _ => n_done == 0 && (age.is_power_of_two() || n_rows < FEW_ROWS),
         }
     }
 
@@ -230,13 +235,15 @@ impl<T: Scalar> Solver<T> {
         place: &Place,
         evaluator: &mut Evaluator<'_, '_, T>,
     ) -> Result<()> {
-        let batch_size = config.batches.batch_size().saturating_mul(config.accumulate.get()).min(problem.n_rows());
+        let batch_size =
+            config.batches.batch_size().saturating_mul(config.accumulate.get()).min(problem.n_rows());
         let wanted = self.wanted(problem, config, batch_size);
         let rank = match wanted {
             Some(Preconditioner::Nystrom { rank }) => rank.unwrap_or(FIRST_RANK),
             _ => 0,
         };
-        let n_wanted = (crate::rng::env("MB_M", ROWS_OF_SAMPLE as f64) as usize).max((crate::rng::env("MB_ME", 8.0) * rank as f64) as usize);
+        let n_wanted =
+            if rank > 0 { FEWEST_ROWS_OF_SKETCH.max(ROWS_FOR_EIGENVALUE * rank) } else { ROWS_OF_SAMPLE };
         let (first, second) = draw(problem, config.batches.seed(), self.n_builds, n_wanted)?;
         let Standardisation { columns, penalty, largest_squares, .. } = &self.standardisation;
         let first = gather(problem, evaluator.params(), columns, &first, config.tier)?;
@@ -244,14 +251,19 @@ impl<T: Scalar> Solver<T> {
             Some(second) => &gather(problem, evaluator.params(), columns, &second, config.tier)?,
             None => &first,
         };
+        let last_damping = self.metric.as_ref().map_or(0.0, |metric| metric.damping);
         let signs = Stream::new(config.batches.seed(), self.n_builds as u32, SKETCH);
-        let (workers, n_rows) = (Workers { tier: config.tier, n_threads: config.n_threads }, problem.n_rows());
-        let geometry = Geometry { workers, columns, penalty, largest_squares, n_rows, batch_size, signs };
+        let (workers, n_rows) =
+            (Workers { tier: config.tier, n_threads: config.n_threads }, problem.n_rows());
+        let geometry =
+            Geometry { workers, columns, penalty, largest_squares, n_rows, batch_size, last_damping, signs };
         let built = match wanted {
             None => Metric::plain(second, geometry)?,
             Some(Preconditioner::Newton) => Metric::newton(&first, second, geometry)?,
             Some(Preconditioner::Nystrom { .. }) => Metric::nystrom(rank, &first, second, geometry)?,
-            Some(Preconditioner::Diagonal | Preconditioner::Auto) => Metric::diagonal(&first, second, geometry)?,
+            Some(Preconditioner::Diagonal | Preconditioner::Auto) => {
+                Metric::diagonal(&first, second, geometry)?
+            }
         };
         evaluator.poll(2 * n_wanted)?;
         self.n_builds += 1;
@@ -273,8 +285,8 @@ impl<T: Scalar> Solver<T> {
     /// The preconditioner of the next metric.
     fn wanted(&self, problem: &Problem<'_, T>, config: &Config, batch_size: usize) -> Option<Preconditioner> {
         let d = problem.layout().n_columns();
-        let most = (RANKS_OF_BATCH * batch_size).min(ENTRIES_OF_SKETCH / (d + 1)).min(d + 1).min(crate::rng::env("MB_RCAP", 256.0) as usize);
-        let rank = (crate::rng::env("MB_R0", 16.0) as usize) << self.n_builds.min(MOST_DOUBLINGS);
+        let most = (RANKS_OF_BATCH * batch_size).min(ENTRIES_OF_SKETCH / (d + 1)).min(d + 1);
+        let rank = FIRST_RANK << self.n_builds.min(MOST_DOUBLINGS);
         match config.optimizer.rule.preconditioner()? {
             Preconditioner::Auto if problem.penalty().has_prox() => Some(Preconditioner::Diagonal),
             Preconditioner::Auto if d <= COLUMNS_OF_BATCH * batch_size => Some(Preconditioner::Newton),

@@ -10,6 +10,8 @@ const FIRST_SHARE: f64 = 0.5;
 const EARLY_LOSS: f64 = 0.5;
 const LATE_LOSS: f64 = 0.01;
 const EARLY_EPOCHS: u64 = 2;
+/// The part of the gap that is left after an epoch, at most: it is only estimated.
+const LARGEST_FACTOR: f64 = 0.95;
 /// Times in a row that steps are shortened because numbers have become non-finite.
 const MOST_BACKTRACKS: u64 = 60;
 
@@ -33,6 +35,8 @@ pub struct Safeguard<T> {
     pub last: Vec<T>,
     /// The mean objective of the last epoch, if it has not been judged yet.
     pub last_loss: Option<f64>,
+    /// The mean objectives of the two epochs before, the later one first; infinite if there were none.
+    pub before: [f64; 2],
     /// Whether numbers have become non-finite since.
     pub is_lost: bool,
     /// How often in a row.
@@ -50,6 +54,7 @@ impl<T: Scalar> Safeguard<T> {
             older_refuge: Vec::new(),
             last: Vec::new(),
             last_loss: None,
+            before: [f64::INFINITY; 2],
             is_lost: false,
             n_backtracks: 0,
         }
@@ -99,6 +104,19 @@ impl<T: Scalar> Safeguard<T> {
         loss.is_nan() || loss > self.best_loss + margin
     }
 
+    /// What the objective has still to come down by at the end of an epoch of mean objective `loss`, if it goes on coming
+    /// down as in the last three: infinite if there were fewer.
+    pub(super) fn extrapolated_gap(&self, loss: f64) -> f64 {
+        let [before, first] = self.before;
+        let (drop, last_drop) = ((before - loss).abs(), (first - before).abs());
+        if !(drop.is_finite() && last_drop.is_finite()) {
+            return f64::INFINITY;
+        }
+        let factor = (drop / last_drop.max(f64::MIN_POSITIVE)).min(LARGEST_FACTOR);
+        // The mean of an epoch is that of its middle, half an epoch before the end.
+        drop * factor * factor.sqrt() / (1.0 - factor)
+    }
+
     /// Where the best epoch has ended and its objective, if the last one was much worse.
     pub(in crate::train) fn alternative(&self) -> Option<(&[T], f64)> {
         let is_worse = self.is_lost || self.last_loss.is_some_and(|loss| self.is_much_worse(loss, u64::MAX));
@@ -111,6 +129,7 @@ impl<T: Scalar> Safeguard<T> {
     /// If the work was interrupted, and then it is to be done again.
     pub(super) fn judge(&mut self, age: u64, evaluator: &mut Evaluator<'_, '_, T>) -> Result<()> {
         let loss = self.last_loss.filter(|_| !self.is_lost);
+        self.before = [loss.unwrap_or(f64::INFINITY), self.before[0]];
         match loss {
             Some(loss) if loss <= self.best_loss => self.best_loss = loss,
             Some(loss) if !self.is_much_worse(loss, age) => {}

@@ -37,7 +37,7 @@ pub(super) fn draw<T: Scalar>(
     let row = |run: usize| {
         let start = |run: usize| (run as u128 * n as u128 / n_runs as u128) as u64;
         let (first, end) = (start(run), start(run + 1));
-        let within = u128::from(stream.word64(run as u64)) * u128::from(end - first) >> 64;
+        let within = (u128::from(stream.word64(run as u64)) * u128::from(end - first)) >> 64;
         (first + within as u64) as usize
     };
     let of_sample = |k: usize| {
