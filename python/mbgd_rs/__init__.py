@@ -35,6 +35,7 @@ from .minimization import minimize
 from .minimize_result import MinimizeResult
 from .objective import gradient
 from .result import FitResult
+from .standardization import Standardization
 from .stop_reason import StopReason
 from .threads import get_num_threads, set_num_threads, show_versions, simd_tier
 from .training import fit
@@ -49,6 +50,7 @@ __all__ = [
     "Metric",
     "MinimizeResult",
     "Progress",
+    "Standardization",
     "StopReason",
     "__version__",
     "averages",

@@ -19,7 +19,7 @@ from .choices import members_of, names_of, resolve
 from .class_weights import ClassWeight
 from .docstrings import with_names
 from .errors import DivergenceError, raise_with
-from .inputs import as_float, as_integer, as_params
+from .inputs import as_flag, as_float, as_integer, as_params
 from .keywords import with_hints
 from .labels import as_sorted_classes, looks_like_labels
 from .losses import DEFAULT_LOSS, Loss, LossName
@@ -28,9 +28,11 @@ from .objective import make_problem
 from .optimizers import Optimizer, OptimizerName
 from .outcome import make_history, make_result
 from .penalties import Penalty, PenaltyName
+from .reach import FEWEST_ROWS, warn_of_reach
 from .result import FitResult
 from .resuming import check_arguments, check_resume, data_of, warn_of_the_end
 from .sampling import Shuffle
+from .standardizing import course_of
 from .stop_reason import StopReason
 from .stopping import StopRule, resolve_stop
 from .threads import resolve_n_threads
@@ -56,6 +58,7 @@ def fit(
     loss: LossName | Loss = DEFAULT_LOSS,
     penalty: PenaltyName | Penalty | None = None,
     fit_intercept: bool = True,
+    standardize: bool = False,
     optimizer: OptimizerName | Optimizer = "sgd",
     batch_size: int | Literal["full", "auto"] | BatchSizes = "auto",
     shuffle: Shuffle = "full",
@@ -262,6 +265,7 @@ def fit(
         "loss": problem.loss,
         "optimizer": rule,
         "fit_intercept": problem.fit_intercept,
+        "standardize": as_flag("standardize", standardize),
         "shuffle": shuffle,
         "replacement": sampling.replacement,
         "drop_last": sampling.drop_last,
@@ -273,8 +277,35 @@ def fit(
         check_resume(resume, problem, rule, batches=sampling.batches, batch_size=batch_size)
         check_arguments(resume, arguments, data)
     n_epochs = as_integer("epochs", epochs, 0)
-    if n_epochs > 0:
-        warn_of_the_end(rule, 0 if resume is None else resume.n_steps)
+    n_accumulated = as_integer("accumulate", accumulate, 1, 2**62)
+    n_made = (0, 0) if resume is None else (resume.n_steps, resume.n_epochs)
+    warn_of_the_end(rule, n_made[0], sampling.most_steps(n_made[1], n_epochs, n_accumulated))
+    start = None if init is None else as_params("init", init, problem.n_outputs, problem.X)
+    course = course_of(
+        standardize,
+        problem,
+        judged,
+        y=y,
+        validation=validation,
+        resume=resume,
+        optimizer=rule,
+        stop=resolve_stop(stop),
+        init=start,
+    )
+    problem = course.problem
+    warn_of_reach(
+        course.trained,
+        course.optimizer,
+        sampling,
+        rows=None if judged.split is None else judged.split[0],
+        n_epochs=n_epochs,
+        accumulate=n_accumulated,
+        stop=course.stop,
+        start=course.init if resume is None else resume.state["params"],
+        n_made=n_made,
+        chooses_batch_size=chooses_batch_size and sampling.n_rows >= FEWEST_ROWS,
+        standardized=standardize,
+    )
     measured = Metrics(named, judged.X, judged.y)
     run: dict[str, Any] = {}
 
@@ -284,7 +315,7 @@ def fit(
         return make_result(
             problem,
             run,
-            make_history(run["history"], by_epoch),
+            make_history(run["history"], by_epoch, problem.units),
             before=resume,
             arguments=arguments,
             data=data,
@@ -294,25 +325,25 @@ def fit(
     try:
         with progress_bar(progress, n_epochs) as show:
             training = Training(
-                optimizer=rule,
+                optimizer=course.optimizer,
                 batches=sampling.batches,
                 epochs=n_epochs,
-                accumulate=as_integer("accumulate", accumulate, 1, 2**62),
+                accumulate=n_accumulated,
                 average=None if average is None else resolve("average", average, Average),
                 clip_norm=None if clip_norm is None else as_float("clip_norm", clip_norm),
                 clip_value=None if clip_value is None else as_float("clip_value", clip_value),
                 record=resolve_record(record),
                 n_threads=resolve_n_threads(n_threads),
-                init=None if init is None else as_params("init", init, problem.n_outputs, problem.X),
+                init=course.init,
                 state=None if resume is None else resume.state,
                 callback=after_epoch(problem, callback, show, measured),
-                validation=judged.problem,
+                validation=course.validation,
                 split=judged.split,
-                stop=resolve_stop(stop),
+                stop=course.stop,
                 metrics=tuple(named),
                 chooses_batch_size=key if chooses_batch_size and n_epochs > 0 else None,
             )
-            _core.fit(problem, training, run)
+            _core.fit(course.trained, training, run)
         result = finished()
     except KeyboardInterrupt as signal:  # on the way back from the core
         if "stop_reason" not in run:

@@ -365,7 +365,7 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
     ) -> Result<()> {
         let Some((before, params)) = resumed else { return Ok(()) };
         let now = Fingerprint::of(&params, validation.problem(), &mut self.evaluator)?;
-        self.state.forget_other_objectives(before, now);
+        self.state.forget_other_objectives(before, now, &self.config.optimizer);
         Ok(())
     }
 
@@ -374,7 +374,7 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
         let Self { mut state, params, mut evaluator, .. } = self;
         state.params = std::mem::take(evaluator.params());
         params.into_state(&mut state)?;
-        if has_rules || state.remembers_losses() {
+        if has_rules || state.remembers_objective(&self.config.optimizer) {
             state.fingerprint = Fingerprint::of(&state.params, validation.problem(), &mut evaluator).ok();
         }
         Ok(state)

@@ -36,6 +36,8 @@ class SquaredError(
     """
 
     is_classification = False
+    is_shift_invariant = True
+    degree = 2
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class AbsoluteError(
     """
 
     is_classification = False
+    is_shift_invariant = True
+    degree = 1
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,9 @@ class Huber(Loss, name="huber", aliases="smooth_l1 huber_loss"):
     epsilon: float = 1.35
 
     is_classification = False
+    is_shift_invariant = True
+    degree = 2
+    lengths = ("epsilon",)
 
 
 @dataclass(frozen=True)
@@ -125,6 +132,9 @@ class EpsilonInsensitive(Loss, name="epsilon_insensitive", aliases="svr"):
     epsilon: float = 0.1
 
     is_classification = False
+    is_shift_invariant = True
+    degree = 1
+    lengths = ("epsilon",)
 
 
 @dataclass(frozen=True)
@@ -155,6 +165,9 @@ class SquaredEpsilonInsensitive(Loss, name="squared_epsilon_insensitive"):
     epsilon: float = 0.1
 
     is_classification = False
+    is_shift_invariant = True
+    degree = 2
+    lengths = ("epsilon",)
 
 
 @dataclass(frozen=True)
@@ -186,6 +199,8 @@ class Quantile(Loss, name="quantile", aliases="pinball pinball_loss"):
     quantile: float = 0.5
 
     is_classification = False
+    is_shift_invariant = True
+    degree = 1
 
 
 @dataclass(frozen=True)
@@ -209,6 +224,7 @@ class LogCosh(Loss, name="log_cosh", aliases="logcosh"):
     """
 
     is_classification = False
+    is_shift_invariant = True
 
 
 @dataclass(frozen=True)
