@@ -117,6 +117,10 @@ def fit(
         <penalties>.
     fit_intercept : bool, default=True
         Without, the intercept stays where it begins, at 0.
+    standardize : bool, default=False
+        Train on columns of mean 0 and standard deviation 1, as scikit-learn's StandardScaler makes them, and
+        for most losses of numbers on such targets. Coefficients, losses, records and metrics are those of X
+        and y as given. See Notes for what then is in which units.
     optimizer : str or object of mbgd_rs.optimizers, default="sgd"
         Also has the learning rate; that of "sgd" chooses itself, :class:`mbgd_rs.optimizers.SGD` says how.
         Names are
@@ -141,12 +145,13 @@ def fit(
     resume : FitResult, optional
         A run to go on with for `epochs` more, given the same data and arguments: k epochs and then m more
         are, to the bit, what k + m epochs would have been, wherever the first run ended. Loss, kind of
-        optimizer, `fit_intercept`, `shuffle`, `replacement`, `drop_last`, `seed` and a `validation` fraction
-        must be those of that run; ``**result.arguments`` are these. Hyperparameters of the optimizer,
-        penalty, `clip_norm`, `batch_size` and the rows may change, the last two only between epochs; what is
-        recorded and what ends the run may change at any time. Where penalty, rows, targets or weights have
-        changed, the best epoch so far, a learning rate that chose itself and the loss of a plateau are those
-        of another objective and begin anew.
+        optimizer, `fit_intercept`, `standardize`, `shuffle`, `replacement`, `drop_last`, `seed` and a
+        `validation` fraction must be those of that run; ``**result.arguments`` are these. Hyperparameters
+        of the optimizer, penalty, `clip_norm`, `batch_size` and the rows may change, the last two only
+        between epochs; what is recorded and what ends the run may change at any time. Where penalty,
+        rows, targets or weights have changed, the best epoch so far, a learning rate that chose itself, a
+        plateau with what it has taken off the rate, and an average of parameters are those of another
+        objective and begin anew. A schedule that has ended warns.
     validation : float, pair (X, y) or triple (X, y, sample_weight), optional
         Rows to judge the model by, whose mean loss, without the penalty, is ``history.validation_loss``. A
         fraction in (0, 1) sets rows of X aside by `seed`, rounded to the nearest number, from every class its
@@ -207,6 +212,25 @@ def fit(
       batch does not have rest, with all that is remembered of them, and no penalty acts on them (as with
       PyTorch's SparseAdam). That is another method than on dense rows.
     - The other optimizers, and averages, move all coefficients in every step, as on dense rows.
+
+    With ``standardize=True`` rows that are learned from have weighted means and standard deviations, by which
+    all rows are centred and scaled; constant columns have a scale of 1:
+
+    - Sparse rows, and any without an intercept, are scaled and not centred. X is copied once in its type, of
+      sparse rows the values.
+    - Where the loss depends on ``z - y`` alone, as do all of numbers without a link, and there is an
+      intercept, targets are centred. All of these losses but "log_cosh" have a degree p, 2 for the squared
+      ones and "huber" and 1 for the absolute ones and "quantile": then targets are divided by s, the root of
+      their mean square after centring, one for all outputs, and an `epsilon` is, too. The loss is s^p times
+      that in training. Targets of links, "log_cosh" and classes are not scaled.
+    - The penalty is that of the coefficients of the scaled columns and of the targets as given, so that the
+      objective is that of a fit after a StandardScaler: strengths are translated to the units of training,
+      and so are coupled weight decay, FTRL's `l1` and `l2`, SGLD's temperature, and the tolerances and
+      targets of rules and of a plateau.
+    - Learning rates, `clip_norm`, `clip_value`, ``history.gradient_norm``, ``history.noise_records``,
+      ``result.auto_rate`` and ``result.state`` are about the scaled problem.
+    - `init` is in the units of the data. A run that is resumed keeps the means and scales of the first, also
+      on other rows: ``result.standardization`` has them.
 
     With ``learning_rate="auto"``, the default of SGD, each step is on all columns. On sparse rows with very
     many columns give a rate.
