@@ -42,7 +42,8 @@ MOST_MORE = 8
 GOOD = 0.8
 """An R2 above which nobody is warned that there will be no better."""
 FAR = 10.0
-"""How many times farther than on standardised data a spread must be for its size to be the reason."""
+"""How many times farther than on standardised data the targets must be for their size to be the reason: their
+spread beside that of the columns, their mean beside the 1 of the intercept."""
 BY_RATE = (Adam, AdamW, Adamax, Lion, NAdam, RAdam, ScheduleFreeAdamW)
 """Whose steps are at most about the rate."""
 BOUNDED = (*BY_RATE, Adadelta, Adagrad, FTRL, RMSprop)
@@ -92,7 +93,7 @@ def warn_of_reach(
         return
     to_mean = distance * (problem.fit_intercept + seen.means.sum())
     to_spread = distance * seen.spreads.sum()
-    is_off = seen.mean > seen.spread
+    is_off = (seen.mean > seen.spread) & (seen.mean > FAR)
     is_wide = seen.spread * len(seen.spreads) > FAR * seen.spreads.sum()
     with np.errstate(divide="ignore", invalid="ignore"):
         off = np.where(is_off, np.maximum(seen.mean - to_mean, 0), 0)
