@@ -47,6 +47,8 @@ spread beside that of the columns, their mean beside the 1 of the intercept."""
 BY_RATE = (Adam, AdamW, Adamax, Lion, NAdam, RAdam, ScheduleFreeAdamW)
 """Whose steps are at most about the rate."""
 BOUNDED = (*BY_RATE, Adadelta, Adagrad, FTRL, RMSprop)
+MOST_OF_NADAM = 1.1
+"""By what the first steps of NAdam, which look ahead, are longer than its rate."""
 N_UNRECTIFIED = 5
 """Steps of RAdam before it scales its gradients."""
 
@@ -61,20 +63,19 @@ def warn_of_reach(
     accumulate: int,
     stop: tuple[StopRule, ...],
     start: Array | None,
-    n_made: tuple[int, int],
     chooses_batch_size: bool,
     standardized: bool,
 ) -> None:
     """Warn of targets that an optimizer cannot come to in the steps it has, whatever the data say.
 
-    `rows` are those learned from, if not all; `start` is where the run begins, after `n_made` steps and
-    epochs of others. A coefficient moves no farther than the sum of the largest steps, D: so the mean of the
-    scores moves by at most ``D (1 + sum_j |mean x_j|)``, their spread by ``D sum_j spread x_j``. What is left
-    of the mean and the spread of the targets bounds R2.
+    `rows` are those learned from, if not all; `start` is where the run begins. A coefficient moves no farther
+    than the sum of the largest steps, D: so the mean of the scores moves by at most
+    ``D (1 + sum_j |mean x_j|)``, their spread by ``D sum_j spread x_j``. What is left of the mean and the
+    spread of the targets bounds R2.
     """
     if not problem.loss.is_shift_invariant or not isinstance(optimizer, BOUNDED):
         return
-    n_steps = sampling.most_steps(n_made[1], n_epochs, accumulate) * (MOST_MORE if chooses_batch_size else 1)
+    n_steps = sampling.most_steps(0, n_epochs, accumulate) * (MOST_MORE if chooses_batch_size else 1)
     n_steps = min([n_steps, *(rule.n for rule in stop if isinstance(rule, MaxSteps))])
     every = np.arange(len(problem.X)) if rows is None else rows
     if problem.sample_weight is not None:
@@ -88,7 +89,7 @@ def warn_of_reach(
         seen = seen_from(problem, some, start)
     except (ValueError, IndexError):
         return  # data that cannot be trained on: the core will say why
-    distance = farthest(optimizer, n_made[0], n_steps, seen.slope)
+    distance = farthest(optimizer, n_steps, seen.slope)
     if distance is None:
         return
     to_mean = distance * (problem.fit_intercept + seen.means.sum())
@@ -147,26 +148,27 @@ def seen_from(problem: Problem, rows: Array, start: Array) -> Seen:
         )
 
 
-def farthest(optimizer: Optimizer, first: int, n_steps: int, slope: float) -> float | None:
+def farthest(optimizer: Optimizer, n_steps: int, slope: float) -> float | None:
     """How far a parameter can come along gradients of one sign, or None if that has no bound.
 
     `slope` is the largest entry of the gradient at the start: the first steps of RAdam are those of momentum.
     """
-    rates = rates_at(getattr(optimizer, "learning_rate", None), first, n_steps)
+    rates = rates_at(getattr(optimizer, "learning_rate", None), 0, n_steps)
     if rates is None:
         return None
     mean, largest = float(rates.mean()), float(rates.max())
-    if isinstance(optimizer, RAdam) and first < N_UNRECTIFIED:
-        return mean * n_steps + largest * (N_UNRECTIFIED - first) * slope
-    if isinstance(optimizer, ScheduleFreeAdamW) and first == 0 and rates.min() == largest:
+    if isinstance(optimizer, RAdam):
+        return mean * n_steps + largest * N_UNRECTIFIED * slope
+    if isinstance(optimizer, ScheduleFreeAdamW) and rates.min() == largest:
         return mean * (n_steps + 1) / 2  # the mean of the points on the way
     if isinstance(optimizer, BY_RATE):
-        return mean * n_steps
+        return mean * n_steps * (MOST_OF_NADAM if isinstance(optimizer, NAdam) else 1)
     if isinstance(optimizer, Adagrad | FTRL):
-        return float(2 * largest * (np.sqrt(first + n_steps + 0.5) - np.sqrt(first + 0.5)))
+        return float(2 * largest * (np.sqrt(n_steps + 0.5) - np.sqrt(0.5)))
     if isinstance(optimizer, Adadelta):
-        t = first + n_steps
-        return float(2 * largest * n_steps * np.sqrt(optimizer.eps * (1 + (1 - optimizer.rho) * t)))
+        size = np.sqrt(optimizer.eps * (1 + (1 - optimizer.rho) * n_steps))
+        first = np.sqrt(optimizer.eps / (1 - optimizer.rho))
+        return float(largest * (first + 2.5 * n_steps * size))
     if isinstance(optimizer, RMSprop) and not optimizer.centered:
         memory = 1 / (1 - optimizer.alpha)  # its second moment begins at 0, and first steps are longer
         of_start = largest * min(2 * np.sqrt(n_steps * memory), 1.4 * memory)

@@ -302,8 +302,8 @@ def fit(
         check_arguments(resume, arguments, data)
     n_epochs = as_integer("epochs", epochs, 0)
     n_accumulated = as_integer("accumulate", accumulate, 1, 2**62)
-    n_made = (0, 0) if resume is None else (resume.n_steps, resume.n_epochs)
-    warn_of_the_end(rule, n_made[0], sampling.most_steps(n_made[1], n_epochs, n_accumulated))
+    n_made, first_epoch = (0, 0) if resume is None else (resume.n_steps, resume.n_epochs)
+    warn_of_the_end(rule, n_made, sampling.most_steps(first_epoch, n_epochs, n_accumulated))
     start = None if init is None else as_params("init", init, problem.n_outputs, problem.X)
     course = course_of(
         standardize,
@@ -317,19 +317,19 @@ def fit(
         init=start,
     )
     problem = course.problem
-    warn_of_reach(
-        course.trained,
-        course.optimizer,
-        sampling,
-        rows=None if judged.split is None else judged.split[0],
-        n_epochs=n_epochs,
-        accumulate=n_accumulated,
-        stop=course.stop,
-        start=course.init if resume is None else resume.state["params"],
-        n_made=n_made,
-        chooses_batch_size=chooses_batch_size and sampling.n_rows >= FEWEST_ROWS,
-        standardized=standardize,
-    )
+    if resume is None:
+        warn_of_reach(
+            course.trained,
+            course.optimizer,
+            sampling,
+            rows=None if judged.split is None else judged.split[0],
+            n_epochs=n_epochs,
+            accumulate=n_accumulated,
+            stop=course.stop,
+            start=course.init,
+            chooses_batch_size=chooses_batch_size and sampling.n_rows >= FEWEST_ROWS,
+            standardized=standardize,
+        )
     measured = Metrics(named, judged.X, judged.y)
     run: dict[str, Any] = {}
 
