@@ -39,11 +39,13 @@ FEWEST_ROWS = 65_536
 """Rows from which on a batch size chooses itself."""
 MOST_MORE = 8
 """Times as many steps as the default that a batch size which chooses itself may make."""
-GOOD = 0.8
-"""An R2 above which nobody is warned that there will be no better."""
+GOOD = 0.6
+"""An R2, the mean of all outputs, above which nobody is warned that there will be no better."""
 FAR = 10.0
 """How many times farther than on standardised data the targets must be for their size to be the reason: their
 spread beside that of the columns, their mean beside the 1 of the intercept."""
+NOTHING = 1e-12
+"""Columns whose spread is so small beside that of the targets are taken for constant."""
 BY_RATE = (Adam, AdamW, Adamax, Lion, NAdam, RAdam, ScheduleFreeAdamW)
 """Whose steps are at most about the rate."""
 BOUNDED = (*BY_RATE, Adadelta, Adagrad, FTRL, RMSprop)
@@ -95,14 +97,16 @@ def warn_of_reach(
     to_mean = distance * (problem.fit_intercept + seen.means.sum())
     to_spread = distance * seen.spreads.sum()
     is_off = (seen.mean > seen.spread) & (seen.mean > FAR)
-    is_wide = seen.spread * len(seen.spreads) > FAR * seen.spreads.sum()
+    sizes = seen.spreads[seen.spreads > NOTHING * seen.spread.max()]
+    is_wide = seen.spread * len(sizes) > FAR * sizes.sum()
     with np.errstate(divide="ignore", invalid="ignore"):
         off = np.where(is_off, np.maximum(seen.mean - to_mean, 0), 0)
         narrow = np.where(is_wide, np.maximum(seen.spread - to_spread, 0), 0)
         best = 1 - (off**2 + narrow**2) / seen.spread_of_targets**2
-    k = int(np.argmin(np.where(np.isnan(best), 1, best)))
-    if not best[k] < GOOD:
+    best = np.where(np.isnan(best), 1, best)
+    if best.mean() >= GOOD:
         return
+    k = int(np.argmin(best))
     what, size, reached = (
         ("mean", seen.mean[k], to_mean)
         if off[k] >= narrow[k]

@@ -19,7 +19,7 @@ from .stop_reason import StopReason
 
 __all__ = ["check_arguments", "check_resume", "data_of", "warn_of_the_end"]
 
-SMALL, FEW = 1e-3, 1e-2
+SMALL, FEW = 1e-4, 1e-2
 """A schedule has ended if rates are so small a part of the largest before, and of their mean."""
 
 
