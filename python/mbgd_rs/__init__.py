@@ -37,6 +37,7 @@ from .minimize_result import MinimizeResult
 from .objective import gradient
 from .result import FitResult
 from .solver import Solver
+from .standardization import Standardization
 from .stop_reason import StopReason
 from .threads import get_num_threads, set_num_threads, show_versions, simd_tier
 from .training import fit
@@ -53,6 +54,7 @@ __all__ = [
     "MinimizeResult",
     "Progress",
     "Solver",
+    "Standardization",
     "StopReason",
     "__version__",
     "averages",

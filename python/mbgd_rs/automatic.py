@@ -70,7 +70,7 @@ def epochs_for(
 
 
 def start_for(problem: Problem) -> Any:
-    """Where to begin, if not at zero: with a log link at the mean of the targets, since zero is far from it."""
+    """Where to begin, if not at zero: with a log link at the mean of the targets."""
     if problem.loss_name not in ("poisson", "gamma", "tweedie") or not problem.fit_intercept:
         return None
     weights = problem.sample_weight

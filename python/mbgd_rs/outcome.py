@@ -12,6 +12,7 @@ from .history import History
 from .objective import Problem
 from .result import FitResult
 from .solver import Solver
+from .standardization import Standardization
 from .stop_reason import StopReason
 
 __all__ = ["make_history", "make_result", "model_of"]
@@ -19,8 +20,11 @@ __all__ = ["make_history", "make_result", "model_of"]
 Array = NDArray[Any]
 
 
-def make_history(records: dict[str, Any], metrics: dict[str, Array]) -> History:
-    """The records of the core, and those of the metrics."""
+def make_history(
+    records: dict[str, Any], metrics: dict[str, Array], units: Standardization | None = None
+) -> History:
+    """The records of the core, in the units of the data, and those of the metrics."""
+    records = records if units is None else units.records(records)
     noise = records["noise_records"]
     recorded = {name: array for name, array in records.items() if name != "noise_records"}
     if noise is not None:
@@ -59,6 +63,7 @@ def make_result(
         auto_batch_size=auto_batch_size,
         data=data,
         solver=solver,
+        standardization=problem.units,
     )
 
 

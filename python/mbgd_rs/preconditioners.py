@@ -53,7 +53,7 @@ class Nystrom(Preconditioner, name="nystrom"):
     Notes
     -----
     Z. Frangella et al., PROMISE: preconditioned stochastic optimization methods by incorporating scalable
-    curvature estimates, JMLR 25 (2024). """
+    curvature estimates, JMLR 25 (2024)."""
 
     rank: int | Literal["auto"] = "auto"
 
@@ -63,4 +63,4 @@ class Newton(Preconditioner, name="newton"):
     """All of the curvature, of a sample of the rows. The name is "newton".
 
     A step costs ``d * d`` multiplications, and to build the metric ``d ** 3``: for some hundred columns at
-    most. """
+    most."""

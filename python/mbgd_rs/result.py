@@ -19,6 +19,7 @@ from .inputs import as_rows, as_type
 from .losses import Loss
 from .plotting.curves import training_curves
 from .solver import Solver
+from .standardization import Standardization
 from .stop_reason import StopReason
 from .threads import resolve_n_threads
 
@@ -52,7 +53,7 @@ class FitResult:
         "max_steps", "max_seconds", "interrupted" and "diverged".
     state : dict
         Everything needed to go on: parameters, the optimizer's memory, the position in the epoch, what the
-        rules of stopping have seen.
+        rules of stopping have seen; with ``standardize=True``, those of the standardised columns and targets.
     loss : str
         Name of the loss.
     batch_size : int
@@ -75,6 +76,9 @@ class FitResult:
     solver : Solver or None
         What SAGA, SVRG or preconditioned SGD have found out, and why ``optimizer="auto"`` has chosen what
         it has; None with any other optimizer that was asked for.
+    standardization : Standardization or None
+        The means and scales that ``standardize=True`` has trained with, which `resume` keeps. The
+        coefficients are those of X as it was given.
     """
 
     coef: Array
@@ -94,6 +98,7 @@ class FitResult:
     data: dict[str, Any] | None = None
     feature_names: tuple[Any, ...] | None = None
     solver: Solver | None = None
+    standardization: Standardization | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """All of it, but for an optimizer whose learning rate is a function that cannot be pickled."""

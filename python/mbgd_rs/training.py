@@ -27,7 +27,7 @@ from .choices import members_of, names_of, resolve
 from .class_weights import ClassWeight
 from .docstrings import with_names
 from .errors import ConvergenceWarning, DivergenceError, raise_with
-from .inputs import as_float, as_integer, as_params
+from .inputs import as_flag, as_float, as_integer, as_params
 from .keywords import with_hints
 from .labels import as_sorted_classes, looks_like_labels
 from .losses import DEFAULT_LOSS, Loss, LossName
@@ -36,10 +36,12 @@ from .objective import make_problem
 from .optimizers import Optimizer, OptimizerName
 from .outcome import make_history, make_result
 from .penalties import Penalty, PenaltyName
+from .reach import FEWEST_ROWS, warn_of_reach
 from .result import FitResult
 from .resuming import check_arguments, check_resume, data_of, warn_of_the_end
 from .sampling import Shuffle
 from .solver import solver_of
+from .standardizing import course_of
 from .stop_reason import StopReason
 from .stopping import StopRule, resolve_stop
 from .threads import resolve_n_threads
@@ -65,6 +67,7 @@ def fit(
     loss: LossName | Loss = DEFAULT_LOSS,
     penalty: PenaltyName | Penalty | None = None,
     fit_intercept: bool = True,
+    standardize: bool = False,
     optimizer: OptimizerName | Optimizer | Literal["auto"] = "auto",
     batch_size: int | Literal["full", "auto"] | BatchSizes = "auto",
     shuffle: Shuffle = "full",
@@ -123,6 +126,10 @@ def fit(
         <penalties>.
     fit_intercept : bool, default=True
         Without, the intercept stays where it begins, at 0.
+    standardize : bool, default=False
+        Train on columns of mean 0 and standard deviation 1, as scikit-learn's StandardScaler makes them, and
+        for most losses of numbers on such targets. Coefficients, losses, records and metrics are those of X
+        and y as given. See Notes for what then is in which units.
     optimizer : "auto", str or object of mbgd_rs.optimizers, default="auto"
         Also has the learning rate. "auto" is :class:`mbgd_rs.optimizers.SAGA` for a smooth loss, whose
         steps are made in the metric of the curvature, so that raw columns are as good as standardised ones
@@ -145,19 +152,20 @@ def fit(
     epochs : int or "auto", default="auto"
         Passes over the data that this call makes, in addition to those of `resume`. If that ended in the
         middle of an epoch, the rest of this is the first. "auto" is 10; with SAGA and SVRG, whose rate is
-        "auto", as many as it takes to converge, at most 100 (1000 for small data): :class:`mbgd_rs.stopping.Converged` is added to
-        `stop`, and a run that does not converge warns.
+        "auto", as many as it takes to converge, at most 100, or 1000 of small data:
+        :class:`mbgd_rs.stopping.Converged` is added to `stop`, and a run that does not converge warns.
     init : pair (coef, intercept) or FitResult, optional
         Where to begin; zeros by default. A classifier also says what the classes are.
     resume : FitResult, optional
         A run to go on with for `epochs` more, given the same data and arguments: k epochs and then m more
         are, to the bit, what k + m epochs would have been, wherever the first run ended. Loss, kind of
-        optimizer, `fit_intercept`, `shuffle`, `replacement`, `drop_last`, `seed` and a `validation` fraction
-        must be those of that run; ``**result.arguments`` are these. Hyperparameters of the optimizer,
-        penalty, `clip_norm`, `batch_size` and the rows may change, the last two only between epochs; what is
-        recorded and what ends the run may change at any time. Where penalty, rows, targets or weights have
-        changed, the best epoch so far, a learning rate that chose itself and the loss of a plateau are those
-        of another objective and begin anew.
+        optimizer, `fit_intercept`, `standardize`, `shuffle`, `replacement`, `drop_last`, `seed` and a
+        `validation` fraction must be those of that run; ``**result.arguments`` are these. Hyperparameters
+        of the optimizer, penalty, `clip_norm`, `batch_size` and the rows may change, the last two only
+        between epochs; what is recorded and what ends the run may change at any time. Where penalty,
+        rows, targets or weights have changed, the best epoch so far, a learning rate that chose itself, a
+        plateau with what it has taken off the rate, and an average of parameters are those of another
+        objective and begin anew. A schedule that has ended warns.
     validation : float, pair (X, y) or triple (X, y, sample_weight), optional
         Rows to judge the model by, whose mean loss, without the penalty, is ``history.validation_loss``. A
         fraction in (0, 1) sets rows of X aside by `seed`, rounded to the nearest number, from every class its
@@ -218,6 +226,25 @@ def fit(
       batch does not have rest, with all that is remembered of them, and no penalty acts on them (as with
       PyTorch's SparseAdam). That is another method than on dense rows.
     - The other optimizers, and averages, move all coefficients in every step, as on dense rows.
+
+    With ``standardize=True`` rows that are learned from have weighted means and standard deviations, by which
+    all rows are centred and scaled; constant columns have a scale of 1:
+
+    - Sparse rows, and any without an intercept, are scaled and not centred. X is copied once in its type, of
+      sparse rows the values.
+    - Where the loss depends on ``z - y`` alone, as do all of numbers without a link, and there is an
+      intercept, targets are centred. All of these losses but "log_cosh" have a degree p, 2 for the squared
+      ones and "huber" and 1 for the absolute ones and "quantile": then targets are divided by s, the root of
+      their mean square after centring, one for all outputs, and an `epsilon` is, too. The loss is s^p times
+      that in training. Targets of links, "log_cosh" and classes are not scaled.
+    - The penalty is that of the coefficients of the scaled columns and of the targets as given, so that the
+      objective is that of a fit after a StandardScaler: strengths are translated to the units of training,
+      and so are coupled weight decay, FTRL's `l1` and `l2`, SGLD's temperature, and the tolerances and
+      targets of rules and of a plateau.
+    - Learning rates, `clip_norm`, `clip_value`, ``history.gradient_norm``, ``history.noise_records``,
+      ``result.auto_rate`` and ``result.state`` are about the scaled problem.
+    - `init` is in the units of the data. A run that is resumed keeps the means and scales of the first, also
+      on other rows: ``result.standardization`` has them.
 
     With ``learning_rate="auto"``, the default of SGD, each step is on all columns. On sparse rows with very
     many columns give a rate.
@@ -285,6 +312,7 @@ def fit(
         "loss": problem.loss,
         "optimizer": rule,
         "fit_intercept": problem.fit_intercept,
+        "standardize": as_flag("standardize", standardize),
         "shuffle": shuffle,
         "replacement": sampling.replacement,
         "drop_last": sampling.drop_last,
@@ -300,12 +328,38 @@ def fit(
         n_epochs, rules = epochs_for(rule, problem, rules)
     else:
         n_epochs = as_integer("epochs", epochs, 0)
-    if n_epochs > 0:
-        warn_of_the_end(rule, 0 if resume is None else resume.n_steps)
-    measured = Metrics(named, judged.X, judged.y)
+    n_accumulated = as_integer("accumulate", accumulate, 1, 2**62)
+    n_made, first_epoch = (0, 0) if resume is None else (resume.n_steps, resume.n_epochs)
+    warn_of_the_end(rule, n_made, sampling.most_steps(first_epoch, n_epochs, n_accumulated))
     start = None if init is None else as_params("init", init, problem.n_outputs, problem.X)
     if start is None and resume is None and converges(rule):
         start = start_for(problem)
+    course = course_of(
+        standardize,
+        problem,
+        judged,
+        y=y,
+        validation=validation,
+        resume=resume,
+        optimizer=rule,
+        stop=rules,
+        init=start,
+    )
+    problem = course.problem
+    if resume is None:
+        warn_of_reach(
+            course.trained,
+            course.optimizer,
+            sampling,
+            rows=None if judged.split is None else judged.split[0],
+            n_epochs=n_epochs,
+            accumulate=n_accumulated,
+            stop=course.stop,
+            start=course.init,
+            chooses_batch_size=chooses_batch_size and sampling.n_rows >= FEWEST_ROWS,
+            standardized=standardize,
+        )
+    measured = Metrics(named, judged.X, judged.y)
     run: dict[str, Any] = {}
 
     def finished() -> FitResult:
@@ -314,7 +368,7 @@ def fit(
         return make_result(
             problem,
             run,
-            make_history(run["history"], by_epoch),
+            make_history(run["history"], by_epoch, problem.units),
             before=resume,
             arguments=arguments,
             data=data,
@@ -325,25 +379,25 @@ def fit(
     try:
         with progress_bar(progress, n_epochs) as show:
             training = Training(
-                optimizer=rule,
+                optimizer=course.optimizer,
                 batches=sampling.batches,
                 epochs=n_epochs,
-                accumulate=as_integer("accumulate", accumulate, 1, 2**62),
+                accumulate=n_accumulated,
                 average=None if average is None else resolve("average", average, Average),
                 clip_norm=None if clip_norm is None else as_float("clip_norm", clip_norm),
                 clip_value=None if clip_value is None else as_float("clip_value", clip_value),
                 record=resolve_record(record),
                 n_threads=resolve_n_threads(n_threads),
-                init=start,
+                init=course.init,
                 state=None if resume is None else resume.state,
                 callback=after_epoch(problem, callback, show, measured),
-                validation=judged.problem,
+                validation=course.validation,
                 split=judged.split,
-                stop=rules,
+                stop=course.stop,
                 metrics=tuple(named),
                 chooses_batch_size=key if chooses_batch_size and n_epochs > 0 else None,
             )
-            _core.fit(problem, training, run)
+            _core.fit(course.trained, training, run)
         result = finished()
     except KeyboardInterrupt as signal:  # on the way back from the core
         if "stop_reason" not in run:
@@ -370,8 +424,8 @@ def warn_of_no_convergence(result: FitResult) -> None:
     about = "" if gap is None else f", and is about {gap:.1e} of the objective away from the optimum"
     warnings.warn(
         f"the run has not converged in {result.n_epochs} epochs{about}: give epochs=, go on with resume=, or "
-        "stop=Converged(tol=...) with a larger tol; where classes are separable and there is no penalty, there "
-        "is no optimum: give penalty='l2'",
+        "stop=Converged(tol=...) with a larger tol; where classes are separable and there is no penalty, "
+        "there is no optimum: give penalty='l2'",
         ConvergenceWarning,
         stacklevel=4,
     )

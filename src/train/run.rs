@@ -370,7 +370,7 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
     ) -> Result<()> {
         let Some((before, params)) = resumed else { return Ok(()) };
         let now = Fingerprint::of(&params, validation.problem(), &mut self.evaluator)?;
-        self.state.forget_other_objectives(before, now);
+        self.state.forget_other_objectives(before, now, &self.config.optimizer);
         Ok(())
     }
 
@@ -382,7 +382,7 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
         if let Some(solver) = &mut state.control.solver {
             solver.variate = evaluator.set_control_variate(None);
         }
-        if has_rules || state.remembers_losses() {
+        if has_rules || state.remembers_objective(&self.config.optimizer) {
             state.fingerprint = Fingerprint::of(&state.params, validation.problem(), &mut evaluator).ok();
         }
         Ok(state)

@@ -214,6 +214,11 @@ impl Optimizer {
         self.rule.model().is_some()
     }
 
+    /// Begins the average that is the model, if the rule makes one, anew with the next step.
+    pub fn forget_average<T>(&self, state: &mut OptimizerState<T>) {
+        self.rule.forget_average(&mut state.scalars);
+    }
+
     fn check_lengths<T: Scalar>(&self, params: &[T], grad: &[T]) -> Result<()> {
         if params.len() != grad.len() {
             return Err(Error::Shape {

@@ -68,6 +68,9 @@ pub trait Update: Sized {
         None
     }
 
+    /// Begins an average of its own anew, with the next step: what it was made of says nothing of another objective.
+    fn forget_average(&self, _scalars: &mut [f64]) {}
+
     /// Moves the parameters of `step`. The returned step size is valid with `wants_step_sizes` only.
     fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T>;
 
@@ -185,6 +188,12 @@ macro_rules! rules {
             fn model(&self) -> Option<usize> {
                 match self {
                     $(Rule::$rule(rule) => rule.model(),)*
+                }
+            }
+
+            fn forget_average(&self, scalars: &mut [f64]) {
+                match self {
+                    $(Rule::$rule(rule) => rule.forget_average(scalars),)*
                 }
             }
 

@@ -36,6 +36,8 @@ class SquaredError(
     """
 
     is_classification = False
+    is_shift_invariant = True
+    degree = 2
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class AbsoluteError(
 
     is_classification = False
     has_kink = True
+    is_shift_invariant = True
+    degree = 1
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,9 @@ class Huber(Loss, name="huber", aliases="smooth_l1 huber_loss"):
     epsilon: float = 1.35
 
     is_classification = False
+    is_shift_invariant = True
+    degree = 2
+    lengths = ("epsilon",)
 
 
 @dataclass(frozen=True)
@@ -127,6 +134,9 @@ class EpsilonInsensitive(Loss, name="epsilon_insensitive", aliases="svr"):
 
     is_classification = False
     has_kink = True
+    is_shift_invariant = True
+    degree = 1
+    lengths = ("epsilon",)
 
 
 @dataclass(frozen=True)
@@ -157,6 +167,9 @@ class SquaredEpsilonInsensitive(Loss, name="squared_epsilon_insensitive"):
     epsilon: float = 0.1
 
     is_classification = False
+    is_shift_invariant = True
+    degree = 2
+    lengths = ("epsilon",)
 
 
 @dataclass(frozen=True)
@@ -189,6 +202,8 @@ class Quantile(Loss, name="quantile", aliases="pinball pinball_loss"):
 
     is_classification = False
     has_kink = True
+    is_shift_invariant = True
+    degree = 1
 
 
 @dataclass(frozen=True)
@@ -212,6 +227,7 @@ class LogCosh(Loss, name="log_cosh", aliases="logcosh"):
     """
 
     is_classification = False
+    is_shift_invariant = True
 
 
 @dataclass(frozen=True)

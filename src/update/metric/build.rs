@@ -1,6 +1,6 @@
 //! How a metric is built, of two samples of rows: from the first the curvature, from the second how far to trust it.
 
-use super::{Columns, Inverse, Metric, Room, Sample, Vectors, Workers};
+use super::{Columns, Inverse, Metric, MetricRoom, Sample, Vectors, Workers};
 use crate::error::{Result, try_filled};
 use crate::kernel::{SquareMatrix, Tier};
 use crate::rng::Stream;
@@ -293,7 +293,7 @@ impl<T: Scalar> Sketch<T> {
 /// The largest eigenvalue of a symmetric matrix given by its rows, by power iterations.
 fn largest_eigenvalue<T: Scalar>(rows: &Vectors<T>, tier: Tier) -> Result<f64> {
     let inverse = Inverse::Full(rows.clone());
-    let mut room = Room::of(&inverse)?;
+    let mut room = MetricRoom::of(&inverse)?;
     room.from[..rows.n()].iter_mut().enumerate().for_each(|(j, v)| *v = T::from_f64(spread(j)));
     let mut eigenvalue = 0.0;
     for _ in 0..N_ITERATIONS {
@@ -303,7 +303,7 @@ fn largest_eigenvalue<T: Scalar>(rows: &Vectors<T>, tier: Tier) -> Result<f64> {
         if after == 0.0 || !after.is_finite() {
             break;
         }
-        let Room { from, to, .. } = &mut room;
+        let MetricRoom { from, to, .. } = &mut room;
         from.iter_mut().zip(to).for_each(|(from, to)| *from = T::from_f64(to.to_f64() / after));
     }
     Ok(eigenvalue)

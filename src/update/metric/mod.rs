@@ -29,7 +29,7 @@ pub struct Metric<T> {
     pub leverage: f64,
     /// What was added to the diagonal.
     pub damping: f64,
-    room: Room<T>,
+    room: MetricRoom<T>,
 }
 
 /// The inverse of the metric, in standardised columns and the intercept.
@@ -48,14 +48,14 @@ pub enum Inverse<T> {
 
 /// What a product with the inverse is made in.
 #[derive(Debug, Clone, PartialEq)]
-struct Room<T> {
+struct MetricRoom<T> {
     numbers: Vec<usize>,
     products: Vec<T>,
     from: Vec<T>,
     to: Vec<T>,
 }
 
-impl<T: Scalar> Room<T> {
+impl<T: Scalar> MetricRoom<T> {
     fn of(inverse: &Inverse<T>) -> Result<Self> {
         let (n, width) = match inverse {
             Inverse::LowRank { diagonal, factors } => (factors.n(), diagonal.len()),
@@ -75,8 +75,8 @@ impl<T: Scalar> Room<T> {
 
 impl<T: Scalar> Inverse<T> {
     /// `P^-1 from`, to `room.to`.
-    fn solve(&self, tier: Tier, room: &mut Room<T>) {
-        let Room { numbers, products, from, to } = room;
+    fn solve(&self, tier: Tier, room: &mut MetricRoom<T>) {
+        let MetricRoom { numbers, products, from, to } = room;
         let scores = |values: &[T], n_columns: usize, coef: &[T], scores: &mut [T]| {
             let (ahead, prefetch): (&[usize], _) = (&[], Prefetch::NONE);
             tier.run(Scores {
@@ -124,7 +124,7 @@ impl<T: Scalar> Metric<T> {
         inverse: Inverse<T>,
         [smoothness, leverage, damping]: [f64; 3],
     ) -> Result<Self> {
-        let room = Room::of(&inverse)?;
+        let room = MetricRoom::of(&inverse)?;
         Ok(Self { columns, inverse, smoothness, leverage, damping, room })
     }
 
@@ -155,7 +155,7 @@ impl<T: Scalar> Metric<T> {
     /// # Errors
     /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory).
     pub fn directions(&self, tier: Tier, stride: usize, coef: &mut [T], intercept: &mut [T]) -> Result<()> {
-        let mut room = Room::of(&self.inverse)?;
+        let mut room = MetricRoom::of(&self.inverse)?;
         for (coef, intercept) in coef.chunks_exact_mut(stride.max(1)).zip(intercept) {
             self.columns.pull(coef, *intercept, &mut room.from);
             self.inverse.solve(tier, &mut room);

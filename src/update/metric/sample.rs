@@ -76,13 +76,13 @@ impl<T: Scalar> Vectors<T> {
 
 /// The room that products with rows are made in.
 #[derive(Debug)]
-pub(super) struct Room<T> {
+pub(super) struct SampleRoom<T> {
     numbers: [usize; TILE],
     scores: Vec<T>,
     zeros: Vec<T>,
 }
 
-impl<T: Scalar> Room<T> {
+impl<T: Scalar> SampleRoom<T> {
     /// For products with so many vectors.
     ///
     /// # Errors
@@ -192,7 +192,7 @@ impl<T: Scalar> Sample<T> {
         &self,
         by: Workers,
         k: usize,
-        slopes: impl Fn(&mut Room<T>, &[T], &[T]) + Sync + Send,
+        slopes: impl Fn(&mut SampleRoom<T>, &[T], &[T]) + Sync + Send,
     ) -> Result<Vectors<T>> {
         let share = 1.0 / self.n_rows() as f64;
         let mut sums = Vec::new();
@@ -205,7 +205,7 @@ impl<T: Scalar> Sample<T> {
             &mut sums,
             1,
             &|| false,
-            || Room::new(k),
+            || SampleRoom::new(k),
             |room, run, sum, _| {
                 let curvatures = &self.curvatures[run * RUN..self.n_rows().min((run + 1) * RUN)];
                 let rows = &self.rows[run * RUN * self.width..][..curvatures.len() * self.width];
@@ -254,7 +254,7 @@ impl<T: Scalar> Sample<T> {
             &mut sums,
             TILE,
             &|| false,
-            || Room::new(with.n()),
+            || SampleRoom::new(with.n()),
             |room, tile, sums, _| {
                 let rows = &self.rows[tile * TILE * self.width..][..sums.len() * self.width];
                 let stride = sums.len().next_multiple_of(T::LANES);
@@ -275,7 +275,7 @@ impl<T: Scalar> Vectors<T> {
     /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory).
     pub(super) fn products_with(&self, other: &Self, tier: Tier) -> Result<SquareMatrix> {
         let mut matrix = SquareMatrix::zeros(self.n())?;
-        let mut room = Room::new(other.n())?;
+        let mut room = SampleRoom::new(other.n())?;
         for (tile, rows) in self.values.chunks(TILE * self.width).enumerate() {
             let n_rows = rows.len() / self.width;
             let stride = n_rows.next_multiple_of(T::LANES);
@@ -294,7 +294,7 @@ impl<T: Scalar> Vectors<T> {
     /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory).
     pub(super) fn combined_by(&self, matrix: &SquareMatrix, tier: Tier) -> Result<Self> {
         let mut sums = Self::zeros(matrix.n(), self.width)?;
-        let mut room = Room::new(matrix.n())?;
+        let mut room = SampleRoom::new(matrix.n())?;
         for (tile, rows) in self.values.chunks(TILE * self.width).enumerate() {
             let n_rows = rows.len() / self.width;
             let stride = n_rows.next_multiple_of(T::LANES);
