@@ -19,6 +19,13 @@ def logistic(solver: str) -> Solve:
     return solve
 
 
+def ridge(X: Any, y: Any, problem: Problem, _: float) -> tuple[Any, Any]:
+    from sklearnex.linear_model import Ridge
+
+    model = Ridge(alpha=L2 * len(y)).fit(X, y)
+    return model.coef_, model.intercept_
+
+
 def takes(problem: Problem) -> bool:
     """It hands sparse rows, and newton-cholesky, to scikit-learn."""
     return problem.loss == "log_loss" and not problem.is_sparse
@@ -33,4 +40,13 @@ PEERS = [
         note=f"oneDAL's LogisticRegression ({solver})",
     )
     for solver in ("lbfgs", "newton-cg")
+]
+PEERS += [
+    Peer(
+        "scikit-learn-intelex Ridge",
+        ("scikit-learn-intelex",),
+        ("sklearnex.linear_model",),
+        solver=Solver(ridge, lambda problem: problem.loss == "squared_error", knob="", settings=(1,)),
+        note="oneDAL's Ridge",
+    )
 ]

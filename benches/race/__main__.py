@@ -11,7 +11,7 @@ from .case import every_case
 from .peer import every_peer
 from .solvers import picture
 from .solvers.problem import every_problem
-from .solvers.turns import solve_in_turns
+from .solvers.turns import Plan, solve_in_turns
 
 ROOT = Path(__file__).parents[2]
 SOLVERS = "solvers"
@@ -28,6 +28,12 @@ def arguments() -> argparse.Namespace:
         nargs="*",
         default=[],
         help=f"of the race {SOLVERS} only these: {', '.join(problem.name for problem in every_problem())}",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=20.0,
+        help=f"of the race {SOLVERS}: how long a peer may go through settings for a set; by default 20",
     )
     parser.add_argument(
         "--peers",
@@ -66,8 +72,8 @@ def main() -> None:
             folder = Path(name)
             results = turns.take_turns(cases, rounds, folder, options.peers, has_solvers=bool(problems))
             entrants = [peer for peer in every_peer() if peer.name in results.versions]
-            cache = ROOT / "build" / "optima.json"
-            solved = solve_in_turns(problems, entrants, rounds, folder, cache, options.quick)
+            plan = Plan(rounds, options.seconds, options.quick, folder, ROOT / "build" / "optima.json")
+            solved = solve_in_turns(problems, entrants, plan)
         last.parent.mkdir(exist_ok=True)
         last.write_bytes(pickle.dumps((results, solved, cases, description, options.quick)))
     limits = limit.load(options.limit)

@@ -39,7 +39,9 @@ class Solver:
     knob: str = "max_iter"
     """What the settings are of."""
     settings: tuple[float, ...] = FINE
-    """Each makes the peer work longer than the one before."""
+    """Each makes the peer work longer than the one before. One is enough for what solves at once."""
+    penalises_intercept: bool = False
+    """Whether it adds l2 / 2 b^2 to the objective: it is measured by that, and by the optimum of that."""
 
 
 N_EXTRAPOLATED = 20_000

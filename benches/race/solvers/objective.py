@@ -38,8 +38,10 @@ def slopes(problem: Problem, z: Any, y: Any) -> tuple[Any, Any]:
     return p, None
 
 
-def value(problem: Problem, X: Any, y: Any, coef: Any, intercept: Any) -> float:
-    """The objective at what a solver has returned, whatever its type and shape of one row or column.
+def value(
+    problem: Problem, X: Any, y: Any, coef: Any, intercept: Any, intercept_penalty: float = 0.0
+) -> float:
+    """The objective at what a solver has returned, whatever its type and whether it is a row or a column.
 
     `einsum` starts no threads. Those of a BLAS would still spin while the next call is timed.
     """
@@ -53,4 +55,5 @@ def value(problem: Problem, X: Any, y: Any, coef: Any, intercept: Any) -> float:
         else:
             z = np.einsum("ij,kj->ik", rows.astype(np.float64), coef) + intercept
         total += float(losses(problem, z[:, 0] if problem.k == 1 else z, targets).sum())
-    return total / problem.n + L2 / 2 * float((coef**2).sum())
+    penalty = L2 * float((coef**2).sum()) + intercept_penalty * float((intercept**2).sum())
+    return total / problem.n + penalty / 2

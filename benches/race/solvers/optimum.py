@@ -11,16 +11,18 @@ from .objective import losses, slopes
 from .problem import L2, Problem
 
 
-def optimum(problem: Problem, X: Any, y: Any, cache: Path) -> float:
-    """F*, found or remembered. Rows that differ, if only in a bit, are another problem."""
+def optimum(problem: Problem, X: Any, y: Any, cache: Path, intercept_penalty: float = 0.0) -> float:
+    """F*, found or remembered; of one score a row also with a penalty of the intercept.
+
+    Rows that differ, if only in a bit, are another problem."""
     digest = hashlib.blake2b(digest_size=12)
     for part in (X.data, X.indices, X.indptr, y) if problem.is_sparse else (X, y):
         digest.update(np.ascontiguousarray(part))
-    key = f"{problem.name} {problem.loss} {L2} {digest.hexdigest()}"
+    key = f"{problem.name} {problem.loss} {L2} {intercept_penalty} {digest.hexdigest()}"
     known = json.loads(cache.read_text()) if cache.exists() else {}
     if key not in known:
         X = (X.toarray() if problem.is_sparse else X).astype(np.float64)
-        found, error = newton(problem, X, y) if problem.k == 1 else lbfgs(problem, X, y)
+        found, error = newton(problem, X, y, intercept_penalty) if problem.k == 1 else lbfgs(problem, X, y)
         print(f"{problem.name}: optimum {found:.12g}, at most {error:.0e} above the true one", flush=True)
         if not error <= 1e-7 * abs(found):
             raise RuntimeError(f"the optimum of {problem.name} is known to {error} only")
@@ -30,10 +32,10 @@ def optimum(problem: Problem, X: Any, y: Any, cache: Path) -> float:
     return float(known[key])
 
 
-def newton(problem: Problem, X: Any, y: Any) -> tuple[float, float]:
+def newton(problem: Problem, X: Any, y: Any, intercept_penalty: float) -> tuple[float, float]:
     """Damped Newton; the value, and twice what a last step would still gain."""
     X = np.column_stack([X, np.ones(len(X))])
-    penalty = np.append(np.full(problem.d, L2), 0.0)
+    penalty = np.append(np.full(problem.d, L2), intercept_penalty)
     w = np.zeros(problem.d + 1)
     if problem.loss == "poisson":
         w[-1] = np.log(y.mean())

@@ -4,8 +4,7 @@ from .. import dataset
 from ..peer import every_peer
 from ..tables import OURS, cell, markdown, ratio
 from .problem import GAPS, L2, Problem
-from .turns import Solved
-from .worker import SECONDS_OF_A_CURVE
+from .turns import Curve, Solved
 
 HOW = """## Time to a loss
 
@@ -16,7 +15,7 @@ computed in doubles from what the call has returned; F* is that of a solver of o
 Each solver is called with one setting after another (`max_iter`, `epochs` or `tol`, whichever it has), each
 longer than the one before; the time is that of the first call whose result is near enough. What it took to
 find that setting is not counted. In brackets: how many times longer than mbgd_rs by its defaults. "-": not
-reached by any setting, or not in the {budget} seconds after which a peer is not given longer ones.
+reached by any setting; ">": not by the longest that was tried, within {budget:g} seconds for all settings.
 
 Times are medians over {rounds} processes in which solvers take turns. In each, a first call is not timed. The
 megabytes are how far it raises the peak of memory of a process that has X, y and the library loaded."""
@@ -33,6 +32,12 @@ def shape(problem: Problem) -> str:
     return f"{problem.title}, {problem.n:,} x {problem.d:,}"
 
 
+def missing(curve: Curve) -> str:
+    """A dash; or, if there were longer settings, the time of the longest that was tried."""
+    longest = max((point.seconds for point in curve.points()), default=None)
+    return f"> {cell(longest)}" if curve.is_cut and longest else "-"
+
+
 def whole(solved: Solved, problem: Problem) -> str:
     """A row for each solver: time to each gap, the smallest gap, and memory."""
     ours = solved.curve(OURS, problem)
@@ -42,7 +47,7 @@ def whole(solved: Solved, problem: Problem) -> str:
         for gap in GAPS:
             at, mine = curve.reached(gap), ours.reached(gap)
             times = f" ({ratio(at.seconds, mine.seconds)})" if at and mine and name != OURS else ""
-            cells.append(f"{cell(at.seconds)}{times}" if at else "-")
+            cells.append(f"{cell(at.seconds)}{times}" if at else missing(curve))
         end, best = curve.reached(GAPS[-1]), curve.best()
         return [
             name,
@@ -79,7 +84,7 @@ def summary(solved: Solved) -> str:
 
 def section(solved: Solved) -> list[str]:
     """The part of the report."""
-    parts = [HOW.format(rounds=solved.n_rounds, budget=int(SECONDS_OF_A_CURVE), l2=L2), summary(solved)]
+    parts = [HOW.format(rounds=solved.n_rounds, budget=solved.budget, l2=L2), summary(solved)]
     for problem in solved.problems:
         origin = dataset.origin(problem.rows)
         optimum = solved.optima[problem.name]

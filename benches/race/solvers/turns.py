@@ -7,7 +7,7 @@ these are in the tables.
 import json
 import statistics
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from typing import NamedTuple
 from .. import dataset, turns
 from ..peer import Peer
 from .optimum import optimum
-from .problem import GAPS, Problem
+from .problem import GAPS, L2, Problem
 
 
 class Point(NamedTuple):
@@ -34,6 +34,27 @@ class Curve:
     """Seconds and gaps, by setting, in the order of the settings."""
     peaks: list[float] = field(default_factory=list)
     """Bytes by which a first call has raised the peak of memory."""
+
+    is_cut: bool = False
+    """Whether there were longer settings, for which there was no time."""
+
+    def add(self, peer: Peer, problem: Problem, optimum: float, settings: list[float], plan: "Plan") -> str:
+        """What a process measures with these settings, or with all of them; how it failed, or ''."""
+        asked = {
+            "peer": peer.name, "problem": problem.name, "is_quick": plan.is_quick, "folder": str(plan.folder),
+            "optimum": optimum, "settings": settings, "seconds": plan.seconds,
+        }  # fmt: skip
+        lines, failure = turns.run("race.solvers.worker", json.dumps(asked))
+        for line in lines:
+            found = {name: float(number) for name, number in line.items()}  # type: ignore[arg-type]
+            if "bytes" in found:
+                self.peaks.append(found["bytes"])
+            elif "is_cut" in found:
+                self.is_cut = True
+            else:
+                self.samples[found["setting"]].append((found["seconds"], found["gap"]))
+        self.is_cut = self.is_cut or "not done" in failure
+        return failure
 
     def points(self) -> list[Point]:
         return [
@@ -63,40 +84,53 @@ class Solved:
     """By the names of a peer and a problem."""
     failures: dict[str, str] = field(default_factory=dict)
     n_rounds: int = 0
+    budget: float = 0.0
+    """Seconds that a sweep may take."""
     seconds: float = 0.0
 
     def curve(self, peer: str, problem: Problem) -> Curve:
         return self.curves.get((peer, problem.name)) or Curve()
 
 
-def solve_in_turns(
-    problems: list[Problem], peers: list[Peer], n_rounds: int, folder: Path, cache: Path, is_quick: bool
-) -> Solved:
+@dataclass(frozen=True)
+class Plan:
+    """How a race is run."""
+
+    n_rounds: int
+    seconds: float
+    """A peer that has not come near enough by then is not given longer settings."""
+    is_quick: bool
+    folder: Path
+    """Where the rows are."""
+    cache: Path
+    """The file of optima."""
+
+
+def solve_in_turns(problems: list[Problem], peers: list[Peer], plan: Plan) -> Solved:
     """Every peer with a solver on every problem that it takes."""
-    solved, start = Solved(problems, n_rounds=n_rounds), time.monotonic()
+    solved, start = Solved(problems, n_rounds=plan.n_rounds, budget=plan.seconds), time.monotonic()
     for problem in problems:
-        dataset.make(problem.rows, folder)
-        best = solved.optima[problem.name] = optimum(problem, *problem.load(folder), cache)
-        racers = [peer for peer in peers if peer.solver and peer.solver.takes(problem)]
-        for turn in range(n_rounds):
-            for peer in racers[turn % len(racers) :] + racers[: turn % len(racers)] if racers else []:
+        dataset.make(problem.rows, plan.folder)
+        X, y = problem.load(plan.folder)
+        solved.optima[problem.name] = optimum(problem, X, y, plan.cache)
+        racers = deque(
+            (peer, optimum(problem, X, y, plan.cache, L2 if peer.solver.penalises_intercept else 0.0))
+            for peer in peers
+            if peer.solver and peer.solver.takes(problem)
+        )
+        del X, y
+        for turn in range(plan.n_rounds):
+            for peer, best in racers:
                 curve = solved.curves.setdefault((peer.name, problem.name), Curve())
-                first = {point.setting for gap in GAPS if (point := curve.reached(gap))}
-                settings = [setting for setting in curve.samples if setting in first]
-                if turn and not settings:
-                    continue
-                lines, failure = turns.run(
-                    "race.solvers.worker", peer.name, problem.name, "quick" if is_quick else "", str(folder),
-                    repr(best), json.dumps(settings),
-                )  # fmt: skip
-                if failure:
-                    solved.failures[f"{peer.name}, {problem.name}"] = failure
-                for line in lines:
-                    if "bytes" in line:
-                        curve.peaks.append(float(line["bytes"]))  # type: ignore[arg-type]
-                    else:
-                        setting, seconds, gap = (float(line[name]) for name in ("setting", "seconds", "gap"))  # type: ignore[arg-type]
-                        curve.samples[setting].append((seconds, gap))
+                settings = sorted({point.setting for gap in GAPS if (point := curve.reached(gap))})
+                if not turn or settings:
+                    failure = curve.add(peer, problem, best, settings, plan)
+                    print(
+                        f"{time.monotonic() - start:6.0f} s  {problem.name}, {turn}: {peer.name}", flush=True
+                    )
+                    if failure:
+                        solved.failures[f"{peer.name}, {problem.name}"] = failure
+            racers.rotate(-1)
         print(f"{time.monotonic() - start:6.0f} s  time to a loss, {problem.name}", flush=True)
     solved.seconds = time.monotonic() - start
     return solved

@@ -11,14 +11,13 @@ import sys
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 from ..peer import Solver, every_peer
 from ..worker import peak, with_clean_output
 from .objective import value
-from .problem import GAPS, Problem, every_problem
+from .problem import GAPS, L2, Problem, every_problem
 
-SECONDS_OF_A_CURVE = 30.0
-"""A peer that has not come near enough by then is not given longer settings."""
 SECONDS_OF_A_SETTING = 0.15
 MOST_CALLS = 5
 N_EQUAL = 4
@@ -32,15 +31,17 @@ def has_stopped(points: list[tuple[float, float]]) -> bool:
     return now < 1.3 * before and all(other == gap for _, other in points[-N_EQUAL:])
 
 
-def run(solver: Solver, problem: Problem, folder: Path, optimum: float, settings: list[float]) -> None:
+def run(solver: Solver, problem: Problem, asked: dict[str, Any]) -> None:
     """Prints the memory of a first call; then seconds and gap for one setting after another."""
-    X, y = problem.load(folder)
-    before = peak(is_new=True)
-    solver.solve(X, y, problem, (settings or solver.settings)[0])
+    X, y = problem.load(Path(asked["folder"]))
+    before, start = peak(is_new=True), time.perf_counter()
+    solver.solve(X, y, problem, solver.settings[0])
+    spent = time.perf_counter() - start
     report(bytes=peak() - before)
-    spent, points = 0.0, [(0.0, math.inf)]
-    for setting in settings or solver.settings:
-        if spent + 1.2 * points[-1][0] > SECONDS_OF_A_CURVE:
+    points = [(spent, math.inf)]
+    for setting in asked["settings"] or solver.settings:
+        if not asked["settings"] and spent + 1.2 * points[-1][0] > asked["seconds"]:
+            report(is_cut=True)
             break
         seconds: list[float] = []
         while not seconds or (sum(seconds) < SECONDS_OF_A_SETTING and len(seconds) < MOST_CALLS):
@@ -48,10 +49,11 @@ def run(solver: Solver, problem: Problem, folder: Path, optimum: float, settings
             coef, intercept = solver.solve(X, y, problem, setting)
             seconds.append(time.perf_counter() - start)
         spent += sum(seconds)
-        gap = (value(problem, X, y, coef, intercept) - optimum) / abs(optimum)
-        points.append((statistics.median(seconds), gap))
-        report(setting=setting, seconds=points[-1][0], gap=gap)
-        if not settings and (gap <= GAPS[-1] or has_stopped(points)):
+        penalty = L2 if solver.penalises_intercept else 0.0
+        above = value(problem, X, y, coef, intercept, penalty) - asked["optimum"]
+        points.append((statistics.median(seconds), above / abs(asked["optimum"])))
+        report(setting=setting, seconds=points[-1][0], gap=points[-1][1])
+        if not asked["settings"] and (points[-1][1] <= GAPS[-1] or has_stopped(points)):
             break
 
 
@@ -59,16 +61,18 @@ def report(**found: float) -> None:
     print(json.dumps(found), flush=True)
 
 
-def main(name: str, problem_name: str, quick: str, folder: str, optimum: str, settings: str) -> None:
-    peer = next(peer for peer in every_peer() if peer.name == name)
+def main(asked: dict[str, Any]) -> None:
+    peer = next(peer for peer in every_peer() if peer.name == asked["peer"])
     for module in peer.modules:
         importlib.import_module(module)
-    problem = next(problem for problem in every_problem(bool(quick)) if problem.name == problem_name)
+    problem = next(
+        problem for problem in every_problem(asked["is_quick"]) if problem.name == asked["problem"]
+    )
     warnings.simplefilter("ignore")  # it is not meant to converge in so few iterations
     assert peer.solver is not None
-    run(peer.solver, problem, Path(folder), float(optimum), json.loads(settings))
+    run(peer.solver, problem, asked)
 
 
 if __name__ == "__main__":
     with_clean_output()
-    main(*sys.argv[1:])
+    main(json.loads(sys.argv[1]))
