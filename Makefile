@@ -61,11 +61,12 @@ bench-peers: build $(PEERS_VENV)/made  ## race all peers; write benches/RESULTS.
 	cargo bench --bench limit -- $(LIMIT) > target/limit.txt
 	PYTHONPATH=python:benches $(PEERS_VENV)/bin/python -m race --limit target/limit.txt $(RACE)
 
-# SETS, SOLVERS and ROUNDS choose: make bench-solvers SETS="well a9a" SOLVERS="mbgd_rs '*lbfgs'" ROUNDS=2
+# Of the race: make bench-solvers SETS="well a9a" SOLVERS="mbgd_rs '*lbfgs'" ROUNDS=2 SECONDS=10
 bench-solvers: build $(PEERS_VENV)/made  ## the race in time to a loss alone; prints its tables, writes into build/solvers
 	PYTHONPATH=benches $(PEERS_VENV)/bin/python -m race.install
 	PYTHONPATH=python:benches $(PEERS_VENV)/bin/python -m race --races solvers --output build/solvers \
-	    $(if $(SETS),--sets $(SETS)) $(if $(SOLVERS),--peers $(SOLVERS)) $(if $(ROUNDS),--rounds $(ROUNDS))
+	    $(if $(SETS),--sets $(SETS)) $(if $(SOLVERS),--peers $(SOLVERS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+	    $(if $(SECONDS),--seconds $(SECONDS))
 
 bench-guard: need-cargo need-python  ## count instructions of a step; fail if one has grown by more than 3 %
 	$(PYTHON) benches/python/instruction_counts.py

@@ -21,7 +21,7 @@ class Dataset:
 
 GENERATED = {
     "normal": "standard normal, labels of a noisy linear rule",
-    "mixed": "the same labels; the columns mixed by a matrix with singular values from 10 to 0.01",
+    "mixed": "the same labels; the columns mixed by a matrix with singular values from 3 to 0.03",
     "counts": "correlated normal columns, Poisson counts of mean 0.4",
 }
 """Kinds of rows that are made: the first word of their names. Numbers of rows and columns follow it."""
@@ -103,11 +103,11 @@ def normal(n: int, d: int) -> tuple[Any, Any]:
 
 
 def mixed(n: int, d: int) -> tuple[Any, Any]:
-    """The rows of `normal` times a matrix whose singular values fall from 10 to 0.01; the labels stay."""
+    """The rows of `normal` times a matrix whose singular values fall from 3 to 0.03; the labels stay."""
     X, y = normal(n, d)
     rng = np.random.default_rng(1)
     left, right = (np.linalg.qr(rng.standard_normal((d, d)))[0] for _ in range(2))
-    return X @ (left * np.logspace(1, -2, d) @ right).astype(np.float32), y
+    return X @ (left * np.geomspace(3, 0.03, d) @ right).astype(np.float32), y
 
 
 def counts(n: int, d: int) -> tuple[Any, Any]:

@@ -22,6 +22,7 @@ STYLES = {
     "cyanure qning-svrg": ("#5a8f5a", "", "--"),
     "cyanure catalyst-miso": ("#5a8f5a", "", ":"),
     "snapml": ("#7a5195", "", "-"),
+    "snapml, 1 thread": ("#7a5195", "", "--"),
     "glum": ("#6b6b6b", "", "-"),
     "glum lbfgs": ("#6b6b6b", "", "--"),
 }

@@ -67,7 +67,8 @@ def summary(solved: Solved) -> str:
     def row(problem: Problem) -> list[str]:
         cells = [shape(problem)]
         for gap in GAPS:
-            ours = solved.curve(OURS, problem).reached(gap)
+            curve = solved.curve(OURS, problem)
+            ours = curve.reached(gap)
             others = [
                 (at.seconds, name)
                 for name in names(solved, problem)
@@ -75,7 +76,7 @@ def summary(solved: Solved) -> str:
             ]
             seconds, name = min(others, default=(None, ""))
             times = f"{ratio(seconds, ours.seconds)}, " if seconds and ours else ""
-            cells += [cell(ours.seconds) if ours else "-", f"{times}{name}" if others else "-"]
+            cells += [cell(ours.seconds) if ours else missing(curve), f"{times}{name}" if others else "-"]
         return cells
 
     head = ["set", *(text for gap in GAPS for text in (f"mbgd_rs to {gap:.0e}, ms", "fastest of the others"))]
