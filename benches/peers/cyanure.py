@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 from race.peer import COARSE, Peer, Solve, Solver
 from race.solvers.problem import L2, Problem
 
@@ -17,7 +18,7 @@ def by(solver: str) -> Solve:
         is_classes = problem.loss == "log_loss"
         model = Classifier(loss="logistic", **how) if is_classes else Regression(**how)
         model.fit(X, y)
-        return model.coef_, model.intercept_
+        return np.asarray(model.coef_).T, model.intercept_  # a column for each class
 
     return solve
 

@@ -65,13 +65,16 @@ def is_asked(peer: Peer, only: list[str]) -> bool:
 
 
 def entrants(results: Results, folder: Path, peers: list[Peer]) -> list[Peer]:
-    """The peers that can be imported; the others are noted with their error."""
+    """The peers that can be imported; the others are noted with their error. A library is tried once."""
     asked = os.environ.get("PEERS", "").split(",")
+    tried: dict[tuple[str, ...], tuple[list[dict[str, object]], str]] = {}
     found = []
     for peer in peers:
         if peer.on_request and peer.packages[0] not in asked:
             continue
-        lines, failure = work(peer, folder, [])
+        if peer.modules not in tried:
+            tried[peer.modules] = work(peer, folder, [])
+        lines, failure = tried[peer.modules]
         if failure:
             results.failures[peer.name] = failure
         else:

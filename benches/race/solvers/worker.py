@@ -40,7 +40,8 @@ def run(solver: Solver, problem: Problem, asked: dict[str, Any]) -> None:
     report(bytes=peak() - before)
     points = [(spent, math.inf)]
     for setting in asked["settings"] or solver.settings:
-        if not asked["settings"] and spent + 1.2 * points[-1][0] > asked["seconds"]:
+        is_late = len(points) > 1 and spent + 1.2 * points[-1][0] > asked["seconds"]
+        if is_late and not asked["settings"]:
             report(is_cut=True)
             break
         seconds: list[float] = []
