@@ -36,7 +36,7 @@ class Preconditioner(Choice, names=PreconditionerName):
 class Diagonal(Preconditioner, name="diagonal"):
     """The curvature of every column on its own, centred and scaled. The name is "diagonal".
 
-    The only one with which an l1 penalty is possible. Costs nothing.
+    Costs nothing.
     """
 
 

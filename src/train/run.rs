@@ -272,7 +272,7 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
         match (&mut self.state.control.solver, step_size) {
             _ if !wants_step_sizes => {}
             (Some(solver), EffectiveStepSize::Uniform(rate)) => {
-                solver.prox(penalty, layout, params, rate.to_f64())?
+                solver.prox((penalty, layout, tier), &self.last_finite, params, rate.to_f64())?
             }
             _ => penalty.prox(layout, &mut params[..layout.n_coef()], step_size),
         }

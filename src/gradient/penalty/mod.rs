@@ -114,6 +114,15 @@ impl Penalty {
         Ok(strengths)
     }
 
+    /// Writes the strengths of the absolute values of the coefficients of output c, by column; none of a group, whose columns
+    /// are not apart.
+    pub fn l1_of_output(&self, layout: Layout, c: usize, to: &mut [f64]) {
+        to.fill(self.l1());
+        if let Penalty::Weighted(penalty) = self {
+            penalty.l1_of_output(layout, c, to);
+        }
+    }
+
     /// That there are as many strengths as coefficients.
     pub(super) fn check(&self, layout: Layout) -> Result<()> {
         match self {

@@ -49,6 +49,13 @@ impl WeightedElasticNet {
         }
     }
 
+    /// Writes the strengths of the absolute values of the coefficients of an output.
+    pub(super) fn l1_of_output(&self, layout: Layout, output: usize, to: &mut [f64]) {
+        if let Some((_, alphas)) = self.rows(layout).nth(output) {
+            to.iter_mut().zip(alphas).for_each(|(to, alpha)| *to = alpha * self.l1_ratio);
+        }
+    }
+
     pub(super) fn has_prox(&self) -> bool {
         self.l1_ratio > 0.0 && self.alphas.iter().any(|&alpha| alpha > 0.0)
     }

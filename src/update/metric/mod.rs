@@ -3,11 +3,13 @@
 mod build;
 mod columns;
 mod preconditioner;
+mod proximal;
 mod sample;
 
 pub use build::Geometry;
 pub use columns::Columns;
 pub use preconditioner::Preconditioner;
+pub use proximal::Proximal;
 pub use sample::{Sample, Vectors, Workers};
 
 use crate::error::{Result, try_filled};
@@ -150,6 +152,20 @@ impl<T: Scalar> Metric<T> {
         }
     }
 
+    /// The same with the diagonal of the metric alone, which a [`Proximal`] begins with.
+    #[inline]
+    pub fn precondition_by_diagonal(&mut self, stride: usize, coef: &mut [T], intercept: &mut [T]) {
+        let Self { columns, inverse, room, .. } = self;
+        let Inverse::LowRank { diagonal, .. } = inverse else { return };
+        for (coef, intercept) in coef.chunks_exact_mut(stride.max(1)).zip(intercept) {
+            columns.pull(coef, *intercept, &mut room.from);
+            for j in 0..diagonal.len() {
+                room.to[j] = diagonal[j] * room.from[j];
+            }
+            columns.push(&room.to, coef, intercept);
+        }
+    }
+
     /// The same with room of its own, once in a while.
     ///
     /// # Errors
@@ -162,6 +178,16 @@ impl<T: Scalar> Metric<T> {
             self.columns.push(&room.to, coef, intercept);
         }
         Ok(())
+    }
+
+    /// `|x|_P^2` of a change of parameters of which so many are coefficients, in a metric that is not full.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory).
+    pub fn square(&self, stride: usize, n_coef: usize, n_outputs: usize, x: &[T], tier: Tier) -> Result<f64> {
+        let proximal = Proximal::of(self, tier)?;
+        let of_outputs = x[..n_coef].chunks_exact(stride.max(1)).zip(&x[n_coef..][..n_outputs]);
+        Ok(of_outputs.map(|(coef, &intercept)| proximal.square(self, coef, intercept)).sum())
     }
 
     /// The step sizes of a diagonal metric by column, for a proximal map; 0 past the last column.

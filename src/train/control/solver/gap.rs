@@ -4,7 +4,6 @@ use super::Solver;
 use crate::error::{Result, try_copied, try_filled};
 use crate::gradient::{AtStep, Baseline, ControlVariate, Evaluator};
 use crate::scalar::Scalar;
-use crate::step_size::EffectiveStepSize;
 use crate::train::Config;
 
 impl<T: Scalar> Solver<T> {
@@ -58,40 +57,32 @@ impl<T: Scalar> Solver<T> {
         let tier = config.tier;
         let AtStep { model, penalty, params, .. } = evaluator.at_step();
         let (layout, Some(metric)) = (model.layout(), self.metric.as_ref()) else { return Ok(None) };
-        let mut direction = try_copied("a gradient", &gradient)?;
-        let (coef, intercept) = direction.split_at_mut(layout.n_coef());
-        metric.directions(tier, layout.stride(), coef, &mut intercept[..layout.n_outputs()])?;
         let product = |a: &[T], b: &[T]| a.iter().zip(b).map(|(a, b)| a.to_f64() * b.to_f64()).sum::<f64>();
         if !penalty.has_prox() {
+            let mut direction = try_copied("a gradient", &gradient)?;
+            let (coef, intercept) = direction.split_at_mut(layout.n_coef());
+            metric.directions(tier, layout.stride(), coef, &mut intercept[..layout.n_outputs()])?;
             return Ok(Some(0.5 * product(&gradient, &direction)));
         }
-        // The model along the step that the metric and the proximal map make together.
-        let mut sizes = try_filled("step sizes", layout.n_coef(), T::ZERO)?;
-        sizes.chunks_exact_mut(layout.stride()).for_each(|sizes| metric.step_sizes(1.0, sizes));
-        let before = &params[..layout.n_coef()];
-        let mut after = try_copied("parameters", before)?;
+        // By how much the quadratic model comes down along the step that the metric and the proximal map make together.
+        let mut solver = Self { metric: Some(metric.clone()), ..Self::unbegun() };
+        let before = try_copied("parameters", params)?;
+        let mut after = try_copied("parameters", params)?;
+        let mut direction = gradient.clone();
+        let (coef, intercept) = direction.split_at_mut(layout.n_coef());
+        let mut metric = metric.clone();
+        metric.precondition_by_diagonal(layout.stride(), coef, &mut intercept[..layout.n_outputs()]);
         after.iter_mut().zip(&direction).for_each(|(w, &step)| *w -= step);
-        penalty.prox(layout, &mut after, EffectiveStepSize::PerParameter(&sizes));
+        solver.prox((penalty, layout, tier), &before, &mut after, 1.0)?;
+        let mut moved = try_copied("parameters", &after)?;
+        moved.iter_mut().zip(&before).for_each(|(to, &from)| *to -= from);
         let smooth = |w: &[T]| {
             let mut gradient = try_filled("a gradient", layout.n_coef(), T::ZERO)?;
-            penalty.add_to(tier, layout, &mut gradient, T::ZERO, w);
-            Result::Ok(0.5 * product(w, &gradient))
+            penalty.add_to(tier, layout, &mut gradient, T::ZERO, &w[..layout.n_coef()]);
+            Result::Ok(0.5 * product(&w[..layout.n_coef()], &gradient))
         };
-        let kink = |w: &[T]| Result::Ok(penalty.value(layout, w) - smooth(w)?);
-        let mut decrease = kink(before)? - kink(&after)?;
-        for (i, (&w, &to)) in before.iter().zip(&after).enumerate() {
-            let step = to.to_f64() - w.to_f64();
-            let size = sizes[i].to_f64();
-            if step != 0.0 && size > 0.0 {
-                decrease -= (direction[i].to_f64() * step + 0.5 * step * step) / size;
-            }
-        }
-        // Of the intercept of centred columns, which coefficients do not move.
-        for (c, coef) in direction[..layout.n_coef()].chunks_exact(layout.stride()).enumerate() {
-            let at = layout.n_coef() + c;
-            let moved = direction[at].to_f64() + metric.columns.product_with_centre(coef);
-            decrease += 0.5 * gradient[at].to_f64() * moved;
-        }
-        Ok(Some(decrease))
+        let kink = |w: &[T]| Result::Ok(penalty.value(layout, &w[..layout.n_coef()]) - smooth(w)?);
+        let curvature = metric.square(layout.stride(), layout.n_coef(), layout.n_outputs(), &moved, tier)?;
+        Ok(Some(kink(&before)? - kink(&after)? - product(&gradient, &moved) - 0.5 * curvature))
     }
 }

@@ -3,8 +3,10 @@
 //! The rate is a share of the longest that the expected smoothness of the batches allows in the metric, for any size of
 //! batch. All decisions follow from the state, so that a resumed run makes the same.
 
+mod build;
 mod gap;
 mod geometry;
+mod prox;
 mod safeguard;
 mod samples;
 
@@ -12,36 +14,17 @@ use std::ops::Range;
 
 pub use self::geometry::Standardisation;
 pub use self::safeguard::Safeguard;
-use self::samples::{draw, gather};
-use crate::error::{Error, Result, try_copied, try_filled};
-use crate::gradient::{AtStep, Baseline, ControlVariate, Evaluator, Layout, Penalty, Problem};
+use crate::error::{Error, Result, try_copied};
+use crate::gradient::{AtStep, Baseline, ControlVariate, Evaluator, Penalty, Problem};
 use crate::kernel::Tier;
-use crate::rng::{SKETCH, Stream};
 use crate::scalar::Scalar;
-use crate::step_size::EffectiveStepSize;
 use crate::train::Config;
-use crate::update::metric::{Geometry, Metric, Workers};
+use crate::update::metric::{Metric, Proximal};
 use crate::update::schedule::Constant;
 use crate::update::{Optimizer, Preconditioner, Rule, Schedule, VarianceReduction};
 
-/// Rows of each of the two samples that a metric is built of. Twice as many make it no better on any of the data tried.
-const ROWS_OF_SAMPLE: usize = 1000;
-/// Rows of those for a sketch, which cost its rank each; and for every eigenvalue.
-const FEWEST_ROWS_OF_SKETCH: usize = 512;
-const ROWS_FOR_EIGENVALUE: usize = 4;
-/// The rank of a sketch at first, and how often it doubles: to 128. With 256 the sketches of 10,000 x 784 take longer than the
-/// epochs they save, with 64 there are half as many epochs more.
-const FIRST_RANK: usize = 16;
-const MOST_DOUBLINGS: u64 = 3;
-/// A sketch has at most so many ranks for every row of a batch, and entries in all.
-const RANKS_OF_BATCH: usize = 4;
-const ENTRIES_OF_SKETCH: usize = 1 << 18;
-/// Below this rank a diagonal is as good.
-const LEAST_RANK: usize = 8;
-/// All of the curvature is learned of at most so many columns for every row of a batch.
-const COLUMNS_OF_BATCH: usize = 2;
 /// For fewer rows a metric is built anew in every epoch.
-const FEW_ROWS: usize = 2 * ROWS_OF_SAMPLE;
+const FEW_ROWS: usize = 2000;
 
 /// See the [module](self).
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +46,8 @@ pub struct Solver<T> {
     pub safeguard: Safeguard<T>,
     /// The rate of the step under way.
     rate: f64,
+    /// The proximal map in a metric of low rank, if the penalty has one: made of the metric.
+    proximal: Option<Proximal>,
     /// Step sizes of the coefficients in a diagonal metric: scratch.
     step_sizes: Vec<T>,
 }
@@ -101,10 +86,15 @@ pub(in crate::train) fn check(penalty: &Penalty, config: &Config, awaits_converg
         )));
     }
     match rule.preconditioner() {
-        Some(Preconditioner::Newton | Preconditioner::Nystrom { .. }) if penalty.has_prox() => {
+        Some(Preconditioner::Newton) if penalty.has_prox() => Err(Error::Incompatible(
+            "preconditioner must be 'nystrom', 'diagonal', 'auto' or None with an l1 part in the penalty, whose proximal map \
+             needs a metric of low rank, got 'newton'"
+                .into(),
+        )),
+        Some(Preconditioner::Nystrom { .. }) if penalty.has_prox() && matches!(penalty, Penalty::Group(_)) => {
             Err(Error::Incompatible(
-                "preconditioner must be 'diagonal' or None with an l1 part in the penalty, whose map is then exact for \
-                 every coefficient on its own"
+                "preconditioner must be 'diagonal', 'auto' or None with a penalty of groups, whose proximal map is for columns \
+                 that are apart, got 'nystrom'"
                     .into(),
             ))
         }
@@ -124,6 +114,7 @@ impl<T: Scalar> Solver<T> {
             variate: None,
             safeguard: Safeguard::unbegun(),
             rate: 0.0,
+            proximal: None,
             step_sizes: Vec::new(),
         }
     }
@@ -173,6 +164,7 @@ impl<T: Scalar> Solver<T> {
             variate,
             safeguard: Safeguard::new(params, first_loss)?,
             rate: 0.0,
+            proximal: None,
             step_sizes: Vec::new(),
         })
     }
@@ -249,74 +241,6 @@ impl<T: Scalar> Solver<T> {
         }
     }
 
-    /// Builds the metric at the evaluator's parameters.
-    fn build(
-        &mut self,
-        problem: &Problem<'_, T>,
-        config: &Config,
-        evaluator: &mut Evaluator<'_, '_, T>,
-    ) -> Result<()> {
-        let batch_size =
-            config.batches.batch_size().saturating_mul(config.accumulate.get()).min(problem.n_rows());
-        let wanted = self.wanted(problem, config, batch_size);
-        let rank = match wanted {
-            Some(Preconditioner::Nystrom { rank }) => rank.unwrap_or(FIRST_RANK),
-            _ => 0,
-        };
-        let n_wanted =
-            if rank > 0 { FEWEST_ROWS_OF_SKETCH.max(ROWS_FOR_EIGENVALUE * rank) } else { ROWS_OF_SAMPLE };
-        let (first, second) = draw(problem, config.batches.seed(), self.n_builds, n_wanted)?;
-        let Standardisation { columns, penalty, largest_squares, .. } = &self.standardisation;
-        let first = gather(problem, evaluator.params(), columns, &first, config.tier)?;
-        let second = match second {
-            Some(second) => &gather(problem, evaluator.params(), columns, &second, config.tier)?,
-            None => &first,
-        };
-        let last_damping = self.metric.as_ref().map_or(0.0, |metric| metric.damping);
-        let signs = Stream::new(config.batches.seed(), self.n_builds as u32, SKETCH);
-        let (workers, n_rows) =
-            (Workers { tier: config.tier, n_threads: config.n_threads }, problem.n_rows());
-        let geometry =
-            Geometry { workers, columns, penalty, largest_squares, n_rows, batch_size, last_damping, signs };
-        let built = match wanted {
-            None => Metric::plain(second, geometry)?,
-            Some(Preconditioner::Newton) => Metric::newton(&first, second, geometry)?,
-            Some(Preconditioner::Nystrom { .. }) => Metric::nystrom(rank, &first, second, geometry)?,
-            Some(Preconditioner::Diagonal | Preconditioner::Auto) => {
-                Metric::diagonal(&first, second, geometry)?
-            }
-        };
-        evaluator.poll(2 * n_wanted)?;
-        self.n_builds += 1;
-        match built {
-            Some(metric) => self.metric = Some(metric),
-            None if self.metric.is_some() => {} // numbers have left their range: the last metric is as good
-            None => {
-                return Err(Error::Incompatible(format!(
-                    "{} found no step size: the curvature of the loss on these rows leaves the range of the numbers",
-                    config.optimizer.rule.name(),
-                )));
-            }
-        }
-        Ok(())
-    }
-
-    /// The preconditioner of the next metric.
-    fn wanted(&self, problem: &Problem<'_, T>, config: &Config, batch_size: usize) -> Option<Preconditioner> {
-        let d = problem.layout().n_columns();
-        let most = (RANKS_OF_BATCH * batch_size).min(ENTRIES_OF_SKETCH / (d + 1)).min(d + 1);
-        let rank = FIRST_RANK << self.n_builds.min(MOST_DOUBLINGS);
-        match config.optimizer.rule.preconditioner()? {
-            Preconditioner::Auto if problem.penalty().has_prox() => Some(Preconditioner::Diagonal),
-            Preconditioner::Auto if d <= COLUMNS_OF_BATCH * batch_size => Some(Preconditioner::Newton),
-            Preconditioner::Auto if most < LEAST_RANK => Some(Preconditioner::Diagonal),
-            Preconditioner::Auto | Preconditioner::Nystrom { rank: None } => {
-                Some(Preconditioner::Nystrom { rank: Some(rank.min(most).max(1)) })
-            }
-            given => Some(given),
-        }
-    }
-
     /// The rate for the optimizer.
     pub(in crate::train) fn schedule(&self, optimizer: &Optimizer) -> Result<Option<Schedule>> {
         if !matches!(optimizer.learning_rate, Schedule::Auto(_)) {
@@ -331,36 +255,12 @@ impl<T: Scalar> Solver<T> {
         let layout = step.model.layout();
         if let Some(metric) = self.metric.as_mut() {
             let (coef, intercept) = step.gradient.split_at_mut(layout.n_coef());
-            metric.precondition(tier, layout.stride(), coef, &mut intercept[..layout.n_outputs()]);
+            let intercept = &mut intercept[..layout.n_outputs()];
+            match step.penalty.has_prox() && !metric.is_diagonal() {
+                true => metric.precondition_by_diagonal(layout.stride(), coef, intercept),
+                false => metric.precondition(tier, layout.stride(), coef, intercept),
+            }
         }
-    }
-
-    /// The proximal map of the penalty after a step of this rate.
-    pub(in crate::train) fn prox(
-        &mut self,
-        penalty: &Penalty,
-        layout: Layout,
-        params: &mut [T],
-        rate: f64,
-    ) -> Result<()> {
-        let Some(metric) = &self.metric else { return Ok(()) };
-        let sizes = &mut self.step_sizes;
-        if sizes.len() != layout.n_coef() {
-            *sizes = try_filled("step sizes", layout.n_coef(), T::ZERO)?;
-        }
-        sizes.chunks_exact_mut(layout.stride()).for_each(|sizes| metric.step_sizes(rate, sizes));
-        let (coef, intercept) = params.split_at_mut(layout.n_coef());
-        let columns = &metric.columns;
-        let of_output = |coef: &[T], c: usize| columns.product_with_centre(&coef[c * layout.stride()..]);
-        // The intercept of the centred columns stays where it is.
-        for (c, b) in intercept[..layout.n_outputs()].iter_mut().enumerate() {
-            *b = T::from_f64(b.to_f64() + of_output(coef, c));
-        }
-        penalty.prox(layout, coef, EffectiveStepSize::PerParameter(sizes));
-        for (c, b) in intercept[..layout.n_outputs()].iter_mut().enumerate() {
-            *b = T::from_f64(b.to_f64() - of_output(coef, c));
-        }
-        Ok(())
     }
 
     /// After the update: takes the slopes of the step in. A step that became non-finite was not made; then the steps will be
