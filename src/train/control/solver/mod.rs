@@ -211,8 +211,8 @@ impl<T: Scalar> Solver<T> {
             None => &first,
         };
         let signs = Stream::new(config.batches.seed(), self.n_builds as u32, SKETCH);
-        let (tier, n_rows) = (config.tier, problem.n_rows());
-        let geometry = Geometry { tier, columns, penalty, largest_squares, n_rows, batch_size, signs };
+        let (tier, n_rows, fits_intercept) = (config.tier, problem.n_rows(), problem.fits_intercept());
+        let geometry = Geometry { tier, columns, penalty, largest_squares, fits_intercept, n_rows, batch_size, signs };
         let built = match wanted {
             None => Metric::plain(second, geometry)?,
             Some(Preconditioner::Newton) => Metric::newton(&first, second, geometry)?,
