@@ -66,7 +66,7 @@ class Safeguard:
             if self.is_much_worse(found, epoch):
                 self.refuge = self.older_refuge.copy()
                 found = look_from(self.refuge)
-            # The mean over an epoch may be less than the objective is anywhere: the parameters move meanwhile.
+            # The mean over an epoch may be less than the objective is anywhere: parameters move meanwhile.
             self.best_loss = max(self.best_loss, found if math.isfinite(found) else -math.inf)
             self.share *= 0.5
             self.last = self.refuge.copy()
