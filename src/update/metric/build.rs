@@ -17,7 +17,9 @@ pub struct Geometry<'g, T> {
     pub penalty: &'g [f64],
     /// The largest entries, in standardised columns, squared.
     pub largest_squares: &'g [f64],
-    /// Rows of the data, and of a batch.
+    /// Whether the intercept is a parameter: if not, it has no curvature, and steps must leave it alone.
+    pub fits_intercept: bool,
+    /// Rows of the data.
     pub n_rows: usize,
     /// Rows of a batch.
     pub batch_size: usize,
@@ -34,6 +36,9 @@ const LEAST_DAMPING: f64 = 1e-6;
 /// The leverage of a row, at most, in batches times the expected smoothness: with half the rate this allows, a step along
 /// that row overshoots by nothing.
 const LARGEST_LEVERAGE: f64 = 2.0;
+/// What a vector of a sketch adds to those before it, at least, in units of the rounding of its type: with less, the
+/// sample has not so much rank, and rounding would decide what the sketch is.
+const LEAST_OF_VECTOR: f64 = 1e3;
 /// Which leverage stands for that of a single row.
 const QUANTILE: f64 = 0.99;
 /// Power iterations, and the relative change at which they end.
@@ -92,7 +97,8 @@ impl<T: Scalar> Metric<T> {
         Self::trusted(Curvature::Full(hessian), LEAST_DAMPING * largest, second, geometry)
     }
 
-    /// The largest `rank` eigenvalues of the curvature.
+    /// The largest `rank` eigenvalues of the curvature; fewer if the sample has not so much rank, and all of the curvature
+    /// if there are no more.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory).
@@ -102,10 +108,20 @@ impl<T: Scalar> Metric<T> {
         second: &Sample<T>,
         geometry: Geometry<'_, T>,
     ) -> Result<Option<Self>> {
-        let Geometry { workers, columns, batch_size, signs, .. } = geometry;
-        let Some(sketch) = Sketch::of(rank.min(columns.n() + 1), first, columns.n() + 1, signs, workers)?
-        else {
-            return Self::diagonal(first, second, geometry);
+        let Geometry { workers, columns, fits_intercept, batch_size, signs, .. } = geometry;
+        let n = columns.n() + usize::from(fits_intercept);
+        if rank >= n {
+            return Self::newton(first, second, geometry);
+        }
+        let mut rank = rank;
+        let sketch = loop {
+            if rank == 0 {
+                return Self::diagonal(first, second, geometry);
+            }
+            match Sketch::of(rank, first, n, signs, workers)? {
+                Some(sketch) => break sketch,
+                None => rank /= 2,
+            }
         };
         let known = second.squares_along(workers, &sketch.basis)?;
         let unknown = second.rows.chunks_exact(second.width).zip(known).zip(&second.curvatures);
@@ -278,16 +294,29 @@ impl<T: Scalar> Sketch<T> {
         for (product, &test) in product.values.iter_mut().zip(&test.values) {
             *product = T::from_f64(product.to_f64() + shift * test.to_f64());
         }
-        let Some(factor) = test.products_with(&product, tier)?.inverse_factor(tier)? else { return Ok(None) };
+        let least = LEAST_OF_VECTOR * T::EPSILON;
+        let Some(factor) = independent(test.products_with(&product, tier)?, least, tier)? else {
+            return Ok(None);
+        };
         let factors = product.combined_by(&factor, tier)?;
         let gram = factors.products_with(&factors, tier)?;
         let largest = (0..rank).map(|i| gram.row(i)[i]).sum::<f64>();
-        let Some(factor) = gram.inverse_factor(tier)? else { return Ok(None) };
+        let Some(factor) = independent(gram, least, tier)? else { return Ok(None) };
         let inverse = factor.gram_of_lower(tier)?;
         let trace = (0..rank).map(|i| inverse.row(i)[i]).sum::<f64>();
         let basis = factors.combined_by(&factor, tier)?;
         Ok(Some(Self { factors, basis, smallest: 1.0 / trace, largest }))
     }
+}
+
+/// The inverse factor of the products of vectors with each other. None if one of them has less than this part of its square
+/// beside those before it.
+fn independent(products: SquareMatrix, least: f64, tier: Tier) -> Result<Option<SquareMatrix>> {
+    let n = products.n();
+    let mut squares = try_filled("the metric", n, 0.0)?;
+    squares.iter_mut().enumerate().for_each(|(i, square)| *square = products.row(i)[i]);
+    let factor = products.inverse_factor(tier)?;
+    Ok(factor.filter(|factor| (0..n).all(|i| factor.row(i)[i].powi(-2) >= least * squares[i])))
 }
 
 /// The largest eigenvalue of a symmetric matrix given by its rows, by power iterations.

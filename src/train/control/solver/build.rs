@@ -58,8 +58,17 @@ impl<T: Scalar> Solver<T> {
         let signs = Stream::new(config.batches.seed(), self.n_builds as u32, SKETCH);
         let (workers, n_rows) =
             (Workers { tier: config.tier, n_threads: config.n_threads }, problem.n_rows());
-        let geometry =
-            Geometry { workers, columns, penalty, largest_squares, n_rows, batch_size, last_damping, signs };
+        let geometry = Geometry {
+            workers,
+            columns,
+            penalty,
+            largest_squares,
+            fits_intercept: problem.fits_intercept(),
+            n_rows,
+            batch_size,
+            last_damping,
+            signs,
+        };
         let built = match wanted {
             None => Metric::plain(second, geometry)?,
             Some(Preconditioner::Newton) => Metric::newton(&first, second, geometry)?,
@@ -91,7 +100,9 @@ impl<T: Scalar> Solver<T> {
         let d = problem.layout().n_columns();
         let most = (RANKS_OF_BATCH * batch_size).min(ENTRIES_OF_SKETCH / (d + 1)).min(d + 1);
         let has_prox = problem.penalty().has_prox();
-        let most = if has_prox { most.min(LARGEST_RANK_WITH_PROX) } else { most };
+        // Of as many columns as there are a sketch would be the full metric, which has no proximal map.
+        let n = d + usize::from(problem.fits_intercept());
+        let most = if has_prox { most.min(LARGEST_RANK_WITH_PROX).min(n - 1) } else { most };
         let rank = FIRST_RANK << self.n_builds.min(MOST_DOUBLINGS);
         match config.optimizer.rule.preconditioner()? {
             Preconditioner::Auto if has_prox && matches!(problem.penalty(), Penalty::Group(_)) => {
@@ -100,9 +111,13 @@ impl<T: Scalar> Solver<T> {
             Preconditioner::Auto if !has_prox && d <= COLUMNS_OF_BATCH * batch_size => {
                 Some(Preconditioner::Newton)
             }
-            Preconditioner::Auto if most < LEAST_RANK => Some(Preconditioner::Diagonal),
+            Preconditioner::Auto if most < LEAST_RANK.min(n - 1).max(1) => Some(Preconditioner::Diagonal),
             Preconditioner::Auto | Preconditioner::Nystrom { rank: None } => {
                 Some(Preconditioner::Nystrom { rank: Some(rank.min(most).max(1)) })
+            }
+            Preconditioner::Nystrom { .. } if has_prox && n == 1 => Some(Preconditioner::Diagonal),
+            Preconditioner::Nystrom { rank: Some(rank) } if has_prox => {
+                Some(Preconditioner::Nystrom { rank: Some(rank.min(n - 1)) })
             }
             given => Some(given),
         }

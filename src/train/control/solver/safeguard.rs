@@ -25,7 +25,8 @@ pub struct Safeguard<T> {
     pub share: f64,
     /// The objective at the start, on a few rows.
     pub first_loss: f64,
-    /// The least mean objective of an epoch.
+    /// The least mean objective of an epoch; or the objective over all rows where an epoch went back to, if that is larger:
+    /// the mean over an epoch may be less than the objective is anywhere, for the parameters move meanwhile.
     pub best_loss: f64,
     /// Where the best epoch has ended.
     pub refuge: Vec<T>,
@@ -149,14 +150,17 @@ impl<T: Scalar> Safeguard<T> {
                 self.refuge.copy_from_slice(&self.older_refuge);
             }
         }
-        if found.is_err() {
-            evaluator.params().copy_from_slice(&before);
-            return found.map(drop);
+        match found {
+            // The best epoch may have been better on its way than where it ended: what counts is what can be gone on from.
+            Ok(loss) if loss.is_finite() => self.best_loss = self.best_loss.max(loss),
+            Ok(_) => {}
+            Err(error) => {
+                evaluator.params().copy_from_slice(&before);
+                return Err(error);
+            }
         }
         self.share *= 0.5;
         self.last.copy_from_slice(&self.refuge);
-        // The best epoch may have been better on its way than where it ended: what counts is what can be gone on from.
-        self.best_loss = found?;
         Ok(())
     }
 
