@@ -25,7 +25,7 @@ def rows(n=N, d=D, seed=0):
 def scores_of(X, rng, k=None):
     Z = X / X.std(axis=0)
     coef = rng.normal(size=(Z.shape[1],) if k is None else (Z.shape[1], k)) * 0.4
-    return Z @ coef + 0.3
+    return Z @ coef * np.sqrt(D / Z.shape[1]) + 0.3
 
 
 def real(X, rng):
