@@ -55,7 +55,8 @@ try:
     np.fromfile(path, np.float32)
 except MemoryError as error:
     print("NumPy:", error)
-ours = watched(lambda: models.append(mb.fit(X, y, batch_size=256, shuffle="block", epochs=2)))
+how = {"optimizer": "sgd", "batch_size": 256, "shuffle": "block", "epochs": 2}
+ours = watched(lambda: models.append(mb.fit(X, y, **how)))
 resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))  # as it was
 print(f"mb.fit: {ours[1].max():.0f} MB, largest error {np.abs(models[0].coef - truth).max():.4f}")
 

@@ -32,6 +32,10 @@ class SGD(Optimizer, name="sgd", aliases="gd gradient_descent momentum nesterov 
         In [0, 1]; does nothing without momentum.
     weight_decay : float, default=0.0
         Times w, added to the gradient; finite and >= 0. In fit, of coefficients only.
+    preconditioner : "auto", str, object of mbgd_rs.preconditioners or None, default=None
+        Of :func:`mbgd_rs.fit`: steps along ``P^-1 g`` in the place of g, P a metric of the curvature, see
+        :mod:`mbgd_rs.preconditioners`. The rate "auto" is then that of :class:`SAGA`, a share of the longest
+        that the expected smoothness in the metric allows, and not what the notes say.
 
     Notes
     -----
