@@ -419,7 +419,7 @@ def test_objects_refuse_when_they_are_made(make, kind, message):
 
 
 def hinge():
-    return mb.fit(X, LABELS, loss="hinge", epochs=1)
+    return mb.fit(X, LABELS, loss="hinge", epochs=1, optimizer="sgd")
 
 
 def fun(w, rows):

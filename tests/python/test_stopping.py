@@ -382,7 +382,15 @@ def test_a_target_is_met_by_the_model_and_not_by_trial_iterates():
     X = rng.standard_normal((2000, 50))
     y = X @ rng.standard_normal(50) + rng.standard_normal(2000)
     target = 1.02 * np.linalg.lstsq(np.c_[X, np.ones(2000)], y, rcond=None)[1][0] / 4000
-    model = mb.fit(X, y, epochs=60, batch_size=16, record="full_loss", stop=mb.stopping.TargetLoss(target))
+    model = mb.fit(
+        X,
+        y,
+        epochs=60,
+        batch_size=16,
+        record="full_loss",
+        stop=mb.stopping.TargetLoss(target),
+        optimizer="sgd",
+    )
     assert model.stop_reason.value == "target"
     assert model.history.epoch_loss[-1] > target >= model.history.full_loss[-1]
     assert (model.history.full_loss[:-1] > target).all()

@@ -37,8 +37,8 @@ fn fields_of_solver<'py, T: Scalar + Element>(
     border.field("first_epoch", first_epoch, EPOCH)?;
     border.field("n_builds", n_builds, COUNT)?;
     border.field("prepared", prepared, Optional(Counts))?;
-    border.field("centre", &mut columns.centre, ByColumn { n_more: 0 })?;
-    border.field("inverse_scale", &mut columns.inverse_scale, ByColumn { n_more: 0 })?;
+    border.field("centre", &mut columns.centre, ByColumn)?;
+    border.field("inverse_scale", &mut columns.inverse_scale, ByColumn)?;
     border.field("penalty", penalty, Numbers)?;
     border.field("largest_squares", largest_squares, Numbers)?;
     border.field("metric", metric, Optional(Inverses { columns: &*columns }))?;
@@ -70,8 +70,9 @@ impl<T: Scalar + Element> Codec<Box<Solver<T>>> for Solved {
         let mut reader = Reader::new(place, saved, VERSION)?;
         let mut solver = Box::new(Solver::unbegun());
         fields_of_solver(&mut reader, &mut solver)?;
-        let d = reader.place.layout.n_columns();
+        let d = solver.standardisation.columns.n();
         for (name, n) in [
+            ("inverse_scale", solver.standardisation.columns.inverse_scale.len()),
             ("penalty", solver.standardisation.penalty.len()),
             ("largest_squares", solver.standardisation.largest_squares.len()),
         ] {
@@ -111,31 +112,8 @@ impl Codec<(u64, u64)> for Counts {
     }
 }
 
-/// A finite number for each column, and so many more.
-struct ByColumn {
-    n_more: usize,
-}
-
-impl ByColumn {
-    fn check<T: Scalar>(
-        &self,
-        place: &Place<'_>,
-        numbers: &[T],
-        n_vectors: Option<usize>,
-    ) -> PyResult<usize> {
-        let n = place.layout.n_columns() + self.n_more;
-        let is_whole =
-            numbers.len().is_multiple_of(n) && n_vectors.is_none_or(|wanted| numbers.len() == wanted * n);
-        if !is_whole {
-            let condition = format!("vectors of {n} numbers");
-            return Err(place.refused_value(&condition, &format!("{} numbers", numbers.len())));
-        }
-        match numbers.iter().find(|number| !number.is_finite()) {
-            None => Ok(numbers.len() / n),
-            Some(number) => Err(place.refused_value("finite", &number.to_f64().to_string())),
-        }
-    }
-}
+/// Finite numbers, by column: how many there are is checked against the others, and by the run that goes on.
+struct ByColumn;
 
 impl<T: Scalar + Element> Codec<Vec<T>> for ByColumn {
     fn write<'py>(&self, place: &Place<'py>, value: &mut Vec<T>) -> PyResult<Bound<'py, PyAny>> {
@@ -144,8 +122,10 @@ impl<T: Scalar + Element> Codec<Vec<T>> for ByColumn {
 
     fn read(&self, place: &Place<'_>, saved: &Bound<'_, PyAny>) -> PyResult<Vec<T>> {
         let numbers = read_array::<T>(place, saved)?;
-        self.check(place, &numbers, Some(1))?;
-        Ok(numbers)
+        match numbers.iter().find(|number| !number.is_finite()) {
+            None => Ok(numbers),
+            Some(number) => Err(place.refused_value("finite", &number.to_f64().to_string())),
+        }
     }
 }
 
@@ -156,7 +136,7 @@ struct Inverses<'c, T> {
 
 impl<T: Scalar + Element> Codec<Metric<T>> for Inverses<'_, T> {
     fn write<'py>(&self, place: &Place<'py>, value: &mut Metric<T>) -> PyResult<Bound<'py, PyAny>> {
-        let n = place.layout.n_columns() + 1;
+        let n = self.columns.n() + 1;
         let numbers = (value.smoothness, value.leverage, value.damping);
         let (diagonal, vectors) = match &value.inverse {
             Inverse::LowRank { diagonal, factors } => (Some(to_array(place.py, &diagonal[..n])?), factors),
@@ -176,12 +156,15 @@ impl<T: Scalar + Element> Codec<Metric<T>> for Inverses<'_, T> {
         if numbers.iter().any(|number| !(number.is_finite() && *number >= 0.0)) {
             return Err(refused());
         }
-        let codec = ByColumn { n_more: 1 };
-        let n = place.layout.n_columns() + codec.n_more;
+        let n = self.columns.n() + 1;
         let width = n.next_multiple_of(T::LANES);
-        let flat = read_array::<T>(&place.at(2), &vectors)?;
-        let is_full = diagonal.is_none();
-        let n_vectors = codec.check(&place.at(2), &flat, is_full.then_some(n))?;
+        let flat: Vec<T> = ByColumn.read(&place.at(2), &vectors)?;
+        let n_vectors = flat.len() / n;
+        if n_vectors * n != flat.len() || (diagonal.is_none() && n_vectors != n) {
+            return Err(place
+                .at(2)
+                .refused_value(&format!("vectors of {n} numbers"), &flat.len().to_string()));
+        }
         let mut vectors = Vectors::zeros(n_vectors, width).map_err(to_python)?;
         for (i, row) in flat.chunks_exact(n).enumerate() {
             vectors.row_mut(i)[..n].copy_from_slice(row);
@@ -189,7 +172,11 @@ impl<T: Scalar + Element> Codec<Metric<T>> for Inverses<'_, T> {
         let inverse = match diagonal {
             None => Inverse::Full(vectors),
             Some(diagonal) => {
-                let mut diagonal: Vec<T> = codec.read(&place.at(1), &diagonal)?;
+                let mut diagonal: Vec<T> = ByColumn.read(&place.at(1), &diagonal)?;
+                if diagonal.len() != n {
+                    let got = diagonal.len().to_string();
+                    return Err(place.at(1).refused_value(&format!("{n} numbers"), &got));
+                }
                 diagonal.resize(width, T::ZERO);
                 Inverse::LowRank { diagonal, factors: vectors }
             }

@@ -130,6 +130,9 @@ impl<T: Scalar> Solver<T> {
 
     /// Whether a saved one is of this run: a table is kept, or not, and is of as many rows.
     pub(in crate::train) fn fits(&self, problem: &Problem<'_, T>, config: &Config) -> bool {
+        if self.standardisation.columns.n() != problem.layout().n_columns() {
+            return false;
+        }
         let n_slopes = problem.data.rows.n_rows() * problem.layout().n_outputs();
         let baseline = self.variate.as_ref().map(|variate| &variate.baseline);
         match (config.optimizer.rule.variance_reduction(), baseline) {
