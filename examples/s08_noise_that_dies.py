@@ -3,16 +3,16 @@ S8: noise that dies
 ===================
 
 The noise of a batch falls as 1/b, but for a given b it does not go away: at the optimum single rows still
-pull in different directions, and with a constant rate the parameters fluctuate. SAGA and SVRG compare each row
-with what is known of it: ``g = mean over the batch of (r_i - t_i) x_i, plus mean over all rows of t_i x_i``, r_i
-the slope of the loss of row i now, and t_i the one when the row was last seen (SAGA), or at a snapshot of the
-parameters (SVRG). As the parameters come to rest, r_i - t_i vanishes, and with it the noise.
+pull in different directions, and with a constant rate the parameters fluctuate. SAGA and SVRG compare each
+row with what is known of it: the gradient is the mean over the batch of ``(r_i - t_i) x_i`` plus the mean
+over all rows of ``t_i x_i``, r_i the slope of the loss of row i now, and t_i that of when it was last seen
+(SAGA), or at a snapshot of the parameters (SVRG). As these come to rest, r_i - t_i vanishes, and the noise.
 """
 
 # %%
-# Scikit-learn's breast cancer data, log loss with an l2 penalty, batches of 16 rows. Runs are made epoch by epoch,
-# each resuming the one before. What a run knows of the rows is in its ``state``. The variance is not sampled:
-# it follows from the gradients of all rows, as on the page above.
+# Scikit-learn's breast cancer data, log loss with an l2 penalty, batches of 16 rows. Runs are made epoch by
+# epoch, each resuming the one before; their ``state`` has what is known of the rows. The variance is not
+# sampled: it follows from the gradients of all rows.
 
 import matplotlib.pyplot as plt
 import mbgd_rs as mb
@@ -31,7 +31,7 @@ def slopes(coef, intercept):
 
 
 def row_gradients(run):
-    """Row by row (r_i - t_i) x_i + mean of t_i x_i + penalty: a batch gradient is the mean over its rows."""
+    """Of which the gradient of a batch is the mean over its rows."""
     known, mean = np.zeros(n), np.zeros(X.shape[1] + 1)
     if "SGD" not in repr(run.arguments["optimizer"]):
         kind, known, mean, _ = run.state["solver"]["variate"]
@@ -40,21 +40,20 @@ def row_gradients(run):
     return pulls + mean + alpha * np.append(run.coef, 0.0)
 
 
-best = mb.fit(X, y, **objective, epochs=300)
-least = mb.gradient(X, y, best, **objective)[0]
+least = mb.gradient(X, y, mb.fit(X, y, **objective, epochs=300), **objective)[0]
 variance, gap, run = {}, {}, {}
 for name, optimizer in optimizers.items():
     variance[name], gap[name], run[name] = [], [], None
     for _ in range(epochs):
-        how = {"optimizer": optimizer, "batch_size": b, "epochs": 1, "resume": run[name]}
-        run[name] = mb.fit(X, y, **objective, **how)
+        how = objective | {"optimizer": optimizer, "batch_size": b, "epochs": 1}
+        run[name] = mb.fit(X, y, **how, resume=run[name])
         of_rows = row_gradients(run[name]).var(axis=0, ddof=1).sum()
         variance[name].append(of_rows * (n - b) / (n * b))  # of batches drawn without replacement
         gap[name].append(mb.gradient(X, y, run[name], **objective)[0] - least)
 
 # %%
-# The mean has not changed (S4): what is subtracted for the rows of the batch is added on average over all rows.
-# Two thousand batches after 5 epochs: the distance of their mean from the gradient over all rows, what chance alone
+# The mean has not changed (S4): what is subtracted in a batch is, on average, what is added for all rows.
+# Two thousand batches after 5 epochs: the distance of their mean from the gradient over all rows, what chance
 # makes of it, and how far off a single batch is.
 
 rng = np.random.default_rng(0)
@@ -71,11 +70,11 @@ for name in optimizers:
     right.semilogy(np.arange(1, epochs + 1), np.maximum(gap[name], 1e-16), label=name)
 left.set(xlabel="epochs", title=f"variance of the gradient of {b} rows")
 right.set(xlabel="epochs", title="loss above its minimum")
-left.legend()
+right.legend()
 
 # %%
-# The noise of SGD stays what it was, and its loss stops at a level that its rate decides. That of SAGA and SVRG dies
-# away at a constant rate. In its first epoch SAGA makes the steps of SGD and fills its table, which is old in the
-# second: its loss may rise there. SVRG has fresher slopes; each of its epochs costs about three of the others.
+# The noise of SGD stays, and its loss stops at a level that its rate decides. That of SAGA and SVRG dies
+# away. The table of SAGA is old in its second epoch, and the loss may rise. SVRG knows fresher slopes, and its
+# epochs cost about three of the others.
 
 plt.show()

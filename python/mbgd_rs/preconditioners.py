@@ -20,14 +20,15 @@ optimum is where it was.
 - else :class:`Nystrom`, whose rank is 16 at first and doubles whenever the metric is built anew, up to 128;
   the rank is at most 4 b and ``2**18 / (d + 1)``, and where that is below 8 it is :class:`Diagonal` again.
 
-A metric is built of two samples of rows, drawn by the seed: from the first the curvature, ``h_i x_i x_i^T`` on
-average, h_i the second derivative of the loss at the parameters now. Of the second follows how far to trust
-it. Its diagonal has in addition what the penalty adds to the curvature, and a damping that is raised until no
-row of the second sample can move the parameters too far: until the largest leverage ``h_i x_i^T P^-1 x_i`` is
-at most 2 b times the expected smoothness of a batch in the metric (see :class:`mbgd_rs.optimizers.SAGA`). The
-samples have 1000 rows each, for a sketch 512 or 4 for each eigenvalue; if there are not so many rows, both are
-all rows. Of several outputs or classes there is one metric for all. A loss with a kink has no curvature: then
-all rows count the same, and the metric is that of the columns alone.
+A metric is built of two samples of rows, drawn by the seed: from the first the curvature, ``h_i x_i
+x_i^T`` on average, h_i the second derivative of the loss at the parameters now. Of the second follows how
+far to trust it. Its diagonal has in addition what the penalty adds to the curvature, and a damping that
+is raised until no row of the second sample can move the parameters too far: until the largest leverage
+``h_i x_i^T P^-1 x_i`` is at most 2 b times the expected smoothness of a batch in the metric (see
+:class:`mbgd_rs.optimizers.SAGA`). The samples have 1000 rows each, for a sketch 512 or 4 for each
+eigenvalue; if there are not so many rows, both are all rows. Of several outputs or classes there is one
+metric for all. A loss with a kink has no curvature: then all rows count the same, and the metric is that
+of the columns alone.
 
 A metric takes effect in the first step and is built anew after an eighth and a third of the first epoch, and
 then before the epochs 1, 2, 4, 8, ..., or before every epoch where there are fewer than 2000 rows.
@@ -60,9 +61,9 @@ class Preconditioner(Choice, names=PreconditionerName):
 class Diagonal(Preconditioner, name="diagonal"):
     """The curvature of every column on its own: ``P = diag(mean_i h_i x_ij^2 + ...)``.
 
-    x are the columns centred and scaled, and the dots are penalty and damping. It makes up for units, and not
-    for columns that are alike. A step costs d multiplications more, which is nothing beside its rows. The name
-    is "diagonal".
+    x are the columns centred and scaled, and the dots are penalty and damping. It makes up for units, and
+    not for columns that are alike. A step costs d multiplications more, which is nothing beside its rows.
+    The name is "diagonal".
 
     The only one with which an l1 penalty or one of groups is possible: the map that gives exact zeros is made
     for each coefficient on its own, by its own step size.

@@ -224,8 +224,9 @@ def fit(
     -----
     A step on sparse rows costs what the batch has entries, however many columns there are:
 
-    - With SGD at a given rate the result is that of a dense copy, to rounding, also with momentum, l1, l2 and weight decay.
-      What the steps missed do to a coefficient is made up for when it is next wanted, all at once.
+    - With SGD at a given rate the result is that of a dense copy, to rounding, also with momentum, l1, l2 and
+      weight decay. What the steps missed do to a coefficient is made up for when it is next wanted, all at
+      once.
     - The same is true of Adagrad and FTRL, with l1 or without. With an l2 penalty or weight decay, which have
       no closed form there, they move all coefficients in every step; FTRL's own `l2` is not one.
     - With Adam, AdamW, NAdam, RAdam, Adamax, RMSprop, Adadelta and Lion the coefficients of columns that a
