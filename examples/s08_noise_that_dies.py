@@ -74,7 +74,7 @@ right.legend()
 
 # %%
 # The noise of SGD stays, and its loss stops at a level that its rate decides. That of SAGA and SVRG dies
-# away. The table of SAGA is old in its second epoch, and the loss may rise. SVRG knows fresher slopes, and its
-# epochs cost about three of the others.
+# away. The table of SAGA is old in its second epoch, and the loss may rise. SVRG knows fresher slopes, and
+# its epochs cost about three of the others.
 
 plt.show()

@@ -1,7 +1,7 @@
-"""What `fit` does with nothing but a loss, on raw columns: epochs, and the gap it tells beside the true one, as a table.
+"""What `fit` does with nothing but a loss, on raw columns: epochs, and the gap it tells beside the true one.
 
-`python benches/python/default_solver.py [folder]`; the folder is that of `auto_rate.py`. No times: `make bench-solvers`
-races the clock.
+`python benches/python/default_solver.py [folder]` prints a table, the folder being that of `auto_rate.py`.
+Times are measured by `make bench-solvers`.
 """
 
 from __future__ import annotations

@@ -133,9 +133,10 @@ def fit(
         smooth loss; the penalty is then that of the scaled columns.
     optimizer : "auto", str or object of mbgd_rs.optimizers, default="auto"
         Also has the learning rate. "auto" is :class:`mbgd_rs.optimizers.SAGA` for a smooth loss, whose
-        steps are made in the metric of the curvature, so that raw columns are as good as standardised ones
-        and there is nothing to tune; and SGD, with a rate that chooses itself, for a loss with a kink or
-        where rows are drawn with replacement or by weights. ``result.solver`` says which and why. Names are
+        steps are made in the metric of the curvature, so that raw columns are as good as standardised
+        ones and there is nothing to tune; and ``SGD(preconditioner="diagonal")``, with a rate that
+        chooses itself, for a loss with a kink or where rows are drawn with replacement or by weights.
+        ``result.solver`` says which and why. Names are
         <optimizers>.
     batch_size : int, "full", "auto" or object of mbgd_rs.batch_sizes, default="auto"
         Rows of a step; more than n means all, as "full" does. "auto" is, with SAGA and SVRG, 64 for fewer
