@@ -129,12 +129,14 @@ def fit(
     standardize : bool, default=False
         Train on columns of mean 0 and standard deviation 1, as scikit-learn's StandardScaler makes them, and
         for most losses of numbers on such targets. Coefficients, losses, records and metrics are those of X
-        and y as given. See Notes for what then is in which units.
+        and y as given. See Notes for what then is in which units. The optimizer "auto" needs it for no
+        smooth loss; the penalty is then that of the scaled columns.
     optimizer : "auto", str or object of mbgd_rs.optimizers, default="auto"
         Also has the learning rate. "auto" is :class:`mbgd_rs.optimizers.SAGA` for a smooth loss, whose
-        steps are made in the metric of the curvature, so that raw columns are as good as standardised ones
-        and there is nothing to tune; and SGD, with a rate that chooses itself, for a loss with a kink or
-        where rows are drawn with replacement or by weights. ``result.solver`` says which and why. Names are
+        steps are made in the metric of the curvature, so that raw columns are as good as standardised
+        ones and there is nothing to tune; and ``SGD(preconditioner="diagonal")``, with a rate that
+        chooses itself, for a loss with a kink or where rows are drawn with replacement or by weights.
+        ``result.solver`` says which and why. Names are
         <optimizers>.
     batch_size : int, "full", "auto" or object of mbgd_rs.batch_sizes, default="auto"
         Rows of a step; more than n means all, as "full" does. "auto" is, with SAGA and SVRG, 64 for fewer
@@ -214,18 +216,26 @@ def fit(
     DivergenceError
         If the run leaves the finite numbers; its `result` has the last finite parameters.
 
+    Warns
+    -----
+    ConvergenceWarning
+        If ``epochs="auto"`` was to end at the optimum, and all epochs were made before it was there.
+
     Notes
     -----
     A step on sparse rows costs what the batch has entries, however many columns there are:
 
-    - With SGD the result is that of a dense copy, to rounding, also with momentum, l1, l2 and weight decay.
-      What the steps missed do to a coefficient is made up for when it is next wanted, all at once.
+    - With SGD at a given rate the result is that of a dense copy, to rounding, also with momentum, l1, l2 and
+      weight decay. What the steps missed do to a coefficient is made up for when it is next wanted, all at
+      once.
     - The same is true of Adagrad and FTRL, with l1 or without. With an l2 penalty or weight decay, which have
       no closed form there, they move all coefficients in every step; FTRL's own `l2` is not one.
     - With Adam, AdamW, NAdam, RAdam, Adamax, RMSprop, Adadelta and Lion the coefficients of columns that a
       batch does not have rest, with all that is remembered of them, and no penalty acts on them (as with
       PyTorch's SparseAdam). That is another method than on dense rows.
-    - The other optimizers, and averages, move all coefficients in every step, as on dense rows.
+    - The other optimizers, SAGA and SVRG among them, preconditioners, the rate "auto" of SGD, and averages
+      move all coefficients in every step, as on dense rows. With many thousands of columns, of which a batch
+      has few, that is most of the time: give one of the above, at a rate.
 
     With ``standardize=True`` rows that are learned from have weighted means and standard deviations, by which
     all rows are centred and scaled; constant columns have a scale of 1:
@@ -245,9 +255,6 @@ def fit(
       ``result.auto_rate`` and ``result.state`` are about the scaled problem.
     - `init` is in the units of the data. A run that is resumed keeps the means and scales of the first, also
       on other rows: ``result.standardization`` has them.
-
-    With ``learning_rate="auto"``, the default of SGD, each step is on all columns. On sparse rows with very
-    many columns give a rate.
 
     Entries of the same row and column add up. `clip_norm` and ``history.gradient_norm`` are about the
     gradient of the step, which for a batch with fewer entries than half of the columns has no l2 part of

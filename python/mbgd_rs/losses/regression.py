@@ -248,7 +248,7 @@ class Poisson(Loss, name="poisson", aliases="poisson_nll poisson_loss"):
     >>> value, (slope, _) = mb.gradient([[1.0]], [3.0], ([0.0], 0.0), loss="poisson")
     >>> value, slope
     (1.0, array([-2.]))
-    >>> mb.fit([[0.0], [1.0]], [1, 0], loss="poisson", epochs=0).predict([[0.0]])
+    >>> mb.fit([[0.0], [1.0]], [1, 0], loss="poisson", epochs=0, init=([0.0], 0.0)).predict([[0.0]])
     array([1.])
     """
 

@@ -32,6 +32,11 @@ class SGD(Optimizer, name="sgd", aliases="gd gradient_descent momentum nesterov 
         In [0, 1]; does nothing without momentum.
     weight_decay : float, default=0.0
         Times w, added to the gradient; finite and >= 0. In fit, of coefficients only.
+    preconditioner : "auto", str, object of mbgd_rs.preconditioners or None, default=None
+        Of :func:`mbgd_rs.fit`: steps along ``P^-1 g`` in the place of g, P a metric of the curvature, see
+        :mod:`mbgd_rs.preconditioners`. With the rate "auto" L and L_max below are those in the metric, which
+        is built once, and the rate is found by trials over all rows, too. ``optimizer="auto"`` of fit is
+        ``SGD(preconditioner="diagonal")`` where SAGA is not possible.
 
     Notes
     -----
