@@ -199,7 +199,7 @@ BAD_FITS = [
     (
         {"optimizer": "adm"},
         ValueError,
-        r"optimizer must be one of 'sgd', .*, 'dog', got 'adm': did you mean 'adam'\?",
+        r"optimizer must be one of 'sgd', .*, 'svrg', got 'adm': did you mean 'adam'\?",
     ),
     ({"optimizer": None}, TypeError, r"optimizer must be one of 'sgd', .* or SGD, .*, got None"),
     (
