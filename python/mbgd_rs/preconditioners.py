@@ -14,8 +14,9 @@ optimum is where it was.
 
 "auto", the default of SAGA and SVRG, is for d columns and batches of b rows
 
-- :class:`Diagonal` beside a penalty that has a kink (l1, elastic net, groups), whose proximal map is exact in
-  such a metric;
+- :class:`Diagonal` beside a penalty of groups, whose proximal map is for columns that are apart;
+- beside any other l1 part :class:`Nystrom`, of rank 16 at most: a step then ends where the metric and the
+  penalty put it together, exactly, by a semismooth Newton method in as many unknowns as the rank;
 - else :class:`Newton` for d <= 2 b;
 - else :class:`Nystrom`, whose rank is 16 at first and doubles whenever the metric is built anew, up to 128;
   the rank is at most 4 b and ``2**18 / (d + 1)``, and where that is below 8 it is :class:`Diagonal` again.
