@@ -104,7 +104,7 @@ impl<'o, 'a, T: Scalar> Observers<'o, 'a, T> {
         let values = Values {
             loss: (monitored, alternative.map_or(params, |(params, _)| params)),
             is_trying: view.state.control.is_trying(),
-            gap,
+            gap: gap.map(|(gap, loss)| (gap, loss, view.state.control.rounding())),
             validation_loss: record.validation_loss,
             metrics: &metrics,
         };
@@ -119,8 +119,9 @@ impl<'o, 'a, T: Scalar> Observers<'o, 'a, T> {
     fn gap(&mut self, loss: f64, view: &mut View<'_, '_, 'a, T>) -> Result<Option<(f64, f64)>> {
         let Some(rule) = self.validation.converged() else { return Ok(None) };
         let Some(solver) = &view.state.control.solver else { return Ok(None) };
+        let rounding = solver.rounding();
         self.gap = match solver.estimated_gap(view.config, view.evaluator)? {
-            Some(estimate) if !rule.is_met(estimate, loss) => Some((estimate, loss)),
+            Some(estimate) if !rule.is_met(estimate, loss, rounding) => Some((estimate, loss)),
             _ => solver.gap(view.config, loss, view.evaluator)?,
         };
         Ok(self.gap)

@@ -275,9 +275,10 @@ impl Converged {
         self.tol
     }
 
-    /// Whether a gap is small beside the objective.
-    pub(super) fn is_met(self, gap: f64, loss: f64) -> bool {
-        gap <= self.tol * loss.abs()
+    /// Whether a gap is small beside the objective; or beside its rounding at the start, where an objective of zero is in
+    /// reach.
+    pub(super) fn is_met(self, gap: f64, loss: f64, rounding: f64) -> bool {
+        gap <= (self.tol * loss.abs()).max(rounding)
     }
 }
 

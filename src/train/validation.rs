@@ -23,8 +23,8 @@ pub(super) struct Values<'v, T> {
     pub(super) loss: (f64, &'v [T]),
     /// Whether a rate is being tried, so that an objective that has not come down is no reason to end.
     pub(super) is_trying: bool,
-    /// How far the objective is from its least value, about, and the objective; where a rule asks.
-    pub(super) gap: Option<(f64, f64)>,
+    /// How far the objective is from its least value, about, the objective, and its rounding at the start; where a rule asks.
+    pub(super) gap: Option<(f64, f64, f64)>,
     pub(super) validation_loss: Option<f64>,
     pub(super) metrics: &'v [f64],
 }
@@ -139,7 +139,8 @@ impl<'a, T: Scalar> Validation<'a, T> {
                 }
                 StopRule::TargetLoss(rule) => rule.is_met(value).then_some(StopReason::Target),
                 StopRule::Converged(rule) => {
-                    let is_met = values.gap.is_some_and(|(gap, loss)| rule.is_met(gap, loss));
+                    let is_met =
+                        values.gap.is_some_and(|(gap, loss, rounding)| rule.is_met(gap, loss, rounding));
                     is_met.then_some(StopReason::Converged)
                 }
                 StopRule::MaxSteps(_) | StopRule::MaxSeconds(_) => None,

@@ -174,6 +174,11 @@ impl<T: Scalar> Control<T> {
         self.batch_size.is_some()
     }
 
+    /// What rounding makes of the objective at the start, if there is a solver.
+    pub(super) fn rounding(&self) -> f64 {
+        self.solver.as_ref().map_or(0.0, |solver| solver.rounding())
+    }
+
     /// Sees the noise of a gradient.
     pub(super) fn see(&mut self, noise: BatchNoise) {
         if let Some(batch_size) = &mut self.batch_size {

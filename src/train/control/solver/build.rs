@@ -3,6 +3,7 @@
 use super::Solver;
 use super::geometry::Standardisation;
 use super::samples::{draw, gather};
+use crate::data::Rows;
 use crate::error::{Error, Result};
 use crate::gradient::{Evaluator, Penalty, Problem};
 use crate::rng::{SKETCH, Stream};
@@ -16,6 +17,9 @@ const ROWS_OF_SAMPLE: usize = 1000;
 /// Rows of those for a sketch, which cost its rank each; and for every eigenvalue.
 const FEWEST_ROWS_OF_SKETCH: usize = 512;
 const ROWS_FOR_EIGENVALUE: usize = 4;
+/// A sample has at most so many entries, and at least so many rows.
+const ENTRIES_OF_SAMPLE: usize = 1 << 23;
+const FEWEST_ROWS: usize = 16;
 /// The rank of a sketch at first, and how often it doubles: to 128. With 256 the sketches of 10,000 x 784 take longer than the
 /// epochs they save, with 64 there are half as many epochs more.
 const FIRST_RANK: usize = 16;
@@ -25,6 +29,8 @@ const LARGEST_RANK_WITH_PROX: usize = 16;
 /// A sketch has at most so many ranks for every row of a batch, and entries in all.
 const RANKS_OF_BATCH: usize = 4;
 const ENTRIES_OF_SKETCH: usize = 1 << 18;
+/// Sparse rows of more columns have a diagonal metric.
+const MANY_SPARSE_COLUMNS: usize = 4096;
 /// Below this rank a diagonal is as good.
 const LEAST_RANK: usize = 8;
 /// All of the curvature is learned of at most so many columns for every row of a batch.
@@ -45,8 +51,12 @@ impl<T: Scalar> Solver<T> {
             Some(Preconditioner::Nystrom { rank }) => rank.unwrap_or(FIRST_RANK),
             _ => 0,
         };
-        let n_wanted =
-            if rank > 0 { FEWEST_ROWS_OF_SKETCH.max(ROWS_FOR_EIGENVALUE * rank) } else { ROWS_OF_SAMPLE };
+        let n_rows_wanted = match rank > 0 {
+            true => FEWEST_ROWS_OF_SKETCH.max(ROWS_FOR_EIGENVALUE * rank),
+            false => ROWS_OF_SAMPLE,
+        };
+        let most_rows = (ENTRIES_OF_SAMPLE / (problem.layout().n_columns() + 1)).max(FEWEST_ROWS);
+        let n_wanted = n_rows_wanted.min(most_rows);
         let (first, second) = draw(problem, config.batches.seed(), self.n_builds, n_wanted)?;
         let Standardisation { columns, penalty, largest_squares, .. } = &self.standardisation;
         let first = gather(problem, evaluator.params(), columns, &first, config.tier)?;
@@ -99,6 +109,8 @@ impl<T: Scalar> Solver<T> {
     fn wanted(&self, problem: &Problem<'_, T>, config: &Config, batch_size: usize) -> Option<Preconditioner> {
         let d = problem.layout().n_columns();
         let most = (RANKS_OF_BATCH * batch_size).min(ENTRIES_OF_SKETCH / (d + 1)).min(d + 1);
+        // Rows of so many columns share few: there is little to be learned but how often each column has entries.
+        let is_wide = matches!(problem.data.rows, Rows::Csr(_)) && d > MANY_SPARSE_COLUMNS;
         let has_prox = problem.penalty().has_prox();
         // Of as many columns as there are a sketch would be the full metric, which has no proximal map.
         let n = d + usize::from(problem.fits_intercept());
@@ -108,6 +120,7 @@ impl<T: Scalar> Solver<T> {
             Preconditioner::Auto if has_prox && matches!(problem.penalty(), Penalty::Group(_)) => {
                 Some(Preconditioner::Diagonal)
             }
+            Preconditioner::Auto if is_wide => Some(Preconditioner::Diagonal),
             Preconditioner::Auto if !has_prox && d <= COLUMNS_OF_BATCH * batch_size => {
                 Some(Preconditioner::Newton)
             }

@@ -32,6 +32,11 @@ impl<T: Scalar> Solver<T> {
         self.gap_of(config, gradient, evaluator)
     }
 
+    /// What rounding makes of the objective at the start: no gap can be told from less.
+    pub(in crate::train) fn rounding(&self) -> f64 {
+        T::EPSILON * self.safeguard.first_loss.abs()
+    }
+
     /// The same, of the gradient over all rows, by one pass; or what the objective has still to come down by as it has come
     /// down in the last epochs, the last of mean objective `loss`, if that is more: a metric may not know directions in which
     /// it comes down slowly. With it the objective.

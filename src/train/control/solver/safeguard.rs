@@ -11,7 +11,7 @@ const EARLY_LOSS: f64 = 0.5;
 const LATE_LOSS: f64 = 0.01;
 const EARLY_EPOCHS: u64 = 2;
 /// The part of the gap that is left after an epoch, at most: it is only estimated.
-const LARGEST_FACTOR: f64 = 0.95;
+const LARGEST_FACTOR: f64 = 0.99;
 /// Times in a row that steps are shortened because numbers have become non-finite.
 const MOST_BACKTRACKS: u64 = 60;
 
