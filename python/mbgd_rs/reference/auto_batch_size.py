@@ -23,7 +23,11 @@ class Polyak:
 def has_model(optimizer: Any) -> bool:
     """Whether its model is an average already, or the best parameters that the run has seen."""
     is_average = name_of(optimizer).startswith("schedulefree")
-    return is_average or optimizer == "sgd" or getattr(optimizer, "learning_rate", None) == "auto"
+    return (
+        is_average
+        or optimizer in ("sgd", "saga", "svrg")
+        or getattr(optimizer, "learning_rate", None) == "auto"
+    )
 
 
 def auto_batch_size(

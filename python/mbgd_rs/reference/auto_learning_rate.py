@@ -11,7 +11,8 @@ from .data import Data
 from .learning_rate import LearningRate, Scheduled
 from .model import Parameters
 from .objective import Objective
-from .shuffle import Batches
+from .shuffle import Batches, Rows
+from .solver import Solver
 
 Array = NDArray[Any]
 ValueAt = Callable[[Array], float]
@@ -116,10 +117,10 @@ class Trials(LearningRate):
         self.average, self.tail = w.flat.copy(), w.flat.copy()
         self.checkpoint = w.flat.copy()  # the objective there is self.loss
 
-    def begin_epoch(self, epoch: int, n_steps: int) -> None:
-        self.epoch, self.n_steps_of_epoch, self.t_of_epoch = epoch, n_steps, self.t
+    def begin_epoch(self, epoch: int, steps: list[list[Rows]]) -> None:
+        self.epoch, self.n_steps_of_epoch, self.t_of_epoch = epoch, len(steps), self.t
 
-    def prepare(self, w: Parameters) -> None:
+    def prepare(self, w: Parameters, batches: list[Rows]) -> None:
         if self.n_steps and self.t - self.begun >= self.n_steps:
             self.evaluate(self.value_at(self.tail), w)
         if self.n_steps:
@@ -135,18 +136,19 @@ class Trials(LearningRate):
     def at(self, t: int) -> float:
         return self.rate * self.share
 
-    def accept(self, w: Parameters) -> None:
+    def accept(self, w: Parameters, loss: float) -> tuple[bool, float]:
         self.t += 1
         if not np.isfinite(w.flat).all():
             self.backtrack(w)
             self.rate *= 0.125
             self.n_steps = 0
-            return
+            return False, self.loss
         self.n_averaged += 1
         self.average += w.flat.dtype.type(4 / (self.n_averaged + 3)) * (w.flat - self.average)
         position, half = self.t - self.begun, self.n_steps // 2
         if position > half:
             self.tail += w.flat.dtype.type(1 / (position - half)) * (w.flat - self.tail)
+        return True, loss
 
     def is_trying(self) -> bool:
         return self.t - self.begun < self.n_steps or not self.n_steps
@@ -191,9 +193,11 @@ def better(model: Array, other: Array, value_at: ValueAt) -> Array:
 
 
 def make_learning_rate(
-    objective: Objective, data: Data, w: Parameters, rule: Any, batches: Batches, is_clipped: bool
+    objective: Objective, data: Data, w: Parameters, rule: Any, batches: Batches, is_clipped: bool, seed: int
 ) -> LearningRate:
     """The control of the learning rate that an optimizer's choice stands for."""
+    if rule.preconditioner is not None or rule.variance_reduction is not None:
+        return Solver(objective, data, w, rule, batches, seed)
     if rule.learning_rate != "auto":
         return Scheduled(rule.learning_rate)
     (b, is_full_batch), replacement, decay = batches.first_step(), batches.replacement, rule.weight_decay

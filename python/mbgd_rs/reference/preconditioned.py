@@ -1,0 +1,61 @@
+"""Steps in a metric: what SGD, SAGA and SVRG have in common."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .metric import Metric
+from .rules import RULES, Rule
+
+Array = NDArray[Any]
+
+
+class Preconditioned(Rule):
+    """A rule whose gradients are turned into directions by a metric, which the solver sets.
+
+    The proximal map then is in the diagonal metric, too, where the intercept is that of centred columns: it
+    stays where it is while coefficients shrink, c + sum_j centre_j w_j.
+    """
+
+    metric: Metric | None = None
+
+    def step(self, w: Array, g: Array, t: int, learning_rate: float) -> Array:
+        if self.metric is None:
+            return super().step(w, g, t, learning_rate)
+        sizes = super().step(w, self.metric.direction(g, self.n_coef), t, learning_rate)
+        self.move_intercepts(w, 1)
+        return np.asarray(sizes * self.metric.step_sizes(w.size - self.n_coef), w.dtype)
+
+    def post_prox(self, w: Array) -> None:
+        self.move_intercepts(w, -1)
+
+    def move_intercepts(self, w: Array, sign: int) -> None:
+        """To centred columns, or back."""
+        if self.metric is not None:
+            centre = self.metric.columns.centre
+            w[self.n_coef :] += sign * (w[: self.n_coef].reshape(-1, centre.size) @ centre)
+
+
+class VarianceReduced(Preconditioned):
+    """w -= learning_rate P^-1 g, of a gradient g whose noise dies away."""
+
+    def move(self, w: Array, g: Array, t: int, learning_rate: float) -> Any:
+        w -= learning_rate * g
+        return learning_rate
+
+
+@RULES.add
+class Saga(VarianceReduced):
+    """By a table of slopes: `control_variate.Table`."""
+
+    defaults: ClassVar = {"learning_rate": "auto", "preconditioner": "auto"}
+    variance_reduction = "table"
+
+
+@RULES.add
+class Svrg(VarianceReduced):
+    """By snapshots of the parameters: `control_variate.Snapshot`."""
+
+    defaults: ClassVar = {"learning_rate": "auto", "preconditioner": "auto", "snapshot_every": 1}
+    variance_reduction = "snapshot"
