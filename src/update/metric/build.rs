@@ -17,7 +17,9 @@ pub struct Geometry<'g, T> {
     pub penalty: &'g [f64],
     /// The largest entries, in standardised columns, squared.
     pub largest_squares: &'g [f64],
-    /// Rows of the data, and of a batch.
+    /// Whether the intercept is a parameter: if not, it has no curvature, and steps must leave it alone.
+    pub fits_intercept: bool,
+    /// Rows of the data.
     pub n_rows: usize,
     /// Rows of a batch.
     pub batch_size: usize,
@@ -34,16 +36,21 @@ const LEAST_DAMPING: f64 = 1e-6;
 /// The leverage of a row, at most, in batches times the expected smoothness: with half the rate this allows, a step along
 /// that row overshoots by nothing.
 const LARGEST_LEVERAGE: f64 = 2.0;
+/// What a vector of a sketch adds to those before it, at least, in units of the rounding of its type: with less, the
+/// sample has not so much rank, and rounding would decide what the sketch is.
+const LEAST_OF_VECTOR: f64 = 1e3;
 /// Which leverage stands for that of a single row.
 const QUANTILE: f64 = 0.99;
 /// Power iterations, and the relative change at which they end.
 const N_ITERATIONS: usize = 15;
 const TOLERANCE: f64 = 0.01;
-/// Times that the damping is raised at most.
-const MOST_RAISES: usize = 40;
+/// Times that the damping is raised at most: then it is all there is of the metric.
+const MOST_RAISES: usize = 16;
 /// By what it is raised, and by what that of the metric before may fall.
 const RAISE: f64 = 4.0;
 const RELIEF: f64 = 16.0;
+/// What more damping has to bring down by, if it is to be better than less.
+const IMPROVEMENT: f64 = 0.9;
 
 /// The curvature of the first sample.
 enum Curvature<T> {
@@ -64,6 +71,9 @@ impl<T: Scalar> Metric<T> {
         let Some((inverse, factors)) = Curvature::Ignored.inverse(&[], geometry)? else { return Ok(None) };
         let mut metric = Self::restored(geometry.columns.clone(), inverse, [0.0; 3])?;
         let largest_leverage = metric.look_at(second, &factors, geometry)?;
+        if metric.excess(largest_leverage, geometry) > 1.0 {
+            metric.leverage = largest_leverage;
+        }
         Ok((metric.smoothness.is_finite() && largest_leverage.is_finite()).then_some(metric))
     }
 
@@ -92,7 +102,8 @@ impl<T: Scalar> Metric<T> {
         Self::trusted(Curvature::Full(hessian), LEAST_DAMPING * largest, second, geometry)
     }
 
-    /// The largest `rank` eigenvalues of the curvature.
+    /// The largest `rank` eigenvalues of the curvature; fewer if the sample has not so much rank, and all of the curvature
+    /// if there are no more.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory).
@@ -102,10 +113,20 @@ impl<T: Scalar> Metric<T> {
         second: &Sample<T>,
         geometry: Geometry<'_, T>,
     ) -> Result<Option<Self>> {
-        let Geometry { workers, columns, batch_size, signs, .. } = geometry;
-        let Some(sketch) = Sketch::of(rank.min(columns.n() + 1), first, columns.n() + 1, signs, workers)?
-        else {
-            return Self::diagonal(first, second, geometry);
+        let Geometry { workers, columns, fits_intercept, batch_size, signs, .. } = geometry;
+        let n = columns.n() + usize::from(fits_intercept);
+        if rank >= n {
+            return Self::newton(first, second, geometry);
+        }
+        let mut rank = rank;
+        let sketch = loop {
+            if rank == 0 {
+                return Self::diagonal(first, second, geometry);
+            }
+            match Sketch::of(rank, first, n, signs, workers)? {
+                Some(sketch) => break sketch,
+                None => rank /= 2,
+            }
         };
         let known = second.squares_along(workers, &sketch.basis)?;
         let unknown = second.rows.chunks_exact(second.width).zip(known).zip(&second.curvatures);
@@ -116,7 +137,8 @@ impl<T: Scalar> Metric<T> {
     }
 
     /// The metric of this curvature, with so much damping or more that no row of the second sample can move the parameters too
-    /// far. None if numbers leave their range.
+    /// far. Where no damping is enough, since the outlying row is along the only direction there is, the smoothness of that row
+    /// stands for that of single rows. None if numbers leave their range.
     fn trusted(
         curvature: Curvature<T>,
         mut damping: f64,
@@ -124,11 +146,12 @@ impl<T: Scalar> Metric<T> {
         geometry: Geometry<'_, T>,
     ) -> Result<Option<Self>> {
         let Geometry { penalty, largest_squares, n_rows, batch_size, columns, .. } = geometry;
-        let (n, b) = (n_rows as f64, batch_size.clamp(1, n_rows) as f64);
+        let b = batch_size.clamp(1, n_rows) as f64;
         // What a single row of a rare or outlying column can add to a batch; times the mean curvature, or nearly separable
         // classes crawl.
         let floor = second.mean_curvature() / (UNKNOWN * b);
         damping = damping.max(geometry.last_damping / RELIEF).max(f64::MIN_POSITIVE.sqrt());
+        let (mut best, mut least_excess) = (None, f64::INFINITY);
         for _ in 0..MOST_RAISES {
             let mut base = try_filled("the metric", second.width, damping)?;
             for (j, base) in base.iter_mut().enumerate().take(columns.n()) {
@@ -140,14 +163,27 @@ impl<T: Scalar> Metric<T> {
                 if !metric.smoothness.is_finite() || !largest_leverage.is_finite() {
                     return Ok(None);
                 }
-                let smoothness = metric.expected_smoothness(n_rows, batch_size);
-                if largest_leverage * (n - b) / n <= LARGEST_LEVERAGE * b * smoothness {
+                let excess = metric.excess(largest_leverage, geometry);
+                if excess <= 1.0 {
                     return Ok(Some(metric));
+                }
+                if best.is_none() || excess < IMPROVEMENT * least_excess {
+                    least_excess = excess;
+                    metric.leverage = largest_leverage;
+                    best = Some(metric);
                 }
             }
             damping *= RAISE;
         }
-        Ok(None)
+        Ok(best)
+    }
+
+    /// How often the row of the largest leverage has what a row may have.
+    fn excess(&self, largest_leverage: f64, geometry: Geometry<'_, T>) -> f64 {
+        let (n, b) = (geometry.n_rows as f64, geometry.batch_size.clamp(1, geometry.n_rows) as f64);
+        let leverage = largest_leverage * (n - b) / n;
+        let allowed = LARGEST_LEVERAGE * b * self.expected_smoothness(geometry.n_rows, geometry.batch_size);
+        if leverage <= allowed { 0.0 } else { leverage / allowed }
     }
 
     /// Measures the smoothness of the second sample, and its leverages. Returns the largest. `factors` are those of a low rank,
@@ -278,16 +314,28 @@ impl<T: Scalar> Sketch<T> {
         for (product, &test) in product.values.iter_mut().zip(&test.values) {
             *product = T::from_f64(product.to_f64() + shift * test.to_f64());
         }
-        let Some(factor) = test.products_with(&product, tier)?.inverse_factor(tier)? else { return Ok(None) };
+        let least = LEAST_OF_VECTOR * T::EPSILON;
+        let products = test.products_with(&product, tier)?;
+        let Some(factor) = independent(products, least, tier)? else { return Ok(None) };
         let factors = product.combined_by(&factor, tier)?;
         let gram = factors.products_with(&factors, tier)?;
         let largest = (0..rank).map(|i| gram.row(i)[i]).sum::<f64>();
-        let Some(factor) = gram.inverse_factor(tier)? else { return Ok(None) };
+        let Some(factor) = independent(gram, least, tier)? else { return Ok(None) };
         let inverse = factor.gram_of_lower(tier)?;
         let trace = (0..rank).map(|i| inverse.row(i)[i]).sum::<f64>();
         let basis = factors.combined_by(&factor, tier)?;
         Ok(Some(Self { factors, basis, smallest: 1.0 / trace, largest }))
     }
+}
+
+/// The inverse factor of the products of vectors with each other. None if one of them has less than this part of its square
+/// beside those before it.
+fn independent(products: SquareMatrix, least: f64, tier: Tier) -> Result<Option<SquareMatrix>> {
+    let n = products.n();
+    let mut squares = try_filled("the metric", n, 0.0)?;
+    squares.iter_mut().enumerate().for_each(|(i, square)| *square = products.row(i)[i]);
+    let factor = products.inverse_factor(tier)?;
+    Ok(factor.filter(|factor| (0..n).all(|i| factor.row(i)[i].powi(-2) >= least * squares[i])))
 }
 
 /// The largest eigenvalue of a symmetric matrix given by its rows, by power iterations.

@@ -274,10 +274,17 @@ impl<T: Scalar> Solver<T> {
         };
         let last_damping = self.metric.as_ref().map_or(0.0, |metric| metric.damping);
         let signs = Stream::new(config.batches.seed(), self.n_builds as u32, SKETCH);
-        let (workers, n_rows) =
-            (Workers { tier: config.tier, n_threads: config.n_threads }, problem.n_rows());
-        let geometry =
-            Geometry { workers, columns, penalty, largest_squares, n_rows, batch_size, last_damping, signs };
+        let geometry = Geometry {
+            workers: Workers { tier: config.tier, n_threads: config.n_threads },
+            columns,
+            penalty,
+            largest_squares,
+            fits_intercept: problem.fits_intercept(),
+            n_rows: problem.n_rows(),
+            batch_size,
+            last_damping,
+            signs,
+        };
         let built = match wanted {
             None => Metric::plain(second, geometry)?,
             Some(Preconditioner::Newton) => Metric::newton(&first, second, geometry)?,
