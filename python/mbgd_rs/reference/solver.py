@@ -41,6 +41,7 @@ class Solver(LearningRate):
     """
 
     wants_loss = True
+    is_automatic = False
 
     def __init__(
         self, objective: Objective, data: Data, w: Parameters, rule: Any, batches: Batches, seed: int
@@ -48,7 +49,6 @@ class Solver(LearningRate):
         self.objective, self.data, self.rule, self.seed = objective, data, rule, seed
         self.variate = objective if isinstance(objective, Corrected) else None
         self.schedule = None if rule.learning_rate == "auto" else Scheduled(rule.learning_rate)
-        self.is_automatic = self.schedule is None
         self.b, _ = batches.first_step()
         n, n_spread = len(data), min(len(data), ROWS_OF_FIRST_LOSS)
         x, y, s = data.batch(np.arange(n_spread) * n // n_spread, drawn=False)
@@ -115,7 +115,9 @@ class Solver(LearningRate):
         return self.objective.value(w, self.data) if self.variate is None else self.variate.know_all(w)
 
     def is_due(self) -> bool:
-        """Whether a metric is to be built before this step."""
+        """Whether a metric is to be built before this step. With a kink, curvatures are always the same."""
+        if self.objective.loss.has_kink:
+            return False
         epoch, n_done, n_batches = self.epoch, self.n_done, self.n_batches
         if epoch == 0:
             return n_done in (0, n_batches // 8, n_batches // 3)
