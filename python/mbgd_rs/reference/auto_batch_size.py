@@ -40,7 +40,7 @@ def auto_batch_size(
     the least time is chosen.
     """
     n = len(y)
-    if n < FEWEST_ROWS:
+    if n < FEWEST_ROWS or name_of(arguments["optimizer"]) in ("saga", "svrg"):
         return "auto"
     rows = draws(seed, EPOCH_OF_PILOT, n)[: ROWS_OF_PILOT + ROWS_OF_PROBE]
     X, y = np.asarray(X), np.asarray(y)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,13 @@ def smoothness(objective: Objective, data: Data) -> tuple[float, float]:
     eigenvalue = min(eigenvalue, largest)
     l2 = float(objective.penalty.l2.max())
     return curvature * eigenvalue + l2, curvature * float((importance * norms).max()) + l2
+
+
+class Smoothness(NamedTuple):
+    """Of steps along the gradient, as a metric knows it."""
+
+    smoothness: float
+    leverage: float
 
 
 def expected_smoothness(full: float, row: float, n: int, b: int, replacement: bool) -> float:
@@ -196,16 +203,20 @@ def make_learning_rate(
     objective: Objective, data: Data, w: Parameters, rule: Any, batches: Batches, is_clipped: bool, seed: int
 ) -> LearningRate:
     """The control of the learning rate that an optimizer's choice stands for."""
-    if rule.preconditioner is not None or rule.variance_reduction is not None:
+    is_given, has_metric = rule.learning_rate != "auto", rule.preconditioner is not None
+    if rule.variance_reduction is not None or (has_metric and is_given):
         return Solver(objective, data, w, rule, batches, seed)
-    if rule.learning_rate != "auto":
+    if is_given:
         return Scheduled(rule.learning_rate)
     (b, is_full_batch), replacement, decay = batches.first_step(), batches.replacement, rule.weight_decay
-    full, row = (constant + decay for constant in smoothness(objective, data))
+    if has_metric:  # the same in all steps, which trials compare
+        rule.metric = Solver(objective, data, w, rule, batches, seed).built(w)
+    found = rule.metric or Smoothness(*smoothness(objective, data))
+    full, row = found.smoothness + decay, found.leverage + decay
     expected = expected_smoothness(full, row, len(data), b, replacement)
     rate, rate_of_all = (1 / L if L > 0 else 1.0 for L in (expected, full))
     is_smooth = objective.loss.curvature is not None
-    is_plain = not (replacement or is_clipped or rule.momentum or decay)
+    is_plain = not (replacement or is_clipped or rule.momentum or decay or has_metric)
     if is_full_batch and is_smooth and is_plain:
         return Spectral(rate, rate_of_all / 2, lambda flat: objective.value_at(flat, data))
 
@@ -214,7 +225,7 @@ def make_learning_rate(
         return objective.value_at(flat, data) + float(decay / 2 * (coef @ coef))
 
     if not is_smooth:
-        rate = search(objective, data, value_at, w, rate_of_all) * min(rate / rate_of_all, 1.0)
+        rate = search(objective, data, value_at, w, rule, rate_of_all) * min(rate / rate_of_all, 1.0)
     return Trials(rate, value_at, w, rule)
 
 
@@ -223,14 +234,17 @@ def share_of_rate(rule: Any) -> float:
     return float(min((1 - rule.momentum) / (1 - rule.dampening), 1)) if rule.dampening < 1 else 1.0
 
 
-def search(objective: Objective, data: Data, value_at: ValueAt, w: Parameters, rate: float) -> float:
+def search(
+    objective: Objective, data: Data, value_at: ValueAt, w: Parameters, rule: Any, rate: float
+) -> float:
     """The rate, times a power of 4, with which one step over all rows brings the objective down most."""
     g = objective.model.zeros()
     objective.gradient(w, data, [slice(0, len(data))], g, wants_loss=False)
+    direction = g.flat if rule.metric is None else rule.metric.direction(g.flat, rule.n_coef)
     loss = value_at(w.flat)
 
     def after(rate: float) -> float:
-        value = value_at((w.flat.astype(np.float64) - rate * g.flat).astype(w.flat.dtype))
+        value = value_at((w.flat.astype(np.float64) - rate * direction).astype(w.flat.dtype))
         return math.inf if math.isnan(value) else value
 
     best, found = after(rate), rate

@@ -60,7 +60,8 @@ def row_curvatures(objective: Objective, data: Data, w: Parameters, rows: Array)
     """The weight of each row times the second derivative of its loss by the score, of outputs the largest.
 
     A metric needs it to a digit or two, so it is a difference of slopes, for every loss alike; but of softmax
-    max_c p_c (1 - p_c). A loss with a kink has no curvature: all rows count the same.
+    2 max_c p_c (1 - p_c), by which Gershgorin's circles bound the largest eigenvalue. A loss with a kink has
+    no curvature: all rows count the same.
     """
     x, y, s = data.batch(rows, drawn=False)
     s = np.ones(len(rows)) if s is None else s.reshape(len(rows)).astype(np.float64)
@@ -80,7 +81,7 @@ def second_derivatives(loss: Any, z: Array, y: Array) -> Array:
     if isinstance(loss, Softmax):
         p = np.exp(z - z.max(axis=1, keepdims=True))
         p /= p.sum(axis=1, keepdims=True)
-        return np.asarray(p * (1 - p))
+        return np.asarray(2 * p * (1 - p))
     size = np.abs(z)
     if not isinstance(loss, Margin):
         y = y.astype(np.float64)

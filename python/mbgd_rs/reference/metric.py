@@ -1,7 +1,7 @@
 """A metric near the curvature of the objective: how it is built of two samples of rows, and what it says."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,11 @@ less, the sample has not so much rank."""
 LARGEST_LEVERAGE = 2
 """Of a row, in batches times the expected smoothness: half the rate this allows overshoots along no row."""
 
-QUANTILE, N_ITERATIONS, TOLERANCE, MOST_RAISES = 0.99, 15, 0.01, 60
+QUANTILE, N_ITERATIONS, TOLERANCE = 0.99, 15, 0.01
+
+MOST_RAISES, RAISE, RELIEF, IMPROVEMENT = 16, 4, 16, 0.9
+"""How often damping is raised, by what, by what that of the metric before may fall, and what more of it has
+to bring down by, if it is to be better than less."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +66,8 @@ class Metric:
     leverage: float
     """h_i x_i^T P^-1 x_i of a row for which it is large: the smoothness of that row alone."""
     largest_leverage: float
+    damping: float = 0.0
+    """What was added to the diagonal."""
 
     def expected_smoothness(self, n: int, b: int) -> float:
         """n (b - 1) / (b (n - 1)) L + (n - b) / (b (n - 1)) L_max, for batches of b of n rows.
@@ -100,11 +106,15 @@ class Builder:
     n: int
     b: int
     """Rows of a batch."""
+    last_damping: float
+    """Of the metric before; 0 if there was none."""
     dtype: Any
 
     def plain(self) -> Metric | None:
         """P = 1: steps along the gradient."""
         metric = self.looked_at(diagonal_inverse(np.ones(self.first.x.shape[1])))
+        if self.excess(metric) > 1:
+            metric = replace(metric, leverage=metric.largest_leverage)
         return metric if metric.is_finite() else None
 
     def diagonal(self) -> Metric | None:
@@ -155,28 +165,41 @@ class Builder:
     def trusted(self, inverse: Callable[[Array], Inverse], damping: float) -> Metric | None:
         """The metric of a curvature and a diagonal, with so much damping or more that no row of the second
         sample can move the parameters too far.
+
+        Where no damping is enough, since the outlying row is along the only direction there is, the
+        smoothness of that row stands for that of single rows.
         """
         d = len(self.columns.centre)
         # What a single row of a rare or outlying column can add to a batch.
         floor = self.second.h.mean() / (UNKNOWN * self.b) * self.columns.largest_squares
-        damping = max(damping, float(np.sqrt(np.finfo(np.float64).tiny)))
+        damping = max(damping, self.last_damping / RELIEF, float(np.sqrt(np.finfo(np.float64).tiny)))
+        best: Metric | None = None
+        least_excess = np.inf
         for _ in range(MOST_RAISES):
             base = np.full(d + 1, damping)
             base[:d] += self.columns.penalty + floor
             try:
-                metric = self.looked_at(inverse(base))
+                metric = self.looked_at(inverse(base), damping)
             except np.linalg.LinAlgError:  # not positive definite
-                damping *= 2
+                damping *= RAISE
                 continue
             if not metric.is_finite():
                 return None
-            allowed = LARGEST_LEVERAGE * self.b * metric.expected_smoothness(self.n, self.b)
-            if metric.largest_leverage * (self.n - self.b) / self.n <= allowed:
+            excess = self.excess(metric)
+            if excess <= 1:
                 return metric
-            damping *= 2
-        return None
+            if best is None or excess < IMPROVEMENT * least_excess:
+                best, least_excess = replace(metric, leverage=metric.largest_leverage), excess
+            damping *= RAISE
+        return best
 
-    def looked_at(self, inverse: Inverse) -> Metric:
+    def excess(self, metric: Metric) -> float:
+        """How often the row of the largest leverage has what a row may have."""
+        allowed = LARGEST_LEVERAGE * self.b * metric.expected_smoothness(self.n, self.b)
+        leverage = metric.largest_leverage * (self.n - self.b) / self.n
+        return 0.0 if leverage <= allowed else float(leverage / np.float64(allowed))
+
+    def looked_at(self, inverse: Inverse, damping: float = 0.0) -> Metric:
         """The metric, with its smoothness and leverage on the second sample."""
         penalty = np.append(self.columns.penalty, 0.0)
         smoothness = largest_eigenvalue(
@@ -184,7 +207,7 @@ class Builder:
         )
         leverages = self.second.h * inverse.squared_norms(self.second.x.astype(np.float64))
         leverage = float(np.quantile(leverages, QUANTILE))
-        return Metric(self.columns, inverse, smoothness, leverage, float(leverages.max()))
+        return Metric(self.columns, inverse, smoothness, leverage, float(leverages.max()), damping)
 
 
 def root_of(products: Array, least: float) -> Array:

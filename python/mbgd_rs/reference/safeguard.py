@@ -66,8 +66,8 @@ class Safeguard:
             if self.is_much_worse(found, epoch):
                 self.refuge = self.older_refuge.copy()
                 found = look_from(self.refuge)
-            # The mean over an epoch may be less than the objective is anywhere: parameters move meanwhile.
-            self.best_loss = max(self.best_loss, found if math.isfinite(found) else -math.inf)
+            # The best epoch may have been better on its way than where it ended.
+            self.best_loss = found
             self.share *= 0.5
             self.last = self.refuge.copy()
         self.last_loss, self.is_lost = None, False

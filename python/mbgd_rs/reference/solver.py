@@ -19,17 +19,17 @@ from .shuffle import Batches, Rows
 
 Array = NDArray[Any]
 
-ROWS_OF_SAMPLE, ROWS_FOR_EIGENVALUE = 2000, 8
-"""Rows of each of the two samples of a metric; and at least so many for every eigenvalue of a sketch."""
+ROWS_OF_SAMPLE, FEWEST_ROWS_OF_SKETCH, ROWS_FOR_EIGENVALUE = 1000, 512, 4
+"""Rows of each of the two samples of a metric; of a sketch, and at least so many for every eigenvalue."""
 
-FIRST_RANK, MOST_DOUBLINGS, RANKS_OF_BATCH, ENTRIES_OF_SKETCH, LEAST_RANK = 16, 4, 4, 2**18, 8
+FIRST_RANK, MOST_DOUBLINGS, RANKS_OF_BATCH, ENTRIES_OF_SKETCH, LEAST_RANK = 16, 3, 4, 2**18, 8
 """Of a sketch: the first rank, how often it doubles, the most for every row of a batch, the most entries, and
 the rank below which a diagonal is as good."""
 
 COLUMNS_OF_BATCH = 2
 """All of the curvature is learned of at most so many columns for every row of a batch."""
 
-FEW_ROWS = 20_000
+FEW_ROWS = 2 * ROWS_OF_SAMPLE
 """For fewer rows a metric is built anew in every epoch."""
 
 ROWS_OF_FIRST_LOSS = 2048
@@ -41,6 +41,7 @@ class Solver(LearningRate):
     """
 
     wants_loss = True
+    is_automatic = False
 
     def __init__(
         self, objective: Objective, data: Data, w: Parameters, rule: Any, batches: Batches, seed: int
@@ -48,7 +49,6 @@ class Solver(LearningRate):
         self.objective, self.data, self.rule, self.seed = objective, data, rule, seed
         self.variate = objective if isinstance(objective, Corrected) else None
         self.schedule = None if rule.learning_rate == "auto" else Scheduled(rule.learning_rate)
-        self.is_automatic = self.schedule is None
         self.b, _ = batches.first_step()
         n, n_spread = len(data), min(len(data), ROWS_OF_FIRST_LOSS)
         x, y, s = data.batch(np.arange(n_spread) * n // n_spread, drawn=False)
@@ -115,7 +115,9 @@ class Solver(LearningRate):
         return self.objective.value(w, self.data) if self.variate is None else self.variate.know_all(w)
 
     def is_due(self) -> bool:
-        """Whether a metric is to be built before this step."""
+        """Whether a metric is to be built before this step. With a kink, curvatures are always the same."""
+        if self.objective.loss.has_kink:
+            return False
         epoch, n_done, n_batches = self.epoch, self.n_done, self.n_batches
         if epoch == 0:
             return n_done in (0, n_batches // 8, n_batches // 3)
@@ -126,11 +128,12 @@ class Solver(LearningRate):
         """A metric at w; the last one if numbers have left their range."""
         n = self.columns.centre.size + self.objective.model.fit_intercept
         name, rank = self.wanted()
-        n_wanted = max(ROWS_OF_SAMPLE, ROWS_FOR_EIGENVALUE * rank)
+        n_wanted = max(FEWEST_ROWS_OF_SKETCH, ROWS_FOR_EIGENVALUE * rank) if rank else ROWS_OF_SAMPLE
         rows, others = drawn_rows(self.seed, self.n_builds, len(self.data), n_wanted)
         first = self.sample(w, rows)
         second = first if others is None else self.sample(w, others)
-        builder = Builder(self.columns, first, second, len(self.data), self.b, w.flat.dtype)
+        last = 0.0 if self.metric is None else self.metric.damping
+        builder = Builder(self.columns, first, second, len(self.data), self.b, last, w.flat.dtype)
         if name == "nystrom" and rank < n:
             signs = random_signs(self.seed, self.n_builds, rank, n)
             metric = builder.nystrom(np.pad(signs, [(0, 0), (0, first.x.shape[1] - n)]))

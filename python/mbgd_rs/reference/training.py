@@ -11,6 +11,7 @@ from .adaptive_batch_size import make_batches
 from .auto_batch_size import auto_batch_size
 from .auto_learning_rate import make_learning_rate
 from .averages import Average
+from .begin import batch_size_for, begin_at_mean
 from .clipping import Clip
 from .control_variate import with_control_variate
 from .data import Data
@@ -211,6 +212,10 @@ def fit(
     data.importance_weights = importance_weights(shuffle)
     w = objective.model.start(init)
     rule = make_optimizer(optimizer, w.flat, w.flat_coef.size, fit_intercept)
+    if init is None:
+        begin_at_mean(w, objective, rule, y, sample_weight)
+    if name_of(batch_size) == "auto":
+        batch_size = batch_size_for(rule, len(data))
     objective = with_control_variate(objective, data, rule)
     batches = make_batches(data, batch_size, shuffle, replacement, drop_last, accumulate, seed, orders)
     names = (record,) if isinstance(record, str) else record

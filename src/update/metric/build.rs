@@ -44,11 +44,13 @@ const QUANTILE: f64 = 0.99;
 /// Power iterations, and the relative change at which they end.
 const N_ITERATIONS: usize = 15;
 const TOLERANCE: f64 = 0.01;
-/// Times that the damping is raised at most.
-const MOST_RAISES: usize = 40;
+/// Times that the damping is raised at most: then it is all there is of the metric.
+const MOST_RAISES: usize = 16;
 /// By what it is raised, and by what that of the metric before may fall.
 const RAISE: f64 = 4.0;
 const RELIEF: f64 = 16.0;
+/// What more damping has to bring down by, if it is to be better than less.
+const IMPROVEMENT: f64 = 0.9;
 
 /// The curvature of the first sample.
 enum Curvature<T> {
@@ -69,6 +71,9 @@ impl<T: Scalar> Metric<T> {
         let Some((inverse, factors)) = Curvature::Ignored.inverse(&[], geometry)? else { return Ok(None) };
         let mut metric = Self::restored(geometry.columns.clone(), inverse, [0.0; 3])?;
         let largest_leverage = metric.look_at(second, &factors, geometry)?;
+        if metric.excess(largest_leverage, geometry) > 1.0 {
+            metric.leverage = largest_leverage;
+        }
         Ok((metric.smoothness.is_finite() && largest_leverage.is_finite()).then_some(metric))
     }
 
@@ -132,7 +137,8 @@ impl<T: Scalar> Metric<T> {
     }
 
     /// The metric of this curvature, with so much damping or more that no row of the second sample can move the parameters too
-    /// far. None if numbers leave their range.
+    /// far. Where no damping is enough, since the outlying row is along the only direction there is, the smoothness of that row
+    /// stands for that of single rows. None if numbers leave their range.
     fn trusted(
         curvature: Curvature<T>,
         mut damping: f64,
@@ -140,11 +146,12 @@ impl<T: Scalar> Metric<T> {
         geometry: Geometry<'_, T>,
     ) -> Result<Option<Self>> {
         let Geometry { penalty, largest_squares, n_rows, batch_size, columns, .. } = geometry;
-        let (n, b) = (n_rows as f64, batch_size.clamp(1, n_rows) as f64);
+        let b = batch_size.clamp(1, n_rows) as f64;
         // What a single row of a rare or outlying column can add to a batch; times the mean curvature, or nearly separable
         // classes crawl.
         let floor = second.mean_curvature() / (UNKNOWN * b);
         damping = damping.max(geometry.last_damping / RELIEF).max(f64::MIN_POSITIVE.sqrt());
+        let (mut best, mut least_excess) = (None, f64::INFINITY);
         for _ in 0..MOST_RAISES {
             let mut base = try_filled("the metric", second.width, damping)?;
             for (j, base) in base.iter_mut().enumerate().take(columns.n()) {
@@ -156,14 +163,27 @@ impl<T: Scalar> Metric<T> {
                 if !metric.smoothness.is_finite() || !largest_leverage.is_finite() {
                     return Ok(None);
                 }
-                let smoothness = metric.expected_smoothness(n_rows, batch_size);
-                if largest_leverage * (n - b) / n <= LARGEST_LEVERAGE * b * smoothness {
+                let excess = metric.excess(largest_leverage, geometry);
+                if excess <= 1.0 {
                     return Ok(Some(metric));
+                }
+                if best.is_none() || excess < IMPROVEMENT * least_excess {
+                    least_excess = excess;
+                    metric.leverage = largest_leverage;
+                    best = Some(metric);
                 }
             }
             damping *= RAISE;
         }
-        Ok(None)
+        Ok(best)
+    }
+
+    /// How often the row of the largest leverage has what a row may have.
+    fn excess(&self, largest_leverage: f64, geometry: Geometry<'_, T>) -> f64 {
+        let (n, b) = (geometry.n_rows as f64, geometry.batch_size.clamp(1, geometry.n_rows) as f64);
+        let leverage = largest_leverage * (n - b) / n;
+        let allowed = LARGEST_LEVERAGE * b * self.expected_smoothness(geometry.n_rows, geometry.batch_size);
+        if leverage <= allowed { 0.0 } else { leverage / allowed }
     }
 
     /// Measures the smoothness of the second sample, and its leverages. Returns the largest. `factors` are those of a low rank,
@@ -295,9 +315,8 @@ impl<T: Scalar> Sketch<T> {
             *product = T::from_f64(product.to_f64() + shift * test.to_f64());
         }
         let least = LEAST_OF_VECTOR * T::EPSILON;
-        let Some(factor) = independent(test.products_with(&product, tier)?, least, tier)? else {
-            return Ok(None);
-        };
+        let products = test.products_with(&product, tier)?;
+        let Some(factor) = independent(products, least, tier)? else { return Ok(None) };
         let factors = product.combined_by(&factor, tier)?;
         let gram = factors.products_with(&factors, tier)?;
         let largest = (0..rank).map(|i| gram.row(i)[i]).sum::<f64>();
