@@ -89,6 +89,13 @@ class Metric:
         of_columns = self.columns.inverse_scale**2 * self.inverse.d[:-1]
         return np.concatenate([np.tile(of_columns, n_outputs), np.ones(n_outputs)])
 
+    def is_diagonal(self) -> bool:
+        return self.inverse.sign < 0 and len(self.inverse.B) == 0
+
+    def diagonal(self) -> "Metric":
+        """With the diagonal part of the inverse alone."""
+        return replace(self, inverse=diagonal_inverse(self.inverse.d))
+
     def is_finite(self) -> bool:
         return bool(np.isfinite(self.smoothness) and np.isfinite(self.largest_leverage))
 

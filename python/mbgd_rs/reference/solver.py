@@ -26,6 +26,9 @@ FIRST_RANK, MOST_DOUBLINGS, RANKS_OF_BATCH, ENTRIES_OF_SKETCH, LEAST_RANK = 16, 
 """Of a sketch: the first rank, how often it doubles, the most for every row of a batch, the most entries, and
 the rank below which a diagonal is as good."""
 
+LARGEST_RANK_WITH_L1 = 16
+"""The proximal map of l1 in a metric costs the square of its rank."""
+
 COLUMNS_OF_BATCH = 2
 """All of the curvature is learned of at most so many columns for every row of a batch."""
 
@@ -72,6 +75,8 @@ class Solver(LearningRate):
             self.safeguard.judge(self.epoch, lambda flat: self.look_from(flat, w))
         if self.metric is None or self.is_due():
             self.metric = self.rule.metric = self.built(w)
+            penalty = self.objective.penalty
+            self.rule.l1 = penalty.l1 if penalty.has_l1 and not self.metric.is_diagonal() else None
             self.n_builds += 1
         if self.variate is not None and self.n_done == 0:
             self.variate.begin_epoch(self.epoch, w)
@@ -157,13 +162,18 @@ class Solver(LearningRate):
         name: str = name_of(choice)
         given: Any = getattr(choice, "rank", "auto")
         most = min(RANKS_OF_BATCH * self.b, ENTRIES_OF_SKETCH // (d + 1), d + 1)
+        penalty, n = self.objective.penalty, d + self.objective.model.fit_intercept
+        if penalty.has_l1:  # of as many columns as there are a sketch would have no proximal map
+            most = min(most, LARGEST_RANK_WITH_L1, n - 1)
         if name == "auto":
-            if self.objective.penalty.has_l1:
+            if penalty.has_l1 and penalty.is_group:
                 return "diagonal", 0
-            if d <= COLUMNS_OF_BATCH * self.b:
+            if not penalty.has_l1 and d <= COLUMNS_OF_BATCH * self.b:
                 return "newton", 0
-            name = "diagonal" if most < LEAST_RANK else "nystrom"
-        if name != "nystrom":
-            return name, 0
+            name = "diagonal" if most < max(min(LEAST_RANK, n - 1), 1) else "nystrom"
+        if name != "nystrom" or (penalty.has_l1 and n == 1):
+            return "diagonal" if name == "nystrom" else name, 0
         growing = FIRST_RANK << min(self.n_builds, MOST_DOUBLINGS)
-        return name, max(min(growing, most), 1) if given == "auto" else given
+        if given == "auto":
+            return name, max(min(growing, most), 1)
+        return name, min(given, n - 1) if penalty.has_l1 else given
