@@ -44,6 +44,8 @@ const MOST_RAISES: usize = 40;
 /// By what it is raised, and by what that of the metric before may fall.
 const RAISE: f64 = 4.0;
 const RELIEF: f64 = 16.0;
+/// Below this smoothness a metric is little else than its damping, and more of it changes nothing.
+const LEAST_SMOOTHNESS: f64 = 1e-3;
 
 /// The curvature of the first sample.
 enum Curvature<T> {
@@ -103,9 +105,15 @@ impl<T: Scalar> Metric<T> {
         geometry: Geometry<'_, T>,
     ) -> Result<Option<Self>> {
         let Geometry { workers, columns, batch_size, signs, .. } = geometry;
-        let Some(sketch) = Sketch::of(rank.min(columns.n() + 1), first, columns.n() + 1, signs, workers)?
-        else {
-            return Self::diagonal(first, second, geometry);
+        let n = columns.n() + 1;
+        let mut rank = rank.min(n).min(first.n_rows());
+        // Fewer rows than columns, or columns that depend on each other: what has no curvature needs no vector.
+        let sketch = loop {
+            match Sketch::of(rank, first, n, signs, workers)? {
+                Some(sketch) => break sketch,
+                None if rank > 1 => rank /= 2,
+                None => return Self::diagonal(first, second, geometry),
+            }
         };
         let known = second.squares_along(workers, &sketch.basis)?;
         let unknown = second.rows.chunks_exact(second.width).zip(known).zip(&second.curvatures);
@@ -129,6 +137,7 @@ impl<T: Scalar> Metric<T> {
         // classes crawl.
         let floor = second.mean_curvature() / (UNKNOWN * b);
         damping = damping.max(geometry.last_damping / RELIEF).max(f64::MIN_POSITIVE.sqrt());
+        let mut first: Option<Self> = None;
         for _ in 0..MOST_RAISES {
             let mut base = try_filled("the metric", second.width, damping)?;
             for (j, base) in base.iter_mut().enumerate().take(columns.n()) {
@@ -144,10 +153,17 @@ impl<T: Scalar> Metric<T> {
                 if largest_leverage * (n - b) / n <= LARGEST_LEVERAGE * b * smoothness {
                     return Ok(Some(metric));
                 }
+                let is_all_damping = metric.smoothness < LEAST_SMOOTHNESS;
+                metric.leverage = largest_leverage;
+                first.get_or_insert(metric);
+                if is_all_damping {
+                    break;
+                }
             }
             damping *= RAISE;
         }
-        Ok(None)
+        // Nothing but one row has weight, say: no damping changes how it compares with all, but shorter steps are safe.
+        Ok(first)
     }
 
     /// Measures the smoothness of the second sample, and its leverages. Returns the largest. `factors` are those of a low rank,
