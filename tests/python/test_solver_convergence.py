@@ -28,7 +28,8 @@ def test_the_logarithm_of_the_gap_falls_along_a_line(variant, loss):
     gap = run.history.full_loss / best - 1
     is_seen = gap > 1e-12  # below, differences of objectives are rounding
     epochs = np.flatnonzero(is_seen)
-    assert is_seen[: len(epochs)].all() and len(epochs) >= 4
+    assert is_seen[: len(epochs)].all()
+    assert len(epochs) >= 4
     slope, start = np.polyfit(epochs, np.log(gap[is_seen]), 1)
     assert slope < -0.15, slope
     residuals = np.log(gap[is_seen]) - slope * epochs - start
