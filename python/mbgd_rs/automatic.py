@@ -34,9 +34,10 @@ def is_named_auto(choice: Any) -> bool:
 def optimizer_for(problem: Problem, *, shuffle: Any, replacement: bool) -> tuple[Optimizer, str]:
     """The optimizer for a problem, and why."""
     if problem.loss.has_kink:
-        return SGD(), f"the slope of {problem.loss_name} jumps, so that gradients keep their noise"
+        reason = f"the slope of {problem.loss_name} jumps, so that gradients keep their noise"
+        return SGD(preconditioner="diagonal"), reason
     if replacement or isinstance(shuffle, Weighted):
-        return SGD(), "rows are drawn, and not each seen once in an epoch"
+        return SGD(preconditioner="diagonal"), "rows are drawn, and not each seen once in an epoch"
     n_bytes = problem.X.shape[0] * problem.n_outputs * problem.X.dtype.itemsize
     if n_bytes > LARGEST_TABLE:
         return SVRG(), f"a smooth loss, and a table of slopes would take {n_bytes / 2**30:.1f} GiB"

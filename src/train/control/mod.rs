@@ -51,8 +51,9 @@ impl<T: Scalar> Control<T> {
         evaluator: &mut Evaluator<'_, '_, T>,
         interrupted: &(dyn Fn() -> bool + Sync),
     ) -> Result<()> {
-        if is_solver(&config.optimizer.rule) {
-            self.auto_rate = None;
+        let is_automatic = matches!(config.optimizer.learning_rate, Schedule::Auto(_));
+        let has_solver = is_solver(&config.optimizer.rule);
+        if has_solver {
             self.solver = self.solver.take().filter(|solver| solver.fits(problem, config));
             if self.solver.is_none() && config.n_epochs > 0 {
                 self.solver = Some(Box::new(Solver::begin(problem, config, epoch, evaluator, interrupted)?));
@@ -60,14 +61,19 @@ impl<T: Scalar> Control<T> {
             if let Some(solver) = &mut self.solver {
                 evaluator.set_control_variate(solver.variate.take());
             }
-            return Ok(());
+        } else {
+            self.solver = None;
         }
-        self.solver = None;
-        let is_auto = matches!(config.optimizer.learning_rate, Schedule::Auto(_));
+        // SAGA and SVRG know their rate: the noise that trials and averages are for dies away.
+        let is_auto = is_automatic && !(has_solver && config.optimizer.rule.variance_reduction().is_some());
         let saved = self.auto_rate.take();
         self.auto_rate = saved.filter(|rate| is_auto && rate.fits(problem, config));
         if is_auto && self.auto_rate.is_none() && config.n_epochs > 0 {
-            self.auto_rate = Some(AutoRate::begin(problem, config, epoch, evaluator, interrupted)?);
+            let metric = match &mut self.solver {
+                Some(solver) => solver.first_metric(problem, config, evaluator)?,
+                None => None,
+            };
+            self.auto_rate = Some(AutoRate::begin(problem, config, epoch, metric, evaluator, interrupted)?);
         }
         Ok(())
     }
@@ -91,7 +97,7 @@ impl<T: Scalar> Control<T> {
         evaluator: &mut Evaluator<'_, '_, T>,
     ) -> Result<()> {
         if let Some(solver) = &mut self.solver {
-            return solver.prepare(problem, config, &place, evaluator);
+            solver.prepare(problem, config, &place, evaluator)?;
         }
         let Place { epoch, n_done, n_batches, .. } = place;
         let Some(rate) = &mut self.auto_rate else { return Ok(()) };
@@ -114,7 +120,7 @@ impl<T: Scalar> Control<T> {
         optimizer: &mut Optimizer,
         evaluator: &mut Evaluator<'_, '_, T>,
     ) -> Result<f64> {
-        if let Some(solver) = &self.solver {
+        if let (Some(solver), None) = (&self.solver, &self.auto_rate) {
             if let Some(schedule) = solver.schedule(&config.optimizer)? {
                 optimizer.learning_rate = schedule;
             }
@@ -138,7 +144,7 @@ impl<T: Scalar> Control<T> {
         optimizer: &mut OptimizerState<T>,
         evaluator: &mut Evaluator<'_, '_, T>,
     ) -> (Option<&'static str>, f64) {
-        if let Some(solver) = &mut self.solver {
+        if let (Some(solver), None) = (&mut self.solver, &self.auto_rate) {
             return solver.accept(non_finite, loss, evaluator);
         }
         let Some(rate) = &mut self.auto_rate else { return (non_finite, loss) };
@@ -184,7 +190,7 @@ impl<T: Scalar> Control<T> {
         loss: f64,
         params: &[T],
     ) {
-        if let Some(solver) = &mut self.solver {
+        if let (Some(solver), None) = (&mut self.solver, &self.auto_rate) {
             solver.end_epoch(loss, params);
         }
         if let (Some(batch_size), Some(test)) = (&mut self.batch_size, config.batches.norm_test()) {

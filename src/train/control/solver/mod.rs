@@ -177,6 +177,22 @@ impl<T: Scalar> Solver<T> {
         })
     }
 
+    /// The metric that a run begins with.
+    ///
+    /// # Errors
+    /// If no metric is to be had, or a buffer cannot be allocated.
+    pub(in crate::train) fn first_metric(
+        &mut self,
+        problem: &Problem<'_, T>,
+        config: &Config,
+        evaluator: &mut Evaluator<'_, '_, T>,
+    ) -> Result<Option<&mut Metric<T>>> {
+        if self.metric.is_none() {
+            self.build(problem, config, evaluator)?;
+        }
+        Ok(self.metric.as_mut())
+    }
+
     /// Before a step, when nothing of it is done yet: judges the epoch before, builds a metric or takes a snapshot if that
     /// is due, and chooses the rate.
     ///
@@ -195,8 +211,11 @@ impl<T: Scalar> Solver<T> {
             self.safeguard.judge(age, evaluator)?;
         }
         let is_new = self.prepared != Some((place.epoch, place.n_done as u64));
-        if is_new && self.is_due(age, place, problem.n_rows()) {
-            self.build(problem, config, place, evaluator)?;
+        // Curvatures of losses with a kink are all the same, and trials of a rate compare steps in one metric.
+        let is_tried = reduction.is_none() && matches!(config.optimizer.learning_rate, Schedule::Auto(_));
+        let stays = self.metric.is_some() && (problem.objective.loss.has_kink() || is_tried);
+        if is_new && !stays && self.is_due(age, place, problem.n_rows()) {
+            self.build(problem, config, evaluator)?;
         }
         if place.n_done == 0 && is_new {
             match reduction {
@@ -235,7 +254,6 @@ impl<T: Scalar> Solver<T> {
         &mut self,
         problem: &Problem<'_, T>,
         config: &Config,
-        place: &Place,
         evaluator: &mut Evaluator<'_, '_, T>,
     ) -> Result<()> {
         let batch_size =
@@ -275,10 +293,8 @@ impl<T: Scalar> Solver<T> {
             None if self.metric.is_some() => {} // numbers have left their range: the last metric is as good
             None => {
                 return Err(Error::Incompatible(format!(
-                    "{} found no step size at epoch {}: the curvature of the loss on these rows leaves the range of the \
-                     numbers",
+                    "{} found no step size: the curvature of the loss on these rows leaves the range of the numbers",
                     config.optimizer.rule.name(),
-                    place.epoch
                 )));
             }
         }
