@@ -85,11 +85,11 @@ def warn_of_reach(
     if n_steps == 0 or not len(every):
         return
     some = every[np.linspace(0, len(every) - 1, min(N_ROWS, len(every))).astype(np.intp)]
-    if start is None:
-        start = np.zeros(problem.n_outputs * (problem.X.shape[1] + 1), problem.X.dtype)
     try:
+        if start is None:
+            start = np.zeros(problem.n_outputs * (problem.X.shape[1] + 1), problem.X.dtype)
         seen = seen_from(problem, some, start)
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, MemoryError):
         return  # data that cannot be trained on: the core will say why
     distance = farthest(optimizer, n_steps, seen.slope)
     if distance is None:

@@ -44,11 +44,11 @@ impl<T: Scalar> Evaluator<'_, '_, T> {
     pub fn know_all_slopes(&mut self, mut variate: ControlVariate<T>) -> Result<f64> {
         variate.forget(self.params());
         let is_snapshot = matches!(variate.baseline, Baseline::Snapshot(_));
+        let mut mean = if is_snapshot { std::mem::take(&mut variate.mean) } else { Vec::new() };
         let (given, before) = match is_snapshot {
             true => (Some(variate), self.set_control_variate(None)),
             false => (None, self.set_control_variate(Some(variate))),
         };
-        let mut mean = given.as_ref().map(|variate| variate.mean.clone()).unwrap_or_default();
         let n_rows = self.n_rows();
         let summed = self.in_order(Order::Sequential, |evaluator| {
             let mut loss = 0.0;

@@ -4,7 +4,7 @@ use super::loss::TileOf;
 use super::sum::LEAF_ROWS;
 use super::{Loss, Problem};
 use crate::data::{Domain, TargetKind, Tile, Unit};
-use crate::error::{Result, try_filled};
+use crate::error::{Result, try_filled, try_reserved};
 use crate::kernel::{Prefetch, Tier};
 use crate::scalar::Scalar;
 
@@ -34,7 +34,8 @@ pub fn row_curvatures<T: Scalar>(
     let mut curvatures = try_filled("curvatures", stored_rows.len(), 1.0)?;
     let mut scores = try_filled("scores", k * LEAF_ROWS, T::ZERO)?;
     let mut targets = try_filled("targets", per_row * LEAF_ROWS, T::ZERO)?;
-    let mut room = [0; 4].map(|_| Vec::new());
+    let reserved = || try_reserved("curvatures", k.max(per_row).saturating_mul(LEAF_ROWS));
+    let mut room = [reserved()?, reserved()?, reserved()?, reserved()?];
     for (rows, curvatures) in stored_rows.chunks(LEAF_ROWS).zip(curvatures.chunks_mut(LEAF_ROWS)) {
         if !loss.has_kink() {
             let stride = rows.len().next_multiple_of(LEAF_ROWS);

@@ -7,7 +7,7 @@ use pyo3::types::PyDict;
 
 use super::codecs::{COUNT, EPOCH, Flag, Number, Numbers, Optional, Vector, read_array};
 use super::{Border, Codec, Place, Reader, VERSION, Writer};
-use crate::error::try_reserved;
+use crate::error::{try_filled, try_reserved};
 use crate::gradient::{Baseline, ControlVariate};
 use crate::python::array::to_array;
 use crate::python::error::to_python;
@@ -172,16 +172,18 @@ impl<T: Scalar + Element> Codec<Metric<T>> for Inverses<'_, T> {
         let inverse = match diagonal {
             None => Inverse::Full(vectors),
             Some(diagonal) => {
-                let mut diagonal: Vec<T> = ByColumn.read(&place.at(1), &diagonal)?;
-                if diagonal.len() != n {
-                    let got = diagonal.len().to_string();
+                let read: Vec<T> = ByColumn.read(&place.at(1), &diagonal)?;
+                if read.len() != n {
+                    let got = read.len().to_string();
                     return Err(place.at(1).refused_value(&format!("{n} numbers"), &got));
                 }
-                diagonal.resize(width, T::ZERO);
+                let mut diagonal = try_filled("the metric", width, T::ZERO).map_err(to_python)?;
+                diagonal[..n].copy_from_slice(&read);
                 Inverse::LowRank { diagonal, factors: vectors }
             }
         };
-        Metric::restored(self.columns.clone(), inverse, numbers).map_err(to_python)
+        let columns = self.columns.copied().map_err(to_python)?;
+        Metric::restored(columns, inverse, numbers).map_err(to_python)
     }
 }
 

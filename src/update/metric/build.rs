@@ -69,7 +69,7 @@ impl<T: Scalar> Metric<T> {
     /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory).
     pub fn plain(second: &Sample<T>, geometry: Geometry<'_, T>) -> Result<Option<Self>> {
         let Some((inverse, factors)) = Curvature::Ignored.inverse(&[], geometry)? else { return Ok(None) };
-        let mut metric = Self::restored(geometry.columns.clone(), inverse, [0.0; 3])?;
+        let mut metric = Self::restored(geometry.columns.copied()?, inverse, [0.0; 3])?;
         let largest_leverage = metric.look_at(second, &factors, geometry)?;
         if metric.excess(largest_leverage, geometry) > 1.0 {
             metric.leverage = largest_leverage;
@@ -158,7 +158,7 @@ impl<T: Scalar> Metric<T> {
                 *base += penalty[j] + floor * largest_squares[j];
             }
             if let Some((inverse, factors)) = curvature.inverse(&base, geometry)? {
-                let mut metric = Self::restored(columns.clone(), inverse, [0.0, 0.0, damping])?;
+                let mut metric = Self::restored(columns.copied()?, inverse, [0.0, 0.0, damping])?;
                 let largest_leverage = metric.look_at(second, &factors, geometry)?;
                 if !metric.smoothness.is_finite() || !largest_leverage.is_finite() {
                     return Ok(None);
@@ -243,14 +243,14 @@ impl<T: Scalar> Curvature<T> {
             Self::Ignored => {
                 diagonal[..n].fill(T::ONE);
                 let none = Vectors::zeros(0, width)?;
-                Ok(Some((Inverse::LowRank { diagonal, factors: none.clone() }, none)))
+                Ok(Some((Inverse::LowRank { diagonal, factors: none.copied()? }, none)))
             }
             Self::Diagonal(hessian) => {
                 for j in 0..n {
                     diagonal[j] = T::from_f64(1.0 / (base[j] + hessian[j]));
                 }
                 let none = Vectors::zeros(0, width)?;
-                Ok(Some((Inverse::LowRank { diagonal, factors: none.clone() }, none)))
+                Ok(Some((Inverse::LowRank { diagonal, factors: none.copied()? }, none)))
             }
             Self::Full(hessian) => {
                 let mut matrix = SquareMatrix::zeros(n)?;
@@ -264,7 +264,7 @@ impl<T: Scalar> Curvature<T> {
                 Ok(Some((Inverse::Full(inverse), vectors_of(&factor, width)?)))
             }
             Self::LowRank(factors) => {
-                let mut scaled = factors.clone();
+                let mut scaled = factors.copied()?;
                 for j in 0..n {
                     diagonal[j] = T::from_f64(1.0 / base[j]);
                 }
@@ -275,7 +275,7 @@ impl<T: Scalar> Curvature<T> {
                 (0..gram.n()).for_each(|i| gram.row_mut(i)[i] += 1.0);
                 let Some(factor) = gram.inverse_factor(tier)? else { return Ok(None) };
                 let factors = scaled.combined_by(&factor, tier)?;
-                Ok(Some((Inverse::LowRank { diagonal, factors: factors.clone() }, factors)))
+                Ok(Some((Inverse::LowRank { diagonal, factors: factors.copied()? }, factors)))
             }
         }
     }
@@ -340,7 +340,7 @@ fn independent(products: SquareMatrix, least: f64, tier: Tier) -> Result<Option<
 
 /// The largest eigenvalue of a symmetric matrix given by its rows, by power iterations.
 fn largest_eigenvalue<T: Scalar>(rows: &Vectors<T>, tier: Tier) -> Result<f64> {
-    let inverse = Inverse::Full(rows.clone());
+    let inverse = Inverse::Full(rows.copied()?);
     let mut room = MetricRoom::of(&inverse)?;
     room.from[..rows.n()].iter_mut().enumerate().for_each(|(j, v)| *v = T::from_f64(spread(j)));
     let mut eigenvalue = 0.0;

@@ -1,6 +1,6 @@
 //! `Columns`: the change of variables to centred and scaled columns, without touching the rows.
 
-use crate::error::{Result, try_filled};
+use crate::error::{Result, try_copied, try_filled};
 use crate::scalar::Scalar;
 
 /// A coefficient w_j and the intercept c of the columns as they are have, of the columns `(x_j - centre_j) / scale_j`, the
@@ -28,6 +28,17 @@ impl<T: Scalar> Columns<T> {
         columns.centre.iter_mut().zip(centre).for_each(|(to, &from)| *to = T::from_f64(from));
         columns.inverse_scale.iter_mut().zip(scale).for_each(|(to, &from)| *to = inverse(from));
         Ok(columns)
+    }
+
+    /// A copy.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory).
+    pub fn copied(&self) -> Result<Self> {
+        Ok(Self {
+            centre: try_copied("centres of columns", &self.centre)?,
+            inverse_scale: try_copied("scales of columns", &self.inverse_scale)?,
+        })
     }
 
     /// Number of columns, d.

@@ -1,6 +1,6 @@
 //! `Sample`: rows that stand for all where the curvature of the objective is looked at.
 
-use crate::error::{Result, try_filled};
+use crate::error::{Result, try_copied, try_filled};
 use crate::kernel::outputs::{OutputAccumulate, OutputScores};
 use crate::kernel::rows::{Accumulate, Scores};
 use crate::kernel::{Add, Prefetch, SquareMatrix, Tier};
@@ -56,6 +56,14 @@ impl<T: Scalar> Vectors<T> {
     /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory).
     pub fn zeros(n: usize, width: usize) -> Result<Self> {
         Ok(Self { values: try_filled("the metric", n.saturating_mul(width), T::ZERO)?, width })
+    }
+
+    /// A copy.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory).
+    pub(super) fn copied(&self) -> Result<Self> {
+        Ok(Self { values: try_copied("the metric", &self.values)?, width: self.width })
     }
 
     /// How many.

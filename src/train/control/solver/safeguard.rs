@@ -88,7 +88,8 @@ impl<T: Scalar> Safeguard<T> {
     pub(super) fn backtrack(&mut self) -> Option<f64> {
         self.n_backtracks += 1;
         self.is_lost = true;
-        (self.n_backtracks <= MOST_BACKTRACKS).then_some(self.best_loss)
+        let is_possible = self.n_backtracks <= MOST_BACKTRACKS && self.best_loss.is_finite();
+        is_possible.then_some(self.best_loss)
     }
 
     /// A step was made.
