@@ -68,8 +68,8 @@ class Diagonal(Preconditioner, name="diagonal"):
     not for columns that are alike. A step costs d multiplications more, which is nothing beside its rows.
     The name is "diagonal".
 
-    The only one beside a penalty of groups: the map that gives exact zeros is made for each column on its own,
-    by its own step size.
+    The only one beside a penalty of groups: the map that gives exact zeros is made for each column on its
+    own, by its own step size.
 
     Examples
     --------

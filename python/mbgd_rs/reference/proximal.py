@@ -38,7 +38,7 @@ class Proximal:
             return np.asarray(np.sign(moved) * np.maximum(np.abs(moved) - t, 0))
 
         def residual_of(a: Array) -> Array:
-            return a - self.F @ (v - x_of(a))
+            return np.asarray(a - self.F @ (v - x_of(a)))
 
         a = np.zeros(len(self.F))
         residual = residual_of(a)
