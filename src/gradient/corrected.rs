@@ -7,11 +7,14 @@ use super::pass::Wanted;
 use super::work::exclusive;
 use super::{Evaluator, work::Work};
 use crate::data::Order;
-use crate::error::Result;
+use crate::error::{Result, try_filled};
 use crate::scalar::Scalar;
 
 /// Rows that are summed at a time where the slopes of all rows are made known: the sums of so many are added up in double.
 const ROWS_AT_A_TIME: usize = 1 << 15;
+/// How far the mean gradient may be from that of the table, relatively, in square roots of the rounding: sums of different
+/// rows in different orders have so many digits in common.
+const MOST_OFF: f64 = 8.0;
 
 impl<T: Scalar> Evaluator<'_, '_, T> {
     /// From now on gradients on batches are corrected by this, or by nothing. Returns what they were corrected by.
@@ -22,6 +25,39 @@ impl<T: Scalar> Evaluator<'_, '_, T> {
     /// What gradients on batches are corrected by.
     pub fn control_variate(&mut self) -> Option<&mut ControlVariate<T>> {
         self.team.job().pass.variate.as_mut()
+    }
+
+    /// Whether the mean gradient is that of the slopes in the table, to rounding: not if rows or weights have changed since.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`](crate::error::Error::Interrupted) if the caller wants the work to end.
+    pub fn knows_these_rows(&mut self) -> Result<bool> {
+        let n_rows = self.n_rows();
+        let sum_of_all = |evaluator: &mut Self| {
+            evaluator.in_order(Order::Sequential, |evaluator| {
+                let mut mean = try_filled("the mean gradient", evaluator.layout().len(), 0.0)?;
+                for first in (0..n_rows).step_by(ROWS_AT_A_TIME) {
+                    evaluator.sum(first..n_rows.min(first + ROWS_AT_A_TIME), Wanted::Gradient)?;
+                    let sum = &evaluator.total.finish().gradient;
+                    mean.iter_mut().zip(sum).for_each(|(mean, sum)| *mean += sum.to_f64() / n_rows as f64);
+                }
+                Result::Ok(mean)
+            })
+        };
+        // The gradient less the one that is corrected, without the mean, is that of the table.
+        let corrected = sum_of_all(self)?;
+        let variate = self.set_control_variate(None);
+        let plain = sum_of_all(self);
+        self.set_control_variate(variate);
+        let plain = plain?;
+        let Some(variate) = self.control_variate() else { return Ok(true) };
+        let known = plain.iter().zip(&corrected).map(|(plain, corrected)| plain - corrected);
+        let (mut off, mut size) = (0.0, 0.0);
+        for ((known, mean), plain) in known.zip(&variate.mean).zip(&plain) {
+            off += (known - mean) * (known - mean);
+            size += known * known + plain * plain;
+        }
+        Ok(off <= (MOST_OFF * T::EPSILON.sqrt()).powi(2) * size)
     }
 
     /// The step whose gradient was computed last is made: its slopes are known from now on.

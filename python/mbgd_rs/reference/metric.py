@@ -74,7 +74,9 @@ class Metric:
 
         N. Gazagnadou, R. M. Gower, J. Salmon, "Optimal mini-batch and step sizes for SAGA", ICML 2019.
         """
-        others = max(n - 1, 1)
+        if b >= n:
+            return self.smoothness
+        others = n - 1
         return (n * (b - 1) / others * self.smoothness + (n - b) / others * self.leverage) / b
 
     def direction(self, g: Array, n_coef: int) -> Array:

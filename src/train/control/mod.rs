@@ -55,10 +55,17 @@ impl<T: Scalar> Control<T> {
         let has_solver = is_solver(&config.optimizer.rule);
         if has_solver {
             self.solver = self.solver.take().filter(|solver| solver.fits(problem, config));
+            if let Some(solver) = &mut self.solver {
+                evaluator.set_control_variate(solver.variate.take());
+                // A fingerprint of few rows may have missed a change of others.
+                if !evaluator.knows_these_rows()? {
+                    self.solver = None;
+                }
+            }
             if self.solver.is_none() && config.n_epochs > 0 {
                 self.solver = Some(Box::new(Solver::begin(problem, config, epoch, evaluator, interrupted)?));
             }
-            if let Some(solver) = &mut self.solver {
+            if let Some(solver) = self.solver.as_mut().filter(|solver| solver.variate.is_some()) {
                 evaluator.set_control_variate(solver.variate.take());
             }
         } else {

@@ -136,7 +136,10 @@ impl<T: Scalar> Metric<T> {
     /// Source: N. Gazagnadou, R. M. Gower, J. Salmon, Optimal mini-batch and step sizes for SAGA, ICML 2019.
     pub fn expected_smoothness(&self, n_rows: usize, batch_size: usize) -> f64 {
         let (n, b) = (n_rows as f64, batch_size.clamp(1, n_rows.max(1)) as f64);
-        let others = (n - 1.0).max(1.0);
+        if b >= n {
+            return self.smoothness;
+        }
+        let others = n - 1.0;
         (n * (b - 1.0) / others * self.smoothness + (n - b) / others * self.leverage) / b
     }
 
