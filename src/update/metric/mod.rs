@@ -162,9 +162,8 @@ impl<T: Scalar> Metric<T> {
         let Inverse::LowRank { diagonal, .. } = inverse else { return };
         for (coef, intercept) in coef.chunks_exact_mut(stride.max(1)).zip(intercept) {
             columns.pull(coef, *intercept, &mut room.from);
-            for j in 0..diagonal.len() {
-                room.to[j] = diagonal[j] * room.from[j];
-            }
+            let entries = room.to.iter_mut().zip(&*diagonal).zip(&room.from);
+            entries.for_each(|((to, &d), &from)| *to = d * from);
             columns.push(&room.to, coef, intercept);
         }
     }

@@ -88,8 +88,7 @@ impl Proximal {
         &mut self,
         metric: &Metric<T>,
         tier: Tier,
-        rate: f64,
-        strengths: &[f64],
+        (rate, strengths): (f64, &[f64]),
         before: (&[T], T),
         coef: &mut [T],
         intercept: &mut T,
@@ -104,8 +103,8 @@ impl Proximal {
         self.z[d] = intercept.to_f64() + columns.product_with_centre(coef);
         self.from[d] = before.1.to_f64() + columns.product_with_centre(before.0);
         self.solve(tier)?;
-        for j in 0..d {
-            coef[j] = T::from_f64(self.x[j]) * columns.inverse_scale[j];
+        for ((w, &x), &inverse_scale) in coef.iter_mut().zip(&self.x[..d]).zip(&columns.inverse_scale) {
+            *w = T::from_f64(x) * inverse_scale;
         }
         *intercept = T::from_f64(self.x[d] - columns.product_with_centre(coef));
         Ok(())
@@ -131,11 +130,11 @@ impl Proximal {
         let first = norm(&residual);
         let enough = TOLERANCE * first;
         for _ in 0..MOST_STEPS {
-            if !(norm(&residual) > enough) {
+            let before = norm(&residual);
+            if before <= enough {
                 break;
             }
             let step = self.newton_step(&residual, tier)?;
-            let before = norm(&residual);
             let mut share = 1.0;
             for _ in 0..MOST_HALVINGS {
                 let mut tried = try_filled("the metric", self.rank, 0.0)?;
@@ -147,7 +146,8 @@ impl Proximal {
                 }
                 share *= 0.5;
             }
-            if !(norm(&residual) < before) {
+            let is_less = norm(&residual) < before;
+            if !is_less {
                 break; // rounding is all that is left
             }
         }

@@ -26,7 +26,7 @@ use crate::update::{Optimizer, Preconditioner, Rule, Schedule, VarianceReduction
 /// For fewer rows a metric is built anew in every epoch.
 const FEW_ROWS: usize = 2000;
 
-/// See the [module](self).
+/// The metric, the rate in it, and what gradients are corrected by.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Solver<T> {
     /// Epochs that the run had done when this began.

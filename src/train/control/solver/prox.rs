@@ -29,7 +29,7 @@ impl<T: Scalar> Solver<T> {
             for (c, (coef, intercept)) in of_outputs.enumerate() {
                 penalty.l1_of_output(layout, c, &mut strengths);
                 let before = (&before[c * layout.stride()..][..layout.stride()], before[layout.n_coef() + c]);
-                proximal.apply(metric, tier, rate, &strengths, before, coef, intercept)?;
+                proximal.apply(metric, tier, (rate, &strengths), before, coef, intercept)?;
             }
             return Ok(());
         }
