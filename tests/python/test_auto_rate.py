@@ -162,7 +162,7 @@ def test_only_fit_can_choose():
     with pytest.raises(TypeError, match="a function of the step or 'auto', got 'best'"):
         SGD("best")
     with pytest.raises(
-        TypeError, match="a function of the step, for only SGD chooses one by itself, got 'auto'"
+        TypeError, match="a function of the step, for only SGD, SAGA and SVRG choose one by themselves, got 'auto'"
     ):
         mb.optimizers.Adam("auto")
     for schedule in (mb.schedules.Warmup, mb.schedules.Plateau):
@@ -269,7 +269,7 @@ def test_standardised_sets_come_near_the_best_of_a_grid_of_constants(set_, b):
     loss = SETS[set_]
     rows, y = getattr(datasets, f"load_{set_}")(return_X_y=True)
     rows = standardised(rows)
-    arguments = {"loss": loss, "batch_size": b, "epochs": 20, "n_threads": 1}
+    arguments = {"loss": loss, "batch_size": b, "epochs": 20, "n_threads": 1, "optimizer": "sgd"}
 
     def objective(result):
         return mb.gradient(rows, y, result, loss=loss)[0]
@@ -281,7 +281,11 @@ def test_standardised_sets_come_near_the_best_of_a_grid_of_constants(set_, b):
         try:
             losses.append(
                 objective(
-                    mb.fit(rows, y, **arguments, optimizer=SGD(2.0**j / auto.auto_rate.batch_smoothness))
+                    mb.fit(
+                        rows,
+                        y,
+                        **{**arguments, "optimizer": SGD(2.0**j / auto.auto_rate.batch_smoothness)},
+                    )
                 )
             )
         except mb.DivergenceError:

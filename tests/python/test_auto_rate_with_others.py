@@ -58,6 +58,7 @@ def test_it_goes_the_way_of_the_reference(case, kind):
         "batch_size": 16,
         "epochs": 6,
         "record": ("step", "path", "full_loss"),
+        "optimizer": "sgd",
         **CASES[case],
     }
     ours, expected = mb.fit(kind(X), **arguments), mb.reference.fit(X, **arguments)
@@ -71,7 +72,9 @@ def test_it_goes_the_way_of_the_reference(case, kind):
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("n_first", [1, 5, 13, 27])
 def test_a_run_cut_anywhere_is_the_run(case, n_first):
-    arguments = {"y": Y, "batch_size": 16, "epochs": 4, "record": ("step", "path"), **CASES[case]}
+    arguments = {
+        "y": Y, "batch_size": 16, "epochs": 4, "record": ("step", "path"), "optimizer": "sgd", **CASES[case]
+    }  # fmt: skip
     if "stop" in arguments:
         pytest.skip("cuts by itself")
     whole = mb.fit(X, **arguments)
@@ -102,7 +105,7 @@ def test_only_the_rows_learned_from_count():
 
 
 def test_an_average_or_a_model_kept_comes_before_its_own():
-    options = {"batch_size": 16, "epochs": 5, "record": "path"}
+    options = {"batch_size": 16, "epochs": 5, "record": "path", "optimizer": "sgd"}
     averaged = mb.fit(X, Y, **options, average="polyak")
     assert averaged.history.path[-1].tolist() == [*averaged.coef, averaged.intercept]
     scripted = iter([3.0, 1.0, 2.0, 2.0, 2.0])

@@ -122,7 +122,7 @@ def test_the_reference_agrees(kind, dtype, validation):
         validation = (rows_X[n:], y[n:], WEIGHTS[n:])[: 2 if validation == "pair" else 3]
     options = {
         "loss": loss_of(kind), "penalty": penalties.L1(0.01), "batch_size": 50, "epochs": 3, "seed": 2,
-        "sample_weight": WEIGHTS[:n], "validation": validation,
+        "sample_weight": WEIGHTS[:n], "validation": validation, "optimizer": "sgd",
     }  # fmt: skip
     ours, expected = mb.fit(rows_X[:n], y[:n], **options), reference.fit(rows_X[:n], y[:n], **options)
     rtol = 1e-12 if dtype == "float64" else 1e-5
