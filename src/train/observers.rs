@@ -9,7 +9,7 @@ use super::stop::Stop;
 use super::validation::Values;
 use super::view::View;
 use super::{EarlyStoppingState, History, StopReason, Validation};
-use crate::error::Result;
+use crate::error::{Result, try_copied};
 use crate::scalar::Scalar;
 
 /// What is known at the end of an epoch.
@@ -122,7 +122,14 @@ impl<'o, 'a, T: Scalar> Observers<'o, 'a, T> {
         let rounding = solver.rounding();
         self.gap = match solver.estimated_gap(view.config, view.evaluator)? {
             Some(estimate) if !rule.is_met(estimate, loss, rounding) => Some((estimate, loss)),
-            _ => solver.gap(view.config, loss, view.evaluator)?,
+            _ => {
+                let is_tried = view.state.control.auto_rate.is_some();
+                let training = try_copied("parameters", view.evaluator.params())?;
+                view.evaluator.params().copy_from_slice(self.recorder.model());
+                let gap = solver.gap(view.config, (loss, is_tried), view.evaluator);
+                view.evaluator.params().copy_from_slice(&training);
+                gap?
+            }
         };
         Ok(self.gap)
     }

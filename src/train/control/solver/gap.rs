@@ -43,13 +43,14 @@ impl<T: Scalar> Solver<T> {
     pub(in crate::train) fn gap(
         &self,
         config: &Config,
-        loss: f64,
+        (loss, is_tried): (f64, bool),
         evaluator: &mut Evaluator<'_, '_, T>,
     ) -> Result<Option<(f64, f64)>> {
-        let extrapolated = self.safeguard.extrapolated_gap(loss);
+        // Where a rate is tried, epochs say nothing of how the model comes down.
+        let extrapolated = if is_tried { 0.0 } else { self.safeguard.extrapolated_gap(loss) };
         let loss = evaluator.gradient_of_all()?;
         let gradient = try_copied("a gradient", evaluator.last())?;
-        let gap = self.gap_of(config, gradient, evaluator)?;
+        let gap = self.gap_of(config, gradient, evaluator)?.filter(|gap| gap.is_finite() && loss.is_finite());
         Ok(gap.map(|gap| (gap.max(extrapolated.min(loss.abs())), loss)))
     }
 
