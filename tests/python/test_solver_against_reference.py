@@ -63,8 +63,11 @@ def data(kind, n=90, d=9, seed=0, dtype="float64", density=None):
 
 
 def difference(got, expected):
-    """Relative to the largest entry."""
+    """Relative to the largest entry. A step that was taken back may have had no finite gradient."""
     assert np.shape(got) == np.shape(expected)
+    is_finite = np.isfinite(expected)
+    np.testing.assert_array_equal(np.isfinite(got), is_finite)
+    got, expected = np.asarray(got)[is_finite], np.asarray(expected)[is_finite]
     return np.abs(got - expected).max() / max(np.abs(expected).max(), np.finfo(float).tiny)
 
 
@@ -271,9 +274,9 @@ def test_outlying_rows(d, preconditioner):
 @pytest.mark.parametrize("preconditioner", ["auto", "diagonal", None])
 def test_a_column_of_few_entries(preconditioner):
     """Fewer than a hundredth of the rows have any: what is large for one row is nothing for most."""
-    X = np.zeros((400, 1))
+    X = np.zeros((320, 1))
     X[[7, 99, 300], 0] = [1.0, -2.0, 3.0]
     y = 2 * X[:, 0]
     optimizer = SAGA(preconditioner=preconditioner)
-    ours, _ = assert_equal_runs(X, y, fit_intercept=False, optimizer=optimizer, batch_size=1, epochs=30)
+    ours, _ = assert_equal_runs(X, y, fit_intercept=False, optimizer=optimizer, batch_size=1, epochs=25)
     assert ours.coef == pytest.approx([2.0], rel=1e-2)

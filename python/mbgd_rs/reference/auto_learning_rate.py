@@ -210,7 +210,7 @@ def make_learning_rate(
         return Scheduled(rule.learning_rate)
     (b, is_full_batch), replacement, decay = batches.first_step(), batches.replacement, rule.weight_decay
     if has_metric:  # the same in all steps, which trials compare
-        rule.metric = Solver(objective, data, w, rule, batches, seed).built(w)
+        Solver(objective, data, w, rule, batches, seed).build(w)
     found = rule.metric or Smoothness(*smoothness(objective, data))
     full, row = found.smoothness + decay, found.leverage + decay
     expected = expected_smoothness(full, row, len(data), b, replacement)

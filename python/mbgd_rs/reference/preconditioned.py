@@ -33,8 +33,8 @@ class Preconditioned(Rule):
         return np.asarray(sizes * self.metric.step_sizes(w.size - self.n_coef), w.dtype)
 
     def step_beside_l1(self, w: Array, g: Array, t: int, learning_rate: float) -> Array:
-        """By the diagonal of the metric, and from there where metric and penalty put it together: nothing is left
-        for the proximal map.
+        """By the diagonal of the metric, and from there to where metric and penalty put it together: nothing
+        is left for the proximal map.
         """
         assert self.metric is not None
         columns, d = self.metric.columns, len(self.metric.columns.centre)

@@ -74,10 +74,7 @@ class Solver(LearningRate):
         if self.safeguard.last_loss is not None or self.safeguard.is_lost:
             self.safeguard.judge(self.epoch, lambda flat: self.look_from(flat, w))
         if self.metric is None or self.is_due():
-            self.metric = self.rule.metric = self.built(w)
-            penalty = self.objective.penalty
-            self.rule.l1 = penalty.l1 if penalty.has_l1 and not self.metric.is_diagonal() else None
-            self.n_builds += 1
+            self.metric = self.build(w)
         if self.variate is not None and self.n_done == 0:
             self.variate.begin_epoch(self.epoch, w)
         n_rows = sum(n_rows_of(rows) for rows in batches)
@@ -128,6 +125,14 @@ class Solver(LearningRate):
             return n_done in (0, n_batches // 8, n_batches // 3)
         is_power_of_two = epoch & (epoch - 1) == 0
         return n_done == 0 and (is_power_of_two or len(self.data) < FEW_ROWS)
+
+    def build(self, w: Parameters) -> Metric:
+        """Gives the rule a metric at w."""
+        metric, penalty = self.built(w), self.objective.penalty
+        self.n_builds += 1
+        self.rule.metric = metric
+        self.rule.l1 = penalty.l1 if penalty.has_l1 and not metric.is_diagonal() else None
+        return metric
 
     def built(self, w: Parameters) -> Metric:
         """A metric at w; the last one if numbers have left their range."""
