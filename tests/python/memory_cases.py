@@ -71,7 +71,11 @@ CASES: dict[str, Callable[[], object]] = {
         many[:, :200], y[:50], optimizer=mb.optimizers.SAGA(preconditioner="newton"), epochs=2, batch_size=10
     ),
     "nystrom": lambda: mb.fit(
-        many[:, :20_000], y[:50], optimizer=mb.optimizers.SAGA(preconditioner="nystrom"), epochs=2, batch_size=10
+        many[:, :20_000],
+        y[:50],
+        optimizer=mb.optimizers.SAGA(preconditioner="nystrom"),
+        epochs=2,
+        batch_size=10,
     ),
     "svrg": lambda: mb.fit(many, y[:50], optimizer="svrg", epochs=2, batch_size=10),
     "sgd in a metric": lambda: mb.fit(

@@ -124,7 +124,8 @@ def test_training_goes_on_from_init(kind, dtype):
     first = reference.fit(X, y, loss=loss_of(kind), epochs=1, optimizer="sgd")
     init = (first.coef, first.intercept)
     options = {
-        "loss": loss_of(kind), "init": init, "epochs": 2, "batch_size": 50, "record": "path", "optimizer": "sgd"
+        "loss": loss_of(kind), "init": init, "epochs": 2, "batch_size": 50, "record": "path",
+        "optimizer": "sgd",
     }  # fmt: skip
     ours, expected = mb.fit(X, y, **options), reference.fit(X, y, **options)
     assert_close(ours.history.path, expected.history["path"], TOLERANCE[dtype])

@@ -44,7 +44,8 @@ def test_smoothness_is_the_largest_eigenvalue_and_that_of_rows_the_largest_norm(
     row = CURVATURE[loss] * (scaled * (rows**2).sum(axis=1)).max() + 0.3
     found = mb.fit(
         X.astype(dtype), TARGETS[loss], loss=name(loss), fit_intercept=fit_intercept, epochs=1,
-        sample_weight=s if is_weighted else None, penalty=mb.penalties.L2(0.3), batch_size=10, optimizer="sgd",
+        sample_weight=s if is_weighted else None, penalty=mb.penalties.L2(0.3), batch_size=10,
+        optimizer="sgd",
     ).auto_rate  # fmt: skip
     assert found.smoothness == pytest.approx(full, rel=1e-3)
     assert found.smoothness <= full * 1.00001
@@ -162,7 +163,8 @@ def test_only_fit_can_choose():
     with pytest.raises(TypeError, match="a function of the step or 'auto', got 'best'"):
         SGD("best")
     with pytest.raises(
-        TypeError, match="a function of the step, for only SGD, SAGA and SVRG choose one by themselves, got 'auto'"
+        TypeError,
+        match="a function of the step, for only SGD, SAGA and SVRG choose one by themselves, got 'auto'",
     ):
         mb.optimizers.Adam("auto")
     for schedule in (mb.schedules.Warmup, mb.schedules.Plateau):

@@ -352,8 +352,14 @@ def test_a_choice_is_one_of_its_family(kind, option):
 
 
 def test_a_rank_is_at_least_one():
-    for rank, error in ((0, ValueError), (-1, ValueError), (1.5, TypeError), ("x", TypeError), (None, TypeError)):
-        with pytest.raises(error, match="^rank must be"):
+    for rank, error in (
+        (0, ValueError),
+        (-1, ValueError),
+        (1.5, TypeError),
+        ("x", TypeError),
+        (None, TypeError),
+    ):
+        with pytest.raises(error, match=r"^rank must be"):
             Nystrom(rank)
 
 

@@ -29,14 +29,14 @@ def test_only_a_solver_knows_how_far_the_optimum_is(optimizer):
 @pytest.mark.parametrize("penalty", [L1(0.1), ElasticNet(0.1, 0.5), GroupL1(0.1)])
 @pytest.mark.parametrize("kind", [SAGA, SVRG, SGD])
 def test_a_full_metric_has_no_proximal_map(kind, penalty):
-    with pytest.raises(ValueError, match="preconditioner must be 'nystrom', .* needs a metric of low rank"):
+    with pytest.raises(ValueError, match=r"preconditioner must be 'nystrom', .* needs a metric of low rank"):
         case("log_loss", penalty).fit(kind(preconditioner="newton"))
 
 
 @pytest.mark.parametrize("preconditioner", ["nystrom", Nystrom(3)])
 @pytest.mark.parametrize("kind", [SAGA, SVRG, SGD])
 def test_groups_need_a_diagonal(kind, preconditioner):
-    with pytest.raises(ValueError, match="preconditioner must be 'diagonal', .* a penalty of groups"):
+    with pytest.raises(ValueError, match=r"preconditioner must be 'diagonal', .* a penalty of groups"):
         case("log_loss", GroupL1(0.1)).fit(kind(preconditioner=preconditioner))
 
 

@@ -91,7 +91,8 @@ def test_full_batches_in_a_metric(loss, penalty):
     """SGD on all rows: without noise there is no need of a control variate."""
     problem, best = problem_of(loss, penalty)
     for preconditioner in PRECONDITIONERS[1:] if penalty in SMOOTH else ("auto", "diagonal"):
-        assert_reaches(SGD(preconditioner=preconditioner), problem, best, batch_size="full", epochs=3000)
+        optimizer = SGD(0.3, preconditioner=preconditioner)  # "auto" tries rates, which takes longer
+        assert_reaches(optimizer, problem, best, batch_size="full", epochs=3000)
 
 
 @pytest.mark.parametrize("kind", [SAGA, SVRG])

@@ -278,7 +278,13 @@ def test_no_rule_no_best():
 
 @pytest.mark.parametrize(
     "rule",
-    [NoImprovement("accuracy", 0.1, 3, "max", True, True), TargetLoss(0.5), Converged(0.1), MaxSteps(7), MaxSeconds(2.5)],
+    [
+        NoImprovement("accuracy", 0.1, 3, "max", True, True),
+        TargetLoss(0.5),
+        Converged(0.1),
+        MaxSteps(7),
+        MaxSeconds(2.5),
+    ],
 )
 def test_rules_are_values(rule):
     assert pickle.loads(pickle.dumps(rule)) == rule
