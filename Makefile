@@ -13,7 +13,7 @@ SOURCE := Cargo.toml pyproject.toml $(shell find src -name '*.rs')
 # Set in some environments, these slow NumPy down and would flatter every comparison with it.
 unexport OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
 
-.PHONY: help demo pictures build test test-rust test-python lint fmt bench bench-peers bench-guard bench-guard-record \
+.PHONY: help demo pictures build test test-rust test-python lint fmt bench bench-peers bench-solvers bench-guard bench-guard-record \
         docs docs-rust docs-environment sdist-check check clean need-cargo need-python
 
 help:            ## list the verbs
@@ -60,6 +60,13 @@ bench-peers: build $(PEERS_VENV)/made  ## race all peers; write benches/RESULTS.
 	PYTHONPATH=benches $(PEERS_VENV)/bin/python -m race.install
 	cargo bench --bench limit -- $(LIMIT) > target/limit.txt
 	PYTHONPATH=python:benches $(PEERS_VENV)/bin/python -m race --limit target/limit.txt $(RACE)
+
+# Of the race: make bench-solvers SETS="well a9a" SOLVERS="mbgd_rs '*lbfgs'" ROUNDS=2 SECONDS=10
+bench-solvers: build $(PEERS_VENV)/made  ## the race in time to a loss alone; prints its tables, writes into build/solvers
+	PYTHONPATH=benches $(PEERS_VENV)/bin/python -m race.install
+	PYTHONPATH=python:benches $(PEERS_VENV)/bin/python -m race --races solvers --output build/solvers \
+	    $(if $(SETS),--sets $(SETS)) $(if $(SOLVERS),--peers $(SOLVERS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+	    $(if $(SECONDS),--seconds $(SECONDS))
 
 bench-guard: need-cargo need-python  ## count instructions of a step; fail if one has grown by more than 3 %
 	$(PYTHON) benches/python/instruction_counts.py

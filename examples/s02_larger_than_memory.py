@@ -49,15 +49,15 @@ def watched(work):  # seconds, and megabytes above those at the start
 # Under the limit an array of all rows does not fit: the NumPy loop fails before its first step. From the
 # file, ``shuffle="full"`` would read single rows at random places. With ``"block"`` rows are read in blocks
 # of 1024, of which 64 (26 MB) are shuffled together, see :class:`mbgd_rs.sampling.Block`.
-models, (soft, hard) = [], resource.getrlimit(resource.RLIMIT_DATA)
+runs, (soft, hard) = [], resource.getrlimit(resource.RLIMIT_DATA)
 resource.setrlimit(resource.RLIMIT_DATA, (int((megabytes("VmData")[0] + 64) * 1e6), hard))
 try:
     np.fromfile(path, np.float32)
 except MemoryError as error:
     print("NumPy:", error)
-ours = watched(lambda: models.append(mb.fit(X, y, batch_size=256, shuffle="block", epochs=2)))
+ours = watched(lambda: runs.append(mb.fit(X, y, optimizer="sgd", batch_size=256, shuffle="block", epochs=2)))
 resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))  # as it was
-print(f"mb.fit: {ours[1].max():.0f} MB, largest error {np.abs(models[0].coef - truth).max():.4f}")
+print(f"mb.fit: {ours[1].max():.0f} MB, largest error {np.abs(runs[0].coef - truth).max():.4f}")
 
 
 # %%
@@ -71,7 +71,7 @@ def by_hand():
 numpy = watched(by_hand)
 _, axes = plt.subplots(figsize=(8, 4.2), layout="constrained")
 axes.plot(numpy[0], numpy[1], label="five full-batch steps in NumPy")
-axes.plot(ours[0], ours[1], lw=2.5, label=f"mb.fit, {models[0].n_steps:,} mini-batch steps, from the file")
+axes.plot(ours[0], ours[1], lw=2.5, label=f"mb.fit, {runs[0].n_steps:,} mini-batch steps, from the file")
 axes.plot(ours[0], ours[2], color="0.7", label="the same: pages of the file, reclaimable")
 axes.axhline(64, color="black", linestyle=":", label="limit for mb.fit")
 axes.set(xlabel="seconds", ylabel="memory above the start, MB")

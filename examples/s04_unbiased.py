@@ -22,7 +22,7 @@ from sklearn.datasets import load_digits
 
 X, y = load_digits(return_X_y=True)
 X = X / 16
-model = mb.fit(X, y, loss="log_loss", epochs=3)
+model = mb.fit(X, y, loss="log_loss", optimizer="sgd", epochs=3)
 options = {"loss": "log_loss", "batch_sizes": 32, "n_draws": 200, "seed": 1}
 
 fair = gradient_bias(X, y, model, **options)

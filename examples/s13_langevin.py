@@ -34,7 +34,7 @@ def draws(learning_rate, batch_size, temperature=1 / n, n_steps=300_000):
 # For comparison, Laplace's approximation: a normal distribution around the optimum, with the inverse of n
 # times the Hessian as its covariance.
 
-optimum = mb.fit(X, y, batch_size="full", epochs=3000, **model)
+optimum = mb.fit(X, y, epochs=100, **model)
 Z, p = np.column_stack([X, np.ones(n)]), optimum.predict_proba(X)[:, 1]
 hessian = (Z.T * (p * (1 - p))) @ Z / n + np.diag([0.01] * d + [0.0])
 mode = np.append(optimum.coef, optimum.intercept)

@@ -33,6 +33,11 @@ pub const BOOTSTRAP: u32 = 33;
 /// of word `j / 32` is the sign of deviation `j`.
 pub const SIGNS: u32 = 32;
 
+/// The stream of the rows that a metric is built of; build `i` reads it at epoch `i`.
+pub const SAMPLE: u32 = 34;
+/// The stream of the signs that a sketch of the curvature is made with; build `i` reads it at epoch `i`.
+pub const SKETCH: u32 = 35;
+
 const ROUNDS: usize = 10;
 const MULTIPLIERS: [u64; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const KEY_STEPS: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];

@@ -7,7 +7,10 @@ from typing import Any
 
 from race.case import Case
 from race.dataset import Dataset
-from race.peer import Epochs, Peer, timed
+from race.peer import Epochs, Peer, Solve, Solver, timed
+from race.solvers.problem import Problem
+
+EPOCHS = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 30, 50)
 
 
 def arguments(case: Case, n_threads: int | None) -> dict[str, Any]:
@@ -52,11 +55,36 @@ def races(n_threads: int | None) -> dict[str, Epochs]:
     )
 
 
+def solve_by(**how: Any) -> Solve:
+    """A fit by defaults, but for what is given; the strength of an l2 penalty is 1e-4 by default."""
+
+    def solve(X: Any, y: Any, problem: Problem, epochs: float) -> tuple[Any, Any]:
+        import mbgd_rs as mb
+
+        result = mb.fit(X, y, loss=problem.loss, penalty="l2", epochs=int(epochs), **how)
+        return result.coef, result.intercept
+
+    return solve
+
+
+def solver(**how: Any) -> Solver:
+    return Solver(solve_by(**how), lambda problem: True, "epochs", EPOCHS)
+
+
 def every(case: Case) -> bool:
     return True
 
 
 PEERS = [
-    Peer("mbgd_rs", (), ("mbgd_rs",), races(None) | {"batches": batches}, every, note="all threads"),
+    Peer(
+        "mbgd_rs",
+        (),
+        ("mbgd_rs",),
+        races(None) | {"batches": batches},
+        every,
+        solver=solver(),
+        note="all threads",
+    ),
     Peer("mbgd_rs, 1 thread", (), ("mbgd_rs",), races(1), every),
+    Peer("mbgd_rs, sgd", (), ("mbgd_rs",), solver=solver(optimizer="sgd"), note="all threads"),
 ]

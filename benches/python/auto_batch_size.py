@@ -35,13 +35,14 @@ def main() -> None:
     print("| set | batch_size | rows | B | tau_f / tau_d | excess after 1 | 3 | 10 epochs | ms in all |")
     print("|---|--:|--:|--:|--:|--:|--:|--:|--:|")
     for name, X, y, loss in sets():
-        best = mb.fit(X, y, loss=loss, batch_size=4096, epochs=60)
+        best = mb.fit(X, y, loss=loss, optimizer="sgd", batch_size=4096, epochs=60)
         least = mb.gradient(X, y, best, loss=loss)[0]
+        how = {"loss": loss, "optimizer": "sgd", "epochs": EPOCHS}
         for size in SIZES:
             start = time.perf_counter()
-            mb.fit(X, y, loss=loss, batch_size=size, epochs=EPOCHS)
+            mb.fit(X, y, **how, batch_size=size)
             milliseconds = (time.perf_counter() - start) * 1e3
-            run = mb.fit(X, y, loss=loss, batch_size=size, epochs=EPOCHS, record="full_loss")
+            run = mb.fit(X, y, **how, batch_size=size, record="full_loss")
             excess = " | ".join(f"{run.history.full_loss[epoch] - least:.1e}" for epoch in (0, 2, 9))
             chosen = run.auto_batch_size
             why = f"{chosen.noise_scale:.0f} | {chosen.cost_ratio:.1f}" if chosen else " | "

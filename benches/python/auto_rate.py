@@ -78,7 +78,7 @@ def cell(X: np.ndarray, y: np.ndarray, loss: str, batch_size: int | str) -> dict
     start = mb.gradient(
         X, y, mb.fit(X, y, epochs=0, **arguments, optimizer=mb.optimizers.SGD(1.0)), loss=loss
     )
-    auto, result = final_loss(X, y, **arguments)
+    auto, result = final_loss(X, y, **arguments, optimizer="sgd")
     assert result is not None, "auto never diverges"
     smoothness = result.auto_rate.batch_smoothness
     grid = [

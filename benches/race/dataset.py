@@ -11,12 +11,34 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Dataset:
-    """Rows, dense or CSR, of float32, and integer labels."""
+    """Rows, dense or CSR, of float32, and their targets: integer labels, or numbers."""
 
     X: Any
     y: Any
     folder: Path
     """Where a peer may leave files that it makes of these rows."""
+
+
+GENERATED = {
+    "normal": "standard normal, labels of a noisy linear rule",
+    "mixed": "the same labels; the columns mixed by a matrix with singular values from 3 to 0.03",
+    "counts": "correlated normal columns, Poisson counts of mean 0.4",
+}
+"""Kinds of rows that are made: the first word of their names. Numbers of rows and columns follow it."""
+FILES = {
+    "a9a": ["a9a.svm.gz"],
+    "mnist10k": ["mnist10k-images.idx3.gz", "mnist10k-labels.idx1.gz"],
+    "housing": ["california-housing.csv.gz"],
+}
+"""Files of the real sets."""
+
+
+def kind(name: str) -> str:
+    return name.split("-")[0]
+
+
+def is_made(name: str) -> bool:
+    return kind(name) in GENERATED
 
 
 def data_folder() -> Path | None:
@@ -27,16 +49,15 @@ def data_folder() -> Path | None:
 
 def origin(name: str) -> str:
     """Where the rows of this name come from, in words."""
-    if name.startswith("normal"):
-        return "standard normal, labels of a noisy linear rule"
+    if is_made(name):
+        return GENERATED[kind(name)]
     where = data_folder()
     return "the real set" if where and files(name, where) else "generated, of the same shape and sparsity"
 
 
 def files(name: str, folder: Path) -> list[Path]:
     """The files of a real set, or an empty list if one is missing."""
-    names = {"a9a": ["a9a.svm.gz"], "mnist10k": ["mnist10k-images.idx3.gz", "mnist10k-labels.idx1.gz"]}[name]
-    found = [folder / name for name in names]
+    found = [folder / file for file in FILES[name]]
     return found if all(path.exists() for path in found) else []
 
 
@@ -45,7 +66,7 @@ def make(name: str, folder: Path) -> None:
     if (folder / f"{name}.y.npy").exists():
         return
     where = data_folder()
-    real = files(name, where) if where and not name.startswith("normal") else []
+    real = files(name, where) if where and not is_made(name) else []
     if name == "a9a":
         X, y = read_svmlight(real[0]) if real else like_a9a()
         for part in ("data", "indices", "indptr"):
@@ -53,8 +74,11 @@ def make(name: str, folder: Path) -> None:
     else:
         if name == "mnist10k":
             X, y = read_mnist(*real) if real else like_mnist()
+        elif name == "housing":
+            X, y = read_housing(*real) if real else like_housing()
         else:
-            X, y = normal(*(int(count) for count in name.split("-")[1:]))
+            make = {"normal": normal, "mixed": mixed, "counts": counts}[kind(name)]
+            X, y = make(*(int(count) for count in name.split("-")[1:]))
         np.save(folder / f"{name}.X.npy", X)
     np.save(folder / f"{name}.y.npy", y)
 
@@ -76,6 +100,25 @@ def normal(n: int, d: int) -> tuple[Any, Any]:
     X = rng.standard_normal((n, d), dtype=np.float32)
     score = X @ rng.standard_normal(d, dtype=np.float32)
     return X, (score + 3 * rng.standard_normal(n, dtype=np.float32) > 0).astype(np.int64)
+
+
+def mixed(n: int, d: int) -> tuple[Any, Any]:
+    """The rows of `normal` times a matrix whose singular values fall from 3 to 0.03; the labels stay."""
+    X, y = normal(n, d)
+    rng = np.random.default_rng(1)
+    left, right = (np.linalg.qr(rng.standard_normal((d, d)))[0] for _ in range(2))
+    return X @ (left * np.geomspace(3, 0.03, d) @ right).astype(np.float32), y
+
+
+def counts(n: int, d: int) -> tuple[Any, Any]:
+    """Columns that have half of their variance in common with the one before, and Poisson counts."""
+    rng = np.random.default_rng(2)
+    X = rng.standard_normal((n, d), dtype=np.float32)
+    for j in range(1, d):
+        X[:, j] = (X[:, j - 1] + X[:, j]) * np.float32(np.sqrt(0.5))
+    w = 0.5 * rng.standard_normal(d) / np.sqrt(d)
+    rate = np.exp(X @ w - 0.9 - np.var(X @ w) / 2)
+    return X, rng.poisson(rate).astype(np.float32)
 
 
 def read_svmlight(path: Path) -> tuple[Any, Any]:
@@ -113,3 +156,29 @@ def like_mnist() -> tuple[Any, Any]:
     y = rng.integers(0, 10, 10_000)
     X = (rng.random((10, 784)) / 2)[y] + rng.random((10_000, 784)) / 2
     return np.where(X > 0.66, X, 0).astype(np.float32), y
+
+
+def read_housing(path: Path) -> tuple[Any, Any]:
+    """Its columns as they are and one for each of the five places; the target in units of 100,000 dollars.
+
+    Numbers of bedrooms that are missing are the median of the others.
+    """
+    head, *lines = gzip.decompress(path.read_bytes()).decode().splitlines()
+    columns = dict(zip(head.split(","), zip(*(line.split(",") for line in lines), strict=True), strict=True))
+    place = np.array(columns.pop("ocean_proximity"))
+    y = np.array(columns.pop("median_house_value"), np.float32) / np.float32(100_000)
+    X = np.array([[float(entry or "nan") for entry in column] for column in columns.values()]).T
+    X = np.where(np.isnan(X), np.nanmedian(X, axis=0), X)
+    return np.column_stack([X, place[:, None] == np.unique(place)]).astype(np.float32), y
+
+
+def like_housing() -> tuple[Any, Any]:
+    """As many rows, of columns whose scales are those of housing."""
+    rng = np.random.default_rng(0)
+    n = 20_640
+    scales = np.array([2.0, 2.1, 12.6, 2182, 421, 1132, 382, 1.9])
+    means = np.array([-119.6, 35.6, 28.6, 2636, 538, 1425, 500, 3.9])
+    Z = rng.standard_normal((n, 8))
+    places = np.eye(5)[rng.choice(5, n, p=[0.44, 0.32, 0.11, 0.12, 0.01])]
+    y = 2 + Z @ rng.uniform(-0.5, 0.5, 8) + 0.6 * rng.standard_normal(n)
+    return np.column_stack([Z * scales + means, places]).astype(np.float32), y.astype(np.float32)

@@ -1,16 +1,48 @@
-"""What a peer says of itself, and how its epochs are timed."""
+"""What a peer says of itself, how its epochs are timed, and how it solves."""
 
 import importlib
 import pkgutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from .case import Case
 from .dataset import Dataset
+from .solvers.problem import Problem
 
 Epochs = Callable[[Dataset, Case], Iterator[float]]
 """Trains epoch after epoch, as long as asked, and yields the seconds of each. The first is a warm-up."""
+
+Solve = Callable[[Any, Any, Problem, float], tuple[Any, Any]]
+"""Solves a problem, given X, y and a setting; returns coefficients and intercept. All of it is timed."""
+
+FINE = (
+    *range(1, 15), 16, 18, 20, 22, 25, 28, 32, 36, 40, 45, 50, 56, 64, 72, 80, 90, 100, 112, 125, 140, 160,
+    180, 200, 225, 250, 280, 320, 360, 400, 450, 500, 560, 640, 720, 800, 900, 1000,
+)  # fmt: skip
+"""Numbers of iterations. From 8 on each is an eighth more than the one before, so no peer is late by more."""
+COARSE = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 25, 32, 40, 50, 64, 80, 100, 125, 160, 200, 250, 320, 400, 500)
+"""Numbers of passes, each about a quarter more than the one before: for solvers with slow ones."""
+
+
+def log_loss(problem: Problem) -> bool:
+    return problem.loss == "log_loss"
+
+
+@dataclass(frozen=True)
+class Solver:
+    """How a peer runs in the race in time to a loss."""
+
+    solve: Solve
+    takes: Callable[[Problem], bool] = log_loss
+    knob: str = "max_iter"
+    """What the settings are of."""
+    settings: tuple[float, ...] = FINE
+    """Each makes the peer work longer than the one before. One is enough for what solves at once."""
+    penalises_intercept: bool = False
+    """Whether it adds l2 / 2 b^2 to the objective: it is measured by that, and by the optimum of that."""
+
 
 N_EXTRAPOLATED = 20_000
 """Loops that spend microseconds in the interpreter for each row at b = 1 are run on so many rows."""
@@ -18,18 +50,19 @@ N_EXTRAPOLATED = 20_000
 
 @dataclass(frozen=True)
 class Peer:
-    """A peer, without its library having been imported. `races` is empty if it knows no epoch."""
+    """A peer, without its library having been imported. `races` is empty if it is not asked for epochs."""
 
     name: str
     packages: tuple[str, ...]
     """What is installed from PyPI."""
     modules: tuple[str, ...]
-    """What is imported."""
+    """What is imported, before anything is timed."""
     races: dict[str, Epochs] = field(default_factory=dict)
     takes: Callable[[Case], bool] = lambda case: case.shuffle
     """Which cases of its races it runs."""
     extrapolates: Callable[[Case], bool] = lambda case: False
     """Whether it runs a case on the first `N_EXTRAPOLATED` rows only; its times are scaled up."""
+    solver: Solver | None = None
     note: str = ""
     on_request: bool = False
     """Whether it is run only if the environment variable PEERS has its first package."""

@@ -6,6 +6,8 @@ from . import dataset, tables
 from .case import Case
 from .limit import Limits
 from .peer import N_EXTRAPOLATED
+from .solvers import tables as solver_tables
+from .solvers.turns import Solved
 from .turns import Results
 
 HOW = f"""Every time is in milliseconds, the median over {{rounds}} processes in which peers take turns.
@@ -36,17 +38,27 @@ X checked, labels encoded, threads started, and one epoch.""",
 }
 
 
-def write(path: Path, results: Results, limits: Limits, machine: str, cases: list[Case], how: str) -> None:
+def write(
+    path: Path,
+    results: Results,
+    solved: Solved,
+    limits: Limits,
+    machine: str,
+    cases: list[Case],
+    how: str,
+) -> None:
     """All tables of the races that were run; `how` they were, as the page says it."""
     of = {race: [case for case in cases if case.race == race] for race in {case.race for case in cases}}
-    failures = [f"- **{name}**: {why}" for name, why in results.failures.items()]
+    failures = [f"- **{name}**: {why}" for name, why in (results.failures | solved.failures).items()]
     parts = [
         f"# Results\n\n{how}",
-        f"Ran for {results.seconds / 60:.0f} minutes on\n\n{machine}",
-        HOW.format(rounds=results.n_rounds),
+        f"Ran for {(results.seconds + solved.seconds) / 60:.0f} minutes on\n\n{machine}",
+        *([HOW.format(rounds=results.n_rounds)] if cases else []),
         f"## Who runs\n\n{tables.peers(results)}",
         *(["Not run, and why:\n\n" + "\n".join(failures)] if failures else []),
     ]
+    if solved.curves:
+        parts += solver_tables.section(solved)
     for order, is_shuffled in (("reshuffled every epoch", True), ("in sequential order", False)):
         if some := [case for case in of.get("dense", []) if case.shuffle == is_shuffled]:
             parts += [

@@ -109,7 +109,7 @@ def peers(results: Results) -> str:
         elif peer.name not in results.versions:
             did = f"not asked for, `PEERS={peer.packages[0]}`" if peer.on_request else "left out"
         else:
-            did = ", ".join(peer.races) or "none: it knows no epoch, it solves to a tolerance"
+            did = ", ".join([*peer.races, *(["solvers"] if peer.solver else [])])
         versions = ", ".join(f"{package} {number}" for package, number in found.items())
         rows.append([peer.name, versions, peer.note, did])
     return markdown(["peer", "version", "what it does", "races"], rows, to_the_right=False)

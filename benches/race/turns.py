@@ -1,5 +1,6 @@
 """Who can run, and the turns: peer after peer in processes of their own, round after round."""
 
+import fnmatch
 import itertools
 import json
 import os
@@ -34,16 +35,9 @@ class Results:
     seconds: float = 0.0
 
 
-def work(peer: Peer, folder: Path, cases: list[Case]) -> tuple[list[dict[str, object]], str]:
-    """The lines that a worker printed, and how it failed, or ''."""
-    command = [
-        sys.executable,
-        "-m",
-        "race.worker",
-        peer.name,
-        str(folder),
-        json.dumps([vars(c) for c in cases]),
-    ]
+def run(module: str, *arguments: str) -> tuple[list[dict[str, object]], str]:
+    """The lines that a process of its own has printed, and how it failed, or ''."""
+    command = [sys.executable, "-m", module, *arguments]
     env = {name: value for name, value in os.environ.items() if name not in UNSET}
     try:
         done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=SECONDS_OF_A_PROCESS)
@@ -55,19 +49,32 @@ def work(peer: Peer, folder: Path, cases: list[Case]) -> tuple[list[dict[str, ob
     return parsed(done.stdout), "" if done.returncode == 0 else last or f"exit code {done.returncode}"
 
 
+def work(peer: Peer, folder: Path, cases: list[Case]) -> tuple[list[dict[str, object]], str]:
+    """What a worker has printed of these cases, and how it failed, or ''."""
+    return run("race.worker", peer.name, str(folder), json.dumps([vars(c) for c in cases]))
+
+
 def parsed(lines: str) -> list[dict[str, object]]:
     """The complete lines."""
     return [json.loads(line) for line in lines.splitlines() if line.endswith("}")]
 
 
-def entrants(results: Results, folder: Path, only: list[str]) -> list[Peer]:
-    """The peers that can be imported; the others are noted with their error."""
+def is_asked(peer: Peer, only: list[str]) -> bool:
+    """Whether the name of a peer fits one of the patterns, if there are any."""
+    return not only or any(fnmatch.fnmatchcase(peer.name, pattern) for pattern in only)
+
+
+def entrants(results: Results, folder: Path, peers: list[Peer]) -> list[Peer]:
+    """The peers that can be imported; the others are noted with their error. A library is tried once."""
     asked = os.environ.get("PEERS", "").split(",")
+    tried: dict[tuple[str, ...], tuple[list[dict[str, object]], str]] = {}
     found = []
-    for peer in every_peer():
-        if (peer.on_request and peer.packages[0] not in asked) or (only and peer.name not in only):
+    for peer in peers:
+        if peer.on_request and peer.packages[0] not in asked:
             continue
-        lines, failure = work(peer, folder, [])
+        if peer.modules not in tried:
+            tried[peer.modules] = work(peer, folder, [])
+        lines, failure = tried[peer.modules]
         if failure:
             results.failures[peer.name] = failure
         else:
@@ -76,10 +83,17 @@ def entrants(results: Results, folder: Path, only: list[str]) -> list[Peer]:
     return found
 
 
-def take_turns(cases: list[Case], n_rounds: int, folder: Path, only: list[str]) -> Results:
-    """Every peer on every case that it takes; a process has the cases of one race on the same rows."""
+def take_turns(
+    cases: list[Case], n_rounds: int, folder: Path, only: list[str], has_solvers: bool = False
+) -> Results:
+    """Every peer on every case that it takes; a process has the cases of one race on the same rows.
+
+    With `has_solvers`, peers that are in the race in time to a loss only are tried, too.
+    """
     results, start = Results(n_rounds=n_rounds), time.monotonic()
-    peers = entrants(results, folder, only)
+    races = {case.race for case in cases}
+    wanted = [peer for peer in every_peer() if races & set(peer.races) or (has_solvers and peer.solver)]
+    peers = entrants(results, folder, [peer for peer in wanted if is_asked(peer, only)])
     for (race, data), group in itertools.groupby(cases, lambda case: (case.race, case.data)):
         dataset.make(data, folder)
         samples = run_rounds(list(group), peers, folder, results)

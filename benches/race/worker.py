@@ -66,8 +66,12 @@ def main(name: str, folder: Path, cases: list[Case]) -> None:
         print(json.dumps({"case": vars(case), **found}), flush=True)
 
 
-if __name__ == "__main__":
-    # What a library prints, from C too, goes to the errors and does not get among the results.
+def with_clean_output() -> None:
+    """What a library prints, from C too, goes to the errors and does not get among the results."""
     sys.stdout = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
+
+
+if __name__ == "__main__":
+    with_clean_output()
     main(sys.argv[1], Path(sys.argv[2]), [Case(**case) for case in json.loads(sys.argv[3])])

@@ -40,6 +40,8 @@ RULES = [
     o.ScheduleFreeSGD(0.5),
     o.ScheduleFreeAdamW(0.05),
     o.DoG(),
+    o.SAGA(),
+    o.SVRG(),
 ]
 
 

@@ -18,6 +18,7 @@ from . import (
     optimizers,
     penalties,
     plotting,
+    preconditioners,
     reference,
     sampling,
     schedules,
@@ -28,13 +29,15 @@ from .auto_batch_size import AutoBatchSize
 from .auto_rate import AutoRate
 from .batches import Batches, minibatches
 from .callbacks import Progress
-from .errors import DivergenceError
+from .errors import ConvergenceWarning, DivergenceError
 from .history import History
 from .metrics import Metric
 from .minimization import minimize
 from .minimize_result import MinimizeResult
 from .objective import gradient
 from .result import FitResult
+from .solver import Solver
+from .standardization import Standardization
 from .stop_reason import StopReason
 from .threads import get_num_threads, set_num_threads, show_versions, simd_tier
 from .training import fit
@@ -43,12 +46,15 @@ __all__ = [
     "AutoBatchSize",
     "AutoRate",
     "Batches",
+    "ConvergenceWarning",
     "DivergenceError",
     "FitResult",
     "History",
     "Metric",
     "MinimizeResult",
     "Progress",
+    "Solver",
+    "Standardization",
     "StopReason",
     "__version__",
     "averages",
@@ -64,6 +70,7 @@ __all__ = [
     "optimizers",
     "penalties",
     "plotting",
+    "preconditioners",
     "reference",
     "sampling",
     "schedules",

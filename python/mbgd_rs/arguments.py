@@ -76,6 +76,13 @@ class SampledRows:
     drop_last: bool
     seed: int
 
+    def most_steps(self, epoch: int, n_epochs: int, accumulate: int) -> int:
+        """At most how many updates so many epochs from `epoch` on have."""
+        if n_epochs == 0:
+            return 0
+        n_batches = max(self.batches.n_steps(e) for e in (epoch, epoch + n_epochs - 1))
+        return n_epochs * -(-n_batches // accumulate)
+
 
 def make_sampling(
     problem: Problem,

@@ -1,8 +1,9 @@
 """Averages of the parameters along the way, to predict with: less noisy than where training stands.
 
 With ``mb.fit(..., average=...)`` the model, the full loss, the path and what a callback sees are of the
-average; training itself goes on from the parameters. An average of sparse points is not sparse: an l1 penalty
-leaves small numbers where the parameters have zeros.
+average; training itself goes on from the parameters. If a run is resumed with other rows, weights or
+another penalty, the average begins anew: the parameters before were on the way to another optimum. An
+average of sparse points is not sparse: an l1 penalty leaves small numbers where the parameters have zeros.
 """
 
 from __future__ import annotations

@@ -79,6 +79,8 @@ def after_epoch(
     def call(
         epoch: int, n_steps: int, loss: float, elapsed: float, params: Array, validation_loss: float | None
     ) -> tuple[bool, list[float], BaseException | None]:
+        if problem.units is not None:
+            loss, validation_loss = problem.units.losses(loss, validation_loss)
         if show is not None:
             show(loss)
         measured = metrics.measure(model_of(problem, params)) if metrics.named else {}

@@ -5,7 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any, NoReturn
 
-__all__ = ["DivergenceError", "raise_with"]
+__all__ = ["ConvergenceWarning", "DivergenceError", "raise_with"]
+
+
+class ConvergenceWarning(UserWarning):
+    """A run that was to end at the optimum has made all its epochs before it was there."""
 
 
 class DivergenceError(ArithmeticError):

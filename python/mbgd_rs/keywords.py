@@ -51,6 +51,7 @@ OF_ARGUMENTS = {
     "metrics": "metric scoring",
     "record": "history log",
     "class_weight": "class_weights",
+    "standardize": "standardise normalize normalise scale_features standardization scaler",
 }
 """Other names of arguments."""
 

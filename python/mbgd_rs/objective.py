@@ -25,6 +25,7 @@ from .losses import Loss, LossName
 from .penalties import Penalty, PenaltyName, check_strengths
 from .result import FitResult
 from .sparse import SparseRows
+from .standardization import Standardization
 from .threads import resolve_n_threads
 
 __all__ = ["Problem", "gradient", "make_problem"]
@@ -48,6 +49,8 @@ class Problem:
     is_vector: bool
     names: Names | None = None
     """Of the columns of X, if they have some."""
+    units: Standardization | None = None
+    """How parameters in training become those of these columns and targets, if they are not the same."""
 
     @property
     def n_outputs(self) -> int:
@@ -68,6 +71,7 @@ class Problem:
 
     def split(self, flat: Array) -> tuple[Array, Any]:
         """A flat vector as coefficients (d,) and a scalar, or (k, d) and (k,)."""
+        flat = flat if self.units is None else self.units.params_in_units(flat)
         coef, intercept = flat[: -self.n_outputs], flat[-self.n_outputs :]
         if self.is_vector:
             return coef.copy(), intercept[0]

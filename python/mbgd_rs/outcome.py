@@ -11,6 +11,8 @@ from .auto_batch_size import AutoBatchSize
 from .history import History
 from .objective import Problem
 from .result import FitResult
+from .solver import Solver
+from .standardization import Standardization
 from .stop_reason import StopReason
 
 __all__ = ["make_history", "make_result", "model_of"]
@@ -18,8 +20,11 @@ __all__ = ["make_history", "make_result", "model_of"]
 Array = NDArray[Any]
 
 
-def make_history(records: dict[str, Any], metrics: dict[str, Array]) -> History:
-    """The records of the core, and those of the metrics."""
+def make_history(
+    records: dict[str, Any], metrics: dict[str, Array], units: Standardization | None = None
+) -> History:
+    """The records of the core, in the units of the data, and those of the metrics."""
+    records = records if units is None else units.records(records)
     noise = records["noise_records"]
     recorded = {name: array for name, array in records.items() if name != "noise_records"}
     if noise is not None:
@@ -36,6 +41,7 @@ def make_result(
     arguments: dict[str, Any] | None = None,
     data: dict[str, Any] | None = None,
     auto_batch_size: AutoBatchSize | None = None,
+    solver: Solver | None = None,
 ) -> FitResult:
     """The result of a run, after what was `before` it; `arguments` and `data` are what resuming it needs."""
     coef, intercept = problem.split(run["params"])
@@ -56,6 +62,8 @@ def make_result(
         arguments=arguments or {},
         auto_batch_size=auto_batch_size,
         data=data,
+        solver=solver,
+        standardization=problem.units,
     )
 
 

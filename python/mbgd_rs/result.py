@@ -18,6 +18,8 @@ from .history import History
 from .inputs import as_rows, as_type
 from .losses import Loss
 from .plotting.curves import training_curves
+from .solver import Solver
+from .standardization import Standardization
 from .stop_reason import StopReason
 from .threads import resolve_n_threads
 
@@ -47,11 +49,11 @@ class FitResult:
     n_steps, n_epochs : int
         Updates made and epochs completed, in the whole run.
     stop_reason : StopReason
-        Why the run ended: one of "epochs", "callback", "no_improvement", "target", "max_steps",
-        "max_seconds", "interrupted" and "diverged".
+        Why the run ended: one of "epochs", "callback", "no_improvement", "target", "converged",
+        "max_steps", "max_seconds", "interrupted" and "diverged".
     state : dict
         Everything needed to go on: parameters, the optimizer's memory, the position in the epoch, what the
-        rules of stopping have seen.
+        rules of stopping have seen; with ``standardize=True``, those of the standardised columns and targets.
     loss : str
         Name of the loss.
     batch_size : int
@@ -71,6 +73,12 @@ class FitResult:
     feature_names : tuple or None
         The names of the columns, if X was a data frame that has some. Data frames to predict for must have
         the same columns in the same order.
+    solver : Solver or None
+        What SAGA, SVRG or preconditioned SGD have found out, and why ``optimizer="auto"`` has chosen what
+        it has; None with any other optimizer that was asked for.
+    standardization : Standardization or None
+        The means and scales that ``standardize=True`` has trained with, which `resume` keeps. The
+        coefficients are those of X as it was given.
     """
 
     coef: Array
@@ -89,6 +97,8 @@ class FitResult:
     auto_batch_size: AutoBatchSize | None = None
     data: dict[str, Any] | None = None
     feature_names: tuple[Any, ...] | None = None
+    solver: Solver | None = None
+    standardization: Standardization | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """All of it, but for an optimizer whose learning rate is a function that cannot be pickled."""

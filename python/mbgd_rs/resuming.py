@@ -13,10 +13,14 @@ from .batch_sizes import NormTest
 from .objective import Problem
 from .optimizers import Optimizer
 from .result import FitResult
-from .schedules import Cosine, Linear, Polynomial
+from .schedules import Schedule
+from .schedules.course import rates_at
 from .stop_reason import StopReason
 
 __all__ = ["check_arguments", "check_resume", "data_of", "warn_of_the_end"]
+
+SMALL, FEW = 1e-4, 1e-2
+"""A schedule has ended if rates are so small a part of the largest before, and of their mean."""
 
 
 def check_resume(
@@ -66,17 +70,42 @@ def check_arguments(resume: FitResult, arguments: dict[str, Any], data: dict[str
         raise ValueError(f"resume must be a run with {name}={value!r}{reason}, got one with {was!r}")
 
 
-def warn_of_the_end(optimizer: Optimizer, first_step: int) -> None:
-    """A schedule that has come to a rate of 0 leaves nothing to learn."""
+def warn_of_the_end(optimizer: Optimizer, first_step: int, n_steps: int) -> None:
+    """A schedule that has come to its end leaves nothing, or next to nothing, to learn."""
     rate = getattr(optimizer, "learning_rate", None)
-    if not isinstance(rate, Cosine | Linear | Polynomial):
+    if not isinstance(rate, Schedule):
         return
-    if first_step >= rate.n_steps and rate.final_learning_rate == 0:
-        warnings.warn(
-            f"the learning rate is 0 from step {rate.n_steps} on, and the run begins at step {first_step}: "
-            "nothing will be learned; n_steps of the schedule counts the steps of the runs before, too",
-            stacklevel=4,
+    coming, past = rates_at(rate, first_step, n_steps), rates_at(rate, 0, first_step)
+    if coming is None:
+        return
+    if not coming.any():
+        raise_warning(
+            f"the learning rate is 0 from step {ended_at(rate, first_step)} on", first_step, "nothing"
         )
+    elif past is not None and coming.max() < SMALL * past.max() and coming.mean() < FEW * past.mean():
+        raise_warning(
+            f"the learning rate has fallen from {past.max():.3g} to {coming.max():.3g}",
+            first_step,
+            "hardly anything",
+        )
+
+
+def ended_at(rate: Schedule, step: int) -> int:
+    """The first of the steps up to `step` from which on all these have a rate of 0, by bisection."""
+    low, high = -1, step
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if rate(middle) == 0 else (middle, high)
+    return high
+
+
+def raise_warning(cause: str, first_step: int, learned: str) -> None:
+    """Warn where fit was called."""
+    warnings.warn(
+        f"{cause}, and the run begins at step {first_step}: {learned} will be learned; a schedule counts the "
+        "steps of the runs before, too",
+        stacklevel=5,
+    )
 
 
 def kinds_of(arguments: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ class StopReason(enum.StrEnum):
     CALLBACK = "callback"
     NO_IMPROVEMENT = "no_improvement"
     TARGET = "target"
+    CONVERGED = "converged"
     MAX_STEPS = "max_steps"
     MAX_SECONDS = "max_seconds"
     INTERRUPTED = "interrupted"
@@ -27,6 +28,7 @@ class StopReason(enum.StrEnum):
             "callback": "the callback asked for the end",
             "no_improvement": "what was monitored has not improved for as long as the rule is patient",
             "target": "what was monitored has reached the target",
+            "converged": "the objective is within its tolerance of the optimum",
             "max_steps": "all steps allowed were made",
             "max_seconds": "the time allowed is over",
             "interrupted": "an exception, such as that of Ctrl-C, ended the run between two steps",

@@ -20,7 +20,7 @@ from typing import Any, Literal
 from . import _core
 from .choices import Choice, members_of, without_arrays
 
-__all__ = ["MaxSeconds", "MaxSteps", "NoImprovement", "TargetLoss"]
+__all__ = ["Converged", "MaxSeconds", "MaxSteps", "NoImprovement", "TargetLoss"]
 
 MonitorName = Literal["loss", "validation_loss"]
 """What can be monitored besides the metrics."""
@@ -111,6 +111,42 @@ class TargetLoss(StopRule):
     value: float
     monitor: MonitorName | str = "loss"
     mode: Literal["min", "max"] = "min"
+
+
+@dataclass(frozen=True)
+class Converged(StopRule):
+    """Stop after the first epoch at whose end the objective is within ``tol * objective`` of the optimum,
+    about.
+
+    Needs an optimizer that knows the curvature: SAGA, SVRG, or SGD with a preconditioner. With g the
+    gradient of the objective over all rows and P the metric of the preconditioner, the gap is taken to be
+    ``g . P^-1 g / 2``, which a quadratic objective of curvature P has (the Newton decrement); with an l1
+    part in the penalty it is what that model comes down by along the proximal step. SAGA knows g nearly for
+    free, and only when that promises the end it is computed, by one pass over all rows. Where the metric does
+    not know directions of little curvature, that gap is too small. Then the epochs tell: if the objective
+    went on coming down as in the last three, a geometric series says by how much in all, and the larger of
+    both is taken. ``result.solver.gap`` is the last value, divided by the objective. It is an estimate and no
+    bound.
+
+    Relative to an objective whose least value is 0 no gap becomes small: targets without noise, or separable
+    classes without a penalty, may take all epochs. Give ``epochs=``, or :class:`TargetLoss`.
+
+    Parameters
+    ----------
+    tol : float, default=1e-4
+        Relative to the objective; finite and > 0.
+
+    Examples
+    --------
+    >>> import numpy as np, mbgd_rs as mb
+    >>> X = np.random.default_rng(0).normal(size=(200, 3)) * [1.0, 1e3, 1e-3]
+    >>> y = X @ [1.0, 2.0, 3.0] + 4 * np.random.default_rng(1).normal(size=200)
+    >>> result = mb.fit(X, y, optimizer="saga", epochs=100, stop=Converged(1e-6))
+    >>> result.stop_reason.value, result.n_epochs < 50
+    ('converged', True)
+    """
+
+    tol: float = 1e-4
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,22 @@ from numpy.typing import ArrayLike
 from . import _core
 from .arguments import RecordName, Training, is_auto, make_sampling, resolve_record
 from .auto_batch_size import AutoBatchSize
+from .automatic import (
+    batch_size_for,
+    converges,
+    epochs_for,
+    is_named_auto,
+    optimizer_for,
+    start_for,
+)
 from .averages import Average, AverageName
 from .batch_sizes import BatchSizes
 from .callbacks import Progress, after_epoch, progress_bar
 from .choices import members_of, names_of, resolve
 from .class_weights import ClassWeight
 from .docstrings import with_names
-from .errors import DivergenceError, raise_with
-from .inputs import as_float, as_integer, as_params
+from .errors import ConvergenceWarning, DivergenceError, raise_with
+from .inputs import as_flag, as_float, as_integer, as_params
 from .keywords import with_hints
 from .labels import as_sorted_classes, looks_like_labels
 from .losses import DEFAULT_LOSS, Loss, LossName
@@ -28,9 +36,12 @@ from .objective import make_problem
 from .optimizers import Optimizer, OptimizerName
 from .outcome import make_history, make_result
 from .penalties import Penalty, PenaltyName
+from .reach import FEWEST_ROWS, warn_of_reach
 from .result import FitResult
 from .resuming import check_arguments, check_resume, data_of, warn_of_the_end
 from .sampling import Shuffle
+from .solver import solver_of
+from .standardizing import course_of
 from .stop_reason import StopReason
 from .stopping import StopRule, resolve_stop
 from .threads import resolve_n_threads
@@ -56,12 +67,13 @@ def fit(
     loss: LossName | Loss = DEFAULT_LOSS,
     penalty: PenaltyName | Penalty | None = None,
     fit_intercept: bool = True,
-    optimizer: OptimizerName | Optimizer = "sgd",
+    standardize: bool = False,
+    optimizer: OptimizerName | Optimizer | Literal["auto"] = "auto",
     batch_size: int | Literal["full", "auto"] | BatchSizes = "auto",
     shuffle: Shuffle = "full",
     replacement: bool = False,
     drop_last: bool = False,
-    epochs: int = 10,
+    epochs: int | Literal["auto"] = "auto",
     init: Any = None,
     resume: FitResult | None = None,
     validation: float | tuple[ArrayLike, ...] | None = None,
@@ -114,13 +126,22 @@ def fit(
         <penalties>.
     fit_intercept : bool, default=True
         Without, the intercept stays where it begins, at 0.
-    optimizer : str or object of mbgd_rs.optimizers, default="sgd"
-        Also has the learning rate; that of "sgd" chooses itself, :class:`mbgd_rs.optimizers.SGD` says how.
-        Names are
+    standardize : bool, default=False
+        Train on columns of mean 0 and standard deviation 1, as scikit-learn's StandardScaler makes them, and
+        for most losses of numbers on such targets. Coefficients, losses, records and metrics are those of X
+        and y as given. See Notes for what then is in which units. The optimizer "auto" needs it for no
+        smooth loss; the penalty is then that of the scaled columns.
+    optimizer : "auto", str or object of mbgd_rs.optimizers, default="auto"
+        Also has the learning rate. "auto" is :class:`mbgd_rs.optimizers.SAGA` for a smooth loss, whose
+        steps are made in the metric of the curvature, so that raw columns are as good as standardised
+        ones and there is nothing to tune; and ``SGD(preconditioner="diagonal")``, with a rate that
+        chooses itself, for a loss with a kink or where rows are drawn with replacement or by weights.
+        ``result.solver`` says which and why. Names are
         <optimizers>.
     batch_size : int, "full", "auto" or object of mbgd_rs.batch_sizes, default="auto"
-        Rows of a step; more than n means all, as "full" does. "auto" is min(256, n) for fewer than 65,536
-        rows; of more rows some are trained on before, and their noise says how large batches are to be, see
+        Rows of a step; more than n means all, as "full" does. "auto" is, with SAGA and SVRG, 64 for fewer
+        than 131,072 rows and else 256; with others min(256, n) for fewer than 65,536 rows, and of more rows
+        some are trained on before, and their noise says how large batches are to be, see
         :class:`mbgd_rs.AutoBatchSize`; :func:`mbgd_rs.diagnostics.recommend_batch_size` measures more. An
         object lets it grow from epoch to epoch, :class:`mbgd_rs.batch_sizes.NormTest` as the noise asks.
     shuffle : {"full", "once", "block", "stratified", False} or object of mbgd_rs.sampling, default="full"
@@ -130,20 +151,23 @@ def fit(
         Draw every row of a batch from all rows; needs shuffle="full".
     drop_last : bool, default=False
         Leave out a last batch of fewer than `batch_size` rows.
-    epochs : int, default=10
+    epochs : int or "auto", default="auto"
         Passes over the data that this call makes, in addition to those of `resume`. If that ended in the
-        middle of an epoch, the rest of this is the first.
+        middle of an epoch, the rest of this is the first. "auto" is 10; with SAGA and SVRG, whose rate is
+        "auto", as many as it takes to converge, at most 100, or 1000 of small data:
+        :class:`mbgd_rs.stopping.Converged` is added to `stop`, and a run that does not converge warns.
     init : pair (coef, intercept) or FitResult, optional
         Where to begin; zeros by default. A classifier also says what the classes are.
     resume : FitResult, optional
         A run to go on with for `epochs` more, given the same data and arguments: k epochs and then m more
         are, to the bit, what k + m epochs would have been, wherever the first run ended. Loss, kind of
-        optimizer, `fit_intercept`, `shuffle`, `replacement`, `drop_last`, `seed` and a `validation` fraction
-        must be those of that run; ``**result.arguments`` are these. Hyperparameters of the optimizer,
-        penalty, `clip_norm`, `batch_size` and the rows may change, the last two only between epochs; what is
-        recorded and what ends the run may change at any time. Where penalty, rows, targets or weights have
-        changed, the best epoch so far, a learning rate that chose itself and the loss of a plateau are those
-        of another objective and begin anew.
+        optimizer, `fit_intercept`, `standardize`, `shuffle`, `replacement`, `drop_last`, `seed` and a
+        `validation` fraction must be those of that run; ``**result.arguments`` are these. Hyperparameters
+        of the optimizer, penalty, `clip_norm`, `batch_size` and the rows may change, the last two only
+        between epochs; what is recorded and what ends the run may change at any time. Where penalty,
+        rows, targets or weights have changed, the best epoch so far, a learning rate that chose itself, a
+        plateau with what it has taken off the rate, and an average of parameters are those of another
+        objective and begin anew. A schedule that has ended warns.
     validation : float, pair (X, y) or triple (X, y, sample_weight), optional
         Rows to judge the model by, whose mean loss, without the penalty, is ``history.validation_loss``. A
         fraction in (0, 1) sets rows of X aside by `seed`, rounded to the nearest number, from every class its
@@ -192,21 +216,45 @@ def fit(
     DivergenceError
         If the run leaves the finite numbers; its `result` has the last finite parameters.
 
+    Warns
+    -----
+    ConvergenceWarning
+        If ``epochs="auto"`` was to end at the optimum, and all epochs were made before it was there.
+
     Notes
     -----
     A step on sparse rows costs what the batch has entries, however many columns there are:
 
-    - With SGD the result is that of a dense copy, to rounding, also with momentum, l1, l2 and weight decay.
-      What the steps missed do to a coefficient is made up for when it is next wanted, all at once.
+    - With SGD at a given rate the result is that of a dense copy, to rounding, also with momentum, l1, l2 and
+      weight decay. What the steps missed do to a coefficient is made up for when it is next wanted, all at
+      once.
     - The same is true of Adagrad and FTRL, with l1 or without. With an l2 penalty or weight decay, which have
       no closed form there, they move all coefficients in every step; FTRL's own `l2` is not one.
     - With Adam, AdamW, NAdam, RAdam, Adamax, RMSprop, Adadelta and Lion the coefficients of columns that a
       batch does not have rest, with all that is remembered of them, and no penalty acts on them (as with
       PyTorch's SparseAdam). That is another method than on dense rows.
-    - The other optimizers, and averages, move all coefficients in every step, as on dense rows.
+    - The other optimizers, SAGA and SVRG among them, preconditioners, the rate "auto" of SGD, and averages
+      move all coefficients in every step, as on dense rows. With many thousands of columns, of which a batch
+      has few, that is most of the time: give one of the above, at a rate.
 
-    With ``learning_rate="auto"``, the default of SGD, each step is on all columns. On sparse rows with very
-    many columns give a rate.
+    With ``standardize=True`` rows that are learned from have weighted means and standard deviations, by which
+    all rows are centred and scaled; constant columns have a scale of 1:
+
+    - Sparse rows, and any without an intercept, are scaled and not centred. X is copied once in its type, of
+      sparse rows the values.
+    - Where the loss depends on ``z - y`` alone, as do all of numbers without a link, and there is an
+      intercept, targets are centred. All of these losses but "log_cosh" have a degree p, 2 for the squared
+      ones and "huber" and 1 for the absolute ones and "quantile": then targets are divided by s, the root of
+      their mean square after centring, one for all outputs, and an `epsilon` is, too. The loss is s^p times
+      that in training. Targets of links, "log_cosh" and classes are not scaled.
+    - The penalty is that of the coefficients of the scaled columns and of the targets as given, so that the
+      objective is that of a fit after a StandardScaler: strengths are translated to the units of training,
+      and so are coupled weight decay, FTRL's `l1` and `l2`, SGLD's temperature, and the tolerances and
+      targets of rules and of a plateau.
+    - Learning rates, `clip_norm`, `clip_value`, ``history.gradient_norm``, ``history.noise_records``,
+      ``result.auto_rate`` and ``result.state`` are about the scaled problem.
+    - `init` is in the units of the data. A run that is resumed keeps the means and scales of the first, also
+      on other rows: ``result.standardization`` has them.
 
     Entries of the same row and column add up. `clip_norm` and ``history.gradient_norm`` are about the
     gradient of the step, which for a batch with fewer entries than half of the columns has no l2 part of
@@ -240,6 +288,10 @@ def fit(
     )
     if loss is DEFAULT_LOSS and resume is None:
         warn_of_labels(y)
+    rules = resolve_stop(stop)
+    reason = None
+    if is_named_auto(optimizer):
+        optimizer, reason = optimizer_for(problem, shuffle=shuffle, replacement=replacement)
     rule = resolve("optimizer", optimizer, Optimizer)
     key = as_integer("seed", seed, 0, 2**64 - 1)
     named = resolve_metrics(metrics)
@@ -249,6 +301,11 @@ def fit(
     chooses_batch_size = is_auto(batch_size) and resume is None
     if is_auto(batch_size) and chosen is not None:
         batch_size = chosen.batch_size
+    if is_auto(batch_size):
+        n_rows = len(problem.X) if judged.split is None else len(judged.split[0])
+        follows = batch_size_for(rule, n_rows)
+        if follows is not None:
+            batch_size, chooses_batch_size = follows, False
     sampling = make_sampling(
         problem,
         judged.split,
@@ -262,6 +319,7 @@ def fit(
         "loss": problem.loss,
         "optimizer": rule,
         "fit_intercept": problem.fit_intercept,
+        "standardize": as_flag("standardize", standardize),
         "shuffle": shuffle,
         "replacement": sampling.replacement,
         "drop_last": sampling.drop_last,
@@ -272,9 +330,42 @@ def fit(
     if resume is not None:
         check_resume(resume, problem, rule, batches=sampling.batches, batch_size=batch_size)
         check_arguments(resume, arguments, data)
-    n_epochs = as_integer("epochs", epochs, 0)
-    if n_epochs > 0:
-        warn_of_the_end(rule, 0 if resume is None else resume.n_steps)
+    ends_by_itself = is_named_auto(epochs)
+    if ends_by_itself:
+        n_epochs, rules = epochs_for(rule, problem, rules)
+    else:
+        n_epochs = as_integer("epochs", epochs, 0)
+    n_accumulated = as_integer("accumulate", accumulate, 1, 2**62)
+    n_made, first_epoch = (0, 0) if resume is None else (resume.n_steps, resume.n_epochs)
+    warn_of_the_end(rule, n_made, sampling.most_steps(first_epoch, n_epochs, n_accumulated))
+    start = None if init is None else as_params("init", init, problem.n_outputs, problem.X)
+    if start is None and resume is None and converges(rule):
+        start = start_for(problem)
+    course = course_of(
+        standardize,
+        problem,
+        judged,
+        y=y,
+        validation=validation,
+        resume=resume,
+        optimizer=rule,
+        stop=rules,
+        init=start,
+    )
+    problem = course.problem
+    if resume is None:
+        warn_of_reach(
+            course.trained,
+            course.optimizer,
+            sampling,
+            rows=None if judged.split is None else judged.split[0],
+            n_epochs=n_epochs,
+            accumulate=n_accumulated,
+            stop=course.stop,
+            start=course.init,
+            chooses_batch_size=chooses_batch_size and sampling.n_rows >= FEWEST_ROWS,
+            standardized=standardize,
+        )
     measured = Metrics(named, judged.X, judged.y)
     run: dict[str, Any] = {}
 
@@ -284,35 +375,36 @@ def fit(
         return make_result(
             problem,
             run,
-            make_history(run["history"], by_epoch),
+            make_history(run["history"], by_epoch, problem.units),
             before=resume,
             arguments=arguments,
             data=data,
             auto_batch_size=chosen if size is None else AutoBatchSize(*size),
+            solver=solver_of(run["state"], rule, reason, run["gap"]),
         )
 
     try:
         with progress_bar(progress, n_epochs) as show:
             training = Training(
-                optimizer=rule,
+                optimizer=course.optimizer,
                 batches=sampling.batches,
                 epochs=n_epochs,
-                accumulate=as_integer("accumulate", accumulate, 1, 2**62),
+                accumulate=n_accumulated,
                 average=None if average is None else resolve("average", average, Average),
                 clip_norm=None if clip_norm is None else as_float("clip_norm", clip_norm),
                 clip_value=None if clip_value is None else as_float("clip_value", clip_value),
                 record=resolve_record(record),
                 n_threads=resolve_n_threads(n_threads),
-                init=None if init is None else as_params("init", init, problem.n_outputs, problem.X),
+                init=course.init,
                 state=None if resume is None else resume.state,
                 callback=after_epoch(problem, callback, show, measured),
-                validation=judged.problem,
+                validation=course.validation,
                 split=judged.split,
-                stop=resolve_stop(stop),
+                stop=course.stop,
                 metrics=tuple(named),
                 chooses_batch_size=key if chooses_batch_size and n_epochs > 0 else None,
             )
-            _core.fit(problem, training, run)
+            _core.fit(course.trained, training, run)
         result = finished()
     except KeyboardInterrupt as signal:  # on the way back from the core
         if "stop_reason" not in run:
@@ -324,11 +416,26 @@ def fit(
     if result.stop_reason is StopReason.DIVERGED:
         epoch, step = run["diverged_at"]
         raise DivergenceError(run["stop_reason"][1], epoch, step, result)
+    if ends_by_itself and converges(rule) and result.stop_reason is StopReason.EPOCHS:
+        warn_of_no_convergence(result)
     return result
 
 
 __test__ = {"fit": fit}
 """The examples of what is behind a decorator are run, too."""
+
+
+def warn_of_no_convergence(result: FitResult) -> None:
+    """A run that was to end at the optimum has not come so far."""
+    gap = None if result.solver is None else result.solver.gap
+    about = "" if gap is None else f", and is about {gap:.1e} of the objective away from the optimum"
+    warnings.warn(
+        f"the run has not converged in {result.n_epochs} epochs{about}: give epochs=, go on with resume=, or "
+        "stop=Converged(tol=...) with a larger tol; where classes are separable and there is no penalty, "
+        "there is no optimum: give penalty='l2'",
+        ConvergenceWarning,
+        stacklevel=4,
+    )
 
 
 def warn_of_labels(y: Any) -> None:

@@ -185,6 +185,13 @@ impl<'a, T: Scalar> Csr<'a, T> {
         self.indptr.get(row) as usize..self.indptr.get(row + 1) as usize
     }
 
+    /// Adds the entries of a row to those of a vector.
+    pub(crate) fn add_row_to(&self, row: usize, to: &mut [T]) {
+        for p in self.entries(row) {
+            to[self.indices.get(p) as usize] += self.values[p];
+        }
+    }
+
     /// Entries of the same column add up before they are squared.
     pub(super) fn squared_norm(&self, row: usize) -> f64 {
         let entries = self.entries(row);
@@ -196,6 +203,30 @@ impl<'a, T: Scalar> Csr<'a, T> {
         sorted.sort_by_key(|&(column, _)| column);
         let columns = sorted.chunk_by(|a, b| a.0 == b.0);
         columns.map(|entries| entries.iter().map(|(_, x)| x).sum::<f64>().powi(2)).sum()
+    }
+
+    /// Calls `see` with the columns and values of a row, and returns how many entries are stored. Those of the same column
+    /// are one value, their sum; `merged` is space for that.
+    #[inline(always)]
+    pub(super) fn each_entry(
+        &self,
+        row: usize,
+        merged: &mut Vec<(usize, f64)>,
+        mut see: impl FnMut(usize, f64),
+    ) -> usize {
+        let entries = self.entries(row);
+        let of_entry = |p: usize| (self.indices.get(p) as usize, self.values[p].to_f64());
+        if entries.clone().skip(1).all(|p| self.indices.get(p - 1) < self.indices.get(p)) {
+            entries.clone().map(of_entry).for_each(|(column, x)| see(column, x));
+            return entries.len();
+        }
+        merged.clear();
+        merged.extend(entries.clone().map(of_entry));
+        merged.sort_by_key(|&(column, _)| column);
+        for same in merged.chunk_by(|a, b| a.0 == b.0) {
+            see(same[0].0, same.iter().map(|(_, x)| x).sum());
+        }
+        entries.len()
     }
 
     pub(super) fn work_of_row(&self) -> usize {

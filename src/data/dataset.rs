@@ -54,6 +54,12 @@ impl<'a, T: Scalar> Dataset<'a, T> {
         self.row_subset.as_ref().map_or(self.rows.n_rows(), Vec::len)
     }
 
+    /// Where the data have a row of the dataset.
+    #[inline(always)]
+    pub(crate) fn stored_row(&self, row: usize) -> usize {
+        self.row_subset.as_ref().map_or(row, |row_subset| row_subset[row])
+    }
+
     /// Stored rows in place of rows of the dataset.
     pub(crate) fn to_stored_rows(&self, rows: &mut [usize]) {
         if let Some(row_subset) = &self.row_subset {

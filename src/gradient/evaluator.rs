@@ -22,8 +22,8 @@ const WORK_OF_PARAMETER: usize = 16;
 /// last.
 #[derive(Debug)]
 pub struct Evaluator<'t, 'a, T> {
-    team: Team<'t, Work<'a, T>>,
-    total: TreeSum<T>,
+    pub(super) team: Team<'t, Work<'a, T>>,
+    pub(super) total: TreeSum<T>,
     parallelism: ParallelismHeuristic,
     /// Of rows in sequence, and in random order.
     prefetching: [PrefetchHeuristic; 2],
@@ -88,10 +88,11 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
     /// A pass of one leaf has no use for parts, nor for the bookkeeping of a team.
     #[inline(always)]
     fn sum_leaf(&mut self, positions: Range<usize>, wanted: Wanted) -> Result<()> {
+        self.team.job().pass.positions = positions.clone();
+        self.team.job().forget_seen()?;
         let Work { pass, workers, .. } = self.team.job();
         let scratch = exclusive(&mut workers[LEADER]);
         pass.wanted = wanted;
-        pass.positions = positions.clone();
         scratch.own = Own { end: positions.end, next: positions.end };
         scratch.n_worked += pass.params.len() * WORK_OF_PARAMETER;
         self.total.reserve(pass.n_summed(wanted), 1)?;
@@ -125,12 +126,15 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
     #[inline(always)]
     pub fn finish(&mut self, n_rows: usize) -> f64 {
         let Work { pass, .. } = self.team.job();
-        let (tier, layout, penalty) = (pass.tier, pass.model.layout(), pass.penalty());
         let sum = self.total.finish();
+        if let Some(variate) = &mut pass.variate {
+            variate.keep_change(&sum.gradient);
+        }
+        let (tier, layout, penalty) = (pass.tier, pass.model.layout(), pass.penalty());
         let scale = T::from_f64(1.0 / n_rows.max(1) as f64);
         let mut cost = 0.0;
         for block in pass.model.blocks() {
-            let (gradient, w) = (&mut sum.gradient[block.range.clone()], &pass.params[block.range]);
+            let (gradient, w) = (&mut sum.gradient[block.range.clone()], &pass.params[block.range.clone()]);
             match (block.is_trained, block.is_penalised) {
                 (false, _) => gradient.fill(T::ZERO),
                 (true, false) => tier.run(ScaleAdd { y: gradient, scale, x: &[], factor: T::ZERO }),
@@ -138,6 +142,9 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
                     penalty.add_to(tier, layout, gradient, scale, w);
                     cost = penalty.value(layout, w);
                 }
+            }
+            if let Some(variate) = pass.variate.as_ref().filter(|_| block.is_trained) {
+                variate.add_mean(block.range, gradient);
             }
         }
         sum.loss / n_rows.max(1) as f64 + cost
@@ -222,7 +229,10 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
     /// [`Error::Interrupted`] if the caller wants the work to end.
     pub fn gradient_of_all(&mut self) -> Result<f64> {
         let n_rows = self.n_rows();
-        self.in_order(Order::Sequential, |evaluator| evaluator.gradient(0..n_rows))
+        let variate = self.set_control_variate(None);
+        let value = self.in_order(Order::Sequential, |evaluator| evaluator.gradient(0..n_rows));
+        self.set_control_variate(variate);
+        value
     }
 
     /// [`Self::value`] over all rows.
@@ -283,7 +293,7 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
     }
 
     /// Does something while rows come in another order.
-    fn in_order<R>(&mut self, order: Order, evaluate: impl FnOnce(&mut Self) -> R) -> R {
+    pub(super) fn in_order<R>(&mut self, order: Order, evaluate: impl FnOnce(&mut Self) -> R) -> R {
         let order = std::mem::replace(self.order(), order);
         let evaluated = evaluate(self);
         *self.order() = order;

@@ -1,5 +1,8 @@
 //! The objective on a batch, and its gradient.
 
+mod control_variate;
+mod corrected;
+mod curvature;
 mod evaluator;
 mod layout;
 pub mod loss;
@@ -17,6 +20,8 @@ pub mod sum;
 mod value_and_gradient;
 mod work;
 
+pub use control_variate::{Baseline, ControlVariate};
+pub use curvature::row_curvatures;
 pub use evaluator::{AtStep, Evaluator, with_evaluator};
 pub use layout::Layout;
 pub use loss::Loss;

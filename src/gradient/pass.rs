@@ -4,13 +4,14 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::control_variate::{Baseline, ControlVariate, Seen};
 use super::loss::TileOf;
 use super::model::RowScratch;
 use super::sum::{LEAF_ROWS, Partial, TreeSum};
 use super::{Model, Penalty, Problem};
 use crate::data::{Active, Order, Rows, Tile, TileRows};
 use crate::error::{Result, try_filled};
-use crate::kernel::{Prefetch, Tier};
+use crate::kernel::{Prefetch, ScaleAdd, Tier};
 use crate::parallel::LEADER;
 use crate::scalar::Scalar;
 
@@ -48,6 +49,8 @@ pub(super) struct Pass<'a, T> {
     pub(super) active_penalty: Penalty,
     pub(super) order: Order,
     pub(super) importance_weights: Option<Vec<T>>,
+    /// What slopes are compared with where a gradient is wanted.
+    pub(super) variate: Option<ControlVariate<T>>,
     pub(super) positions: Range<usize>,
     pub(super) wanted: Wanted,
     /// For [`Wanted::Products`], in the layout of `params`.
@@ -151,6 +154,9 @@ impl<T: Scalar> Pass<'_, T> {
             let n_ahead = self.rows_ahead(position, scratch.own, &mut ahead[..n]);
             self.problem.data.targets.prefetch(&ahead[..n_ahead]);
             self.problem.data.weights.prefetch(&ahead[..n_ahead]);
+            if let Some(variate) = &self.variate {
+                variate.prefetch(&ahead[..n_ahead], self.model.layout().n_outputs());
+            }
             self.tile(position, n, n_ahead, scratch, partial);
             position += n;
         }
@@ -208,6 +214,27 @@ impl<T: Scalar> Pass<'_, T> {
         self.model.forward(self.tier, &tile_rows, &self.params, scores);
         let tile = TileOf { n_outputs, scores, targets: y, weights: s, unit: data.targets.unit() };
         partial.loss += objective.loss.slopes(self.tier, data.targets.kind(), tile);
+        if let Some(variate) = self.variate.as_ref().filter(|_| self.wanted != Wanted::Value) {
+            let known = &mut scratch.known[..n_outputs * stride];
+            match &variate.baseline {
+                Baseline::Table(table) => {
+                    scratch.seen.note(rows, stride, scores);
+                    ControlVariate::gather(table, rows, n_outputs, stride, known);
+                }
+                Baseline::Snapshot(params) => {
+                    self.model.forward(self.tier, &tile_rows, params, known);
+                    let tile = TileOf {
+                        n_outputs,
+                        scores: known,
+                        targets: y,
+                        weights: s,
+                        unit: data.targets.unit(),
+                    };
+                    objective.loss.slopes(self.tier, data.targets.kind(), tile);
+                }
+            }
+            self.tier.run(ScaleAdd { y: scores, scale: T::ONE, x: known, factor: -T::ONE });
+        }
         if matches!(self.wanted, Wanted::Gradient | Wanted::GradientAndSquares) {
             self.model.backward(self.tier, &tile_rows, scores, &mut partial.gradient);
         }
@@ -260,6 +287,10 @@ pub(super) struct Scratch<T> {
     scores: Vec<T>,
     targets: Vec<T>,
     weights: Vec<T>,
+    /// Slopes that are known of a tile, to be compared with.
+    known: Vec<T>,
+    /// Rows of a pass whose slopes are to be known.
+    pub(super) seen: Seen<T>,
     row_scratch: RowScratch<T>,
     /// Of how many rows `weights` are known to be the weights, whichever rows these are; 0 if of none.
     pub(super) weights_are_for: usize,
@@ -279,6 +310,8 @@ impl<T: Scalar> Scratch<T> {
             scores: filled("scores", n_outputs)?,
             targets: filled("targets", problem.data.targets.per_row())?,
             weights: filled("weights", 1)?,
+            known: filled("scores", n_outputs)?,
+            seen: Seen::default(),
             row_scratch: RowScratch { squares: vec![0.0; LEAF_ROWS], along: filled("scores", n_outputs)? },
             weights_are_for: 0,
             n_worked: 0,

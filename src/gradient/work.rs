@@ -67,6 +67,7 @@ impl<'a, T: Scalar> Work<'a, T> {
             active_penalty: Penalty::none(),
             order: Order::Sequential,
             importance_weights: None,
+            variate: None,
             positions: 0..0,
             wanted: Wanted::Gradient,
             direction: Vec::new(),
@@ -122,6 +123,18 @@ impl<'a, T: Scalar> Work<'a, T> {
         self.workers.iter_mut().for_each(|worker| exclusive(worker).weights_are_for = 0);
     }
 
+    /// Makes room for the slopes of the rows of a pass, if they are to be known.
+    pub(super) fn forget_seen(&mut self) -> Result<()> {
+        if self.pass.variate.is_some() {
+            let (n_rows, n_outputs) = (self.pass.positions.len(), self.pass.model.layout().n_outputs());
+            for worker in &mut self.workers {
+                exclusive(worker).seen.clear();
+                exclusive(worker).seen.reserve(n_rows, n_outputs)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The layout of the parameters: that of the problem, or of the columns of a batch.
     pub(super) fn layout(&self) -> Layout {
         self.pass.model.layout()
@@ -158,6 +171,7 @@ impl<'a, T: Scalar> Work<'a, T> {
         self.pass.rows_of_leaf = rows_of_leaf;
         self.pass.rows_of_part = n_leaves_of_part * rows_of_leaf;
         self.pass.rows_of_worker = n_parts.div_ceil(n_workers) * self.pass.rows_of_part;
+        self.forget_seen()?;
         Ok(n_parts)
     }
 }

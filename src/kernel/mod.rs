@@ -38,6 +38,7 @@ mod avx512;
 mod coefficients;
 mod lanes;
 pub mod math;
+pub mod moments;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 pub mod noise;
@@ -46,6 +47,7 @@ mod prefetch;
 pub mod rows;
 mod scalar;
 pub mod sparse;
+mod square_matrix;
 mod tier;
 mod vector;
 #[cfg(target_arch = "x86_64")]
@@ -53,6 +55,7 @@ mod x86;
 
 pub use lanes::Lanes;
 pub use prefetch::{Prefetch, prefetch, prefetch_one};
+pub use square_matrix::SquareMatrix;
 pub use tier::{Tier, Tiers};
 pub use vector::{Add, ScaleAdd, ScaleAddEach, distance, first_not_finite, norm};
 

@@ -15,7 +15,7 @@ use crate::gradient::{Loss, Penalty};
 use crate::options::{Options, StepFunction};
 use crate::shuffle::BatchSizes;
 use crate::train::StopRule;
-use crate::update::{Average, Clip, Optimizer, Schedule};
+use crate::update::{Average, Clip, Optimizer, Preconditioner, Schedule};
 
 /// Checks a penalty, an optimizer, an average, batch sizes, a rule of stopping or a schedule.
 #[pyfunction]
@@ -31,6 +31,16 @@ pub(super) fn check(choice: &Bound<'_, PyAny>) -> PyResult<()> {
             return Ok(());
         }
         schedule(choice).map(drop)
+    })
+}
+
+/// Checks a preconditioner.
+#[pyfunction]
+pub(super) fn check_preconditioner(choice: &Bound<'_, PyAny>) -> PyResult<()> {
+    caught(|| {
+        Preconditioner::from_options(&Attributes(choice.clone()), "preconditioner")
+            .map(drop)
+            .map_err(to_python)
     })
 }
 

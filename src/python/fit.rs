@@ -219,6 +219,7 @@ fn write<T: Scalar + Element>(
     run.set_item("seconds", fit.seconds)?;
     run.set_item("history", history_to_dict(py, layout, &fit.history)?)?;
     run.set_item("stop_reason", (fit.stop_reason.name(), fit.stop_reason.to_string()))?;
+    run.set_item("gap", fit.gap)?;
     if let train::StopReason::Diverged { epoch, step, .. } = fit.stop_reason {
         run.set_item("diverged_at", (epoch, step))?;
     }

@@ -59,7 +59,7 @@ mod _core {
     #[pymodule_export]
     use super::batches::Batches;
     #[pymodule_export]
-    use super::choice::{batch_size_at, check, check_loss, learning_rate_at};
+    use super::choice::{batch_size_at, check, check_loss, check_preconditioner, learning_rate_at};
     #[pymodule_export]
     use super::fit::fit;
     #[pymodule_export]

@@ -177,6 +177,11 @@ impl Batches {
         self.config.n_rows
     }
 
+    /// The seed of all orders and draws.
+    pub fn seed(&self) -> u64 {
+        self.config.seed
+    }
+
     /// Positions of an epoch, dropped ones included.
     pub fn n_positions(&self) -> usize {
         self.n_positions

@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use super::control::check_solver;
 use super::descent::descend;
 use super::observers::{Callback, Observers, Progress};
 use super::parameters::Parameters;
@@ -29,6 +30,8 @@ pub struct Fit<T> {
     pub history: History<T>,
     /// Why it ended.
     pub stop_reason: StopReason,
+    /// How far the objective was from its least value at the end of the last epoch, about, and the objective, if a rule asked.
+    pub gap: Option<(f64, f64)>,
     /// The error of a function of the caller's that has interrupted the run.
     pub error: Option<Error>,
     /// Rows of a batch in the last epoch, or the one begun.
@@ -66,7 +69,7 @@ pub fn fit_with<'a, T: Scalar>(
     interrupted: &'a (dyn Fn() -> bool + Sync),
     after_epoch: Callback<'_, T>,
 ) -> Result<Fit<T>> {
-    check(problem, config, &mut state)?;
+    check(problem, config, validation.converged().is_some(), &mut state)?;
     let n_workers = n_workers_of(validation, problem, config, &state)?;
     let resumed = Fingerprint::take_from(&mut state)?;
     let params = Parameters::of(problem, config, &mut state)?;
@@ -87,9 +90,15 @@ pub fn fit_with<'a, T: Scalar>(
 }
 
 /// That the parts fit together; and room in the state for what this run remembers.
-fn check<T: Scalar>(problem: &Problem<'_, T>, config: &Config, state: &mut State<T>) -> Result<()> {
+fn check<T: Scalar>(
+    problem: &Problem<'_, T>,
+    config: &Config,
+    awaits_convergence: bool,
+    state: &mut State<T>,
+) -> Result<()> {
     let Config { ref batches, ref optimizer, .. } = *config;
     config.check()?;
+    check_solver(problem.penalty(), config, awaits_convergence)?;
     problem.penalty().check_step_sizes(optimizer.rule.has_uniform_step_size(), optimizer.rule.name())?;
     let adaptive = state.control.batch_size;
     state.control.batch_size = AdaptiveBatchSize::of_run(batches, adaptive, state.step > 0);
@@ -146,7 +155,7 @@ fn finish<'a, T: Scalar>(
         Err(Stop::Failed(error)) => return Err(error),
     };
     let seconds = observers.recorder.seconds();
-    let Observers { recorder, stopping, .. } = observers;
+    let Observers { recorder, stopping, gap, .. } = observers;
     let best = stopping.iter().find_map(|rule| rule.checkpoint.as_ref());
     let best_epoch = best.map(|checkpoint| checkpoint.epoch);
     let params = match best {
@@ -156,5 +165,15 @@ fn finish<'a, T: Scalar>(
     let batch_size = run.batch_size();
     let mut state = run.into_state(validation, !stopping.is_empty())?;
     state.stopping = stopping;
-    Ok(Fit { params, best_epoch, state, history: recorder.history, stop_reason, error, batch_size, seconds })
+    Ok(Fit {
+        params,
+        best_epoch,
+        state,
+        history: recorder.history,
+        stop_reason,
+        gap,
+        error,
+        batch_size,
+        seconds,
+    })
 }

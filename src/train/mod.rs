@@ -25,7 +25,9 @@ mod view;
 
 pub use auto_batch_size::{AutoBatchSize, FEWEST_ROWS, auto_batch_size};
 pub use config::{Config, Record};
-pub use control::{AdaptiveBatchSize, AutoRate, Control, Method, Spectral, Trials};
+pub use control::{
+    AdaptiveBatchSize, AutoRate, Control, Method, Safeguard, Solver, Spectral, Standardisation, Trials,
+};
 pub use fingerprint::Fingerprint;
 pub use fit::{Fit, fit, fit_with};
 pub use history::History;
@@ -36,7 +38,7 @@ pub use pilot::{Pilot, Tuned, safe_rate, sampled_loss};
 pub use state::State;
 pub use stop_reason::StopReason;
 pub use stopping::{
-    BestCheckpoint, EarlyStoppingState, MaxSeconds, MaxSteps, Mode, Monitor, NoImprovement, StopRule,
-    TargetLoss,
+    BestCheckpoint, Converged, EarlyStoppingState, MaxSeconds, MaxSteps, Mode, Monitor, NoImprovement,
+    StopRule, TargetLoss,
 };
 pub use validation::Validation;

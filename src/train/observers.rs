@@ -9,7 +9,7 @@ use super::stop::Stop;
 use super::validation::Values;
 use super::view::View;
 use super::{EarlyStoppingState, History, StopReason, Validation};
-use crate::error::Result;
+use crate::error::{Result, try_copied};
 use crate::scalar::Scalar;
 
 /// What is known at the end of an epoch.
@@ -40,6 +40,8 @@ pub(super) struct Observers<'o, 'a, T> {
     /// Steps of the runs before.
     first_step: u64,
     begin: Instant,
+    /// The last [`Self::gap`].
+    pub(super) gap: Option<(f64, f64)>,
 }
 
 /// An epoch that was seen to its end.
@@ -65,7 +67,7 @@ impl<'o, 'a, T: Scalar> Observers<'o, 'a, T> {
         callback: Callback<'o, T>,
         first_step: u64,
     ) -> Self {
-        Self { recorder, validation, stopping, callback, first_step, begin: Instant::now() }
+        Self { recorder, validation, stopping, callback, first_step, begin: Instant::now(), gap: None }
     }
 
     /// Makes ready for the steps of an epoch.
@@ -92,6 +94,7 @@ impl<'o, 'a, T: Scalar> Observers<'o, 'a, T> {
     pub(super) fn end_epoch(&mut self, mut view: View<'_, '_, 'a, T>) -> Result<Epoch, Stop> {
         let record = self.recorder.evaluate(&mut view, self.validation.problem())?;
         let (monitored, is_of_alternative) = self.monitored_loss(&record, &mut view)?;
+        let gap = self.gap(record.loss, &mut view)?;
         self.recorder.end_epoch(&record, view.batches.batch_size());
         let (epoch, n_steps) = (view.state.epoch + 1, view.state.optimizer.n_steps);
         let (params, history) = (self.recorder.model(), &self.recorder.history);
@@ -101,6 +104,7 @@ impl<'o, 'a, T: Scalar> Observers<'o, 'a, T> {
         let values = Values {
             loss: (monitored, alternative.map_or(params, |(params, _)| params)),
             is_trying: view.state.control.is_trying(),
+            gap: gap.map(|(gap, loss)| (gap, loss, view.state.control.rounding())),
             validation_loss: record.validation_loss,
             metrics: &metrics,
         };
@@ -108,6 +112,26 @@ impl<'o, 'a, T: Scalar> Observers<'o, 'a, T> {
         let callback = told.is_break().then_some(StopReason::Callback);
         let stop = callback.or(reason).or_else(|| self.limit(n_steps));
         Ok(Epoch { loss: record.loss, stop })
+    }
+
+    /// How far the objective is from its least value, about, and the objective, where a rule asks: first from slopes that are
+    /// known already, and only if that is little enough from those at the model, by a pass over all rows.
+    fn gap(&mut self, loss: f64, view: &mut View<'_, '_, 'a, T>) -> Result<Option<(f64, f64)>> {
+        let Some(rule) = self.validation.converged() else { return Ok(None) };
+        let Some(solver) = &view.state.control.solver else { return Ok(None) };
+        let rounding = solver.rounding();
+        self.gap = match solver.estimated_gap(view.config, view.evaluator)? {
+            Some(estimate) if !rule.is_met(estimate, loss, rounding) => Some((estimate, loss)),
+            _ => {
+                let is_tried = view.state.control.auto_rate.is_some();
+                let training = try_copied("parameters", view.evaluator.params())?;
+                view.evaluator.params().copy_from_slice(self.recorder.model());
+                let gap = solver.gap(view.config, (loss, is_tried), view.evaluator);
+                view.evaluator.params().copy_from_slice(&training);
+                gap?
+            }
+        };
+        Ok(self.gap)
     }
 
     /// The loss that rules of stopping monitor, of the model that would be given back now, and whether that is the

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::control::value_at;
+use super::control::{Place, value_at};
 use super::lazy::CatchUp;
 use super::noise_probe::{self, Probe};
 use super::observers::Epoch;
@@ -16,6 +16,7 @@ use crate::gradient::{AtStep, Evaluator, Problem, Wanted};
 use crate::kernel::{first_not_finite, norm};
 use crate::scalar::Scalar;
 use crate::shuffle::{Batches, Workspace};
+use crate::step_size::EffectiveStepSize;
 use crate::update::Optimizer;
 
 /// A run under way. Between two steps `state` is all there is to save, but for what [`Parameters`] has borrowed.
@@ -172,12 +173,9 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
     pub(super) fn gradient(&mut self, batch: &Batch) -> Result<Gradient, Stop> {
         let Self { problem, config, state, params, evaluator, .. } = self;
         let n_batches = self.batches.n_steps();
-        state.control.prepare(
-            config,
-            (state.epoch, state.step, n_batches),
-            &mut state.optimizer,
-            evaluator,
-        )?;
+        let positions = batch.positions.clone();
+        let place = Place { epoch: state.epoch, n_done: state.step, n_batches, positions };
+        state.control.prepare(problem, config, place, &mut state.optimizer, evaluator)?;
         let recorded = config.record.steps.then_some(problem.penalty());
         let caught_up = params.lend(batch, recorded, &mut state.optimizer, evaluator)?;
         match self.loss_on(batch) {
@@ -254,6 +252,9 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
     #[inline]
     fn step(&mut self, loss: f64) -> Result<Option<&'static str>> {
         let tier = self.config.tier;
+        if let Some(solver) = &mut self.state.control.solver {
+            solver.precondition(tier, self.evaluator.at_step());
+        }
         let AtStep { model, penalty, params, gradient } = self.evaluator.at_step();
         let layout = model.layout();
         self.last_finite.clear();
@@ -268,8 +269,12 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
             gradient,
             wants_step_sizes,
         )?;
-        if wants_step_sizes {
-            penalty.prox(layout, &mut params[..layout.n_coef()], step_size);
+        match (&mut self.state.control.solver, step_size) {
+            _ if !wants_step_sizes => {}
+            (Some(solver), EffectiveStepSize::Uniform(rate)) => {
+                solver.prox((penalty, layout, tier), &self.last_finite, params, rate.to_f64())?
+            }
+            _ => penalty.prox(layout, &mut params[..layout.n_coef()], step_size),
         }
         let non_finite = match loss.is_finite() {
             false => Some("the loss"),
@@ -314,8 +319,8 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
 
     /// Ends an epoch, of which everything was seen.
     pub(super) fn end_epoch(&mut self, epoch: &Epoch) {
-        let Self { config, state, optimizer, .. } = self;
-        state.control.end_epoch(config, optimizer, &mut state.optimizer, epoch.loss);
+        let Self { config, state, optimizer, evaluator, .. } = self;
+        state.control.end_epoch(config, optimizer, &mut state.optimizer, epoch.loss, evaluator.params());
         state.epoch += 1;
         state.step = 0;
         state.n_seen = 0;
@@ -365,7 +370,7 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
     ) -> Result<()> {
         let Some((before, params)) = resumed else { return Ok(()) };
         let now = Fingerprint::of(&params, validation.problem(), &mut self.evaluator)?;
-        self.state.forget_other_objectives(before, now);
+        self.state.forget_other_objectives(before, now, &self.config.optimizer);
         Ok(())
     }
 
@@ -374,7 +379,10 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
         let Self { mut state, params, mut evaluator, .. } = self;
         state.params = std::mem::take(evaluator.params());
         params.into_state(&mut state)?;
-        if has_rules || state.remembers_losses() {
+        if let Some(solver) = &mut state.control.solver {
+            solver.variate = evaluator.set_control_variate(None);
+        }
+        if has_rules || state.remembers_objective(&self.config.optimizer) {
             state.fingerprint = Fingerprint::of(&state.params, validation.problem(), &mut evaluator).ok();
         }
         Ok(state)

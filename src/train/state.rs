@@ -6,7 +6,7 @@ use crate::gradient::Layout;
 use crate::scalar::Scalar;
 use crate::shuffle::Batches;
 use crate::update::schedule::PlateauState;
-use crate::update::{AverageState, OptimizerState};
+use crate::update::{AverageState, Optimizer, OptimizerState};
 
 /// A run between two steps. Training k epochs and then m more from here is the same as k + m, bit for bit.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,18 +59,29 @@ impl<T: Scalar> State<T> {
         self.control.batches(batches, self.epoch)
     }
 
-    /// Whether it has losses to compare later ones with.
-    pub(super) fn remembers_losses(&self) -> bool {
-        self.control.auto_rate.is_some() || self.optimizer.plateau.has_best()
+    /// Whether it has losses to compare later ones with, or parameters that these or an average were chosen by.
+    pub(super) fn remembers_objective(&self, optimizer: &Optimizer) -> bool {
+        let compares = self.control.auto_rate.is_some()
+            || self.control.solver.is_some()
+            || self.optimizer.plateau.has_best();
+        compares || self.average.n > 0 || optimizer.averages()
     }
 
-    /// Forgets losses of an objective that is no longer the one to be minimised, models chosen by them, and how far a rate
-    /// has fallen because of them.
-    pub(super) fn forget_other_objectives(&mut self, before: Fingerprint, now: Fingerprint) {
+    /// Forgets losses of an objective that is no longer the one to be minimised, models chosen by them, how far a rate
+    /// has fallen because of them, and the average of parameters that have sought its optimum.
+    pub(super) fn forget_other_objectives(
+        &mut self,
+        before: Fingerprint,
+        now: Fingerprint,
+        optimizer: &Optimizer,
+    ) {
         let (is_same, is_same_validation) = (before.has_objective_of(now), before.has_validation_of(now));
         if !is_same {
             self.control.auto_rate = None;
+            self.control.solver = None;
             self.optimizer.plateau = PlateauState::default();
+            optimizer.forget_average(&mut self.optimizer);
+            self.average.n = 0;
         }
         for rule in &mut self.stopping {
             if !is_same || (!is_same_validation && rule.monitor != Monitor::Loss) {

@@ -13,6 +13,8 @@ pub enum StopReason {
     NoImprovement,
     /// What was monitored has reached its target.
     Target,
+    /// The objective is within its tolerance of the least there is.
+    Converged,
     /// As many steps were made as were allowed.
     MaxSteps,
     /// As much time has passed as was allowed.
@@ -38,6 +40,7 @@ impl StopReason {
             StopReason::Callback => "callback",
             StopReason::NoImprovement => "no_improvement",
             StopReason::Target => "target",
+            StopReason::Converged => "converged",
             StopReason::MaxSteps => "max_steps",
             StopReason::MaxSeconds => "max_seconds",
             StopReason::Interrupted => "interrupted",
@@ -53,6 +56,7 @@ impl fmt::Display for StopReason {
             StopReason::Callback => write!(f, "stopped by the callback"),
             StopReason::NoImprovement => write!(f, "no improvement for as long as the rule is patient"),
             StopReason::Target => write!(f, "the target is reached"),
+            StopReason::Converged => write!(f, "the optimum is reached"),
             StopReason::MaxSteps => write!(f, "all steps allowed are made"),
             StopReason::MaxSeconds => write!(f, "the time allowed is over"),
             StopReason::Interrupted => write!(f, "interrupted"),

@@ -108,6 +108,13 @@ pub struct MaxSeconds {
     seconds: f64,
 }
 
+/// Ends a run after the first epoch at whose end the objective is within `tol` of its least value, relatively, as far as
+/// [`Solver`](super::Solver) can tell.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Converged {
+    tol: f64,
+}
+
 /// The rules.
 #[derive(Debug, Clone, PartialEq)]
 pub enum StopRule {
@@ -115,6 +122,8 @@ pub enum StopRule {
     NoImprovement(NoImprovement),
     /// See [`TargetLoss`].
     TargetLoss(TargetLoss),
+    /// See [`Converged`].
+    Converged(Converged),
     /// See [`MaxSteps`].
     MaxSteps(MaxSteps),
     /// See [`MaxSeconds`].
@@ -252,6 +261,27 @@ impl TargetLoss {
     }
 }
 
+impl Converged {
+    /// The rule with this relative tolerance.
+    ///
+    /// # Errors
+    /// Unless it is finite and positive.
+    pub fn new(tol: f64) -> Result<Self> {
+        Ok(Self { tol: checked("tol", "finite and > 0", tol, |tol| tol.is_finite() && tol > 0.0)? })
+    }
+
+    /// The relative tolerance.
+    pub fn tol(self) -> f64 {
+        self.tol
+    }
+
+    /// Whether a gap is small beside the objective; or beside its rounding at the start, where an objective of zero is in
+    /// reach.
+    pub(super) fn is_met(self, gap: f64, loss: f64, rounding: f64) -> bool {
+        gap <= (self.tol * loss.abs()).max(rounding)
+    }
+}
+
 impl MaxSteps {
     /// The rule that allows `n` steps.
     ///
@@ -301,6 +331,7 @@ impl StopRule {
                 options.flag("restore_best")?,
             )?),
             "TargetLoss" => Self::TargetLoss(TargetLoss::new(options.number("value")?, monitor()?, mode()?)?),
+            "Converged" => Self::Converged(Converged::new(options.number("tol")?)?),
             "MaxSteps" => Self::MaxSteps(MaxSteps::new(options.integer("n")?)?),
             "MaxSeconds" => Self::MaxSeconds(MaxSeconds::new(options.number("seconds")?)?),
             _ => return Ok(None),
@@ -312,7 +343,7 @@ impl StopRule {
         match self {
             Self::NoImprovement(rule) => Some(rule.monitor()),
             Self::TargetLoss(rule) => Some(rule.monitor()),
-            Self::MaxSteps(_) | Self::MaxSeconds(_) => None,
+            Self::Converged(_) | Self::MaxSteps(_) | Self::MaxSeconds(_) => None,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::stopping::{BestCheckpoint, EarlyStoppingState, StopRule};
+use super::stopping::{BestCheckpoint, Converged, EarlyStoppingState, StopRule};
 use super::{Monitor, StopReason};
 use crate::error::{Error, Result, try_filled};
 use crate::gradient::Problem;
@@ -23,6 +23,8 @@ pub(super) struct Values<'v, T> {
     pub(super) loss: (f64, &'v [T]),
     /// Whether a rate is being tried, so that an objective that has not come down is no reason to end.
     pub(super) is_trying: bool,
+    /// How far the objective is from its least value, about, the objective, and its rounding at the start; where a rule asks.
+    pub(super) gap: Option<(f64, f64, f64)>,
     pub(super) validation_loss: Option<f64>,
     pub(super) metrics: &'v [f64],
 }
@@ -136,6 +138,11 @@ impl<'a, T: Scalar> Validation<'a, T> {
                     verdict.is_over.then_some(StopReason::NoImprovement)
                 }
                 StopRule::TargetLoss(rule) => rule.is_met(value).then_some(StopReason::Target),
+                StopRule::Converged(rule) => {
+                    let is_met =
+                        values.gap.is_some_and(|(gap, loss, rounding)| rule.is_met(gap, loss, rounding));
+                    is_met.then_some(StopReason::Converged)
+                }
                 StopRule::MaxSteps(_) | StopRule::MaxSeconds(_) => None,
             };
             reason = reason.or(over);
@@ -153,6 +160,15 @@ impl<'a, T: Scalar> Validation<'a, T> {
             }
         };
         found.unwrap_or(f64::NAN)
+    }
+
+    /// The rule that ends a run at the optimum, of several the one that is content first.
+    pub(super) fn converged(&self) -> Option<Converged> {
+        let converged = self.rules.iter().filter_map(|rule| match rule {
+            StopRule::Converged(rule) => Some(*rule),
+            _ => None,
+        });
+        converged.max_by(|a, b| a.tol().total_cmp(&b.tol()))
     }
 
     /// Whether a rule may end the run within an epoch.

@@ -37,7 +37,8 @@ impl<'a, T: Scalar> View<'_, '_, 'a, T> {
     /// Whether the model is another than where training stands: an average, or the best of several points.
     pub(super) fn is_model_elsewhere(&self) -> bool {
         let is_automatic = matches!(self.config.optimizer.learning_rate, Schedule::Auto(_));
-        is_automatic || self.state.average(self.config).is_some()
+        let has_rate_of_its_own = self.config.optimizer.rule.variance_reduction().is_some();
+        (is_automatic && !has_rate_of_its_own) || self.state.average(self.config).is_some()
     }
 
     /// The objective over all rows at a model.

@@ -17,26 +17,30 @@ mod entrywise;
 mod ftrl;
 pub mod lazy;
 mod lion;
+pub mod metric;
 mod moments;
 mod nadam;
 mod optimizer;
 mod radam;
 mod rmsprop;
 mod rule;
+mod saga;
 pub mod schedule;
 mod schedule_free;
 mod schedule_free_adamw;
 mod schedule_free_sgd;
 mod sgd;
 mod sgld;
+mod svrg;
 
 pub use average::{Average, AverageState, approach};
 pub use clip::Clip;
 pub use decay::Decay;
 pub use entries::Entries;
+pub use metric::Preconditioner;
 pub use moments::MomentDecays;
 pub use optimizer::{Optimizer, OptimizerState};
-pub use rule::{InitContext, StepContext, Update};
+pub use rule::{InitContext, StepContext, Update, VarianceReduction};
 pub use schedule::Schedule;
 pub(crate) use sgd::{SgdArithmetic, SgdStep};
 
@@ -58,4 +62,6 @@ rule::rules! {
     schedule_free_sgd::ScheduleFreeSgd,
     schedule_free_adamw::ScheduleFreeAdamW,
     dog::DoG,
+    saga::Saga,
+    svrg::Svrg,
 }

@@ -56,7 +56,7 @@ impl Optimizer {
         let learning_rate = match options.is_text("learning_rate")? {
             true => {
                 let word = options.text("learning_rate")?;
-                Schedule::Auto(Auto::named(&word, matches!(rule, Rule::Sgd(_)))?)
+                Schedule::Auto(Auto::named(&word, rule.finds_rate())?)
             }
             false => Schedule::from_options(&*options.child("learning_rate")?)?,
         };
@@ -212,6 +212,11 @@ impl Optimizer {
     /// Whether the model is an average of earlier parameters.
     pub fn averages(&self) -> bool {
         self.rule.model().is_some()
+    }
+
+    /// Begins the average that is the model, if the rule makes one, anew with the next step.
+    pub fn forget_average<T>(&self, state: &mut OptimizerState<T>) {
+        self.rule.forget_average(&mut state.scalars);
     }
 
     fn check_lengths<T: Scalar>(&self, params: &[T], grad: &[T]) -> Result<()> {

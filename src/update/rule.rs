@@ -1,6 +1,7 @@
 //! A rule: how a gradient becomes a step.
 
 use super::lazy::LazyUpdate;
+use super::metric::Preconditioner;
 use super::{Decay, EffectiveStepSize, Entries};
 use crate::error::Result;
 use crate::kernel::Tier;
@@ -31,6 +32,22 @@ pub trait Update: Sized {
         false
     }
 
+    /// Whether `learning_rate="auto"` is possible: where steps are proportional to the gradient, the curvature of the
+    /// objective bounds the rate.
+    fn finds_rate(&self) -> bool {
+        false
+    }
+
+    /// The metric that gradients are turned into directions by, if there is to be one.
+    fn preconditioner(&self) -> Option<Preconditioner> {
+        None
+    }
+
+    /// What makes the noise of gradients die away, if something is to.
+    fn variance_reduction(&self) -> Option<VarianceReduction> {
+        None
+    }
+
     /// Sets up the state, which is zero, before the first step. To do so again for some of the parameters changes
     /// nothing.
     fn begin<T: Scalar>(&self, _begin: InitContext<'_, T>) {}
@@ -51,11 +68,26 @@ pub trait Update: Sized {
         None
     }
 
+    /// Begins an average of its own anew, with the next step: what it was made of says nothing of another objective.
+    fn forget_average(&self, _scalars: &mut [f64]) {}
+
     /// Moves the parameters of `step`. The returned step size is valid with `wants_step_sizes` only.
     fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T>;
 
     /// Ends a step, after a proximal map may have acted on the parameters.
     fn post_prox<T: Scalar>(&self, _tier: Tier, _slots: &mut [Vec<T>], _scalars: &[f64], _params: &mut [T]) {}
+}
+
+/// Which slopes those of a batch are compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VarianceReduction {
+    /// Those of when its rows were last seen.
+    Saga,
+    /// Those at a snapshot of the parameters.
+    Svrg {
+        /// Epochs between snapshots.
+        every: u64,
+    },
 }
 
 /// What a rule is given to set up its state.
@@ -126,6 +158,27 @@ macro_rules! rules {
                 }
             }
 
+            /// Whether `learning_rate="auto"` is possible.
+            pub fn finds_rate(&self) -> bool {
+                match self {
+                    $(Rule::$rule(rule) => rule.finds_rate(),)*
+                }
+            }
+
+            /// The metric that gradients are turned into directions by, if there is to be one.
+            pub fn preconditioner(&self) -> Option<Preconditioner> {
+                match self {
+                    $(Rule::$rule(rule) => rule.preconditioner(),)*
+                }
+            }
+
+            /// What makes the noise of gradients die away, if something is to.
+            pub fn variance_reduction(&self) -> Option<VarianceReduction> {
+                match self {
+                    $(Rule::$rule(rule) => rule.variance_reduction(),)*
+                }
+            }
+
             fn decay(&self) -> Decay {
                 match self {
                     $(Rule::$rule(rule) => rule.decay(),)*
@@ -135,6 +188,12 @@ macro_rules! rules {
             fn model(&self) -> Option<usize> {
                 match self {
                     $(Rule::$rule(rule) => rule.model(),)*
+                }
+            }
+
+            fn forget_average(&self, scalars: &mut [f64]) {
+                match self {
+                    $(Rule::$rule(rule) => rule.forget_average(scalars),)*
                 }
             }
 

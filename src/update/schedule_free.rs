@@ -54,6 +54,11 @@ impl ScheduleFree {
         (scalars[0], scalars[1]) = (largest, before + 1.0);
     }
 
+    /// Leaves no weight to the steps made so far: x will be the next z.
+    pub(super) fn forget(scalars: &mut [f64]) {
+        scalars[1] = 0.0;
+    }
+
     /// Adds the z in `params` to x, and replaces it by y.
     pub(super) fn post_prox<T: Scalar>(
         &self,

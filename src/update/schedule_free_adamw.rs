@@ -43,6 +43,10 @@ impl Update for ScheduleFreeAdamW {
         Some(X)
     }
 
+    fn forget_average(&self, scalars: &mut [f64]) {
+        ScheduleFree::forget(scalars);
+    }
+
     fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T> {
         self.average.begin(step.t, step.learning_rate, step.slots, step.scalars, step.params);
         let formula = ScheduleFreeAdamWFormula {

@@ -43,6 +43,10 @@ impl Update for ScheduleFreeSgd {
         Some(X)
     }
 
+    fn forget_average(&self, scalars: &mut [f64]) {
+        ScheduleFree::forget(scalars);
+    }
+
     fn has_uniform_step_size(&self) -> bool {
         true
     }

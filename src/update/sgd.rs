@@ -2,6 +2,7 @@
 
 use super::decay::Decay;
 use super::lazy::{AffineStep, LazyUpdate};
+use super::metric::Preconditioner;
 use super::moments::fraction;
 use super::{EffectiveStepSize, StepContext, Update};
 use crate::error::{Error, Result, checked};
@@ -22,6 +23,7 @@ pub struct Sgd {
     dampening: f64,
     nesterov: bool,
     weight_decay: f64,
+    preconditioner: Option<Preconditioner>,
 }
 
 impl Sgd {
@@ -91,7 +93,16 @@ impl Update for Sgd {
                 value: dampening.to_string(),
             });
         }
-        Ok(Self { dampening, weight_decay: Decay::strength_of(options)?, ..plain })
+        let preconditioner = Preconditioner::from_option(options, "preconditioner")?;
+        Ok(Self { dampening, weight_decay: Decay::strength_of(options)?, preconditioner, ..plain })
+    }
+
+    fn finds_rate(&self) -> bool {
+        true
+    }
+
+    fn preconditioner(&self) -> Option<Preconditioner> {
+        self.preconditioner
     }
 
     fn decay(&self) -> Decay {
@@ -107,6 +118,9 @@ impl Update for Sgd {
     }
 
     fn lazy_update(&self, t: u64, learning_rate: f64, l2: f64) -> LazyUpdate {
+        if self.preconditioner.is_some() {
+            return LazyUpdate::Dense; // a metric couples columns, or moves the intercept with them
+        }
         let (m, l2) = (self.momentum, l2 + self.weight_decay);
         if m == 0.0 {
             let ww = 1.0 - learning_rate * l2;
@@ -146,6 +160,11 @@ pub(crate) struct SgdArithmetic<T> {
 }
 
 impl<T: Scalar> SgdArithmetic<T> {
+    /// A step without momentum.
+    pub(super) fn plain(learning_rate: f64) -> Self {
+        Self { rate: T::from_f64(learning_rate), momentum: T::ZERO, share: T::ONE, nesterov: false }
+    }
+
     /// A vector of parameters moved against its gradient.
     #[inline(always)]
     pub(crate) fn moved<L: Lanes<Elem = T>>(self, w: L, g: L) -> L {

@@ -63,6 +63,26 @@ CASES: dict[str, Callable[[], object]] = {
     "automatic rate": lambda: mb.fit(
         many, y[:50], optimizer=mb.optimizers.SGD("auto"), epochs=1, batch_size=10
     ),
+    "sgd": lambda: mb.fit(X, y, optimizer="sgd", **QUICK),
+    "sgd, columns of targets": lambda: mb.fit(
+        many, np.tile(y[:50, None], 8), optimizer="sgd", epochs=1, batch_size=10
+    ),
+    "newton": lambda: mb.fit(
+        many[:, :200], y[:50], optimizer=mb.optimizers.SAGA(preconditioner="newton"), epochs=2, batch_size=10
+    ),
+    "nystrom": lambda: mb.fit(
+        many[:, :20_000],
+        y[:50],
+        optimizer=mb.optimizers.SAGA(preconditioner="nystrom"),
+        epochs=2,
+        batch_size=10,
+    ),
+    "svrg": lambda: mb.fit(many, y[:50], optimizer="svrg", epochs=2, batch_size=10),
+    "sgd in a metric": lambda: mb.fit(
+        many, y[:50], optimizer=mb.optimizers.SGD(preconditioner="diagonal"), epochs=2, batch_size=10
+    ),
+    "until it has converged": lambda: mb.fit(X[:1000], y[:1000], n_threads=1),
+    "resumed solver": lambda: mb.fit(X, y, resume=model, **QUICK),
     "strengths": lambda: mb.fit(many, y[:50], penalty=mb.penalties.L2(np.full(100_000, 0.1)), epochs=1),
     "resume": lambda: mb.fit(X, y, optimizer="adam", average="polyak", resume=begun, **QUICK),
     "automatic batch size": lambda: mb.fit(np.tile(X, (4, 1)), np.tile(y, 4), epochs=1),
@@ -99,7 +119,7 @@ CASES: dict[str, Callable[[], object]] = {
     ),
     "recorded noise": lambda: noisy.history.noise.trace,
 }
-for name in ("sgd", "adam", "lion", "ftrl", "adagrad", "sgld", "dog"):
+for name in ("sgd", "adam", "lion", "ftrl", "adagrad", "sgld", "dog", "saga"):
     CASES[f"sparse {name}"] = lambda name=name: mb.fit(S, y_sparse, optimizer=name, penalty="l2", **QUICK)
 CASES["sparse average"] = lambda: mb.fit(S, y_sparse, average="polyak", **QUICK)
 CASES["sparse automatic rate"] = lambda: mb.fit(S, y_sparse, optimizer=mb.optimizers.SGD("auto"), **QUICK)

@@ -121,9 +121,12 @@ def test_every_step_is_that_of_the_reference(case):
 @pytest.mark.parametrize("kind", CHOICES["kind"])
 def test_training_goes_on_from_init(kind, dtype):
     X, y, _ = data(kind, dtype)
-    first = reference.fit(X, y, loss=loss_of(kind), epochs=1)
+    first = reference.fit(X, y, loss=loss_of(kind), epochs=1, optimizer="sgd")
     init = (first.coef, first.intercept)
-    options = {"loss": loss_of(kind), "init": init, "epochs": 2, "batch_size": 50, "record": "path"}
+    options = {
+        "loss": loss_of(kind), "init": init, "epochs": 2, "batch_size": 50, "record": "path",
+        "optimizer": "sgd",
+    }  # fmt: skip
     ours, expected = mb.fit(X, y, **options), reference.fit(X, y, **options)
     assert_close(ours.history.path, expected.history["path"], TOLERANCE[dtype])
     again = mb.fit(X, y, **{**options, "init": first})

@@ -45,6 +45,7 @@ def test_smoothness_is_the_largest_eigenvalue_and_that_of_rows_the_largest_norm(
     found = mb.fit(
         X.astype(dtype), TARGETS[loss], loss=name(loss), fit_intercept=fit_intercept, epochs=1,
         sample_weight=s if is_weighted else None, penalty=mb.penalties.L2(0.3), batch_size=10,
+        optimizer="sgd",
     ).auto_rate  # fmt: skip
     assert found.smoothness == pytest.approx(full, rel=1e-3)
     assert found.smoothness <= full * 1.00001
@@ -55,7 +56,13 @@ def test_smoothness_is_the_largest_eigenvalue_and_that_of_rows_the_largest_norm(
 @pytest.mark.parametrize("b", [1, 2, 17, 199, 200])
 def test_expected_smoothness_by_batch_size(b, replacement):
     found = mb.fit(
-        X, TARGETS["squared_error"], batch_size=b, epochs=1, replacement=replacement, record="step"
+        X,
+        TARGETS["squared_error"],
+        batch_size=b,
+        epochs=1,
+        replacement=replacement,
+        record="step",
+        optimizer="sgd",
     )
     rate = found.auto_rate
     full, row, n = rate.smoothness, rate.row_smoothness, N
@@ -69,7 +76,7 @@ def test_expected_smoothness_by_batch_size(b, replacement):
 def test_many_rows_are_sampled_for_smoothness_but_all_are_looked_at_for_the_largest():
     rows = np.random.default_rng(0).normal(size=(50_000, 3))
     rows[12_345] = 40
-    found = mb.fit(rows, rows[:, 0], epochs=1).auto_rate
+    found = mb.fit(rows, rows[:, 0], epochs=1, optimizer="sgd").auto_rate
     assert found.smoothness == pytest.approx(1.0, rel=0.15)
     assert found.row_smoothness == pytest.approx(3 * 40**2 + 1)
 
@@ -115,7 +122,7 @@ def test_it_goes_the_way_of_the_reference(loss, b, momentum):
 @pytest.mark.parametrize("b", [1, 32, "full"])
 @pytest.mark.parametrize("loss", TARGETS)
 def test_epochs_then_more_are_all_at_once_bit_for_bit(loss, b):
-    arguments = {"loss": name(loss), "batch_size": b, "record": ("step", "path")}
+    arguments = {"loss": name(loss), "batch_size": b, "record": ("step", "path"), "optimizer": "sgd"}
     at_once = mb.fit(X, TARGETS[loss], **arguments, epochs=9)
     run = mb.fit(X, TARGETS[loss], **arguments, epochs=1)
     for epochs in (3, 0, 5):
@@ -130,18 +137,21 @@ def test_epochs_then_more_are_all_at_once_bit_for_bit(loss, b):
 def test_threads_do_not_change_a_bit(b):
     rows = np.random.default_rng(1).normal(size=(20_000, 30)).astype(np.float32)
     y = rows[:, 0] + rows[:, 1] ** 2 > 0.5
-    runs = [mb.fit(rows, y, loss="log_loss", batch_size=b, epochs=4, n_threads=n) for n in (1, 2, 5)]
+    runs = [
+        mb.fit(rows, y, loss="log_loss", batch_size=b, epochs=4, n_threads=n, optimizer="sgd")
+        for n in (1, 2, 5)
+    ]
     assert len({run.coef.tobytes() for run in runs}) == 1
     assert len({run.auto_rate for run in runs}) == 1
 
 
 def test_another_batch_size_or_a_given_rate_begins_anew():
     y = TARGETS["squared_error"]
-    full = mb.fit(X, y, batch_size="full", epochs=3)
-    batches = mb.fit(X, y, batch_size=10, epochs=3, resume=full)
+    full = mb.fit(X, y, batch_size="full", epochs=3, optimizer="sgd")
+    batches = mb.fit(X, y, batch_size=10, epochs=3, resume=full, optimizer="sgd")
     assert (full.auto_rate.method, batches.auto_rate.method) == ("spectral", "trials")
     assert mb.fit(X, y, epochs=1, optimizer=SGD(0.01), resume=full).auto_rate is None
-    assert mb.fit(X, y, epochs=0).auto_rate is None
+    assert mb.fit(X, y, epochs=0, optimizer="sgd").auto_rate is None
 
 
 def test_only_fit_can_choose():
@@ -153,7 +163,8 @@ def test_only_fit_can_choose():
     with pytest.raises(TypeError, match="a function of the step or 'auto', got 'best'"):
         SGD("best")
     with pytest.raises(
-        TypeError, match="a function of the step, for only SGD chooses one by itself, got 'auto'"
+        TypeError,
+        match="a function of the step, for only SGD, SAGA and SVRG choose one by themselves, got 'auto'",
     ):
         mb.optimizers.Adam("auto")
     for schedule in (mb.schedules.Warmup, mb.schedules.Plateau):
@@ -196,17 +207,19 @@ def test_no_scale_of_the_columns_makes_it_diverge(loss, scale, dtype, momentum):
 @pytest.mark.parametrize("b", [1, 32, "full"])
 def test_targets_of_any_scale(b, scale):
     y = TARGETS["squared_error"] * scale
-    plain = mb.fit(X, TARGETS["squared_error"], batch_size=b, epochs=5)
-    result = mb.fit(X, y, batch_size=b, epochs=5)
+    plain = mb.fit(X, TARGETS["squared_error"], batch_size=b, epochs=5, optimizer="sgd")
+    result = mb.fit(X, y, batch_size=b, epochs=5, optimizer="sgd")
     np.testing.assert_allclose(result.coef, plain.coef * scale, rtol=1e-6)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
 @pytest.mark.parametrize("b", [1, 2, "full"])
 def test_hardly_any_rows(n, b):
-    assert is_finite(mb.fit(X[:n], TARGETS["squared_error"][:n], batch_size=b, epochs=5))
+    assert is_finite(mb.fit(X[:n], TARGETS["squared_error"][:n], batch_size=b, epochs=5, optimizer="sgd"))
     if n > 1:
-        assert is_finite(mb.fit(X[:n], np.arange(n), loss="log_loss", batch_size=b, epochs=5))
+        assert is_finite(
+            mb.fit(X[:n], np.arange(n), loss="log_loss", batch_size=b, epochs=5, optimizer="sgd")
+        )
 
 
 def test_weights_that_differ_by_a_million():
@@ -214,7 +227,15 @@ def test_weights_that_differ_by_a_million():
     for b in (1, 32, "full"):
         for loss in TARGETS:
             assert is_finite(
-                mb.fit(X, TARGETS[loss], loss=name(loss), sample_weight=s, batch_size=b, epochs=5)
+                mb.fit(
+                    X,
+                    TARGETS[loss],
+                    loss=name(loss),
+                    sample_weight=s,
+                    batch_size=b,
+                    epochs=5,
+                    optimizer="sgd",
+                )
             )
 
 
@@ -222,7 +243,7 @@ def test_weights_that_differ_by_a_million():
 def test_where_it_begins_far_away(b):
     far = (np.full(D, 1e4), -1e4)
     for loss in ("squared_error", "log_loss", "hinge"):
-        result = mb.fit(X, TARGETS[loss], loss=loss, init=far, batch_size=b, epochs=20)
+        result = mb.fit(X, TARGETS[loss], loss=loss, init=far, batch_size=b, epochs=20, optimizer="sgd")
         start, end = (
             mb.gradient(X, TARGETS[loss], at, loss=loss)[0] for at in (far, (result.coef, result.intercept))
         )
@@ -250,7 +271,7 @@ def test_standardised_sets_come_near_the_best_of_a_grid_of_constants(set_, b):
     loss = SETS[set_]
     rows, y = getattr(datasets, f"load_{set_}")(return_X_y=True)
     rows = standardised(rows)
-    arguments = {"loss": loss, "batch_size": b, "epochs": 20, "n_threads": 1}
+    arguments = {"loss": loss, "batch_size": b, "epochs": 20, "n_threads": 1, "optimizer": "sgd"}
 
     def objective(result):
         return mb.gradient(rows, y, result, loss=loss)[0]
@@ -262,7 +283,11 @@ def test_standardised_sets_come_near_the_best_of_a_grid_of_constants(set_, b):
         try:
             losses.append(
                 objective(
-                    mb.fit(rows, y, **arguments, optimizer=SGD(2.0**j / auto.auto_rate.batch_smoothness))
+                    mb.fit(
+                        rows,
+                        y,
+                        **{**arguments, "optimizer": SGD(2.0**j / auto.auto_rate.batch_smoothness)},
+                    )
                 )
             )
         except mb.DivergenceError:
@@ -276,7 +301,7 @@ def test_standardised_sets_come_near_the_best_of_a_grid_of_constants(set_, b):
 @pytest.mark.parametrize("set_", ["iris", "breast_cancer"])
 def test_after_failures_the_rate_comes_back(set_):
     rows, y = getattr(datasets, f"load_{set_}")(return_X_y=True)
-    rate = mb.fit(standardised(rows), y, loss="log_loss", batch_size=1, epochs=20).auto_rate
+    rate = mb.fit(standardised(rows), y, loss="log_loss", batch_size=1, epochs=20, optimizer="sgd").auto_rate
     assert rate.learning_rate * rate.batch_smoothness > 0.5
 
 
@@ -284,6 +309,8 @@ def test_after_failures_the_rate_comes_back(set_):
 def test_columns_of_zeros_have_a_rate(dtype):
     X = np.zeros((6, 3), dtype)
     Y = np.arange(12.0).reshape(6, 2)
-    model = mb.fit(X, Y, loss="huber", fit_intercept=False, batch_size=2, epochs=2)
+    model = mb.fit(X, Y, loss="huber", fit_intercept=False, batch_size=2, epochs=2, optimizer="sgd")
     assert not model.coef.any()
-    assert np.isfinite(mb.fit(X + dtype(1e-25), Y, fit_intercept=False, batch_size=2, epochs=2).coef).all()
+    assert np.isfinite(
+        mb.fit(X + dtype(1e-25), Y, fit_intercept=False, batch_size=2, epochs=2, optimizer="sgd").coef
+    ).all()

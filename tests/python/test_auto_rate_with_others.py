@@ -58,6 +58,7 @@ def test_it_goes_the_way_of_the_reference(case, kind):
         "batch_size": 16,
         "epochs": 6,
         "record": ("step", "path", "full_loss"),
+        "optimizer": "sgd",
         **CASES[case],
     }
     ours, expected = mb.fit(kind(X), **arguments), mb.reference.fit(X, **arguments)
@@ -71,7 +72,9 @@ def test_it_goes_the_way_of_the_reference(case, kind):
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("n_first", [1, 5, 13, 27])
 def test_a_run_cut_anywhere_is_the_run(case, n_first):
-    arguments = {"y": Y, "batch_size": 16, "epochs": 4, "record": ("step", "path"), **CASES[case]}
+    arguments = {
+        "y": Y, "batch_size": 16, "epochs": 4, "record": ("step", "path"), "optimizer": "sgd", **CASES[case]
+    }  # fmt: skip
     if "stop" in arguments:
         pytest.skip("cuts by itself")
     whole = mb.fit(X, **arguments)
@@ -85,9 +88,9 @@ def test_a_run_cut_anywhere_is_the_run(case, n_first):
 def test_entries_of_one_column_add_up_before_they_are_squared():
     rows = sp.csr_matrix(([1.0, 2.0, 3.0, 1.0], [2, 0, 2, 1], [0, 3, 4]), shape=(2, 3))
     assert rows.nnz == 4
-    found = mb.fit(rows, [1.0, 2.0], epochs=1).auto_rate
+    found = mb.fit(rows, [1.0, 2.0], epochs=1, optimizer="sgd").auto_rate
     assert found.row_smoothness == pytest.approx(2.0**2 + 4.0**2 + 1)
-    dense = mb.fit(rows.toarray(), [1.0, 2.0], epochs=1).auto_rate
+    dense = mb.fit(rows.toarray(), [1.0, 2.0], epochs=1, optimizer="sgd").auto_rate
     assert found.smoothness == pytest.approx(dense.smoothness, rel=1e-12)
 
 
@@ -95,14 +98,14 @@ def test_only_the_rows_learned_from_count():
     wild = np.vstack([X, np.full((50, D), 1e6)])
     y = np.append(Y, np.zeros(50))
     weights = np.append(np.ones(N), np.zeros(50))
-    split = mb.fit(X, Y, validation=(wild[N:], y[N:]), epochs=1).auto_rate
-    assert split == mb.fit(X, Y, epochs=1).auto_rate
-    weightless = mb.fit(wild, y, sample_weight=weights, epochs=1).auto_rate
+    split = mb.fit(X, Y, validation=(wild[N:], y[N:]), epochs=1, optimizer="sgd").auto_rate
+    assert split == mb.fit(X, Y, epochs=1, optimizer="sgd").auto_rate
+    weightless = mb.fit(wild, y, sample_weight=weights, epochs=1, optimizer="sgd").auto_rate
     assert weightless.row_smoothness == pytest.approx(split.row_smoothness * (N + 50) / N)
 
 
 def test_an_average_or_a_model_kept_comes_before_its_own():
-    options = {"batch_size": 16, "epochs": 5, "record": "path"}
+    options = {"batch_size": 16, "epochs": 5, "record": "path", "optimizer": "sgd"}
     averaged = mb.fit(X, Y, **options, average="polyak")
     assert averaged.history.path[-1].tolist() == [*averaged.coef, averaged.intercept]
     scripted = iter([3.0, 1.0, 2.0, 2.0, 2.0])
@@ -117,4 +120,4 @@ def test_a_sparse_run_cut_within_an_epoch_keeps_the_rate_it_was_given():
     y = np.ones(200)
     given = mb.fit(rows, y, batch_size=8, penalty="l2", optimizer=SGD(0.01), stop=MaxSteps(3))
     with pytest.raises(ValueError, match=r"learning_rate must be a number, .* got 'auto'"):
-        mb.fit(rows, y, batch_size=8, penalty="l2", resume=given)
+        mb.fit(rows, y, batch_size=8, penalty="l2", resume=given, optimizer="sgd")

@@ -7,7 +7,18 @@ from pathlib import Path
 import mbgd_rs as mb
 import numpy as np
 import pytest
-from mbgd_rs import _core, averages, batch_sizes, losses, optimizers, penalties, sampling, schedules, stopping
+from mbgd_rs import (
+    _core,
+    averages,
+    batch_sizes,
+    losses,
+    optimizers,
+    penalties,
+    preconditioners,
+    sampling,
+    schedules,
+    stopping,
+)
 from mbgd_rs.arguments import RecordName
 from mbgd_rs.choices import Choice, as_name, members_of, names_of
 
@@ -21,6 +32,12 @@ FAMILIES = {
     "average": (averages.Average, averages.AverageName),
 }
 """The argument of fit, the family, and the type of its names."""
+OF_OPTIMIZERS = {"preconditioner": (preconditioners.Preconditioner, preconditioners.PreconditionerName)}
+"""The argument of optimizers, the family, and the type of its names."""
+NAMED = FAMILIES | OF_OPTIMIZERS
+WITH_PRECONDITIONER = [optimizers.SGD, optimizers.SAGA, optimizers.SVRG]
+CHOSEN = {"optimizer": {"auto"}, "preconditioner": {"auto"}}
+"""What else an argument may be named: then what it is to be is found out."""
 UNNAMED = {
     schedules.Schedule: schedules,
     batch_sizes.BatchSizes: batch_sizes,
@@ -31,17 +48,18 @@ UNNAMED = {
 
 
 def test_there_is_no_other_family():
-    assert {family for family, _ in FAMILIES.values()} | set(UNNAMED) == set(Choice.__subclasses__())
+    assert {family for family, _ in NAMED.values()} | set(UNNAMED) == set(Choice.__subclasses__())
 
 
-@pytest.mark.parametrize("argument", FAMILIES)
+@pytest.mark.parametrize("argument", NAMED)
 def test_every_name_of_the_type_has_a_class_and_the_other_way_round(argument):
-    family, names = FAMILIES[argument]
+    family, names = NAMED[argument]
     assert names_of(family) == typing.get_args(names) == tuple(members_of(family))
     assert all(kind.name == name for name, kind in members_of(family).items())
-    hint = typing.get_type_hints(mb.fit)[argument]
-    assert family in typing.get_args(hint)
-    assert named_in(hint) == {*typing.get_args(names)}
+    for taker in [mb.fit] if argument in FAMILIES else WITH_PRECONDITIONER:
+        hint = typing.get_type_hints(taker)[argument]
+        assert family in typing.get_args(hint)
+        assert named_in(hint) == {*typing.get_args(names)} | CHOSEN.get(argument, set())
 
 
 def named_in(hint):
@@ -73,6 +91,22 @@ def test_names_and_objects_are_the_same(argument):
             np.testing.assert_array_equal(by_name.coef, by_object.coef)
 
 
+@pytest.mark.parametrize("optimizer", WITH_PRECONDITIONER)
+@pytest.mark.parametrize("kind", members_of(preconditioners.Preconditioner).values())
+def test_names_of_preconditioners_and_objects_are_the_same(kind, optimizer):
+    options = {"epochs": 2, "batch_size": 2}
+    by_object = mb.fit(X, Y, optimizer=optimizer(preconditioner=kind()), **options)
+    for name in (kind.name, kind.name.upper(), kind.__name__):
+        by_name = mb.fit(X, Y, optimizer=optimizer(preconditioner=name), **options)
+        np.testing.assert_array_equal(by_name.coef, by_object.coef)
+
+
+def test_optimizers_without_a_preconditioner_are_the_others():
+    kinds = members_of(optimizers.Optimizer).values()
+    assert [kind for kind in kinds if "preconditioner" in typing.get_type_hints(kind)] == WITH_PRECONDITIONER
+    assert optimizers.SAGA(preconditioner="Auto") == optimizers.SAGA()
+
+
 @pytest.mark.parametrize("family", UNNAMED)
 def test_families_without_names_have_all_that_their_module_shows(family):
     module = UNNAMED[family]
@@ -81,15 +115,16 @@ def test_families_without_names_have_all_that_their_module_shows(family):
     assert sorted(kind.__name__ for kind in kinds) == sorted(members_of(family))
 
 
-@pytest.mark.parametrize("module", [losses, penalties, optimizers, averages, schedules])
+@pytest.mark.parametrize("module", [losses, penalties, optimizers, averages, schedules, preconditioners])
 def test_modules_show_their_members(module):
-    (family,) = (kind for kind in vars(module).values() if kind in Choice.__subclasses__())
+    kinds = (kind for kind in vars(module).values() if kind in Choice.__subclasses__())
+    (family,) = (kind for kind in kinds if kind.__module__.startswith(module.__name__))
     assert {kind.__name__ for kind in members_of(family).values()} <= set(module.__all__)
     assert len(module.__all__) == len(set(module.__all__))
     assert all(hasattr(module, name) for name in module.__all__)
 
 
-@pytest.mark.parametrize("family", [*(family for family, _ in FAMILIES.values()), *UNNAMED])
+@pytest.mark.parametrize("family", [*(family for family, _ in NAMED.values()), *UNNAMED])
 def test_what_members_have_in_common_is_no_member(family):
     with pytest.raises(TypeError, match=rf"{family.__name__} is what .* have in common: make one of them"):
         family()
@@ -131,9 +166,9 @@ def test_the_docstring_of_fit_has_every_name(argument):
     assert not re.search(r"^ *<\w+>", mb.fit.__doc__, flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize("argument", FAMILIES)
+@pytest.mark.parametrize("argument", NAMED)
 def test_docstrings_say_the_name(argument):
-    for name, kind in members_of(FAMILIES[argument][0]).items():
+    for name, kind in members_of(NAMED[argument][0]).items():
         assert f'"{name}"' in kind.__doc__, kind
 
 
@@ -141,7 +176,7 @@ def test_the_readme_has_every_name():
     page = (ROOT / "README.md").read_text()
     quoted = set(re.findall(r"`(?:\w+\.)?(\w+)`", page))
     assert {*names_of(losses.Loss), *names_of(penalties.Penalty)} <= quoted
-    for family in (optimizers.Optimizer, averages.Average, *UNNAMED):
+    for family in (optimizers.Optimizer, averages.Average, preconditioners.Preconditioner, *UNNAMED):
         names = {kind.__name__ for kind in members_of(family).values()} - {"Block", "Stratified"}
         assert names <= quoted, names - quoted
 
@@ -180,6 +215,7 @@ def test_dir_shows_what_is_public():
         ("optimizer", "Adm", "adam"),
         ("optimizer", "rms_prop", "rmsprop"),
         ("optimizer", "lbfgs", None),
+        ("optimizer", "sag", "saga"),
         ("average", "swa", "polyak"),
         ("shuffle", "random", "full"),
         ("record", "steps", "step"),
@@ -193,12 +229,19 @@ def test_errors_point_to_the_name_that_is_meant(argument, given, meant):
     assert str(caught.value).endswith(f"got {given!r}{hint}")
 
 
+def test_errors_point_to_the_preconditioner_that_is_meant():
+    with pytest.raises(ValueError, match=r"'newton', got 'newtn': did you mean 'newton'\?$"):
+        optimizers.SAGA(preconditioner="newtn")
+
+
 @pytest.mark.parametrize(
     ("argument", "given", "meant"),
     [
         ("loss", "Huber", "huber"),
         ("penalty", "L1", "l1"),
         ("optimizer", "AdamW", "adamw"),
+        ("optimizer", "SAGA", "saga"),
+        ("optimizer", "Auto", "auto"),
         ("optimizer", "RMSProp", "rmsprop"),
         ("average", "EMA", "ema"),
         ("shuffle", "Full", "full"),
@@ -209,11 +252,11 @@ def test_errors_point_to_the_name_that_is_meant(argument, given, meant):
     ],
 )
 def test_names_in_other_letters_mean_the_same(argument, given, meant):
-    optimizer = {} if argument == "optimizer" else {"optimizer": mb.optimizers.SGD(0.01)}
-    model, same = (mb.fit(X, Y, **optimizer, **{argument: value}) for value in (given, meant))
+    options = {"optimizer": mb.optimizers.SGD(0.01), "epochs": 10}
+    model, same = (mb.fit(X, Y, **{**options, argument: value}) for value in (given, meant))
     np.testing.assert_array_equal(model.coef, same.coef)
     assert repr(model.history) == repr(same.history)
-    assert mb.fit(X, Y, **optimizer, **{argument: meant}, resume=model).n_epochs == 20
+    assert mb.fit(X, Y, **{**options, argument: meant}, resume=model).n_epochs == 20
 
 
 def test_a_name_that_two_others_are_like_but_for_case_is_refused():

@@ -16,7 +16,7 @@ LABELS = {
 WEIGHTS = {
     "two": {"yes": 3.0}, "three": {0: 0.5, 10: 2, 20: 0}, "bools": {True: np.float32(4), False: 1},
 }  # fmt: skip
-OPTIONS = {"loss": "log_loss", "epochs": 3, "batch_size": 16}
+OPTIONS = {"loss": "log_loss", "optimizer": "sgd", "epochs": 3, "batch_size": 16}
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -41,7 +41,8 @@ def test_class_weights_are_weights_of_rows(kind, balanced, weighted):
 
 def test_balanced_weights_are_those_of_repeated_rows():
     y, times = LABELS["three"], RNG.integers(1, 4, 90)
-    options = {"loss": "hinge", "batch_size": "full", "class_weight": "balanced", "epochs": 5}
+    options = {"loss": "hinge", "batch_size": "full", "class_weight": "balanced"}
+    options |= {"epochs": 5, "optimizer": "sgd"}
     weighted = mb.fit(X, y, sample_weight=times, **options)
     repeated = mb.fit(np.repeat(X, times, axis=0), np.repeat(y, times), **options)
     np.testing.assert_allclose(weighted.coef, repeated.coef, rtol=1e-10)

@@ -69,7 +69,10 @@ def test_as_many_classes_as_rows(loss):
 @pytest.mark.parametrize("more", [7, 8, 1000, 2**63 - 1, "full", "auto"])
 def test_a_batch_of_more_than_all_rows_is_all_rows(more):
     X, y = problem(6, 3, "squared_error", np.float64)
-    result, expected = mb.fit(X, y, batch_size=more), mb.fit(X, y, batch_size=6)
+    result, expected = (
+        mb.fit(X, y, batch_size=more, optimizer="sgd"),
+        mb.fit(X, y, batch_size=6, optimizer="sgd"),
+    )
     assert result.coef.tobytes() == expected.coef.tobytes()
     assert result.batch_size == 6
     assert result.n_steps == 10
@@ -144,7 +147,7 @@ def test_huge_rows_whose_scores_are_finite(loss, n_classes, dtype, scale):
 def test_huge_rows_diverge_or_stay_finite(loss, dtype, scale):
     X, y = problem(20, 3, loss, dtype)
     try:
-        result = mb.fit(X * dtype(scale), y, loss=loss, batch_size=4)
+        result = mb.fit(X * dtype(scale), y, loss=loss, batch_size=4, optimizer="sgd")
     except mb.DivergenceError as error:
         result = error.result
     assert is_finite(result)
@@ -230,7 +233,7 @@ def test_clipping_keeps_a_run_finite_that_would_diverge():
 def test_a_huge_start_diverges_at_the_first_step():
     X, y = problem(8, 3, "squared_error", np.float64)
     with pytest.raises(mb.DivergenceError) as caught:
-        mb.fit(X, y, init=([1e200] * 3, 0.0))
+        mb.fit(X, y, init=([1e200] * 3, 0.0), optimizer="sgd")
     assert (caught.value.epoch, caught.value.step) == (0, 0)
     assert caught.value.result.coef.tolist() == [1e200] * 3
     assert caught.value.result.history.epoch_loss.shape == (0,)

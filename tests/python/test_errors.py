@@ -199,7 +199,7 @@ BAD_FITS = [
     (
         {"optimizer": "adm"},
         ValueError,
-        r"optimizer must be one of 'sgd', .*, 'dog', got 'adm': did you mean 'adam'\?",
+        r"optimizer must be one of 'sgd', .*, 'svrg', got 'adm': did you mean 'adam'\?",
     ),
     ({"optimizer": None}, TypeError, r"optimizer must be one of 'sgd', .* or SGD, .*, got None"),
     (
@@ -419,7 +419,7 @@ def test_objects_refuse_when_they_are_made(make, kind, message):
 
 
 def hinge():
-    return mb.fit(X, LABELS, loss="hinge", epochs=1)
+    return mb.fit(X, LABELS, loss="hinge", epochs=1, optimizer="sgd")
 
 
 def fun(w, rows):

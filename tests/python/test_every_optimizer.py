@@ -10,6 +10,7 @@ import pytest
 from mbgd_rs import averages, optimizers, reference
 from mbgd_rs.choices import members_of
 from mbgd_rs.penalties import L1, L2
+from mbgd_rs.preconditioners import Nystrom
 from mbgd_rs.schedules import Cosine
 from scipy.optimize import minimize
 from scipy.sparse import csr_array
@@ -41,6 +42,13 @@ TABLE = {
     "schedule_free_sgd": (optimizers.ScheduleFreeSGD(1.0), 1e-3),
     "schedule_free_adamw": (optimizers.ScheduleFreeAdamW(0.05), 1e-2),
     "dog": (optimizers.DoG(), 1e-6),
+    "saga": (optimizers.SAGA(), 1e-8),
+    "saga without a metric": (optimizers.SAGA(preconditioner=None), 1e-8),
+    "saga at a rate": (optimizers.SAGA(0.3, preconditioner="diagonal"), 1e-8),
+    "svrg": (optimizers.SVRG(), 1e-8),
+    "svrg, seldom": (optimizers.SVRG(snapshot_every=3), 1e-8),
+    "sgd in a metric": (optimizers.SGD(preconditioner="auto"), 1e-8),
+    "momentum in a metric": (optimizers.SGD(0.1, momentum=0.9, preconditioner="diagonal"), 1e-8),
 }
 # Rules with options that are not the usual ones, for what has to hold of any.
 WITH_DECAY = {
@@ -52,6 +60,9 @@ WITH_DECAY = {
     "schedule_free_adamw with decay": optimizers.ScheduleFreeAdamW(0.1, weight_decay=0.1),
 }
 RULES = {name: rule for name, (rule, _) in TABLE.items()} | WITH_DECAY
+# Rules that choose their rate by the data, so that only a fit can make steps of them.
+OF_FITS = [name for name in RULES if RULES[name].learning_rate == "auto"]
+OF_ARRAYS = [name for name in RULES if name not in OF_FITS]
 
 
 def data(n=203, d=7, dtype="float64", seed=0):
@@ -124,6 +135,10 @@ SPARSE = {
     "adamax": optimizers.Adamax(Cosine(0.02, 5000)),
     "ftrl": optimizers.FTRL(2.0),
     "dog": optimizers.DoG(),
+    "saga": optimizers.SAGA(),
+    "saga without a metric": optimizers.SAGA(preconditioner=None),
+    "svrg": optimizers.SVRG(),
+    "sgd in a metric": optimizers.SGD(preconditioner="diagonal"),
 }
 
 
@@ -144,7 +159,8 @@ def test_the_zeros_of_the_lasso(name, start):
 
 
 @pytest.mark.parametrize(
-    ("name", "batch_size"), [("sgd", 100), ("ftrl", 100), ("ftrl", 10), ("adagrad", 100)]
+    ("name", "batch_size"),
+    [("sgd", 100), ("ftrl", 100), ("ftrl", 10), ("adagrad", 100), ("saga", 10), ("svrg", 10)],
 )
 def test_batches_too_give_the_zeros_of_the_lasso(name, batch_size):
     """Of small batches FTRL's are: it weighs all gradients, not the last one, against the penalty."""
@@ -155,6 +171,8 @@ def test_batches_too_give_the_zeros_of_the_lasso(name, batch_size):
         "sgd": optimizers.SGD(Cosine(0.05, 300 * 3)),
         "ftrl": optimizers.FTRL(0.5),
         "adagrad": optimizers.Adagrad(0.5),
+        "saga": optimizers.SAGA(),
+        "svrg": optimizers.SVRG(),
     }[name]
     result = mb.fit(X, y, penalty=L1(0.3), optimizer=rule, batch_size=batch_size, epochs=300)
     assert np.flatnonzero(result.coef).tolist() == [2, 7]
@@ -239,7 +257,7 @@ def test_every_step_is_that_of_the_reference(name, kind, penalty, dtype):
         assert ours.intercept == 0
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", OF_ARRAYS)
 def test_a_state_goes_through_pickle(name):
     rule, w = RULES[name], [np.linspace(-1, 1, 5), np.ones((2, 3), np.float32)]
     state = rule.init(w)
@@ -269,6 +287,14 @@ def test_weight_decay_is_of_coefficients_in_a_fit(name):
     assert (expected.coef == 1).all()
 
 
+@pytest.mark.parametrize("name", OF_FITS)
+def test_without_data_there_is_no_rate(name):
+    w = np.ones(2)
+    with pytest.raises(ValueError, match=r"^learning_rate must be .* only fit has some, got 'auto'$"):
+        RULES[name].step(RULES[name].init(w), w, np.ones(2))
+    assert w.tolist() == [1.0, 1.0]
+
+
 # ---- options
 
 BAD = {
@@ -288,14 +314,16 @@ BAD = {
     "temperature": (-1.0, "finite and >= 0"),
     "seed": (-1, ">= 0"),
     "beta": (0.0, "finite and > 0"),
+    "snapshot_every": (0, ">= 1"),
     "l1": (-1.0, "finite and >= 0"),
     "l2": (-1.0, "finite and >= 0"),
 }
 FLAGS = {"nesterov", "amsgrad", "centered", "decoupled_weight_decay"}
+NAMED = {"preconditioner"}
 OPTIONS = [(kind, field.name) for kind in members_of(optimizers.Optimizer).values() for field in fields(kind)]
 
 
-@pytest.mark.parametrize(("kind", "option"), [pair for pair in OPTIONS if pair[1] not in FLAGS])
+@pytest.mark.parametrize(("kind", "option"), [pair for pair in OPTIONS if pair[1] not in FLAGS | NAMED])
 def test_an_option_out_of_its_range_is_refused(kind, option):
     value, condition = BAD[option]
     got = re.escape(f"{value}".removesuffix(".0"))
@@ -312,6 +340,27 @@ def test_an_option_out_of_its_range_is_refused(kind, option):
 def test_a_flag_is_a_bool(kind, option):
     with pytest.raises(TypeError, match=f"^{option} must be a bool, got 1"):
         kind(**{option: 1}, **({"momentum": 0.5} if option == "nesterov" else {}))
+
+
+@pytest.mark.parametrize(("kind", "option"), [pair for pair in OPTIONS if pair[1] in NAMED])
+def test_a_choice_is_one_of_its_family(kind, option):
+    with pytest.raises(ValueError, match=f"^{option} must be one of 'auto', .*, got 'x'"):
+        kind(**{option: "x"})
+    for other in (3, True, L1(0.1), optimizers.SGD, [None]):
+        with pytest.raises(TypeError, match=f"^{option} must be .* or None, got {re.escape(repr(other))}"):
+            kind(**{option: other})
+
+
+def test_a_rank_is_at_least_one():
+    for rank, error in (
+        (0, ValueError),
+        (-1, ValueError),
+        (1.5, TypeError),
+        ("x", TypeError),
+        (None, TypeError),
+    ):
+        with pytest.raises(error, match=r"^rank must be"):
+            Nystrom(rank)
 
 
 def test_nesterov_has_no_dampening():
@@ -338,7 +387,7 @@ def test_the_model_has_the_structure_of_the_parameters(rule):
     assert model["a"].dtype == np.float32
 
 
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("name", [name for name in TABLE if name in OF_ARRAYS])
 def test_minimize_returns_the_model(name):
     def fun(w, x):
         return float(((w - x) ** 2).mean() / 2), w - x.mean()

@@ -94,7 +94,7 @@ def test_several_targets(k):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_dtype_of_the_result_is_that_of_X(dtype):
-    result = mb.fit(X.astype(dtype), X[:, 0].astype(np.float64), record="path")
+    result = mb.fit(X.astype(dtype), X[:, 0].astype(np.float64), record="path", optimizer="sgd")
     arrays = [result.coef, result.intercept, result.history.path, result.predict(X)]
     assert {a.dtype for a in arrays} == {np.dtype(dtype)}
     assert result.history.epoch_loss.dtype == np.float64
@@ -177,11 +177,11 @@ def test_gradient_at_a_model_knows_its_classes():
 
 def test_labels_unseen_in_the_run_resumed():
     y = np.where(X[:, 0] > 0, "up", "down")
-    model = fit(y)
-    on = mb.fit(X[y == "up"], y[y == "up"], loss="log_loss", resume=model, epochs=1)
+    model = fit(y, optimizer="sgd")
+    on = mb.fit(X[y == "up"], y[y == "up"], loss="log_loss", resume=model, epochs=1, optimizer="sgd")
     assert on.classes.tolist() == ["down", "up"]
     with pytest.raises(ValueError, match="y must have labels among 'down', 'up', got 'left' at row 1"):
-        mb.fit(X[:2], ["up", "left"], loss="log_loss", resume=model)
+        mb.fit(X[:2], ["up", "left"], loss="log_loss", resume=model, optimizer="sgd")
 
 
 @pytest.mark.parametrize("bad", [np.ma.masked_array(X, X > 1), X.astype(str).astype(object)])

@@ -40,6 +40,11 @@ RUNS: dict[str, dict[str, Any]] = {
         "epochs": 3,
     },
     "accumulated": {"optimizer": mb.optimizers.SGD(0.01), "accumulate": 2, "stop": mb.stopping.MaxSteps(n=2)},
+    "saga": {"optimizer": "saga"},
+    "saga, within an epoch": {"optimizer": mb.optimizers.SAGA(preconditioner="nystrom"), "stop": cut},
+    "svrg": {"optimizer": mb.optimizers.SVRG(snapshot_every=3, preconditioner="newton")},
+    "sgd in a metric": {"optimizer": mb.optimizers.SGD(preconditioner="diagonal"), "stop": cut},
+    "sgd in a metric, at a rate": {"optimizer": mb.optimizers.SGD(0.1, preconditioner="auto")},
 }
 for name in (
     "adam",
@@ -67,6 +72,7 @@ SPARSE_RUNS: dict[str, dict[str, Any]] = {
     "sparse momentum": {"optimizer": mb.optimizers.SGD(0.01, momentum=0.9), "penalty": "l1", "stop": cut},
     "sparse adam": {"optimizer": "adam", "penalty": "l1", "stop": cut},
     "sparse ftrl": {"optimizer": "ftrl", "penalty": "l1", "stop": cut},
+    "sparse saga": {"optimizer": mb.optimizers.SAGA(), "penalty": "l1", "stop": cut},
 }
 
 
@@ -200,8 +206,8 @@ def test_every_mutation_is_refused_or_harmless(name: str) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "condition"),
     [
-        ("version", 0, r'state\["version"\] must be an integer from 1 to 1'),
-        ("version", 2, r'state\["version"\] must be an integer from 1 to 1'),
+        ("version", 0, r'state\["version"\] must be an integer from 1 to 2'),
+        ("version", 3, r'state\["version"\] must be an integer from 1 to 2'),
         ("params", np.full(5, np.nan), r'state\["params"\] must be finite, got NaN at entry 0'),
         ("params", np.zeros(6), r"state\[.*\] must be a vector of "),
         ("memory", [np.full(5, np.inf)] * 2, r'state\["memory"\]\[0\] must be finite, got inf at entry 0'),
@@ -227,12 +233,17 @@ def test_a_missing_field_is_named() -> None:
         del result.state[field]
         with pytest.raises(ValueError, match=f'resume.state must have "{field}"'):
             ran("adam", resume=result)
+    for field in ran("saga").state["solver"]:
+        result = ran("saga")
+        del result.state["solver"][field]
+        with pytest.raises(ValueError, match=rf'resume.state\["solver"\] must have "{field}"'):
+            ran("saga", resume=result)
 
 
 @pytest.mark.parametrize("name", [*RUNS, *SPARSE_RUNS])
 def test_a_state_has_its_version_and_survives_pickling(name: str) -> None:
     result = ran(name)
-    assert result.state["version"] == 1
+    assert result.state["version"] == 2
     again = pickle.loads(pickle.dumps(result))
     stop = RUNS.get(name, {}).get("stop", []) if name == "early stopping" else []
     ours, theirs = ran(name, resume=result, stop=stop), ran(name, resume=again, stop=stop)
@@ -244,6 +255,16 @@ def test_a_state_without_a_version_is_read_if_it_is_complete(name: str) -> None:
     """As it was written at first: without a version, and "touched" and "growth" only where needed."""
     result = ran(name)
     whole = ran(name, resume=result, stop=[])
-    for field in ("version", "touched", "growth", "fingerprint"):
+    for field in ("version", "touched", "growth", "fingerprint", "solver"):
         del result.state[field]
+    assert ran(name, resume=result, stop=[]).coef.tobytes() == whole.coef.tobytes()
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "polyak", "automatic rate", "early stopping"])
+def test_a_state_of_the_first_version_is_read(name: str) -> None:
+    """It has no solver."""
+    result = ran(name)
+    whole = ran(name, resume=result, stop=[])
+    result.state["version"] = 1
+    del result.state["solver"]
     assert ran(name, resume=result, stop=[]).coef.tobytes() == whole.coef.tobytes()

@@ -43,7 +43,7 @@ def test_a_limit_of_the_address_space_ends_in_a_memory_error_or_in_a_result() ->
 
 
 @pytest.mark.parametrize("n_columns", [2**40, 2**56, 2**60, 2**62])
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "lion", "ftrl"])
+@pytest.mark.parametrize("optimizer", ["auto", "sgd", "adam", "lion", "ftrl", "svrg"])
 def test_very_many_columns(n_columns: int, optimizer: str) -> None:
     sparse = pytest.importorskip("scipy.sparse")
     X = sparse.csr_matrix(

@@ -85,7 +85,7 @@ def test_only_true_ends_a_run(answer):
 
 def test_a_callback_may_fit():
     def callback(progress):
-        mb.fit(X, Y, epochs=1)
+        mb.fit(X, Y, epochs=1, optimizer="sgd")
 
     assert same_bits(mb.fit(X, LABELS, **ARGUMENTS, callback=callback), mb.fit(X, LABELS, **ARGUMENTS))
 
@@ -306,7 +306,7 @@ def test_fits_in_several_threads_at_once_do_not_mix():
 def large_fit():
     """A fit that is worth threads."""
     rows = np.random.default_rng(1).normal(size=(20_000, 60))
-    return mb.fit(rows, rows[:, 0], batch_size=8192, epochs=2, n_threads=2)
+    return mb.fit(rows, rows[:, 0], batch_size=8192, epochs=2, n_threads=2, optimizer="sgd")
 
 
 @pytest.fixture

@@ -321,9 +321,9 @@ MALFORMED = [
 
 @pytest.mark.parametrize(("make", "message"), MALFORMED)
 def test_malformed_matrices_are_refused(make, message):
-    model = mb.fit(np.eye(3, 4), np.arange(3.0))
+    model = mb.fit(np.eye(3, 4), np.arange(3.0), optimizer="sgd")
     for call in (
-        lambda: mb.fit(make(), np.arange(3.0)),
+        lambda: mb.fit(make(), np.arange(3.0), optimizer="sgd"),
         lambda: mb.gradient(make(), np.arange(3.0), (np.zeros(4), 0.0)),
         lambda: model.predict(make()),
     ):

@@ -10,6 +10,9 @@ from mbgd_rs import optimizers as o
 from mbgd_rs import reference
 from mbgd_rs.penalties import L1, L2, ElasticNet, GroupElasticNet, GroupL1
 
+# Few steps on random data are not meant to come anywhere.
+pytestmark = pytest.mark.filterwarnings("ignore:.* cannot reach the targets:UserWarning")
+
 TOLERANCE = 1e-9
 FROZEN = {  # columns that a batch does not have stay as they are
     "adam": o.Adam(0.05),

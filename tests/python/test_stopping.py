@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from mbgd_rs import reference
 from mbgd_rs.optimizers import SGD, Adam
-from mbgd_rs.stopping import MaxSeconds, MaxSteps, NoImprovement, TargetLoss
+from mbgd_rs.stopping import Converged, MaxSeconds, MaxSteps, NoImprovement, TargetLoss
 from sklearn.linear_model import SGDRegressor
 
 RNG = np.random.default_rng(11)
@@ -278,7 +278,13 @@ def test_no_rule_no_best():
 
 @pytest.mark.parametrize(
     "rule",
-    [NoImprovement("accuracy", 0.1, 3, "max", True, True), TargetLoss(0.5), MaxSteps(7), MaxSeconds(2.5)],
+    [
+        NoImprovement("accuracy", 0.1, 3, "max", True, True),
+        TargetLoss(0.5),
+        Converged(0.1),
+        MaxSteps(7),
+        MaxSeconds(2.5),
+    ],
 )
 def test_rules_are_values(rule):
     assert pickle.loads(pickle.dumps(rule)) == rule
@@ -291,7 +297,7 @@ def test_rules_are_values(rule):
 
 def test_every_reason_has_its_prose():
     prose = [reason.prose for reason in mb.StopReason]
-    assert len(set(prose)) == len(prose) == 8
+    assert len(set(prose)) == len(prose) == 9
     assert mb.StopReason("max_steps") == "max_steps"
 
 
@@ -309,6 +315,9 @@ BAD_RULES = [
     (lambda: TargetLoss(np.inf), ValueError, r"value must be finite, got inf"),
     (lambda: TargetLoss("low"), TypeError, r"value must be a number, got 'low'"),
     (lambda: TargetLoss(1.0, mode=None), TypeError, r"mode must be a string, got None"),
+    (lambda: Converged(0.0), ValueError, r"tol must be finite and > 0, got 0"),
+    (lambda: Converged(np.nan), ValueError, r"tol must be finite and > 0, got NaN"),
+    (lambda: Converged("x"), TypeError, r"tol must be a number, got 'x'"),
     (lambda: MaxSteps(0), ValueError, r"n must be >= 1, got 0"),
     (lambda: MaxSteps(1.5), TypeError, r"n must be an integer, got 1\.5"),
     (lambda: MaxSteps(True), TypeError, r"n must be an integer, got True"),
@@ -317,7 +326,7 @@ BAD_RULES = [
     (lambda: MaxSeconds(np.inf), ValueError, r"seconds must be finite and > 0, got inf"),
 ]
 KNOWN = r'monitor must be one of "loss"{}, which is what validation and metrics make known, got "{}"'
-KINDS = "NoImprovement, TargetLoss, MaxSteps, MaxSeconds"
+KINDS = "NoImprovement, TargetLoss, Converged, MaxSteps, MaxSeconds"
 BAD_STOPS = [
     (3, {}, TypeError, rf"stop must be one or several of {KINDS}, or None, got 3"),
     ("no_improvement", {}, TypeError, rf"stop must be one or several of {KINDS}, or None, got 'no_imp.*"),
@@ -327,6 +336,8 @@ BAD_STOPS = [
     (TargetLoss(1.0, "accuracy"), {"validation": 0.5}, ValueError,
      KNOWN.format(', "validation_loss"', "accuracy")),
     (TargetLoss(1.0, "r2"), {"metrics": {"R2": max}}, ValueError, KNOWN.format(', "R2"', "r2")),
+    (Converged(), {"optimizer": "sgd"}, ValueError, r"stop must not have Converged with SGD alone: .*"),
+    (Converged(), {"optimizer": "adam"}, ValueError, r"stop must not have Converged with Adam alone: .*"),
     ([NoImprovement(restore_best=True)] * 2, {}, ValueError,
      r"restore_best must be True for at most one rule, got 2"),
 ]  # fmt: skip
@@ -382,7 +393,15 @@ def test_a_target_is_met_by_the_model_and_not_by_trial_iterates():
     X = rng.standard_normal((2000, 50))
     y = X @ rng.standard_normal(50) + rng.standard_normal(2000)
     target = 1.02 * np.linalg.lstsq(np.c_[X, np.ones(2000)], y, rcond=None)[1][0] / 4000
-    model = mb.fit(X, y, epochs=60, batch_size=16, record="full_loss", stop=mb.stopping.TargetLoss(target))
+    model = mb.fit(
+        X,
+        y,
+        epochs=60,
+        batch_size=16,
+        record="full_loss",
+        stop=mb.stopping.TargetLoss(target),
+        optimizer="sgd",
+    )
     assert model.stop_reason.value == "target"
     assert model.history.epoch_loss[-1] > target >= model.history.full_loss[-1]
     assert (model.history.full_loss[:-1] > target).all()

@@ -122,7 +122,7 @@ def test_the_reference_agrees(kind, dtype, validation):
         validation = (rows_X[n:], y[n:], WEIGHTS[n:])[: 2 if validation == "pair" else 3]
     options = {
         "loss": loss_of(kind), "penalty": penalties.L1(0.01), "batch_size": 50, "epochs": 3, "seed": 2,
-        "sample_weight": WEIGHTS[:n], "validation": validation,
+        "sample_weight": WEIGHTS[:n], "validation": validation, "optimizer": "sgd",
     }  # fmt: skip
     ours, expected = mb.fit(rows_X[:n], y[:n], **options), reference.fit(rows_X[:n], y[:n], **options)
     rtol = 1e-12 if dtype == "float64" else 1e-5
@@ -151,9 +151,17 @@ def test_equal_bits_on_every_number_of_threads(fraction, dtype):
 
 def test_looking_does_not_change_training():
     y = TARGETS["softmax"]
-    plain = mb.fit(X, y, loss="log_loss", batch_size=16)
+    plain = mb.fit(X, y, loss="log_loss", batch_size=16, optimizer="sgd")
     for validation in [(X[:50], y[:50]), (X[:1], y[:1], [3.0]), [X[:70].astype("f4"), y[:70]]]:
-        judged = mb.fit(X, y, loss="log_loss", batch_size=16, validation=validation, metrics=lambda a, b: 0.0)
+        judged = mb.fit(
+            X,
+            y,
+            loss="log_loss",
+            batch_size=16,
+            validation=validation,
+            metrics=lambda a, b: 0.0,
+            optimizer="sgd",
+        )
         assert judged.coef.tobytes() == plain.coef.tobytes()
     assert plain.history.validation_loss.size == 0
     assert plain.history.metrics == {}
@@ -169,7 +177,7 @@ def test_weights_of_a_pair_are_equal_whatever_those_of_training():
 def test_validation_rows_of_a_few_classes_only():
     y = TARGETS["softmax"]
     only = y == 10
-    result = mb.fit(X, y, loss="log_loss", validation=(X[only], y[only]))
+    result = mb.fit(X, y, loss="log_loss", validation=(X[only], y[only]), optimizer="sgd")
     log_p = np.log(result.predict_proba(X[only])[:, 1])
     assert result.history.validation_loss[-1] == pytest.approx(-log_p.mean(), rel=1e-12)
 
@@ -185,21 +193,24 @@ def test_any_scale(scale):
 
 
 def test_two_rows_of_one_column():
-    result = mb.fit([[1.0], [2.0]], [1.0, 2.0], validation=0.5, batch_size=10)
+    result = mb.fit([[1.0], [2.0]], [1.0, 2.0], validation=0.5, batch_size=10, optimizer="sgd")
     assert result.history.validation_loss.shape == (10,)
     assert result.batch_size == 1
 
 
 def test_batches_are_of_the_training_rows():
-    result = mb.fit(X, Z[:, 0], validation=0.3, batch_size="full")
+    result = mb.fit(X, Z[:, 0], validation=0.3, batch_size="full", optimizer="sgd")
     assert result.batch_size == N - round(0.3 * N)
-    assert mb.fit(X, Z[:, 0], validation=0.3, batch_size=10, drop_last=True, epochs=1).n_steps == 16
+    assert (
+        mb.fit(X, Z[:, 0], validation=0.3, batch_size=10, drop_last=True, epochs=1, optimizer="sgd").n_steps
+        == 16
+    )
 
 
 def test_a_split_copies_nothing():
     rows_X = np.zeros((200_000, 40))
     tracemalloc.start()
-    mb.fit(rows_X, rows_X[:, 0], validation=0.5, epochs=1, batch_size=1000)
+    mb.fit(rows_X, rows_X[:, 0], validation=0.5, epochs=1, batch_size=1000, optimizer="sgd")
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < rows_X.nbytes / 4
@@ -241,11 +252,11 @@ def test_metrics_are_of_predictions(kind, where):
 def test_metrics_by_name_and_several():
     y = TARGETS["log_loss"]
     by_name = {"right": accuracy, "wrong": lambda a, b: (a != b).mean()}
-    history = mb.fit(X, y, loss="log_loss", metrics=by_name, validation=0.2).history
+    history = mb.fit(X, y, loss="log_loss", metrics=by_name, validation=0.2, optimizer="sgd").history
     np.testing.assert_allclose(history.metrics["right"] + history.metrics["wrong"], 1)
     assert "right: (10,)" in repr(history)
     assert "validation_loss: (10,)" in repr(history)
-    several = mb.fit(X, Z[:, 0], metrics=[largest_error, accuracy]).history.metrics
+    several = mb.fit(X, Z[:, 0], metrics=[largest_error, accuracy], optimizer="sgd").history.metrics
     assert list(several) == ["largest_error", "accuracy"]
 
 
@@ -259,7 +270,7 @@ def test_an_exception_of_a_metric_propagates_with_the_run_so_far():
         return 1.0
 
     with pytest.raises(RuntimeError, match="of the metric") as caught:
-        mb.fit(X, Z[:, 0], metrics={"good": accuracy, "broken": broken}, validation=0.5)
+        mb.fit(X, Z[:, 0], metrics={"good": accuracy, "broken": broken}, validation=0.5, optimizer="sgd")
     result = caught.value.result
     assert result.n_epochs == 3
     np.testing.assert_array_equal(result.history.metrics["broken"], [1, 1, np.nan])
@@ -322,14 +333,14 @@ def test_errors_say_what_is_wrong(changes, error, message):
 
 def test_errors_of_a_regression():
     with pytest.raises(ValueError, match=r"validation: y must have 2 column\(s\), as in fit, got 1"):
-        mb.fit(X, Z[:, :2], validation=(X, Z[:, 0]))
+        mb.fit(X, Z[:, :2], validation=(X, Z[:, 0]), optimizer="sgd")
     with pytest.raises(ValueError, match=r"validation: y must be finite, got NaN at row 0, column 0"):
-        mb.fit(X, Z[:, 0], validation=(X, Z[:, 0] * np.nan))
+        mb.fit(X, Z[:, 0], validation=(X, Z[:, 0] * np.nan), optimizer="sgd")
     with pytest.raises(ValueError, match=r"validation must be rows .* got 0\.5 of 1 row\(s\)"):
-        mb.fit(X[:1], Z[:1, 0], validation=0.5)
+        mb.fit(X[:1], Z[:1, 0], validation=0.5, optimizer="sgd")
     weights = np.zeros(N)
     weights[reference.split(N, 0.3, None, 0)[0]] = 1
     with pytest.raises(ValueError, match="validation: sample_weight must be positive for at least one row"):
-        mb.fit(X, Z[:, 0], sample_weight=weights, validation=0.3)
+        mb.fit(X, Z[:, 0], sample_weight=weights, validation=0.3, optimizer="sgd")
     with pytest.raises(ValueError, match=r"^sample_weight must be positive for at least one row"):
-        mb.fit(X, Z[:, 0], sample_weight=1 - weights, validation=0.3)
+        mb.fit(X, Z[:, 0], sample_weight=1 - weights, validation=0.3, optimizer="sgd")

@@ -74,6 +74,7 @@ class Hinge(Loss, name="hinge", aliases="svm hinge_loss"):
     """
 
     is_classification = True
+    has_kink = True
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,7 @@ class Perceptron(Loss, name="perceptron"):
     """
 
     is_classification = True
+    has_kink = True
 
 
 @dataclass(frozen=True)
@@ -238,3 +240,4 @@ class CrammerSinger(Loss, name="crammer_singer", aliases="multiclass_hinge"):
     """
 
     is_classification = True
+    has_kink = True

@@ -43,9 +43,21 @@ class Loss(Choice, names=LossName):
         What scikit-learn calls it, and what :func:`mbgd_rs.fit` takes instead of the object.
     is_classification : bool
         Whether targets are classes.
+    has_kink : bool
+        Whether the slope jumps somewhere, so that gradients keep their noise at the optimum.
+    is_shift_invariant : bool
+        Whether it depends on the difference between score and target alone.
+    degree : int
+        The power of c by which it grows where score, target and `lengths` are multiplied by c; 0 if none.
+    lengths : tuple of str
+        Parameters in units of the target.
     """
 
     is_classification: ClassVar[bool]
+    has_kink: ClassVar[bool] = False
+    is_shift_invariant: ClassVar[bool] = False
+    degree: ClassVar[int] = 0
+    lengths: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
         without_arrays(self)

@@ -36,6 +36,8 @@ class SquaredError(
     """
 
     is_classification = False
+    is_shift_invariant = True
+    degree = 2
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,9 @@ class AbsoluteError(
     """
 
     is_classification = False
+    has_kink = True
+    is_shift_invariant = True
+    degree = 1
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,9 @@ class Huber(Loss, name="huber", aliases="smooth_l1 huber_loss"):
     epsilon: float = 1.35
 
     is_classification = False
+    is_shift_invariant = True
+    degree = 2
+    lengths = ("epsilon",)
 
 
 @dataclass(frozen=True)
@@ -125,6 +133,10 @@ class EpsilonInsensitive(Loss, name="epsilon_insensitive", aliases="svr"):
     epsilon: float = 0.1
 
     is_classification = False
+    has_kink = True
+    is_shift_invariant = True
+    degree = 1
+    lengths = ("epsilon",)
 
 
 @dataclass(frozen=True)
@@ -155,6 +167,9 @@ class SquaredEpsilonInsensitive(Loss, name="squared_epsilon_insensitive"):
     epsilon: float = 0.1
 
     is_classification = False
+    is_shift_invariant = True
+    degree = 2
+    lengths = ("epsilon",)
 
 
 @dataclass(frozen=True)
@@ -186,6 +201,9 @@ class Quantile(Loss, name="quantile", aliases="pinball pinball_loss"):
     quantile: float = 0.5
 
     is_classification = False
+    has_kink = True
+    is_shift_invariant = True
+    degree = 1
 
 
 @dataclass(frozen=True)
@@ -209,6 +227,7 @@ class LogCosh(Loss, name="log_cosh", aliases="logcosh"):
     """
 
     is_classification = False
+    is_shift_invariant = True
 
 
 @dataclass(frozen=True)
@@ -229,7 +248,7 @@ class Poisson(Loss, name="poisson", aliases="poisson_nll poisson_loss"):
     >>> value, (slope, _) = mb.gradient([[1.0]], [3.0], ([0.0], 0.0), loss="poisson")
     >>> value, slope
     (1.0, array([-2.]))
-    >>> mb.fit([[0.0], [1.0]], [1, 0], loss="poisson", epochs=0).predict([[0.0]])
+    >>> mb.fit([[0.0], [1.0]], [1, 0], loss="poisson", epochs=0, init=([0.0], 0.0)).predict([[0.0]])
     array([1.])
     """
 

@@ -14,7 +14,7 @@ With an l1 penalty, the optimizers give exact zeros and rest at the optimum of t
 see there, and the schedule-free ones do only in the limit, for an average of sparse points is not sparse.
 """
 
-from . import adam, adaptive, descent, ftrl, optimizer, schedule_free
+from . import adam, adaptive, descent, ftrl, optimizer, schedule_free, variance_reduced
 from .adam import *
 from .adaptive import *
 from .descent import *
@@ -22,6 +22,7 @@ from .ftrl import *
 from .optimizer import *
 from .optimizer import OptimizerName as OptimizerName
 from .schedule_free import *
+from .variance_reduced import *
 
 __all__: list[str] = []
 __all__ += optimizer.__all__
@@ -30,3 +31,4 @@ __all__ += adaptive.__all__
 __all__ += adam.__all__
 __all__ += ftrl.__all__
 __all__ += schedule_free.__all__
+__all__ += variance_reduced.__all__

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ..preconditioners import Preconditioner, PreconditionerName
 from ..schedules import LearningRate
 from .optimizer import Optimizer
 
@@ -31,6 +32,11 @@ class SGD(Optimizer, name="sgd", aliases="gd gradient_descent momentum nesterov 
         In [0, 1]; does nothing without momentum.
     weight_decay : float, default=0.0
         Times w, added to the gradient; finite and >= 0. In fit, of coefficients only.
+    preconditioner : "auto", str, object of mbgd_rs.preconditioners or None, default=None
+        Of :func:`mbgd_rs.fit`: steps along ``P^-1 g`` in the place of g, P a metric of the curvature, see
+        :mod:`mbgd_rs.preconditioners`. With the rate "auto" L and L_max below are those in the metric, which
+        is built once, and the rate is found by trials over all rows, too. ``optimizer="auto"`` of fit is
+        ``SGD(preconditioner="diagonal")`` where SAGA is not possible.
 
     Notes
     -----
@@ -72,6 +78,7 @@ class SGD(Optimizer, name="sgd", aliases="gd gradient_descent momentum nesterov 
     nesterov: bool = False
     dampening: float = 0.0
     weight_decay: float = 0.0
+    preconditioner: Preconditioner | PreconditionerName | Literal["auto"] | None = None
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,9 @@ class FTRL(Optimizer, name="ftrl", aliases="ftrl_proximal"):
     The first z is chosen so that w is the start, wherever that is; in the paper it is 0. In `fit`, `l1` and
     `l2` leave the intercepts free.
 
+    The closed form is about the run as a whole: a run resumed with another l1 penalty after many steps has
+    their share of it at once, and zeros that many steps have made take as many to be left.
+
     On sparse rows a step costs what the batch has entries, and the result is that of dense rows, also with an
     l1 penalty and with `l1` and `l2`. With an l2 penalty, whose gradients add to n, all coefficients move.
 

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ..choices import Choice, without_arrays
+from ..choices import Choice, as_name, names_of, without_arrays
 from ..inputs import as_array, as_float, in_place
+from ..preconditioners import Preconditioner
 
 __all__ = ["Optimizer", "State"]
 
@@ -31,6 +32,8 @@ OptimizerName = Literal[
     "schedule_free_sgd",
     "schedule_free_adamw",
     "dog",
+    "saga",
+    "svrg",
 ]
 """Names of optimizers."""
 
@@ -68,6 +71,10 @@ class Optimizer(Choice, names=OptimizerName):
 
     def __post_init__(self) -> None:
         without_arrays(self)
+        named = getattr(self, "preconditioner", None)
+        if isinstance(named, str):
+            names = ("auto", *names_of(Preconditioner))
+            object.__setattr__(self, "preconditioner", as_name("preconditioner", named, names))
         _core.check(self)
 
     def init(self, params: Any) -> State:

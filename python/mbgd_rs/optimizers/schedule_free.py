@@ -55,6 +55,8 @@ class ScheduleFreeSGD(Averaging, name="schedule_free_sgd", aliases="schedulefree
     model, is the mean of all z, weighted by the power `weight_lr_power` of the largest rate so far. Give a
     constant rate, or one with a :class:`mbgd_rs.schedules.Warmup`. The name is "schedule_free_sgd".
 
+    Where :func:`mbgd_rs.fit` resumes a run with other rows, weights or another penalty, x begins anew at z.
+
     `params` of :meth:`step` is y; :meth:`eval_params` gives x. A model of :func:`mbgd_rs.fit` is x. With an
     l1 penalty z has exact zeros, x only small numbers in their place.
 

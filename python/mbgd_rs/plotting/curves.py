@@ -64,7 +64,7 @@ def training_curves(result: ResultLike, *, ax: Axes | None = None) -> Axes:
     >>> matplotlib.use("Agg")
     >>> import numpy as np, mbgd_rs as mb
     >>> X = np.linspace(-1, 1, 50)[:, None]
-    >>> mb.fit(X, X[:, 0], validation=0.2).plot().get_legend_handles_labels()[1]
+    >>> mb.fit(X, X[:, 0], epochs=10, validation=0.2).plot().get_legend_handles_labels()[1]
     ['training', 'validation']
     """
     ax, history = axes_or_new(ax), result.history

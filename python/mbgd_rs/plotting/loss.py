@@ -63,7 +63,8 @@ def loss_curves(
     >>> matplotlib.use("Agg")
     >>> import numpy as np, mbgd_rs as mb
     >>> X = np.linspace(-1, 1, 50)[:, None]
-    >>> runs = {f"b = {b}": mb.fit(X, X[:, 0], batch_size=b, record="step") for b in (1, 50)}
+    >>> how = {"optimizer": "sgd", "epochs": 10, "record": "step"}
+    >>> runs = {f"b = {b}": mb.fit(X, X[:, 0], batch_size=b, **how) for b in (1, 50)}
     >>> mb.plotting.loss_curves(runs).get_xlabel()
     'step'
     """

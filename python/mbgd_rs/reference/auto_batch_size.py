@@ -23,7 +23,11 @@ class Polyak:
 def has_model(optimizer: Any) -> bool:
     """Whether its model is an average already, or the best parameters that the run has seen."""
     is_average = name_of(optimizer).startswith("schedulefree")
-    return is_average or optimizer == "sgd" or getattr(optimizer, "learning_rate", None) == "auto"
+    return (
+        is_average
+        or optimizer in ("sgd", "saga", "svrg")
+        or getattr(optimizer, "learning_rate", None) == "auto"
+    )
 
 
 def auto_batch_size(
@@ -36,7 +40,7 @@ def auto_batch_size(
     the least time is chosen.
     """
     n = len(y)
-    if n < FEWEST_ROWS:
+    if n < FEWEST_ROWS or name_of(arguments["optimizer"]) in ("saga", "svrg"):
         return "auto"
     rows = draws(seed, EPOCH_OF_PILOT, n)[: ROWS_OF_PILOT + ROWS_OF_PROBE]
     X, y = np.asarray(X), np.asarray(y)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,8 @@ from .data import Data
 from .learning_rate import LearningRate, Scheduled
 from .model import Parameters
 from .objective import Objective
-from .shuffle import Batches
+from .shuffle import Batches, Rows
+from .solver import Solver
 
 Array = NDArray[Any]
 ValueAt = Callable[[Array], float]
@@ -49,6 +50,13 @@ def smoothness(objective: Objective, data: Data) -> tuple[float, float]:
     eigenvalue = min(eigenvalue, largest)
     l2 = float(objective.penalty.l2.max())
     return curvature * eigenvalue + l2, curvature * float((importance * norms).max()) + l2
+
+
+class Smoothness(NamedTuple):
+    """Of steps along the gradient, as a metric knows it."""
+
+    smoothness: float
+    leverage: float
 
 
 def expected_smoothness(full: float, row: float, n: int, b: int, replacement: bool) -> float:
@@ -116,10 +124,10 @@ class Trials(LearningRate):
         self.average, self.tail = w.flat.copy(), w.flat.copy()
         self.checkpoint = w.flat.copy()  # the objective there is self.loss
 
-    def begin_epoch(self, epoch: int, n_steps: int) -> None:
-        self.epoch, self.n_steps_of_epoch, self.t_of_epoch = epoch, n_steps, self.t
+    def begin_epoch(self, epoch: int, steps: list[list[Rows]]) -> None:
+        self.epoch, self.n_steps_of_epoch, self.t_of_epoch = epoch, len(steps), self.t
 
-    def prepare(self, w: Parameters) -> None:
+    def prepare(self, w: Parameters, batches: list[Rows]) -> None:
         if self.n_steps and self.t - self.begun >= self.n_steps:
             self.evaluate(self.value_at(self.tail), w)
         if self.n_steps:
@@ -135,18 +143,19 @@ class Trials(LearningRate):
     def at(self, t: int) -> float:
         return self.rate * self.share
 
-    def accept(self, w: Parameters) -> None:
+    def accept(self, w: Parameters, loss: float) -> tuple[bool, float]:
         self.t += 1
         if not np.isfinite(w.flat).all():
             self.backtrack(w)
             self.rate *= 0.125
             self.n_steps = 0
-            return
+            return False, self.loss
         self.n_averaged += 1
         self.average += w.flat.dtype.type(4 / (self.n_averaged + 3)) * (w.flat - self.average)
         position, half = self.t - self.begun, self.n_steps // 2
         if position > half:
             self.tail += w.flat.dtype.type(1 / (position - half)) * (w.flat - self.tail)
+        return True, loss
 
     def is_trying(self) -> bool:
         return self.t - self.begun < self.n_steps or not self.n_steps
@@ -191,17 +200,23 @@ def better(model: Array, other: Array, value_at: ValueAt) -> Array:
 
 
 def make_learning_rate(
-    objective: Objective, data: Data, w: Parameters, rule: Any, batches: Batches, is_clipped: bool
+    objective: Objective, data: Data, w: Parameters, rule: Any, batches: Batches, is_clipped: bool, seed: int
 ) -> LearningRate:
     """The control of the learning rate that an optimizer's choice stands for."""
-    if rule.learning_rate != "auto":
+    is_given, has_metric = rule.learning_rate != "auto", rule.preconditioner is not None
+    if rule.variance_reduction is not None or (has_metric and is_given):
+        return Solver(objective, data, w, rule, batches, seed)
+    if is_given:
         return Scheduled(rule.learning_rate)
     (b, is_full_batch), replacement, decay = batches.first_step(), batches.replacement, rule.weight_decay
-    full, row = (constant + decay for constant in smoothness(objective, data))
+    if has_metric:  # the same in all steps, which trials compare
+        Solver(objective, data, w, rule, batches, seed).build(w)
+    found = rule.metric or Smoothness(*smoothness(objective, data))
+    full, row = found.smoothness + decay, found.leverage + decay
     expected = expected_smoothness(full, row, len(data), b, replacement)
     rate, rate_of_all = (1 / L if L > 0 else 1.0 for L in (expected, full))
     is_smooth = objective.loss.curvature is not None
-    is_plain = not (replacement or is_clipped or rule.momentum or decay)
+    is_plain = not (replacement or is_clipped or rule.momentum or decay or has_metric)
     if is_full_batch and is_smooth and is_plain:
         return Spectral(rate, rate_of_all / 2, lambda flat: objective.value_at(flat, data))
 
@@ -210,7 +225,7 @@ def make_learning_rate(
         return objective.value_at(flat, data) + float(decay / 2 * (coef @ coef))
 
     if not is_smooth:
-        rate = search(objective, data, value_at, w, rate_of_all) * min(rate / rate_of_all, 1.0)
+        rate = search(objective, data, value_at, w, rule, rate_of_all) * min(rate / rate_of_all, 1.0)
     return Trials(rate, value_at, w, rule)
 
 
@@ -219,14 +234,17 @@ def share_of_rate(rule: Any) -> float:
     return float(min((1 - rule.momentum) / (1 - rule.dampening), 1)) if rule.dampening < 1 else 1.0
 
 
-def search(objective: Objective, data: Data, value_at: ValueAt, w: Parameters, rate: float) -> float:
+def search(
+    objective: Objective, data: Data, value_at: ValueAt, w: Parameters, rule: Any, rate: float
+) -> float:
     """The rate, times a power of 4, with which one step over all rows brings the objective down most."""
     g = objective.model.zeros()
     objective.gradient(w, data, [slice(0, len(data))], g, wants_loss=False)
+    direction = g.flat if rule.metric is None else rule.metric.direction(g.flat, rule.n_coef)
     loss = value_at(w.flat)
 
     def after(rate: float) -> float:
-        value = value_at((w.flat.astype(np.float64) - rate * g.flat).astype(w.flat.dtype))
+        value = value_at((w.flat.astype(np.float64) - rate * direction).astype(w.flat.dtype))
         return math.inf if math.isnan(value) else value
 
     best, found = after(rate), rate

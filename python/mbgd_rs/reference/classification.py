@@ -74,6 +74,8 @@ class Softmax(Coupled):
 class Hinge(Margin):
     """max(0, 1 - y z), slope 0 at the kink."""
 
+    has_kink = True
+
     @staticmethod
     def value(z: Array, y: Array) -> Any:
         return np.maximum(0, 1 - y * z)
@@ -120,6 +122,8 @@ class ModifiedHuber(Margin):
 @LOSSES.add
 class Perceptron(Margin):
     """max(0, -y z), slope -y at the kink."""
+
+    has_kink = True
 
     @staticmethod
     def value(z: Array, y: Array) -> Any:
@@ -187,6 +191,8 @@ class CrammerSinger(Hinge):
 
 class CrammerSingerOfClasses(Coupled):
     """max_c ([c != y] + z_c) - z_y for a class index y; of several largest y, or else the first."""
+
+    has_kink = True
 
     @staticmethod
     def excess(z: Array, y: Array) -> Any:

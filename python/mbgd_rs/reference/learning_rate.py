@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from .model import Parameters
 from .schedules import plateau_of, rates_of
+from .shuffle import Rows
 
 Array = NDArray[Any]
 
@@ -17,10 +18,10 @@ class LearningRate:
     """Whether it decides by the loss."""
     is_automatic = True
 
-    def begin_epoch(self, epoch: int, n_steps: int) -> None:
-        """Takes note of how many steps the epoch has."""
+    def begin_epoch(self, epoch: int, steps: list[list[Rows]]) -> None:
+        """Takes note of the batches of every step of an epoch."""
 
-    def prepare(self, w: Parameters) -> None:
+    def prepare(self, w: Parameters, batches: list[Rows]) -> None:
         """Before the gradient of a step: may look at all rows and put other parameters into w."""
 
     def observe(self, loss: float, w: Parameters, g: Parameters) -> float:
@@ -31,10 +32,11 @@ class LearningRate:
         """The learning rate of step t."""
         raise NotImplementedError
 
-    def accept(self, w: Parameters) -> None:
-        """After the step: may take it back."""
+    def accept(self, w: Parameters, loss: float) -> tuple[bool, float]:
+        """After the step: may take it back. Returns whether it was made, and the loss to be recorded."""
+        return True, loss
 
-    def end_epoch(self, loss: float) -> None:
+    def end_epoch(self, loss: float, w: Parameters) -> None:
         """Takes note of the mean loss of the epoch."""
 
     def is_trying(self) -> bool:
@@ -62,6 +64,6 @@ class Scheduled(LearningRate):
     def at(self, t: int) -> float:
         return self.rate(t) if self.plateau is None else self.plateau.lowered(self.rate(t))
 
-    def end_epoch(self, loss: float) -> None:
+    def end_epoch(self, loss: float, w: Parameters) -> None:
         if self.plateau is not None:
             self.plateau.end_epoch(loss)

@@ -17,6 +17,8 @@ class Pointwise:
 
     curvature: Any = None
     """A bound on the second derivative in z, if there is one. The automatic learning rate begins by it."""
+    has_kink = False
+    """Whether the slope jumps somewhere."""
 
     def __init__(self, options: Any = None) -> None:
         """`options` has the parameters as attributes, or is a name: then they have their defaults."""
@@ -58,6 +60,8 @@ class SquaredError(Pointwise):
 class AbsoluteError(Pointwise):
     """|z - y|, slope 0 at the kink."""
 
+    has_kink = True
+
     @staticmethod
     def value(z: Array, y: Array) -> Any:
         return np.abs(z - y)
@@ -88,6 +92,8 @@ class Huber(Pointwise):
 class EpsilonInsensitive(Pointwise):
     """max(0, |z - y| - epsilon), slope 0 at the kinks."""
 
+    has_kink = True
+
     def __init__(self, options: Any = None) -> None:
         self.epsilon = getattr(options, "epsilon", 0.1)
 
@@ -103,6 +109,7 @@ class SquaredEpsilonInsensitive(EpsilonInsensitive):
     """max(0, |z - y| - epsilon)^2."""
 
     curvature = 2.0
+    has_kink = False
 
     def value(self, z: Array, y: Array) -> Any:
         return np.square(super().value(z, y).astype(np.float64))  # as the squared error
@@ -114,6 +121,8 @@ class SquaredEpsilonInsensitive(EpsilonInsensitive):
 @LOSSES.add
 class Quantile(Pointwise):
     """quantile (y - z) for z below y, (1 - quantile) (z - y) above, slope 0 at the kink."""
+
+    has_kink = True
 
     def __init__(self, options: Any = None) -> None:
         self.quantile = getattr(options, "quantile", 0.5)

@@ -59,11 +59,19 @@ class Objective:
         if wants_loss:
             losses = self.loss.value(z, y)
             total = float((losses if s is None else s * losses).sum())
-        r = self.loss.slope(z, y)
+        self.model.backward(x, self.compared(self.slopes(z, y, s), data, rows), g)
+        return total
+
+    def slopes(self, z: Array, y: Array, s: Array | None) -> Array:
+        """The derivatives of the weighted losses by the scores."""
+        r: Array = self.loss.slope(z, y)
         if s is not None:
             r *= s
-        self.model.backward(x, r, g)
-        return total
+        return r
+
+    def compared(self, r: Array, data: Data, rows: Rows) -> Array:
+        """What stands for the slopes r of a batch in its gradient: see `control_variate.Corrected`."""
+        return r
 
     def finish(self, w: Parameters, n_rows: int, g: Parameters, total: float) -> float:
         """Makes means of sums over rows, and adds the penalty to both."""

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from .preconditioned import Preconditioned
 from .random import NOISE, random_words
 from .rules import RULES, Rule
 
@@ -13,18 +14,18 @@ Array = NDArray[Any]
 
 
 @RULES.add
-class Sgd(Rule):
+class Sgd(Preconditioned):
     """v = momentum v + (1 - dampening) g, w -= learning_rate v; Nesterov's step is along g + momentum v."""
 
     defaults: ClassVar = {"learning_rate": "auto", "momentum": 0.0, "nesterov": False, "dampening": 0.0,
-                          "weight_decay": 0.0}  # fmt: skip
-    lazy_update = "affine"
+                          "weight_decay": 0.0, "preconditioner": None}  # fmt: skip
     momentum: float
     dampening: float
     nesterov: bool
 
     def init(self, w: Array) -> None:
         self.v, self.unit = np.zeros_like(w), 0.0
+        self.lazy_update = "affine" if self.preconditioner is None else "dense"
 
     def move(self, w: Array, g: Array, t: int, learning_rate: float) -> Any:
         direction, unit = g, 1.0

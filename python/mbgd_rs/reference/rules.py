@@ -25,11 +25,15 @@ class Rule:
     """Options and their defaults, the learning rate first."""
     is_decoupled = False
     """Whether weights decay apart from the gradient."""
-    lazy_update: ClassVar[Literal["dense", "affine", "frozen"]] = "dense"
+    lazy_update: Literal["dense", "affine", "frozen"] = "dense"
     """What a step does to the columns of sparse rows in which its batch has no entries: see `lazy.Lazy`."""
 
     learning_rate: Any
     weight_decay: float = 0.0
+    preconditioner: Any = None
+    """The metric that steps are made in, if they are to be."""
+    variance_reduction: Literal["table", "snapshot"] | None = None
+    """What makes the noise of gradients die away, if something is to."""
 
     def __init__(self, options: Any, w: Array, n_coef: int, has_intercepts: bool) -> None:
         for name, default in self.defaults.items():

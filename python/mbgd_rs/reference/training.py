@@ -11,7 +11,9 @@ from .adaptive_batch_size import make_batches
 from .auto_batch_size import auto_batch_size
 from .auto_learning_rate import make_learning_rate
 from .averages import Average
+from .begin import batch_size_for, begin_at_mean
 from .clipping import Clip
+from .control_variate import with_control_variate
 from .data import Data
 from .lazy import parameters_of
 from .learning_rate import LearningRate
@@ -37,8 +39,9 @@ def descend(run: "Run", observers: Observers, n_epochs: int) -> str:
             gradient = run.gradient(batch)  # how wrong the model is on them
             step = run.update(gradient)  # how the parameters move
             observers.end_step(run, step)
-        values = run.end_epoch()
+        values = run.values()
         observers.end_epoch(run, values)
+        run.end_epoch(values)
         if observers.reason:
             return observers.reason
     return "epochs"
@@ -84,12 +87,12 @@ class Run:
     def shuffle(self, epoch: int) -> list[list[Rows]]:
         """The batches of every step of an epoch."""
         steps = self.batches.steps_of(epoch)
-        self.learning_rate.begin_epoch(epoch, len(steps))
+        self.learning_rate.begin_epoch(epoch, steps)
         return steps
 
     def gradient(self, batch: list[Rows]) -> Gradient:
         """The gradient on a batch, left in `g`."""
-        self.learning_rate.prepare(self.w)
+        self.learning_rate.prepare(self.w, batch)
         active = self.parameters.lend(batch)
         n_rows, loss = self.objective.gradient(self.w, self.data, batch, self.g, self.wants_loss)
         noise = None if self.probe is None else self.probe.measure(self.t, self.w, batch, self.g)
@@ -106,9 +109,9 @@ class Run:
             self.objective.penalty.prox(w.coef, step_size[: w.coef.size].reshape(w.coef.shape))
         self.rule.post_prox(w.flat)
         self.parameters.give_back()
-        if self.average is not None:
+        is_made, loss = self.learning_rate.accept(w, loss)
+        if self.average is not None and is_made:
             self.average.step(w.flat, t)
-        self.learning_rate.accept(w)
         if gradient.noise is not None:
             self.batches.size.observe(gradient.noise)
         self.t += 1
@@ -116,15 +119,17 @@ class Run:
         self.loss_sum += gradient.n_rows * loss
         return Step(t, gradient.n_rows, loss, norm, learning_rate, gradient.noise)
 
-    def end_epoch(self) -> dict[str, float]:
-        """Tells the controls. Returns the values of the epoch by the names of monitors."""
+    def values(self) -> dict[str, float]:
+        """The values of an epoch by the names of monitors."""
         self.check()
-        loss = self.loss_sum / self.n_seen
-        self.learning_rate.end_epoch(loss)
+        return {"loss": self.loss_sum / self.n_seen}
+
+    def end_epoch(self, values: dict[str, float]) -> None:
+        """Tells the controls."""
+        self.learning_rate.end_epoch(values["loss"], self.w)
         self.batches.size.end_epoch(self.batches.n_positions)
         self.n_epochs += 1
         self.loss_sum, self.n_seen = 0.0, 0
-        return {"loss": loss}
 
     def check(self) -> None:
         """Refuses parameters that are not finite."""
@@ -207,6 +212,11 @@ def fit(
     data.importance_weights = importance_weights(shuffle)
     w = objective.model.start(init)
     rule = make_optimizer(optimizer, w.flat, w.flat_coef.size, fit_intercept)
+    if init is None:
+        begin_at_mean(w, objective, rule, y, sample_weight)
+    if name_of(batch_size) == "auto":
+        batch_size = batch_size_for(rule, len(data))
+    objective = with_control_variate(objective, data, rule)
     batches = make_batches(data, batch_size, shuffle, replacement, drop_last, accumulate, seed, orders)
     names = (record,) if isinstance(record, str) else record
     probe = make_probe(objective, data, batches, "noise" in names)
@@ -214,7 +224,7 @@ def fit(
     rules = StopRules(stop, objective, data)
     observers = Observers([*validations(objective, held_out), *recorders(names, objective, data), rules])
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        rate = make_learning_rate(objective, data, w, rule, batches, bool(clip))
+        rate = make_learning_rate(objective, data, w, rule, batches, bool(clip), seed)
         mean = None if average is None else Average(average)
         wants_loss = observers.wants_loss or rate.wants_loss
         run = Run(objective, data, w, rule, batches, rate, clip, mean, probe, wants_loss)

@@ -63,7 +63,7 @@ def with_validation(
         training, held_out = np.arange(n), np.arange(n, len(y))
         held_out_s = scaled_down(validation[2]) if len(validation) == 3 else None
     else:
-        training, held_out = split(n, validation, None if classes is None else y, seed)
+        training, held_out = split(n, validation, y if classes is not None and y.size == n else None, seed)
         held_out_s = None if s is None else s[held_out]
         s = None if s is None else s[training]
     if class_weight is not None:

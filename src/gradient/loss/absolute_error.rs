@@ -22,6 +22,7 @@ pub struct AbsoluteError;
 impl Pointwise for AbsoluteError {
     const NAME: &'static str = "absolute_error";
     const IS_CLASSIFICATION: bool = false;
+    const HAS_KINK: bool = true;
 
     fn from_options(_: &dyn Options) -> Result<Self> {
         Ok(Self)

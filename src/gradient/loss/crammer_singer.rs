@@ -26,6 +26,7 @@ pub struct CrammerSinger;
 impl Pointwise for CrammerSinger {
     const NAME: &'static str = "crammer_singer";
     const IS_CLASSIFICATION: bool = true;
+    const HAS_KINK: bool = true;
 
     fn from_options(_: &dyn Options) -> Result<Self> {
         Ok(Self)

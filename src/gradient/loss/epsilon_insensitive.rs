@@ -42,6 +42,7 @@ pub(super) fn checked_epsilon(epsilon: f64) -> Result<f64> {
 impl Pointwise for EpsilonInsensitive {
     const NAME: &'static str = "epsilon_insensitive";
     const IS_CLASSIFICATION: bool = false;
+    const HAS_KINK: bool = true;
 
     fn from_options(options: &dyn Options) -> Result<Self> {
         Self::new(options.number("epsilon")?)

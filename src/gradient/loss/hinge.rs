@@ -21,6 +21,7 @@ pub struct Hinge;
 impl Pointwise for Hinge {
     const NAME: &'static str = "hinge";
     const IS_CLASSIFICATION: bool = true;
+    const HAS_KINK: bool = true;
 
     fn from_options(_: &dyn Options) -> Result<Self> {
         Ok(Self)

@@ -64,6 +64,8 @@ pub trait Pointwise: Copy {
     const IS_CLASSIFICATION: bool;
     /// Whether [`Pointwise::probability`] is defined.
     const HAS_PROBABILITY: bool = false;
+    /// Whether the slope jumps somewhere.
+    const HAS_KINK: bool = false;
 
     /// The loss with its parameters, if it has any.
     ///
@@ -201,6 +203,13 @@ macro_rules! losses {
                 }
             }
 
+            /// Whether the slope jumps somewhere: then noise that dies away at the optimum is not to be had.
+            pub fn has_kink(self) -> bool {
+                match self {
+                    $(Loss::$loss(_) => $loss::HAS_KINK,)*
+                }
+            }
+
             /// Whether probabilities of the classes follow from the scores.
             pub fn has_probabilities(self) -> bool {
                 match self {
@@ -297,7 +306,7 @@ losses! {
 
 impl Loss {
     /// Whether all classes are handled at once, by the softmax of the scores.
-    fn is_softmax(self, kind: TargetKind) -> bool {
+    pub(super) fn is_softmax(self, kind: TargetKind) -> bool {
         let is_multinomial = matches!(self, Loss::LogLoss(LogLoss { multi_class: MultiClass::Multinomial }));
         is_multinomial && matches!(kind, TargetKind::Class { .. })
     }

@@ -24,6 +24,7 @@ pub struct Perceptron;
 impl Pointwise for Perceptron {
     const NAME: &'static str = "perceptron";
     const IS_CLASSIFICATION: bool = true;
+    const HAS_KINK: bool = true;
 
     fn from_options(_: &dyn Options) -> Result<Self> {
         Ok(Self)

@@ -38,6 +38,7 @@ impl Quantile {
 impl Pointwise for Quantile {
     const NAME: &'static str = "quantile";
     const IS_CLASSIFICATION: bool = false;
+    const HAS_KINK: bool = true;
 
     fn from_options(options: &dyn Options) -> Result<Self> {
         Self::new(options.number("quantile")?)

@@ -59,6 +59,11 @@ impl Group {
         (1.0 - self.l1_ratio) * self.alphas.iter().fold(0.0, |largest: f64, &alpha| largest.max(alpha))
     }
 
+    /// Writes the strength of half the squares of each column.
+    pub(super) fn l2_by_column(&self, to: &mut [f64]) {
+        to.iter_mut().enumerate().for_each(|(j, to)| *to = self.alpha(j) * (1.0 - self.l1_ratio));
+    }
+
     pub(super) fn has_prox(&self) -> bool {
         self.l1_ratio > 0.0 && self.alphas.iter().any(|&alpha| alpha > 0.0)
     }
@@ -109,14 +114,18 @@ impl Group {
         }
     }
 
-    /// `W_j max(1 - alpha_j l1_ratio step_size / |W_j|, 0)`.
+    /// `W_j max(1 - alpha_j l1_ratio step_size_j / |W_j|, 0)`. A step size for each parameter has to be the same for all
+    /// outputs.
     pub(super) fn prox<T: Scalar>(&self, layout: Layout, w: &mut [T], step_size: EffectiveStepSize<'_, T>) {
-        let EffectiveStepSize::Uniform(step_size) = step_size else { return };
+        let step_size = |column: usize| match step_size {
+            EffectiveStepSize::Uniform(step_size) => step_size.to_f64(),
+            EffectiveStepSize::PerParameter(step_sizes) => step_sizes[column].to_f64(),
+        };
         for from in (0..layout.stride()).step_by(WIDTH) {
             let norms = norms(layout, w, from);
             let mut scales = [T::ONE; WIDTH];
             for (j, (scale, norm)) in scales.iter_mut().zip(norms).enumerate() {
-                let by = self.alpha(from + j) * self.l1_ratio * step_size.to_f64();
+                let by = self.alpha(from + j) * self.l1_ratio * step_size(from + j);
                 // In this order a NaN stays one and is found.
                 *scale = if norm <= by { T::ZERO } else { T::from_f64(1.0 - by / norm) };
             }

@@ -14,7 +14,7 @@ pub use weighted::WeightedElasticNet;
 use std::sync::Arc;
 
 use super::Layout;
-use crate::error::{Error, Result, checked};
+use crate::error::{Error, Result, checked, try_filled};
 use crate::kernel::Tier;
 use crate::options::Options;
 use crate::scalar::Scalar;
@@ -97,6 +97,29 @@ impl Penalty {
             Penalty::ElasticNet(penalty) => penalty.l2(),
             Penalty::Weighted(penalty) => penalty.largest_l2(),
             Penalty::Group(penalty) => penalty.largest_l2(),
+        }
+    }
+
+    /// The strength of half the squares of the coefficients of each column; of several outputs the largest.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn l2_by_column(&self, layout: Layout) -> Result<Vec<f64>> {
+        let mut strengths = try_filled("the strengths of a penalty", layout.n_columns(), self.l2())?;
+        match self {
+            Penalty::ElasticNet(_) => {}
+            Penalty::Weighted(penalty) => penalty.largest_l2_by_column(layout, &mut strengths),
+            Penalty::Group(penalty) => penalty.l2_by_column(&mut strengths),
+        }
+        Ok(strengths)
+    }
+
+    /// Writes the strengths of the absolute values of the coefficients of output c, by column; none of a group, whose columns
+    /// are not apart.
+    pub fn l1_of_output(&self, layout: Layout, c: usize, to: &mut [f64]) {
+        to.fill(self.l1());
+        if let Penalty::Weighted(penalty) = self {
+            penalty.l1_of_output(layout, c, to);
         }
     }
 

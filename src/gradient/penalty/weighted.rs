@@ -40,6 +40,22 @@ impl WeightedElasticNet {
         (1.0 - self.l1_ratio) * self.alphas.iter().fold(0.0, |largest: f64, &alpha| largest.max(alpha))
     }
 
+    /// Writes the largest strength of half the squares of each column.
+    pub(super) fn largest_l2_by_column(&self, layout: Layout, to: &mut [f64]) {
+        for alphas in self.alphas.chunks(layout.n_columns().max(1)) {
+            for (to, alpha) in to.iter_mut().zip(alphas) {
+                *to = to.max(alpha * (1.0 - self.l1_ratio));
+            }
+        }
+    }
+
+    /// Writes the strengths of the absolute values of the coefficients of an output.
+    pub(super) fn l1_of_output(&self, layout: Layout, output: usize, to: &mut [f64]) {
+        if let Some((_, alphas)) = self.rows(layout).nth(output) {
+            to.iter_mut().zip(alphas).for_each(|(to, alpha)| *to = alpha * self.l1_ratio);
+        }
+    }
+
     pub(super) fn has_prox(&self) -> bool {
         self.l1_ratio > 0.0 && self.alphas.iter().any(|&alpha| alpha > 0.0)
     }

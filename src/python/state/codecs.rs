@@ -285,8 +285,21 @@ impl Codec<Fingerprint> for Values {
     }
 }
 
+/// True or false.
+pub(super) struct Flag;
+
+impl Codec<bool> for Flag {
+    fn write<'py>(&self, place: &Place<'py>, value: &mut bool) -> PyResult<Bound<'py, PyAny>> {
+        value.into_bound_py_any(place.py)
+    }
+
+    fn read(&self, place: &Place<'_>, saved: &Bound<'_, PyAny>) -> PyResult<bool> {
+        saved.extract().map_err(|_| place.refused("True or False", saved))
+    }
+}
+
 /// A copy of an array of one dimension.
-fn read_array<E: Element + Copy>(place: &Place<'_>, saved: &Bound<'_, PyAny>) -> PyResult<Vec<E>> {
+pub(super) fn read_array<E: Element + Copy>(place: &Place<'_>, saved: &Bound<'_, PyAny>) -> PyResult<Vec<E>> {
     let condition = format!("an array of one dimension and type {}", std::any::type_name::<E>());
     let array: PyReadonlyArray1<'_, E> = saved.extract().map_err(|_| place.refused(&condition, saved))?;
     try_copied("the state", entries(&place.name, &array)?).map_err(to_python)

@@ -4,6 +4,7 @@
 //! `Reader` to check and read one.
 
 mod codecs;
+mod solver;
 
 use numpy::Element;
 use pyo3::exceptions::PyValueError;
@@ -14,6 +15,7 @@ use self::codecs::{
     COUNT, EPOCH, Growth, Name, Number, Numbers, Optional, Plateau, Rate, Rules, Steps, Values, Vector,
     Vectors,
 };
+use self::solver::Solved;
 use super::error::{caught, to_python};
 use super::rows::precision;
 use crate::gradient::Layout;
@@ -23,7 +25,7 @@ use crate::update::OptimizerState;
 
 /// The format of the dict: one more whenever a field is added or means something else. A dict without a version is
 /// older than the first.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 /// What is saved.
 pub(super) struct SavedState<T> {
@@ -48,7 +50,7 @@ fn fields<'py, T: Scalar + Element>(
         loss_sum,
         stopping,
         last_update_steps,
-        control: Control { auto_rate, batch_size },
+        control: Control { auto_rate, batch_size, solver },
         fingerprint,
     } = state;
     let mut averaged = (average.n > 0).then(|| std::mem::take(&mut average.params));
@@ -67,6 +69,7 @@ fn fields<'py, T: Scalar + Element>(
     border.field_since(1, "touched", last_update_steps, Steps)?;
     border.field("auto_rate", auto_rate, Optional(Rate))?;
     border.field_since(1, "growth", batch_size, Optional(Growth))?;
+    border.field_since(2, "solver", solver, Optional(Solved))?;
     border.field_since(1, "fingerprint", fingerprint, Optional(Values))?;
     border.field("seconds", seconds, Number)?;
     if averaged.is_some() != (average.n > 0) {
@@ -133,6 +136,10 @@ struct Place<'py> {
 impl Place<'_> {
     fn at(&self, index: impl std::fmt::Debug) -> Self {
         Self { name: format!("{}[{index:?}]", self.name), ..*self }
+    }
+
+    fn here(&self) -> Self {
+        Self { name: self.name.clone(), ..*self }
     }
 
     fn refused(&self, condition: &str, got: &Bound<'_, PyAny>) -> PyErr {

@@ -2,10 +2,13 @@
 
 mod adaptive_batch_size;
 mod auto_rate;
+mod solver;
 
 pub use adaptive_batch_size::AdaptiveBatchSize;
 pub(super) use auto_rate::value_at;
 pub use auto_rate::{AutoRate, Method, Spectral, Trials};
+pub(super) use solver::{Place, check as check_solver, is_solver};
+pub use solver::{Safeguard, Solver, Standardisation};
 
 use super::{Config, State};
 use crate::error::Result;
@@ -25,11 +28,13 @@ pub struct Control<T> {
     pub auto_rate: Option<AutoRate<T>>,
     /// The size of the batches, where it follows from the noise.
     pub batch_size: Option<AdaptiveBatchSize>,
+    /// What steps whose noise dies away, or in a metric, are made with.
+    pub solver: Option<Box<Solver<T>>>,
 }
 
 impl<T> Default for Control<T> {
     fn default() -> Self {
-        Self { auto_rate: None, batch_size: None }
+        Self { auto_rate: None, batch_size: None, solver: None }
     }
 }
 
@@ -46,11 +51,36 @@ impl<T: Scalar> Control<T> {
         evaluator: &mut Evaluator<'_, '_, T>,
         interrupted: &(dyn Fn() -> bool + Sync),
     ) -> Result<()> {
-        let is_auto = matches!(config.optimizer.learning_rate, Schedule::Auto(_));
+        let is_automatic = matches!(config.optimizer.learning_rate, Schedule::Auto(_));
+        let has_solver = is_solver(&config.optimizer.rule);
+        if has_solver {
+            self.solver = self.solver.take().filter(|solver| solver.fits(problem, config));
+            if let Some(solver) = &mut self.solver {
+                evaluator.set_control_variate(solver.variate.take());
+                // A fingerprint of few rows may have missed a change of others.
+                if !evaluator.knows_these_rows()? {
+                    self.solver = None;
+                }
+            }
+            if self.solver.is_none() && config.n_epochs > 0 {
+                self.solver = Some(Box::new(Solver::begin(problem, config, epoch, evaluator, interrupted)?));
+            }
+            if let Some(solver) = self.solver.as_mut().filter(|solver| solver.variate.is_some()) {
+                evaluator.set_control_variate(solver.variate.take());
+            }
+        } else {
+            self.solver = None;
+        }
+        // SAGA and SVRG know their rate: the noise that trials and averages are for dies away.
+        let is_auto = is_automatic && !(has_solver && config.optimizer.rule.variance_reduction().is_some());
         let saved = self.auto_rate.take();
         self.auto_rate = saved.filter(|rate| is_auto && rate.fits(problem, config));
         if is_auto && self.auto_rate.is_none() && config.n_epochs > 0 {
-            self.auto_rate = Some(AutoRate::begin(problem, config, epoch, evaluator, interrupted)?);
+            let metric = match &mut self.solver {
+                Some(solver) => solver.first_metric(problem, config, evaluator)?,
+                None => None,
+            };
+            self.auto_rate = Some(AutoRate::begin(problem, config, epoch, metric, evaluator, interrupted)?);
         }
         Ok(())
     }
@@ -64,15 +94,19 @@ impl<T: Scalar> Control<T> {
     }
 
     /// Before a step, when nothing of it is done yet: here a control may evaluate all rows, and only here be interrupted.
-    /// `at` is the epoch, the batches of it that are done, and how many it has.
     #[inline]
     pub(super) fn prepare(
         &mut self,
+        problem: &Problem<'_, T>,
         config: &Config,
-        (epoch, n_done, n_batches): (u64, usize, usize),
+        place: Place,
         optimizer: &mut OptimizerState<T>,
         evaluator: &mut Evaluator<'_, '_, T>,
     ) -> Result<()> {
+        if let Some(solver) = &mut self.solver {
+            solver.prepare(problem, config, &place, evaluator)?;
+        }
+        let Place { epoch, n_done, n_batches, .. } = place;
         let Some(rate) = &mut self.auto_rate else { return Ok(()) };
         if rate.is_due() {
             rate.evaluate(config, evaluator, &mut optimizer.slots)?;
@@ -93,6 +127,12 @@ impl<T: Scalar> Control<T> {
         optimizer: &mut Optimizer,
         evaluator: &mut Evaluator<'_, '_, T>,
     ) -> Result<f64> {
+        if let (Some(solver), None) = (&self.solver, &self.auto_rate) {
+            if let Some(schedule) = solver.schedule(&config.optimizer)? {
+                optimizer.learning_rate = schedule;
+            }
+            return Ok(loss);
+        }
         let Some(rate) = &mut self.auto_rate else { return Ok(loss) };
         let AtStep { params, gradient, .. } = evaluator.at_step();
         let loss = rate.observe(loss, params, gradient);
@@ -111,6 +151,9 @@ impl<T: Scalar> Control<T> {
         optimizer: &mut OptimizerState<T>,
         evaluator: &mut Evaluator<'_, '_, T>,
     ) -> (Option<&'static str>, f64) {
+        if let (Some(solver), None) = (&mut self.solver, &self.auto_rate) {
+            return solver.accept(non_finite, loss, evaluator);
+        }
         let Some(rate) = &mut self.auto_rate else { return (non_finite, loss) };
         if non_finite.is_none() {
             rate.after_step(tier, evaluator.params());
@@ -124,7 +167,7 @@ impl<T: Scalar> Control<T> {
 
     /// Whether a step may change the next one otherwise than by moving the parameters.
     pub(super) fn is_active(&self) -> bool {
-        self.auto_rate.is_some() || self.batch_size.is_some()
+        self.auto_rate.is_some() || self.batch_size.is_some() || self.solver.is_some()
     }
 
     /// Whether an automatic rate is in the middle of a trial: what the objective does meanwhile says nothing yet.
@@ -136,6 +179,11 @@ impl<T: Scalar> Control<T> {
     #[inline]
     pub(super) fn wants_noise(&self) -> bool {
         self.batch_size.is_some()
+    }
+
+    /// What rounding makes of the objective at the start, if there is a solver.
+    pub(super) fn rounding(&self) -> f64 {
+        self.solver.as_ref().map_or(0.0, |solver| solver.rounding())
     }
 
     /// Sees the noise of a gradient.
@@ -152,7 +200,11 @@ impl<T: Scalar> Control<T> {
         optimizer: &Optimizer,
         state: &mut OptimizerState<T>,
         loss: f64,
+        params: &[T],
     ) {
+        if let (Some(solver), None) = (&mut self.solver, &self.auto_rate) {
+            solver.end_epoch(loss, params);
+        }
         if let (Some(batch_size), Some(test)) = (&mut self.batch_size, config.batches.norm_test()) {
             *batch_size = batch_size.next(test, &config.batches, config.accumulate.get());
         }
@@ -166,7 +218,8 @@ impl<T: Scalar> Control<T> {
 
     /// Other parameters to predict with, should they be better, and the objective there.
     pub(super) fn alternative(&self) -> Option<(&[T], f64)> {
-        self.auto_rate.as_ref().and_then(AutoRate::alternative)
+        let of_solver = self.solver.as_ref().and_then(|solver| solver.safeguard.alternative());
+        of_solver.or_else(|| self.auto_rate.as_ref().and_then(AutoRate::alternative))
     }
 }
 

@@ -13,6 +13,7 @@ use std::ops::Range;
 use self::few_rows::FewRowsSteps;
 use self::one_row::OneRowSteps;
 use self::steps::{Room, StreakSteps};
+use super::control::is_solver;
 use super::stop::Stop;
 use super::{Config, State};
 use crate::data::Rows;
@@ -54,7 +55,10 @@ impl<T: Scalar> Streak<T> {
         let Penalty::ElasticNet(penalty) = *problem.penalty() else { return Ok(None) };
         let has_plain_steps = sgd.weight_decay() == 0.0 && penalty.l1() == 0.0 && config.clip.is_none();
         let is_automatic = matches!(config.optimizer.learning_rate, Schedule::Auto(_));
-        let is_alone = !is_automatic && !state.control.is_active() && config.average.is_none();
+        let is_alone = !is_automatic
+            && !is_solver(&config.optimizer.rule)
+            && !state.control.is_active()
+            && config.average.is_none();
         if config.tier == Tier::SCALAR || !has_plain_steps || !is_alone || problem.layout().n_outputs() > 1 {
             return Ok(None);
         }

@@ -21,7 +21,7 @@ impl Auto {
             expected: if can_choose {
                 "a number, a schedule, a function of the step or 'auto'"
             } else if word == "auto" {
-                "a number, a schedule or a function of the step, for only SGD chooses one by itself"
+                "a number, a schedule or a function of the step, for only SGD, SAGA and SVRG choose one by themselves"
             } else {
                 "a number, a schedule or a function of the step"
             },

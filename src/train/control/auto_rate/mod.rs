@@ -17,6 +17,7 @@ use crate::gradient::{Evaluator, Problem, Smoothness};
 use crate::kernel::Tier;
 use crate::scalar::Scalar;
 use crate::train::Config;
+use crate::update::metric::Metric;
 use crate::update::schedule::Constant;
 use crate::update::{Rule, Schedule, Sgd};
 
@@ -45,7 +46,7 @@ pub enum Method<T> {
 }
 
 impl<T: Scalar> AutoRate<T> {
-    /// The rate to begin with, from where the evaluator stands.
+    /// The rate to begin with, from where the evaluator stands; in a metric, if steps are made in one.
     ///
     /// # Errors
     /// If a buffer cannot be allocated, or the work was interrupted.
@@ -53,12 +54,18 @@ impl<T: Scalar> AutoRate<T> {
         problem: &Problem<'_, T>,
         config: &Config,
         first_epoch: u64,
+        metric: Option<&mut Metric<T>>,
         evaluator: &mut Evaluator<'_, '_, T>,
         interrupted: &(dyn Fn() -> bool + Sync),
     ) -> Result<Self> {
         let batches = &config.batches;
-        let weights = batches.importance_weights();
-        let mut smoothness = Smoothness::of(problem, weights, config.tier, config.n_threads, interrupted)?;
+        let mut smoothness = match &metric {
+            Some(metric) => Smoothness { full: metric.smoothness, row: metric.leverage },
+            None => {
+                let weights = batches.importance_weights();
+                Smoothness::of(problem, weights, config.tier, config.n_threads, interrupted)?
+            }
+        };
         let sgd = sgd(config);
         smoothness.full += sgd.weight_decay();
         smoothness.row += sgd.weight_decay();
@@ -73,7 +80,7 @@ impl<T: Scalar> AutoRate<T> {
             if problem.curvature().is_none() {
                 // Without a bound on the curvature 1 / L says nothing: a line is searched instead.
                 let of_all = rate_of(smoothness.full);
-                rate = search(config, evaluator, loss, of_all)? * (rate / of_all).min(1.0);
+                rate = search(config, metric, evaluator, loss, of_all)? * (rate / of_all).min(1.0);
             }
             Method::Trials(Trials::new(params, loss)?)
         };
@@ -86,7 +93,12 @@ impl<T: Scalar> AutoRate<T> {
         let n_steps = batches.n_steps().min(config.accumulate.get());
         let sees_all = batches.positions(n_steps - 1).end == problem.n_rows();
         let always_does = sees_all && !batches.draws() && !batches.has_sizes();
-        always_does && sgd(config).is_plain() && config.clip.is_none() && problem.curvature().is_some()
+        let has_metric = config.optimizer.rule.preconditioner().is_some();
+        always_does
+            && !has_metric
+            && sgd(config).is_plain()
+            && config.clip.is_none()
+            && problem.curvature().is_some()
     }
 
     /// Whether a saved rate is of this run: the same method, and vectors of the length of the parameters.

@@ -1,0 +1,82 @@
+"""``optimizer="auto"``: which optimizer a problem is for, how large its batches are, and when it is done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .objective import Problem
+from .optimizers import SAGA, SGD, SVRG, Optimizer
+from .sampling import Weighted
+from .sparse import SparseRows
+from .stopping import Converged, StopRule
+
+__all__ = ["batch_size_for", "converges", "epochs_for", "is_named_auto", "optimizer_for", "start_for"]
+
+MANY_ROWS = 131_072
+"""From so many rows on, batches are of 256 rows and not of 64."""
+LARGEST_TABLE = 1 << 31
+"""Bytes of slopes from which on SVRG, which keeps none, is better."""
+MOST_EPOCHS = 100
+"""Epochs of a run that ends when it has converged; more where all of them see few entries."""
+MOST_SMALL_EPOCHS = 1000
+ENTRIES = 50_000_000
+FEW_EPOCHS = 10
+"""Epochs of a run of any other optimizer, where none are given."""
+
+
+def is_named_auto(choice: Any) -> bool:
+    """Whether something is to be chosen."""
+    return isinstance(choice, str) and choice.lower() == "auto"
+
+
+def optimizer_for(problem: Problem, *, shuffle: Any, replacement: bool) -> tuple[Optimizer, str]:
+    """The optimizer for a problem, and why."""
+    if problem.loss.has_kink:
+        reason = f"the slope of {problem.loss_name} jumps, so that gradients keep their noise"
+        return SGD(preconditioner="diagonal"), reason
+    if replacement or isinstance(shuffle, Weighted):
+        return SGD(preconditioner="diagonal"), "rows are drawn, and not each seen once in an epoch"
+    n_bytes = problem.X.shape[0] * problem.n_outputs * problem.X.dtype.itemsize
+    if n_bytes > LARGEST_TABLE:
+        return SVRG(), f"a smooth loss, and a table of slopes would take {n_bytes / 2**30:.1f} GiB"
+    if isinstance(problem.X, SparseRows):
+        return SAGA(), "a smooth loss; the columns of sparse rows are scaled and not centred"
+    return SAGA(), "a smooth loss on dense rows"
+
+
+def converges(optimizer: Optimizer) -> bool:
+    """Whether a run of this optimizer comes to rest at the optimum by itself."""
+    return isinstance(optimizer, SAGA | SVRG) and is_named_auto(optimizer.learning_rate)
+
+
+def batch_size_for(optimizer: Optimizer, n_rows: int) -> int | None:
+    """The batch size for an optimizer, if it follows from the number of rows alone."""
+    if not isinstance(optimizer, SAGA | SVRG):
+        return None
+    return min(n_rows, 64 if n_rows < MANY_ROWS else 256)
+
+
+def epochs_for(
+    optimizer: Optimizer, problem: Problem, stop: tuple[StopRule, ...]
+) -> tuple[int, tuple[StopRule, ...]]:
+    """How many epochs, where none are given, and the rules of stopping."""
+    if not converges(optimizer):
+        return FEW_EPOCHS, stop
+    has_rule = any(isinstance(rule, Converged) for rule in stop)
+    n_entries = problem.X.shape[0] * problem.X.shape[1] * problem.n_outputs
+    most = min(max(MOST_EPOCHS, ENTRIES // n_entries), MOST_SMALL_EPOCHS)
+    return most, stop if has_rule else (*stop, Converged())
+
+
+def start_for(problem: Problem) -> Any:
+    """Where to begin, if not at zero: with a log link at the mean of the targets."""
+    if problem.loss_name not in ("poisson", "gamma", "tweedie") or not problem.fit_intercept:
+        return None
+    weights = problem.sample_weight
+    mean = np.average(problem.y.astype(np.float64), axis=0, weights=weights)
+    if not (mean > 0).all():
+        return None
+    coef = np.zeros(problem.n_outputs * problem.X.shape[1])
+    return np.append(coef, np.log(mean)).astype(problem.X.dtype)

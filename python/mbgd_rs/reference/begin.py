@@ -1,0 +1,28 @@
+"""Where SAGA and SVRG begin, and with how large batches, if nothing else is said."""
+
+from typing import Any
+
+import numpy as np
+
+from .losses import Poisson
+from .model import Parameters
+from .objective import Objective
+
+MANY_ROWS = 131_072
+
+
+def batch_size_for(rule: Any, n: int) -> int | str:
+    """Rows of a batch, of n; "auto" for all other optimizers."""
+    if rule.variance_reduction is None:
+        return "auto"
+    return min(n, 64 if n < MANY_ROWS else 256)
+
+
+def begin_at_mean(w: Parameters, objective: Objective, rule: Any, y: Any, sample_weight: Any) -> None:
+    """With a log link, moves the intercept to where the mean of the targets is predicted."""
+    is_solver = rule.variance_reduction is not None and rule.learning_rate == "auto"
+    if not (is_solver and isinstance(objective.loss, Poisson) and objective.model.fit_intercept):
+        return
+    mean = np.average(np.asarray(y, np.float64), axis=0, weights=sample_weight)
+    if (mean > 0).all():
+        w.intercept[...] = np.log(mean)
