@@ -16,6 +16,7 @@ __all__ = [
     "cast_numbers",
     "check",
     "check_loss",
+    "check_preconditioner",
     "check_shuffle",
     "check_state",
     "encode_labels",
