@@ -56,15 +56,15 @@ bench: build $(STAMPS)/test  ## measure single parts, and epochs beside NumPy an
 	PYTHONPATH=python:benches $(BIN)/python -m race --rounds 3 --output build/bench \
 	    --races dense sparse softmax batches call
 
-bench-peers: build $(PEERS_VENV)/made  ## race all peers; write benches/RESULTS.md and the pictures and numbers of README.md
+bench-peers: build $(PEERS_VENV)/made  ## race all peers, epoch by epoch; write benches/RESULTS.md and the pictures and numbers of README.md
 	PYTHONPATH=benches $(PEERS_VENV)/bin/python -m race.install
 	cargo bench --bench limit -- $(LIMIT) > target/limit.txt
 	PYTHONPATH=python:benches $(PEERS_VENV)/bin/python -m race --limit target/limit.txt $(RACE)
 
 # Of the race: make bench-solvers SETS="well a9a" SOLVERS="mbgd_rs '*lbfgs'" ROUNDS=2 SECONDS=10
-bench-solvers: build $(PEERS_VENV)/made  ## the race in time to a loss alone; prints its tables, writes into build/solvers
+bench-solvers: build $(PEERS_VENV)/made  ## the race in time to a loss; write benches/TIME_TO_LOSS.md and its part of README.md
 	PYTHONPATH=benches $(PEERS_VENV)/bin/python -m race.install
-	PYTHONPATH=python:benches $(PEERS_VENV)/bin/python -m race --races solvers --output build/solvers \
+	PYTHONPATH=python:benches $(PEERS_VENV)/bin/python -m race.solvers \
 	    $(if $(SETS),--sets $(SETS)) $(if $(SOLVERS),--peers $(SOLVERS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 	    $(if $(SECONDS),--seconds $(SECONDS))
 

@@ -5,8 +5,6 @@ from pathlib import Path
 from . import tables
 from .case import Case
 from .limit import Limits
-from .solvers import tables as solver_tables
-from .solvers.turns import Solved
 from .turns import Results
 
 BEGIN = "<!-- results: begin. Written by `make bench-peers`: do not edit. -->"
@@ -25,24 +23,12 @@ One epoch of logistic regression, float32, reshuffled every epoch. Of the peers:
 
 {table}
 
-Time to a loss: a whole call, by defaults, until the objective is above its optimum by no more than 1 %, 0.1 %, 0.01 %;
-and the fastest of the others: how many times longer it takes to get there, and who it is. Each of them, as ours, is
-given the number of iterations at which it first does.
-
-{solvers}
-
-![How far the objective is from its optimum, by seconds](docs/time_to_loss.png)
-
-*How far the objective is above its optimum, by the seconds of a call: the further to the left, the better.*
-
 Measured on {processor}, in {minutes:.0f} minutes; medians of {rounds} processes for each, which take turns.
 
 """  # noqa: E501
 
 
-def write(
-    path: Path, results: Results, solved: Solved, limits: Limits, cases: list[Case], processor: str
-) -> None:
+def write(path: Path, results: Results, limits: Limits, cases: list[Case], processor: str) -> None:
     """Fills what is between the two comments."""
     some = [case for case in cases if case.race == "dense" and case.shuffle and case.b <= 256]
     shapes = list(dict.fromkeys((case.n, case.d) for case in some))[:3]
@@ -57,12 +43,16 @@ def write(
         return [tables.shape(case), str(case.b), tables.cell(ours), limit, *theirs]
 
     table = tables.markdown(["n x d", "b", "mbgd_rs, ms", "bare loop, ms", *names], map(row, some))
-    before, rest = path.read_text().split(BEGIN)
     filled = TEXT.format(
         table=table,
-        solvers=solver_tables.summary(solved),
         processor=processor,
         rounds=results.n_rounds,
-        minutes=(results.seconds + solved.seconds) / 60,
+        minutes=results.seconds / 60,
     )
-    path.write_text(before + BEGIN + "\n" + filled + END + rest.split(END)[1])
+    fill(path, BEGIN, END, filled)
+
+
+def fill(path: Path, begin: str, end: str, text: str) -> None:
+    """Writes text between two comments."""
+    before, rest = path.read_text().split(begin)
+    path.write_text(before + begin + "\n" + text + end + rest.split(end)[1])

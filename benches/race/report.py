@@ -5,9 +5,7 @@ from pathlib import Path
 from . import dataset, tables
 from .case import Case
 from .limit import Limits
-from .peer import N_EXTRAPOLATED
-from .solvers import tables as solver_tables
-from .solvers.turns import Solved
+from .peer import N_EXTRAPOLATED, every_peer
 from .turns import Results
 
 HOW = f"""Every time is in milliseconds, the median over {{rounds}} processes in which peers take turns.
@@ -41,7 +39,6 @@ X checked, labels encoded, threads started, and one epoch.""",
 def write(
     path: Path,
     results: Results,
-    solved: Solved,
     limits: Limits,
     machine: str,
     cases: list[Case],
@@ -49,16 +46,14 @@ def write(
 ) -> None:
     """All tables of the races that were run; `how` they were, as the page says it."""
     of = {race: [case for case in cases if case.race == race] for race in {case.race for case in cases}}
-    failures = [f"- **{name}**: {why}" for name, why in (results.failures | solved.failures).items()]
+    failures = [f"- **{name}**: {why}" for name, why in results.failures.items()]
     parts = [
         f"# Results\n\n{how}",
-        f"Ran for {(results.seconds + solved.seconds) / 60:.0f} minutes on\n\n{machine}",
+        f"Ran for {results.seconds / 60:.0f} minutes on\n\n{machine}",
         *([HOW.format(rounds=results.n_rounds)] if cases else []),
-        f"## Who runs\n\n{tables.peers(results)}",
+        f"## Who runs\n\n{tables.peers(results, [peer for peer in every_peer() if peer.races])}",
         *(["Not run, and why:\n\n" + "\n".join(failures)] if failures else []),
     ]
-    if solved.curves:
-        parts += solver_tables.section(solved)
     for order, is_shuffled in (("reshuffled every epoch", True), ("in sequential order", False)):
         if some := [case for case in of.get("dense", []) if case.shuffle == is_shuffled]:
             parts += [

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from .case import Case
 from .limit import Limits
-from .peer import every_peer
+from .peer import Peer, every_peer
 from .turns import Results
 
 OURS, ONE_THREAD, READ = "mbgd_rs", "mbgd_rs, 1 thread", "plain read of X"
@@ -97,10 +97,10 @@ def simple(results: Results, cases: list[Case], unit: float = 1e3) -> str:
     return markdown(["n x d", "b", OURS, ONE_THREAD, *names], map(row, cases))
 
 
-def peers(results: Results) -> str:
-    """Who ran, in which version; who did not, and why."""
+def peers(results: Results, entrants: list[Peer]) -> str:
+    """Which of the entrants of a race ran, in which version; who did not, and why."""
     rows = []
-    for peer in every_peer():
+    for peer in entrants:
         if peer.name in (OURS, ONE_THREAD, READ):
             continue
         found = results.versions.get(peer.name, {})
@@ -109,7 +109,7 @@ def peers(results: Results) -> str:
         elif peer.name not in results.versions:
             did = f"not asked for, `PEERS={peer.packages[0]}`" if peer.on_request else "left out"
         else:
-            did = ", ".join([*peer.races, *(["solvers"] if peer.solver else [])])
+            did = ", ".join(peer.races) or "yes"
         versions = ", ".join(f"{package} {number}" for package, number in found.items())
         rows.append([peer.name, versions, peer.note, did])
     return markdown(["peer", "version", "what it does", "races"], rows, to_the_right=False)

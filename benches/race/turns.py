@@ -83,16 +83,11 @@ def entrants(results: Results, folder: Path, peers: list[Peer]) -> list[Peer]:
     return found
 
 
-def take_turns(
-    cases: list[Case], n_rounds: int, folder: Path, only: list[str], has_solvers: bool = False
-) -> Results:
-    """Every peer on every case that it takes; a process has the cases of one race on the same rows.
-
-    With `has_solvers`, peers that are in the race in time to a loss only are tried, too.
-    """
+def take_turns(cases: list[Case], n_rounds: int, folder: Path, only: list[str]) -> Results:
+    """Every peer on every case that it takes; a process has the cases of one race on the same rows."""
     results, start = Results(n_rounds=n_rounds), time.monotonic()
     races = {case.race for case in cases}
-    wanted = [peer for peer in every_peer() if races & set(peer.races) or (has_solvers and peer.solver)]
+    wanted = [peer for peer in every_peer() if races & set(peer.races)]
     peers = entrants(results, folder, [peer for peer in wanted if is_asked(peer, only)])
     for (race, data), group in itertools.groupby(cases, lambda case: (case.race, case.data)):
         dataset.make(data, folder)

@@ -1,24 +1,14 @@
 """Tables of the times to a loss, in Markdown."""
 
+import statistics
+
 from .. import dataset
 from ..peer import every_peer
 from ..tables import OURS, cell, markdown, ratio
-from .problem import GAPS, L2, Problem
+from .problem import GAPS, Problem
 from .turns import Curve, Solved
 
-HOW = """## Time to a loss
-
-Milliseconds of a whole call, on float32 and all threads, until the objective F is near its optimum F*: until
-(F - F*) / |F*| is at most 1e-2, 1e-3 or 1e-4. F is the mean loss + {l2:g}/2 |w|^2 with a free intercept,
-computed in doubles from what the call has returned; F* is that of a solver of our own in doubles.
-
-Each solver is called with one setting after another (`max_iter`, `epochs` or `tol`, whichever it has), each
-longer than the one before; the time is that of the first call whose result is near enough. What it took to
-find that setting is not counted. In brackets: how many times longer than mbgd_rs by its defaults. "-": not
-reached by any setting; ">": not by the longest that was tried, within {budget:g} seconds for all settings.
-
-Times are medians over {rounds} processes in which solvers take turns. In each, a first call is not timed. The
-megabytes are how far it raises the peak of memory of a process that has X, y and the library loaded."""
+LBFGS = "scikit-learn lbfgs"
 
 
 def names(solved: Solved, problem: Problem | None = None) -> list[str]:
@@ -83,14 +73,39 @@ def summary(solved: Solved) -> str:
     return markdown(head, map(row, solved.problems))
 
 
-def section(solved: Solved) -> list[str]:
-    """The part of the report."""
-    parts = [HOW.format(rounds=solved.n_rounds, budget=solved.budget, l2=L2), summary(solved)]
+def ratios(solved: Solved) -> str:
+    """How many times longer the fastest of the others and lbfgs take: geometric means over sets."""
+
+    def row(gap: float) -> list[str]:
+        fastest, lbfgs = [], []
+        for problem in solved.problems:
+            ours = solved.curve(OURS, problem).reached(gap)
+            times = {
+                name: at.seconds / ours.seconds
+                for name in names(solved, problem)
+                if ours and not name.startswith(OURS) and (at := solved.curve(name, problem).reached(gap))
+            }
+            if times:
+                fastest.append(min(times.values()))
+            if LBFGS in times:
+                lbfgs.append(times[LBFGS])
+        means = [
+            f"{statistics.geometric_mean(some):.1f}x of {len(some)}" if some else "-"
+            for some in (fastest, lbfgs)
+        ]
+        return [f"to {gap:.0e}", *means]
+
+    return markdown(["geometric mean", "fastest of the others", LBFGS], map(row, GAPS))
+
+
+def of_each_set(solved: Solved) -> list[str]:
+    """What each set is, and the times on it."""
+    parts = []
     for problem in solved.problems:
         origin = dataset.origin(problem.rows)
         optimum = solved.optima[problem.name]
         parts += [
-            f"### {shape(problem)}\n\n{origin[0].upper()}{origin[1:]}; `{problem.loss}`, F* = {optimum:.9g}.",
+            f"## {shape(problem)}\n\n{origin[0].upper()}{origin[1:]}; `{problem.loss}`, F* = {optimum:.9g}.",
             whole(solved, problem),
         ]
     return parts
