@@ -15,7 +15,7 @@ from .stopping import Converged, StopRule
 __all__ = ["batch_size_for", "converges", "epochs_for", "is_named_auto", "optimizer_for", "start_for"]
 
 MANY_ROWS = 131_072
-"""From so many rows on, batches are of 256 rows and not of 64."""
+"""From so many rows on, batches are of 512 rows and not of 64: then two threads have something to share."""
 LARGEST_TABLE = 1 << 31
 """Bytes of slopes from which on SVRG, which keeps none, is better."""
 MOST_EPOCHS = 100
@@ -55,7 +55,7 @@ def batch_size_for(optimizer: Optimizer, n_rows: int) -> int | None:
     """The batch size for an optimizer, if it follows from the number of rows alone."""
     if not isinstance(optimizer, SAGA | SVRG):
         return None
-    return min(n_rows, 64 if n_rows < MANY_ROWS else 256)
+    return min(n_rows, 64 if n_rows < MANY_ROWS else 512)
 
 
 def epochs_for(

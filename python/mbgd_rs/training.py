@@ -140,7 +140,7 @@ def fit(
         <optimizers>.
     batch_size : int, "full", "auto" or object of mbgd_rs.batch_sizes, default="auto"
         Rows of a step; more than n means all, as "full" does. "auto" is, with SAGA and SVRG, 64 for fewer
-        than 131,072 rows and else 256; with others min(256, n) for fewer than 65,536 rows, and of more rows
+        than 131,072 rows and else 512; with others min(256, n) for fewer than 65,536 rows, and of more rows
         some are trained on before, and their noise says how large batches are to be, see
         :class:`mbgd_rs.AutoBatchSize`; :func:`mbgd_rs.diagnostics.recommend_batch_size` measures more. An
         object lets it grow from epoch to epoch, :class:`mbgd_rs.batch_sizes.NormTest` as the noise asks.

@@ -20,8 +20,11 @@ const WORK_SHARED_UNASKED: usize = 1 << 20;
 /// Trials of steps of one size, and their outcome.
 #[derive(Debug, Default)]
 pub(super) struct ParallelismHeuristic {
-    /// Rows of the timed steps; steps of other sizes follow their outcome.
+    /// Rows of the timed steps; single steps of other sizes follow their outcome.
     n_rows: usize,
+    /// Rows of the last step. Two steps of the same other size are what is timed from then on: the first passes of a run may
+    /// be over a sample.
+    n_rows_before: usize,
     /// Steps since the last trial began.
     n_steps: usize,
     /// Times of the trials, on one thread and on all.
@@ -39,9 +42,10 @@ impl ParallelismHeuristic {
             self.is_worth_it = true;
             return true;
         }
-        if self.n_rows == 0 {
-            self.n_rows = n_rows;
+        if n_rows != self.n_rows && (self.n_rows == 0 || n_rows == self.n_rows_before) {
+            (self.n_rows, self.n_steps) = (n_rows, 0);
         }
+        self.n_rows_before = n_rows;
         if n_rows != self.n_rows || self.n_steps >= 2 * N_TRIALS {
             return self.is_worth_it;
         }
@@ -51,8 +55,12 @@ impl ParallelismHeuristic {
 
     /// Records that the step is done.
     pub(super) fn end(&mut self) {
-        if let Some(start) = self.trial {
-            self.seconds[self.n_steps / N_TRIALS][self.n_steps % N_TRIALS] = start.elapsed();
+        match self.trial {
+            Some(start) => {
+                self.seconds[self.n_steps / N_TRIALS][self.n_steps % N_TRIALS] = start.elapsed();
+            }
+            None if self.n_steps < 2 * N_TRIALS => return, // a step of another size amid the trials
+            None => {}
         }
         self.n_steps += 1;
         if self.n_steps == 2 * N_TRIALS {
@@ -91,6 +99,24 @@ mod tests {
             parallelism.begin(100, 1000);
             assert!(parallelism.trial.is_some(), "the next trial");
         }
+    }
+
+    #[test]
+    fn steps_of_another_size_are_timed_if_they_are_not_alone() {
+        let mut parallelism = ParallelismHeuristic::default();
+        parallelism.begin(2048, 1000); // a sample that a run begins with
+        parallelism.end();
+        parallelism.begin(256, 1000);
+        assert!(parallelism.trial.is_none());
+        parallelism.end();
+        parallelism.begin(256, 1000);
+        assert!(parallelism.trial.is_some());
+        parallelism.end();
+        parallelism.begin(7, 1000); // the last batch of an epoch
+        assert!(parallelism.trial.is_none());
+        parallelism.end();
+        parallelism.begin(256, 1000);
+        assert!(parallelism.trial.is_some());
     }
 
     #[test]

@@ -15,7 +15,7 @@ def batch_size_for(rule: Any, n: int) -> int | str:
     """Rows of a batch, of n; "auto" for all other optimizers."""
     if rule.variance_reduction is None:
         return "auto"
-    return min(n, 64 if n < MANY_ROWS else 256)
+    return min(n, 64 if n < MANY_ROWS else 512)
 
 
 def begin_at_mean(w: Parameters, objective: Objective, rule: Any, y: Any, sample_weight: Any) -> None:
