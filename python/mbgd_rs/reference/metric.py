@@ -179,8 +179,9 @@ class Builder:
         smoothness of that row stands for that of single rows.
         """
         d = len(self.columns.centre)
-        # What a single row of a rare or outlying column can add to a batch.
-        floor = self.second.h.mean() / (UNKNOWN * self.b) * self.columns.largest_squares
+        # What a single row of a rare or outlying column can add to a batch, if the sample may lack it.
+        has_all = len(self.second.x) == self.n
+        floor = 0.0 if has_all else self.second.h.mean() / (UNKNOWN * self.b) * self.columns.largest_squares
         damping = max(damping, self.last_damping / RELIEF, float(np.sqrt(np.finfo(np.float64).tiny)))
         best: Metric | None = None
         least_excess = np.inf

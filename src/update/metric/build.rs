@@ -147,9 +147,10 @@ impl<T: Scalar> Metric<T> {
     ) -> Result<Option<Self>> {
         let Geometry { penalty, largest_squares, n_rows, batch_size, columns, .. } = geometry;
         let b = batch_size.clamp(1, n_rows) as f64;
-        // What a single row of a rare or outlying column can add to a batch; times the mean curvature, or nearly separable
-        // classes crawl.
-        let floor = second.mean_curvature() / (UNKNOWN * b);
+        // What a single row of a rare or outlying column can add to a batch, if the sample may lack it; times the mean
+        // curvature, or nearly separable classes crawl.
+        let has_all = second.n_rows() == n_rows;
+        let floor = if has_all { 0.0 } else { second.mean_curvature() / (UNKNOWN * b) };
         damping = damping.max(geometry.last_damping / RELIEF).max(f64::MIN_POSITIVE.sqrt());
         let (mut best, mut least_excess) = (None, f64::INFINITY);
         for _ in 0..MOST_RAISES {
