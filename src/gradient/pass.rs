@@ -154,6 +154,7 @@ impl<T: Scalar> Pass<'_, T> {
             let n_ahead = self.rows_ahead(position, scratch.own, &mut ahead[..n]);
             self.problem.data.targets.prefetch(&ahead[..n_ahead]);
             self.problem.data.weights.prefetch(&ahead[..n_ahead]);
+            self.problem.data.offsets.prefetch(&ahead[..n_ahead]);
             if let Some(variate) = &self.variate {
                 variate.prefetch(&ahead[..n_ahead], self.model.layout().n_outputs());
             }
@@ -212,6 +213,7 @@ impl<T: Scalar> Pass<'_, T> {
             }
         };
         self.model.forward(self.tier, &tile_rows, &self.params, scores);
+        data.offsets.add_to(rows, stride, scores);
         let tile = TileOf { n_outputs, scores, targets: y, weights: s, unit: data.targets.unit() };
         partial.loss += objective.loss.slopes(self.tier, data.targets.kind(), tile);
         if let Some(variate) = self.variate.as_ref().filter(|_| self.wanted != Wanted::Value) {
@@ -223,6 +225,7 @@ impl<T: Scalar> Pass<'_, T> {
                 }
                 Baseline::Snapshot(params) => {
                     self.model.forward(self.tier, &tile_rows, params, known);
+                    data.offsets.add_to(rows, stride, known);
                     let tile = TileOf {
                         n_outputs,
                         scores: known,

@@ -2,12 +2,13 @@
 
 use super::model::LinearModel;
 use super::{Layout, Loss, Model, Objective, Penalty};
-use crate::data::{Dataset, Rows, TargetKind, Targets, Weights};
+use crate::data::{Dataset, Offsets, Rows, TargetKind, Targets, Weights};
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
 
-/// The objective `mean_i s_i loss(x_i . W + b, y_i) + penalty(W)` over the training rows, the weights s of
-/// mean 1, the intercepts b free of penalty or, without `fit_intercept`, left where they start.
+/// The objective `mean_i s_i loss(x_i . W + b + o_i, y_i) + penalty(W)` over the training rows, the weights s of
+/// mean 1, the offsets o given or zero, the intercepts b free of penalty or, without `fit_intercept`, left where they
+/// start.
 #[derive(Debug, Clone)]
 pub struct Problem<'a, T> {
     pub(crate) data: Dataset<'a, T>,
@@ -42,6 +43,16 @@ impl<'a, T: Scalar> Problem<'a, T> {
         let model = Model::Linear(LinearModel { layout, fit_intercept });
         let data = Dataset::new(rows, targets, weights);
         Ok(Self { data, objective: Objective { model, loss, penalty } })
+    }
+
+    /// The same with offsets of all stored rows.
+    ///
+    /// # Errors
+    /// If their number is not that of the scores of these rows.
+    pub fn with_offsets(mut self, offsets: Offsets<'a, T>) -> Result<Self> {
+        offsets.check(self.data.rows.n_rows(), self.layout().n_outputs())?;
+        self.data.offsets = offsets;
+        Ok(self)
     }
 
     /// The same objective over some of the stored rows, see [`Dataset::subset`].

@@ -19,15 +19,15 @@ ALL = slice(None)
 
 
 class Objective:
-    """mean_i s_i loss(z_i, y_i) + penalty(coef) with the scores z of a model."""
+    """mean_i s_i loss(z_i + o_i, y_i) + penalty(coef) with the scores z of a model and offsets o, if any."""
 
     def __init__(self, model: Linear, loss: Any, penalty: Penalty) -> None:
         self.model, self.loss, self.penalty = model, loss, penalty
 
     def value(self, w: Parameters, data: Data) -> float:
         """The objective over all rows."""
-        x, y, s = data.batch(ALL, drawn=False)
-        losses = self.loss.value(self.model.forward(w, x), y)
+        x, y, s, o = data.batch(ALL, drawn=False)
+        losses = self.loss.value(self.model.forward(w, x, o), y)
         return float((losses if s is None else s * losses).sum()) / len(x) + self.penalty.value(w.coef)
 
     def value_at(self, flat: Array, data: Data) -> float:
@@ -53,8 +53,8 @@ class Objective:
 
     def sum(self, w: Parameters, data: Data, rows: Rows, g: Parameters, wants_loss: bool = True) -> float:
         """Writes the sum over the rows of the gradients of their losses to g; returns that of the losses."""
-        x, y, s = data.batch(rows, drawn=True)
-        z = self.model.forward(w, x)
+        x, y, s, o = data.batch(rows, drawn=True)
+        z = self.model.forward(w, x, o)
         total = math.nan
         if wants_loss:
             losses = self.loss.value(z, y)
@@ -90,6 +90,7 @@ def make_problem(
     penalty: Any,
     fit_intercept: bool = True,
     class_weight: Any = None,
+    offset: Any = None,
 ) -> tuple[Objective, Data, Array | None]:
     """The objective, the data, and the classes if there are any."""
     X, stored = as_rows(X)
@@ -101,7 +102,8 @@ def make_problem(
         s = np.ones(len(X)) if s is None else s
         s = s * class_weights(class_weight, classes, np.asarray(y), s)
     model = Linear(X.shape[1], outputs, X.dtype, fit_intercept)
-    return Objective(model, loss, make_penalty(penalty)), Data(X, targets, s, stored), classes
+    o = None if offset is None else np.asarray(offset).astype(X.dtype).reshape(len(X), *outputs)
+    return Objective(model, loss, make_penalty(penalty)), Data(X, targets, s, o, stored), classes
 
 
 def gradient(
@@ -113,6 +115,7 @@ def gradient(
     loss: Any = "squared_error",
     penalty: Any = None,
     sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
 ) -> tuple[float, tuple[Any, Any]]:
     """The objective on some rows, or all, and its gradient as a pair (coef, intercept).
 
@@ -123,7 +126,7 @@ def gradient(
     >>> gradient(X, y, ([0.0, 0.0], 0.0))
     (0.5, (array([1., 1.]), np.float64(0.0)))
     """
-    objective, data, _ = make_problem(X, y, sample_weight, loss, penalty)
+    objective, data, _ = make_problem(X, y, sample_weight, loss, penalty, offset=offset)
     w, g = objective.model.start(params), objective.model.zeros()
     chosen = slice(0, len(data)) if rows is None else np.asarray(rows, np.intp)
     with np.errstate(over="ignore"):
