@@ -112,7 +112,10 @@ def make_problem(
     if not chosen.is_classification:
         if classes is not None:
             raise ValueError(f"classes needs a loss of classes, got loss {chosen.name!r}")
-        targets, is_vector = as_real_targets(y, matrix)
+        if chosen.has_targets:
+            targets, is_vector = as_real_targets(y, matrix)
+        else:
+            targets, is_vector = np.ones((len(matrix), 1), matrix.dtype), True
     elif (labels := as_labels(y, matrix)) is not None:
         if expected is not None:
             raise ValueError(f"y must have one label a row, of {expected}, got shape {np.shape(y)}")
@@ -142,7 +145,7 @@ def make_problem(
 
 def gradient(
     X: Any,
-    y: ArrayLike,
+    y: ArrayLike | None,
     params: Any,
     *,
     rows: ArrayLike | None = None,

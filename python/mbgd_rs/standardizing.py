@@ -138,7 +138,7 @@ def size_of(y: Array, s: Array | None) -> float:
 
 def targets_of(problem: Problem, y: Any) -> Array:
     """Numbers in double as they were given, not as they are rounded to the type of X; classes as they are."""
-    if problem.classes is not None:
+    if problem.classes is not None or not problem.loss.has_targets:
         return problem.y
     return as_array("y", y).astype(np.float64).reshape(problem.y.shape)
 

@@ -52,14 +52,16 @@ __all__ = ["fit"]
 
 @with_hints
 @with_names(
-    regression_losses=[name for name, kind in members_of(Loss).items() if not kind.is_classification],
+    regression_losses=[
+        name for name, kind in members_of(Loss).items() if kind.has_targets and not kind.is_classification
+    ],
     classification_losses=[name for name, kind in members_of(Loss).items() if kind.is_classification],
     penalties=names_of(Penalty),
     optimizers=names_of(Optimizer),
 )
 def fit(
     X: Any,
-    y: ArrayLike,
+    y: ArrayLike | None,
     *,
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
@@ -107,7 +109,7 @@ def fit(
     y : array-like of shape (n,) or (n, k)
         Targets: numbers for a regression, labels of any dtype for a classification; with shape (n, k), k > 1,
         and a loss of classes, 0 or 1 or bools for each of k labels. Measured numbers are no labels and
-        refused.
+        refused. None for the loss "one_class", which has no targets.
     sample_weight : array-like of shape (n,), optional
         How much each row counts, >= 0; scaled to mean 1.
     offset : array-like of shape (n,) or (n, k), optional
@@ -125,7 +127,8 @@ def fit(
         What being wrong costs. Left out while y looks like labels, it warns. Of numbers
         <regression_losses>;
         of classes
-        <classification_losses>.
+        <classification_losses>;
+        of rows without targets, to find outliers, "one_class".
     penalty : str, object of mbgd_rs.penalties or None
         Added to the mean loss; depends on the coefficients alone. By default there is none. A name has the
         default strength ``alpha=1e-4``; an object has a strength of your choice. Names are

@@ -109,6 +109,8 @@ def of_data(data: Any, problem: Problem, needs_data: bool) -> Validation:
 
 def truth(problem: Problem, y: Any) -> Array:
     """The targets, of the shape, and if they are labels of the type, of what `predict` says."""
+    if y is None:  # of a loss without targets
+        return problem.y[:, 0]
     if problem.classes is None:
         values = as_array("y", y)
         return values.reshape(len(values)) if problem.is_vector else values.reshape(len(values), -1)

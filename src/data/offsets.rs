@@ -67,17 +67,25 @@ impl<'a, T: Scalar> Offsets<'a, T> {
     #[inline(always)]
     pub(crate) fn prefetch(&self, rows: &[usize]) {
         if let Some(values) = self.values {
-            for &r in rows {
-                match self.per_row {
-                    1 => prefetch_one(&values[r]),
-                    per_row => prefetch(&values[r * per_row..][..per_row]),
-                }
-            }
+            prefetch_all(values, self.per_row, rows);
         }
     }
 }
 
-/// Out of line: most runs have no offsets.
+// Out of line, that steps of the many runs without offsets have a test and no more.
+
+#[cold]
+#[inline(never)]
+fn prefetch_all<T: Scalar>(values: &[T], per_row: usize, rows: &[usize]) {
+    for &r in rows {
+        match per_row {
+            1 => prefetch_one(&values[r]),
+            per_row => prefetch(&values[r * per_row..][..per_row]),
+        }
+    }
+}
+
+#[cold]
 #[inline(never)]
 fn add<T: Scalar>(values: &[T], per_row: usize, rows: &[usize], stride: usize, scores: &mut [T]) {
     for (c, scores) in scores.chunks_exact_mut(stride).enumerate() {

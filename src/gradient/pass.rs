@@ -43,6 +43,8 @@ pub(super) struct Pass<'a, T> {
     pub(super) params: Vec<T>,
     /// The model of the problem, or the same on the columns of `active`.
     pub(super) model: Model,
+    /// See [`Loss::intercept_slope`](super::Loss::intercept_slope).
+    pub(super) intercept_slope: f64,
     /// The rows at `positions` as a matrix of their own, which `params` and `model` are for then.
     pub(super) active: Option<Active<T>>,
     /// The penalty of the columns of `active`.
@@ -77,6 +79,35 @@ impl<T: Scalar> Pass<'_, T> {
             None => &self.problem.objective.penalty,
             Some(_) => &self.active_penalty,
         }
+    }
+
+    /// What the parameters cost, whatever the rows are.
+    pub(super) fn cost(&self) -> f64 {
+        let layout = self.model.layout();
+        self.penalty().value(layout, &self.params[..layout.n_coef()]) + self.cost_of_intercepts()
+    }
+
+    /// What a loss with an intercept slope makes the intercepts cost.
+    pub(super) fn cost_of_intercepts(&self) -> f64 {
+        if self.intercept_slope == 0.0 {
+            return 0.0;
+        }
+        let layout = self.model.layout();
+        let intercepts = &self.params[layout.n_coef()..][..layout.n_outputs()];
+        self.intercept_slope * intercepts.iter().map(|b| b.to_f64()).sum::<f64>()
+    }
+
+    /// Makes a mean of the sums in the intercepts' part of a gradient, and adds the intercept slope. Returns what the
+    /// intercepts cost.
+    #[inline(always)]
+    pub(super) fn finish_intercepts(&self, gradient: &mut [T], scale: T) -> f64 {
+        self.tier.run(ScaleAdd { y: gradient, scale, x: &[], factor: T::ZERO });
+        if self.intercept_slope == 0.0 {
+            return 0.0;
+        }
+        let slope = T::from_f64(self.intercept_slope);
+        gradient[..self.model.layout().n_outputs()].iter_mut().for_each(|g| *g += slope);
+        self.cost_of_intercepts()
     }
 
     /// Rows of a leaf for a batch of `n_rows`. Of sparse rows more may be wanted: a leaf has a gradient of its

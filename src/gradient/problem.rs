@@ -19,7 +19,7 @@ impl<'a, T: Scalar> Problem<'a, T> {
     /// Puts the parts together, for a linear model.
     ///
     /// # Errors
-    /// If the loss is not for this kind of targets, at the first target that has no loss, if the penalty has
+    /// If the loss is not for this kind of targets or without intercepts, at the first target that has no loss, if the penalty has
     /// another number of strengths, or if the parameters would not fit the address space.
     pub fn new(
         rows: Rows<'a, T>,
@@ -35,6 +35,12 @@ impl<'a, T: Scalar> Problem<'a, T> {
                 loss.name(),
                 if loss.is_classification() { "classes" } else { "real numbers" },
                 if loss.is_classification() { "real numbers" } else { "classes" },
+            )));
+        }
+        if loss.intercept_slope() != 0.0 && !fit_intercept {
+            return Err(Error::Incompatible(format!(
+                "fit_intercept must be True for loss {:?}, got False",
+                loss.name()
             )));
         }
         targets.check_domain(loss.domain(), loss.name())?;
@@ -90,6 +96,11 @@ impl<'a, T: Scalar> Problem<'a, T> {
     /// A bound on the curvature of the loss, if there is one.
     pub fn curvature(&self) -> Option<f64> {
         self.objective.loss.curvature(self.data.targets.kind())
+    }
+
+    /// What the objective has per unit of every intercept, beside the mean of the losses.
+    pub(crate) fn intercept_slope(&self) -> f64 {
+        self.objective.loss.intercept_slope()
     }
 
     /// What large coefficients cost.

@@ -120,7 +120,7 @@ impl<'o, 'a, T: Scalar> Observers<'o, 'a, T> {
         let Some(rule) = self.validation.converged() else { return Ok(None) };
         let Some(solver) = &view.state.control.solver else { return Ok(None) };
         let rounding = solver.rounding();
-        self.gap = match solver.estimated_gap(view.config, view.evaluator)? {
+        self.gap = match solver.estimated_gap(view.problem, view.config, view.evaluator)? {
             Some(estimate) if !rule.is_met(estimate, loss, rounding) => Some((estimate, loss)),
             _ => {
                 let is_tried = view.state.control.auto_rate.is_some();

@@ -58,6 +58,7 @@ class Point:
         of_penalty = np.zeros(self.g.flat.size)
         coef = of_penalty[: self.w.flat_coef.size].reshape(self.w.coef.shape)
         self.objective.penalty.add_gradient(self.w.coef, coef)
+        of_penalty[coef.size :] = self.objective.loss.intercept_slope
         return np.array([self.smooth(np.array([row])) for row in range(self.n)]) - of_penalty
 
 

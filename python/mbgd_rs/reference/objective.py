@@ -24,11 +24,16 @@ class Objective:
     def __init__(self, model: Linear, loss: Any, penalty: Penalty) -> None:
         self.model, self.loss, self.penalty = model, loss, penalty
 
+    def cost(self, w: Parameters) -> float:
+        """What the parameters cost, whatever the rows are."""
+        of_intercepts: float = self.loss.intercept_slope * float(w.intercept.sum())
+        return self.penalty.value(w.coef) + of_intercepts
+
     def value(self, w: Parameters, data: Data) -> float:
         """The objective over all rows."""
         x, y, s, o = data.batch(ALL, drawn=False)
         losses = self.loss.value(self.model.forward(w, x, o), y)
-        return float((losses if s is None else s * losses).sum()) / len(x) + self.penalty.value(w.coef)
+        return float((losses if s is None else s * losses).sum()) / len(x) + self.cost(w)
 
     def value_at(self, flat: Array, data: Data) -> float:
         """The same at parameters given as one flat vector."""
@@ -74,12 +79,13 @@ class Objective:
         return r
 
     def finish(self, w: Parameters, n_rows: int, g: Parameters, total: float) -> float:
-        """Makes means of sums over rows, and adds the penalty to both."""
+        """Makes means of sums over rows, and adds what the parameters cost to both."""
         g.flat /= max(n_rows, 1)
         self.penalty.add_gradient(w.coef, g.coef)
+        g.intercept += self.loss.intercept_slope
         if math.isnan(total):
             return total
-        return total / max(n_rows, 1) + self.penalty.value(w.coef)
+        return total / max(n_rows, 1) + self.cost(w)
 
 
 def make_problem(
@@ -94,7 +100,8 @@ def make_problem(
 ) -> tuple[Objective, Data, Array | None]:
     """The objective, the data, and the classes if there are any."""
     X, stored = as_rows(X)
-    loss, targets, classes, outputs = loss_and_targets(loss, np.asarray(y))
+    y = np.ones(len(X)) if y is None else np.asarray(y)
+    loss, targets, classes, outputs = loss_and_targets(loss, y)
     if not isinstance(loss, Coupled):  # which indexes by them
         targets = targets.astype(X.dtype)
     s = None if sample_weight is None else scaled_down(sample_weight)

@@ -57,7 +57,7 @@ class Solver(LearningRate):
         x, y, s, o = data.batch(np.arange(n_spread) * n // n_spread, drawn=False)
         losses = objective.loss.value(objective.model.forward(w, x, o), y)
         first_loss = float((losses if s is None else s * losses).sum()) / n_spread
-        self.safeguard = Safeguard(w.flat, first_loss + objective.penalty.value(w.coef))
+        self.safeguard = Safeguard(w.flat, first_loss + objective.cost(w))
         self.columns = (
             columns_as_they_are(objective, data)
             if rule.preconditioner is None

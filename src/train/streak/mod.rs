@@ -59,7 +59,8 @@ impl<T: Scalar> Streak<T> {
             && !is_solver(&config.optimizer.rule)
             && !state.control.is_active()
             && config.average.is_none()
-            && problem.data.offsets.are_none();
+            && problem.data.offsets.are_none()
+            && problem.intercept_slope() == 0.0;
         if config.tier == Tier::SCALAR || !has_plain_steps || !is_alone || problem.layout().n_outputs() > 1 {
             return Ok(None);
         }
