@@ -22,7 +22,7 @@ from .automatic import (
 )
 from .averages import Average, AverageName
 from .batch_sizes import BatchSizes
-from .callbacks import Progress, after_epoch, progress_bar
+from .callbacks import Progress, SeesSteps, after_epoch, after_steps, progress_bar
 from .choices import members_of, names_of, resolve
 from .class_weights import ClassWeight
 from .docstrings import with_names
@@ -89,7 +89,7 @@ def fit(
     seed: int = 0,
     n_threads: int | None = None,
     record: RecordName | Iterable[RecordName] = "epoch",
-    callback: Callable[[Progress], Any] | None = None,
+    callback: Callable[[Progress], Any] | SeesSteps | None = None,
     progress: bool = False,
 ) -> FitResult:
     """Train a linear model by mini-batch gradient descent.
@@ -208,9 +208,11 @@ def fit(
     record : "epoch", "step", "full_loss", "path", "noise" or several of them, default="epoch"
         What `history` has besides the loss of each epoch, see :class:`mbgd_rs.History`. "noise" is
         how noisy the gradients are, see :class:`mbgd_rs.diagnostics.RecordedNoise`.
-    callback : callable, optional
-        Called with a :class:`Progress` after every epoch; the answer True, and no other, ends the run. An
-        exception it raises, or that of Ctrl-C or of a learning rate given as a function, is raised here; its
+    callback : callable or object with a method on_step, optional
+        Called with a :class:`Progress` after every epoch; the answer True, and no other, ends the run. Its
+        method `on_step`, if it has one, is called with a :class:`StepProgress` after every `every_steps`-th
+        step, an attribute that is 1 if it is missing, and may end the run after any of them. An exception it
+        raises, or that of Ctrl-C or of a learning rate given as a function, is raised here; its
         attribute `result` is the run so far, to be resumed.
     progress : bool, default=False
         Show a progress bar; needs tqdm.
@@ -410,6 +412,7 @@ def fit(
                 init=course.init,
                 state=None if resume is None else resume.state,
                 callback=after_epoch(problem, callback, show, measured),
+                step_callback=after_steps(problem, callback),
                 validation=course.validation,
                 split=judged.split,
                 stop=course.stop,
