@@ -177,14 +177,13 @@ def history_fields(history: History, writing: Writing, *, most: int | None) -> d
     """What was recorded, metrics by "metrics.name"; None if that is too large."""
     recorded = {of.name: getattr(history, of.name) for of in fields(history) if of.name != "metrics"}
     recorded |= {f"metrics.{name}": array for name, array in history.metrics.items()}
-    recorded = {name: array for name, array in recorded.items() if array.size}
     if most is not None and sum(array.nbytes for array in recorded.values()) > most:
         return None
     return {name: writing.value(f"history.{name}", array) for name, array in recorded.items()}
 
 
 def history_of(saved: Any, reading: Reading) -> History:
-    """A history with what was saved; its other arrays are empty."""
+    """A history as it was saved, or an empty one."""
     if saved is None:
         return History()
     read = {name: reading.value(value) for name, value in saved.items()}

@@ -53,16 +53,20 @@ def write_model(
 
 def read_model(path: str | os.PathLike[str]) -> ModelFile:
     """Read what `write_model` has written; ValueError for any other content. Nothing in the file is run."""
-    file = Path(path).read_bytes()
+    return checked_model(Path(path).read_bytes(), os.fspath(path))
+
+
+def checked_model(file: bytes, name: str) -> ModelFile:
+    """What the bytes of a file say. Where they say nonsense, all kinds of errors become a ValueError."""
     try:
         return model_in(file)
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         reason = f"{type(error).__name__} {error}" if isinstance(error, LookupError) else error
-        raise ValueError(f"{os.fspath(path)!s} must be a model file, as save writes it: {reason}") from error
+        raise ValueError(f"{name} must be a model file, as save writes it: {reason}") from error
 
 
 def model_in(file: bytes) -> ModelFile:
-    """What the bytes of a file say. Where they say nonsense, the errors are of many kinds."""
+    """The same, with errors as they come."""
     document, arrays = unpack(file)
     unknown = document.keys() - {"format", "version", "model", "resume", "estimator"}
     if unknown:

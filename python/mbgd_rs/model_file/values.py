@@ -183,6 +183,8 @@ class Reading:
     def records(self, columns: list[Any]) -> Array:
         """Columns of one length as an array with fields."""
         found = {str(name): self.value(value) for name, value in columns}
+        if not found:
+            raise ValueError("an array with fields must have some")
         n = len(next(iter(found.values())))
         made = np.empty(n, [(name, column.dtype) for name, column in found.items()])
         for name, column in found.items():
