@@ -43,7 +43,7 @@ pub(super) fn pack_tensors<'py>(
     tensors: Vec<Tensor<'py>>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     caught(|| {
-        let mut views = Vec::with_capacity(tensors.len());
+        let mut views = try_reserved("a model file", tensors.len()).map_err(to_python)?;
         let mut n_bytes = text.1.len();
         for (name, dtype, shape, bytes) in &tensors {
             let known = DTYPES.iter().find(|known| known.to_string() == *dtype);
