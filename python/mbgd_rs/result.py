@@ -15,6 +15,8 @@ from .auto_batch_size import AutoBatchSize
 from .auto_rate import AutoRate
 from .columns import check_names
 from .diagnosis import table
+from .export.onnx_model import made_model
+from .export.sklearn_model import as_sklearn
 from .history import History
 from .inputs import as_flag, as_rows, as_type
 from .losses import Loss
@@ -27,6 +29,7 @@ from .threads import resolve_n_threads
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from onnx import ModelProto
 
 __all__ = ["FitResult"]
 
@@ -157,6 +160,71 @@ class FitResult:
         array(['no', 'yes'], dtype='<U3')
         """
         write_model(path, self, state=as_flag("state", state))
+
+    def to_onnx(self, path: str | os.PathLike[str] | None = None, *, dtype: Any = np.float32) -> ModelProto:
+        """The model as a graph of ONNX, for runtimes without Python; needs onnx.
+
+        Its input is "X", of shape (n, d). Of a regression the output is "prediction", as :meth:`predict` says
+        it; of a classifier "label" and, where the loss has them, "probabilities", else "scores". Operators
+        are the standard ones of opset 17.
+
+        Parameters
+        ----------
+        path : str or path, optional
+            Where to write it, too.
+        dtype : {float32, float64}, default=float32
+            Of X, and of all that is computed.
+
+        Returns
+        -------
+        onnx.ModelProto
+
+        Raises
+        ------
+        ImportError
+            Without onnx.
+        ValueError
+            If the classes are neither integers, bools, floats nor text.
+
+        Examples
+        --------
+        >>> import onnxruntime  # doctest: +SKIP
+        >>> graph = model.to_onnx("model.onnx")  # doctest: +SKIP
+        >>> session = onnxruntime.InferenceSession("model.onnx")  # doctest: +SKIP
+        >>> label, probabilities = session.run(None, {"X": X})  # doctest: +SKIP
+        """
+        return made_model(self, path, dtype)
+
+    def to_sklearn(self) -> Any:
+        """The model as a fitted estimator of scikit-learn, for what knows those.
+
+        What it predicts, and its scores and probabilities, are those of this model, to rounding. How it was
+        trained it does not know: its parameters of training are scikit-learn's defaults.
+
+        Returns
+        -------
+        estimator
+            Of "log_loss" a LogisticRegression, or an SGDClassifier for one class against the rest; of
+            "hinge", "squared_hinge" and "crammer_singer" a LinearSVC; of "perceptron" a Perceptron, of
+            "modified_huber" an SGDClassifier. Of "squared_error" a LinearRegression, of "absolute_error" and
+            "quantile" a QuantileRegressor, of "huber" an SGDRegressor, of the losses with a tolerance a
+            LinearSVR, of "poisson", "gamma" and "tweedie" the regressors of these names. Several labels are
+            in a OneVsRestClassifier, several outputs in a MultiOutputRegressor, but for "squared_error".
+
+        Raises
+        ------
+        ImportError
+            Without scikit-learn.
+        ValueError
+            If scikit-learn has no estimator of the loss: "log_cosh", "smooth_hinge" and "focal".
+
+        Examples
+        --------
+        >>> import mbgd_rs as mb
+        >>> mb.fit([[1.0], [2.0]], ["no", "yes"], loss="log_loss").to_sklearn()  # doctest: +SKIP
+        LogisticRegression()
+        """
+        return as_sklearn(self)
 
     def plot(self, *, ax: Axes | None = None) -> Axes:
         """Draw the losses of training and validation, and metrics, by epoch; needs matplotlib.

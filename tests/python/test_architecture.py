@@ -18,6 +18,7 @@ FLOORS = (
     ("arguments", "validation", "outcome"),
     ("objective", "batches", "loading"),
     ("result", "minimize_result"),
+    ("export",),
     ("model_file",),
     ("history", "stop_reason", "auto_rate", "auto_batch_size", "solver", "standardization"),
     ("recorded_noise",),

@@ -19,5 +19,6 @@ package's registry, and their constructors check what they are given.
 """
 
 from .file import ModelFile, read_model, write_model
+from .replacing import replace_file
 
-__all__ = ["ModelFile", "read_model", "write_model"]
+__all__ = ["ModelFile", "read_model", "replace_file", "write_model"]
