@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-from .model_file import read_model
 from .result import FitResult
 
 __all__ = ["load"]
@@ -50,4 +49,6 @@ def load(path: str | os.PathLike[str]) -> FitResult:
     >>> bool((ended.coef == mb.fit(X, y, optimizer="adam", epochs=5).coef).all())
     True
     """
+    from .model_file import read_model
+
     return FitResult(**read_model(path).result)

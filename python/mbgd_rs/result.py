@@ -15,12 +15,9 @@ from .auto_batch_size import AutoBatchSize
 from .auto_rate import AutoRate
 from .columns import check_names
 from .diagnosis import table
-from .export.onnx_model import made_model
-from .export.sklearn_model import as_sklearn
 from .history import History
 from .inputs import as_flag, as_rows, as_type
 from .losses import Loss
-from .model_file import write_model
 from .plotting.curves import training_curves
 from .solver import Solver
 from .standardization import Standardization
@@ -159,6 +156,8 @@ class FitResult:
         >>> loaded.predict([[1.0], [2.0]])
         array(['no', 'yes'], dtype='<U3')
         """
+        from .model_file import write_model
+
         write_model(path, self, state=as_flag("state", state))
 
     def to_onnx(self, path: str | os.PathLike[str] | None = None, *, dtype: Any = np.float32) -> ModelProto:
@@ -193,6 +192,8 @@ class FitResult:
         >>> session = onnxruntime.InferenceSession("model.onnx")  # doctest: +SKIP
         >>> label, probabilities = session.run(None, {"X": X})  # doctest: +SKIP
         """
+        from .export.onnx_model import made_model
+
         return made_model(self, path, dtype)
 
     def to_sklearn(self) -> Any:
@@ -224,6 +225,8 @@ class FitResult:
         >>> mb.fit([[1.0], [2.0]], ["no", "yes"], loss="log_loss").to_sklearn()  # doctest: +SKIP
         LogisticRegression()
         """
+        from .export.sklearn_model import as_sklearn
+
         return as_sklearn(self)
 
     def plot(self, *, ax: Axes | None = None) -> Axes:
