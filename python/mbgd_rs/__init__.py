@@ -31,6 +31,7 @@ from .batches import Batches, minibatches
 from .callbacks import Progress, StepProgress
 from .errors import ConvergenceWarning, DivergenceError
 from .history import History
+from .loading import load
 from .metrics import Metric
 from .minimization import minimize
 from .minimize_result import MinimizeResult
@@ -65,6 +66,7 @@ __all__ = [
     "get_num_threads",
     "gradient",
     "landscapes",
+    "load",
     "losses",
     "minibatches",
     "minimize",

@@ -23,6 +23,7 @@ mod sampling;
 mod selection;
 mod signal;
 mod state;
+mod tensors;
 
 use pyo3::prelude::*;
 
@@ -92,6 +93,8 @@ mod _core {
 
     #[pymodule_export]
     use super::state::check_state;
+    #[pymodule_export]
+    use super::tensors::{pack_tensors, unpack_tensors};
     #[pymodule_export]
     use super::{available_threads, simd_tier, simd_tiers};
     #[pymodule_export]
