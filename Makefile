@@ -30,7 +30,7 @@ build: $(STAMPS)/build  ## the package, in release, in .venv
 test: test-rust test-python  ## all tests
 
 test-rust: need-cargo  ## tests of the Rust core
-	cargo test --all-targets
+	cargo test --lib --tests
 	cargo test --doc
 
 test-python: build $(STAMPS)/test  ## tests of the package

@@ -7,7 +7,7 @@ use mbgd_rs::scalar::Scalar;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-mod oracle;
+use crate::oracle;
 
 /// The results of every operation on three vectors, by name.
 struct Operations<'a, T>([&'a [T]; 3]);

@@ -1,8 +1,6 @@
 //! Losses one by one: the curvature from which step sizes are chosen, and the targets that are accepted.
 
-mod every_loss;
-
-use every_loss::every_loss;
+use crate::every_loss::every_loss;
 use mbgd_rs::data::{Domain, TargetKind};
 use mbgd_rs::gradient::Loss;
 use mbgd_rs::gradient::loss::*;

@@ -151,9 +151,12 @@ impl<T: Scalar> Table<T> {
                 let spread = expected.variance[j].sqrt();
                 let context = format!("{kind} column {j}: {moments:?}, expected {expected:?} of {unit}");
                 let rounding = 1e-14 * mean.abs(); // of the expected ones
+                // Sparse rows are summed without a shift, in double: what is left of the difference has this error.
+                let of_difference =
+                    if kind == "sparse" { 16.0 * f64::EPSILON * expected.mean_square[j] } else { 0.0 };
                 assert!((mean - expected.mean[j]).abs() <= tolerance * spread + rounding, "mean, {context}");
                 let is_variance = (variance - expected.variance[j]).abs()
-                    <= tolerance * expected.variance[j] + rounding * spread;
+                    <= tolerance * expected.variance[j] + rounding * spread + of_difference;
                 assert!(is_variance, "variance, {context}");
                 let error = (mean_square - expected.mean_square[j]).abs();
                 assert!(error <= tolerance * expected.mean_square[j], "mean_square, {context}");

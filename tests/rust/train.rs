@@ -1,12 +1,10 @@
 //! The loop as a whole: known optima, and equal bits on every tier and number of threads.
 
-mod every_loss;
-
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use every_loss::every_loss;
+use crate::every_loss::every_loss;
 use mbgd_rs::data::{Dense, Domain, Rows, TargetKind, Targets, Weights};
 use mbgd_rs::gradient::loss::*;
 use mbgd_rs::gradient::{Loss, Penalty, Problem};

@@ -1,0 +1,17 @@
+//! Tests of the library from outside, a file for each part of it.
+
+mod diagnose;
+mod every_loss;
+mod gathering;
+mod kernel;
+mod loss;
+mod moments;
+mod noise;
+mod oracle;
+mod outputs;
+mod passes;
+mod shuffle;
+mod sparse;
+mod square_matrix;
+mod stopping;
+mod train;
