@@ -9,6 +9,9 @@
 True
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from . import (
     averages,
     batch_sizes,
@@ -42,6 +45,10 @@ from .standardization import Standardization
 from .stop_reason import StopReason
 from .threads import get_num_threads, set_num_threads, show_versions, simd_tier
 from .training import fit
+
+if TYPE_CHECKING:
+    from .sklearn import MBGDClassifier as MBGDClassifier
+    from .sklearn import MBGDRegressor as MBGDRegressor
 
 __all__ = [
     "AutoBatchSize",
@@ -82,7 +89,18 @@ __all__ = [
     "stopping",
 ]
 
+ESTIMATORS = ("MBGDClassifier", "MBGDRegressor")
+"""Names that need scikit-learn, which is imported when one of them is first asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    """The estimators, and the package they are in, where they are asked for."""
+    if name == "sklearn" or name in ESTIMATORS:
+        module = import_module(".sklearn", __name__)
+        return module if name == "sklearn" else getattr(module, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 def __dir__() -> list[str]:
     """The public names, and not the files they come from."""
-    return __all__
+    return sorted([*__all__, *ESTIMATORS])

@@ -75,6 +75,8 @@ def start_for(problem: Problem) -> Any:
     if problem.loss_name not in ("poisson", "gamma", "tweedie") or not problem.fit_intercept:
         return None
     weights = problem.sample_weight
+    if weights is not None and not weights.any():
+        return None  # which the core refuses
     mean = np.average(problem.y.astype(np.float64), axis=0, weights=weights)
     if not (mean > 0).all():
         return None

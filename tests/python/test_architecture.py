@@ -11,7 +11,7 @@ ROOT = Path(mb.__file__).parent
 FLOORS = (
     ("__main__",),
     ("__init__",),
-    ("diagnostics",),
+    ("diagnostics", "sklearn"),
     ("training", "minimization"),
     ("minimize_run",),
     ("automatic", "callbacks", "resuming", "judging", "standardizing", "reach"),
