@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from ..result import FitResult
 from ..stop_reason import StopReason
 from ..training import fit
 from .epochs import AdaptiveEnd, callback_of, callbacks_of, print_epoch
+from .files import save_estimator
 from .fit_tasks import CallbackSupportMixin, FitTask
 from .threads import n_threads_of
 from .translation import average_of, batch_size_of, optimizer_of, penalty_of, seed_of, shuffle_of, stop_of
@@ -114,7 +116,8 @@ class LinearEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc
             is_as_left = np.array_equal(model.coef, before.coef) and np.array_equal(
                 model.intercept, before.intercept
             )
-            if is_as_left and type(before.arguments.get("optimizer")) is type(optimizer):
+            is_same_kind = type(before.arguments.get("optimizer")) is type(optimizer)
+            if is_as_left and is_same_kind and before.state is not None:
                 # Rows of a stream are all of one objective, so that no average of parameters begins anew.
                 state = {**before.state, "fingerprint": None}
                 where = {"resume": replace(before, state=state), "seed": before.arguments["seed"]}
@@ -270,6 +273,25 @@ class LinearEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc
         """The model, and rows for it, checked."""
         check_is_fitted(self)
         return self._current_model(), self._checked_rows(X, reset=False)
+
+    def save(self, path: str | os.PathLike[str], *, state: bool = False) -> None:
+        """Write the fitted estimator into a file, for :func:`mbgd_rs.load`.
+
+        Parameters
+        ----------
+        path : str or path
+            Where; see :meth:`mbgd_rs.FitResult.save`.
+        state : bool, default=False
+            Whether to write what the optimizer remembers, too: then `partial_fit` goes on bit for bit.
+
+        Raises
+        ------
+        NotFittedError
+            If there is nothing to write.
+        TypeError
+            If a parameter is of a kind that a file cannot have, as a function.
+        """
+        save_estimator(self, path, state=state)
 
     def sparsify(self) -> LinearEstimator:
         """Keep ``coef_`` as a sparse matrix.
