@@ -31,7 +31,7 @@ from ._core import __version__
 from .auto_batch_size import AutoBatchSize
 from .auto_rate import AutoRate
 from .batches import Batches, minibatches
-from .callbacks import Progress
+from .callbacks import Progress, StepProgress
 from .errors import ConvergenceWarning, DivergenceError
 from .history import History
 from .loading import load
@@ -63,6 +63,7 @@ __all__ = [
     "Progress",
     "Solver",
     "Standardization",
+    "StepProgress",
     "StopReason",
     "__version__",
     "averages",

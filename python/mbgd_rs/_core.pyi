@@ -123,6 +123,7 @@ def pack_tensors(text: tuple[str, str], tensors: list[tuple[str, str, list[int],
 def path_measures(path: NDArray[np.float64], losses: NDArray[np.float64]) -> tuple[float, float]: ...
 def predict(
     x: Any,
+    offset: NDArray[Any] | None,
     params: NDArray[Any],
     n_outputs: int,
     link: tuple[str, Any, int],

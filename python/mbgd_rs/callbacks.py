@@ -1,4 +1,4 @@
-"""What is called after every epoch: the callback of the user, the metrics, and the progress bar."""
+"""What is called after every epoch, and after steps: the callback of the user, metrics, the progress bar."""
 
 from __future__ import annotations
 
@@ -6,18 +6,27 @@ import warnings
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .arguments import AfterEpoch
-from .inputs import as_flag
+from .arguments import AfterEpoch, StepCallback
+from .inputs import as_flag, as_integer
 from .metrics import Metrics
 from .objective import Problem
 from .outcome import model_of
 
-__all__ = ["Progress", "after_epoch", "check_callback", "ends", "progress_bar"]
+__all__ = [
+    "Progress",
+    "SeesSteps",
+    "StepProgress",
+    "after_epoch",
+    "after_steps",
+    "check_callback",
+    "ends",
+    "progress_bar",
+]
 
 Array = NDArray[Any]
 
@@ -54,6 +63,48 @@ class Progress:
     metrics: dict[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, eq=False)
+class StepProgress:
+    """What a callback with a method `on_step` is told after a step.
+
+    Attributes
+    ----------
+    epoch : int
+        Epochs completed, in the whole run.
+    n_steps : int
+        Updates made, this one included.
+    loss : float
+        The objective on the rows of the step, before it.
+    learning_rate : float
+    gradient_norm : float
+        2-norm of the gradient before clipping; with ``standardize=True`` of the scaled problem.
+    batch_size : int
+        Rows of the step.
+    elapsed : float
+        Seconds since the call of fit.
+    coef, intercept : ndarray or None
+        Copies of the parameters, shaped as in :class:`FitResult`, if the callback has an attribute
+        ``wants_params = True``: to make them takes the longer, the more there are.
+    """
+
+    epoch: int
+    n_steps: int
+    loss: float
+    learning_rate: float
+    gradient_norm: float
+    batch_size: int
+    elapsed: float
+    coef: Array | None = None
+    intercept: Any = None
+
+
+class SeesSteps(Protocol):
+    """A callback that is told of steps."""
+
+    def on_step(self, progress: StepProgress, /) -> Any:
+        """Called after a step."""
+
+
 def check_callback(callback: Any) -> None:
     """That there is none, or one to be called."""
     if callback is not None and not callable(callback):
@@ -67,13 +118,15 @@ def ends(answer: Any) -> bool:
 
 def after_epoch(
     problem: Problem,
-    callback: Callable[[Progress], Any] | None,
+    callback: Callable[[Progress], Any] | SeesSteps | None,
     show: Callable[[float], None] | None,
     metrics: Metrics,
 ) -> AfterEpoch | None:
     """What the core is to call after every epoch, if anything."""
-    check_callback(callback)
-    if callback is None and show is None and not metrics.named:
+    if callback is not None and not callable(callback) and not sees_steps(callback):
+        raise TypeError(f"callback must be callable or have a method on_step, got {callback!r}")
+    called = callback if callable(callback) else None
+    if called is None and show is None and not metrics.named:
         return None
 
     def call(
@@ -85,7 +138,7 @@ def after_epoch(
             show(loss)
         measured = metrics.measure(model_of(problem, params)) if metrics.named else {}
         values = list(measured.values())
-        if callback is None:
+        if called is None:
             return False, values, None
         coef, intercept = problem.split(params)
         progress = Progress(
@@ -99,11 +152,46 @@ def after_epoch(
             metrics=measured,
         )
         try:
-            return ends(callback(progress)), values, None
+            return ends(called(progress)), values, None
         except BaseException as error:  # the core raises it, but the rules must not miss the values
             return True, values, error
 
     return call
+
+
+def sees_steps(callback: Any) -> bool:
+    """Whether a callback is to be told of steps."""
+    return callable(getattr(callback, "on_step", None))
+
+
+def after_steps(problem: Problem, callback: Any) -> StepCallback | None:
+    """What the core is to call after steps, if anything."""
+    if not sees_steps(callback):
+        return None
+
+    def call(
+        epoch: int,
+        n_steps: int,
+        loss: float,
+        learning_rate: float,
+        gradient_norm: float,
+        batch_size: int,
+        elapsed: float,
+        params: Array | None,
+    ) -> bool:
+        if problem.units is not None:
+            (loss,) = problem.units.losses(loss)
+        coef, intercept = (None, None) if params is None else problem.split(params)
+        progress = StepProgress(
+            epoch, n_steps, loss, learning_rate, gradient_norm, batch_size, elapsed, coef, intercept
+        )
+        return ends(callback.on_step(progress))
+
+    return StepCallback(
+        call,
+        as_integer("callback.every_steps", getattr(callback, "every_steps", 1), 1),
+        as_flag("callback.wants_params", getattr(callback, "wants_params", False)),
+    )
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 use super::Solver;
 use crate::error::{Result, try_copied, try_filled};
-use crate::gradient::{AtStep, Baseline, ControlVariate, Evaluator};
+use crate::gradient::{AtStep, Baseline, ControlVariate, Evaluator, Problem};
 use crate::scalar::Scalar;
 use crate::train::Config;
 
@@ -11,6 +11,7 @@ impl<T: Scalar> Solver<T> {
     /// `g^T P^-1 g / 2` without a kink in the penalty. None if there is no metric, or no mean gradient.
     pub(in crate::train) fn estimated_gap(
         &self,
+        problem: &Problem<'_, T>,
         config: &Config,
         evaluator: &mut Evaluator<'_, '_, T>,
     ) -> Result<Option<f64>> {
@@ -27,6 +28,9 @@ impl<T: Scalar> Solver<T> {
                 gradient.fill(T::ZERO);
             } else if block.is_penalised {
                 penalty.add_to(config.tier, model.layout(), gradient, T::ONE, w);
+            } else {
+                let slope = T::from_f64(problem.intercept_slope());
+                gradient[..model.layout().n_outputs()].iter_mut().for_each(|g| *g += slope);
             }
         }
         self.gap_of(config, gradient, evaluator)
@@ -46,12 +50,17 @@ impl<T: Scalar> Solver<T> {
         (loss, is_tried): (f64, bool),
         evaluator: &mut Evaluator<'_, '_, T>,
     ) -> Result<Option<(f64, f64)>> {
-        // Where a rate is tried, epochs say nothing of how the model comes down.
-        let extrapolated = if is_tried { 0.0 } else { self.safeguard.extrapolated_gap(loss) };
+        let extrapolated = self.extrapolated((loss, is_tried));
         let loss = evaluator.gradient_of_all()?;
         let gradient = try_copied("a gradient", evaluator.last())?;
         let gap = self.gap_of(config, gradient, evaluator)?.filter(|gap| gap.is_finite() && loss.is_finite());
         Ok(gap.map(|gap| (gap.max(extrapolated.min(loss.abs())), loss)))
+    }
+
+    /// What the objective has still to come down by, by how it has come down: infinite if there were too few epochs. Where a
+    /// rate is tried, epochs say nothing of that.
+    pub(in crate::train) fn extrapolated(&self, (loss, is_tried): (f64, bool)) -> f64 {
+        if is_tried { 0.0 } else { self.safeguard.extrapolated_gap(loss) }
     }
 
     fn gap_of(
