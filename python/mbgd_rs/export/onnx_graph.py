@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..losses import Focal, Gamma, LogLoss, Loss, ModifiedHuber, Poisson, Tweedie
+from ..losses import Focal, Gamma, LogLoss, Loss, ModifiedHuber, OneClass, Poisson, Tweedie
 from .linear_model import LinearModel
 
 __all__ = ["Graph", "Node", "Output", "graph_of"]
@@ -79,10 +79,7 @@ def graph_of(model: LinearModel, dtype: np.dtype[Any], *, as_matrices: bool = Fa
     scores = graph.node("Gemm", "X", graph.constant(coef), graph.constant(intercept), transB=1)
     n_columns = None if model.coef.ndim == 1 and not as_matrices else k
     if model.classes is None:
-        means = (
-            graph.node("Exp", scores) if isinstance(model.loss_object, Poisson | Gamma | Tweedie) else scores
-        )
-        graph.output("prediction", means, n_columns=n_columns)
+        graph.output("prediction", mean_of(graph, scores, model.loss_object), n_columns=n_columns)
         return graph
     add_labels(graph, scores, model.classes, several=model.has_several_labels, k=k)
     probability = PROBABILITIES.get(type(model.loss_object))
@@ -103,6 +100,16 @@ def graph_of(model: LinearModel, dtype: np.dtype[Any], *, as_matrices: bool = Fa
             made = graph.node("Concat", of_first, made, axis=1)
     graph.output("probabilities", made, n_columns=k if model.has_several_labels else n_classes)
     return graph
+
+
+def mean_of(graph: Graph, scores: str, loss: Loss) -> str:
+    """What `predict` says of a score, where there are no classes."""
+    if isinstance(loss, Poisson | Gamma | Tweedie):
+        return graph.node("Exp", scores)
+    if isinstance(loss, OneClass):
+        is_outlier = graph.node("Less", scores, graph.constant(1))
+        return graph.node("Where", is_outlier, graph.constant(-1), graph.constant(1))
+    return scores
 
 
 def add_labels(graph: Graph, scores: str, classes: Array, *, several: bool, k: int) -> None:
