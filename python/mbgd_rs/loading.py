@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from .result import FitResult
 
 __all__ = ["load"]
 
 
-def load(path: str | os.PathLike[str]) -> FitResult:
-    """Read a model that :meth:`FitResult.save` has written.
+def load(path: str | os.PathLike[str]) -> Any:
+    """Read a model that :meth:`FitResult.save` has written, or that of an estimator.
 
     Nothing in the file is run, so that files of strangers can be read. It has a checksum: a file that was
     changed or cut is refused, and so is one whose content makes no sense. Files of older versions are read.
@@ -22,7 +23,7 @@ def load(path: str | os.PathLike[str]) -> FitResult:
 
     Returns
     -------
-    FitResult
+    FitResult or estimator
         As it was saved; of one without its state, `state` is None and `arguments` is empty.
 
     Raises
@@ -31,6 +32,8 @@ def load(path: str | os.PathLike[str]) -> FitResult:
         If it is not a model file, is damaged, or is of a newer version of the format.
     OSError
         If it cannot be read.
+    ImportError
+        If it is an estimator's, and scikit-learn is not installed.
 
     Examples
     --------
@@ -49,6 +52,15 @@ def load(path: str | os.PathLike[str]) -> FitResult:
     >>> bool((ended.coef == mb.fit(X, y, optimizer="adam", epochs=5).coef).all())
     True
     """
-    from .model_file import read_model
+    from .model_file import read_model, refused
 
-    return FitResult(**read_model(path).result)
+    file = read_model(path)
+    with refused(os.fspath(path)):
+        result = FitResult(**file.result)
+        if file.estimator is None:
+            return result
+        from . import sklearn
+        from .sklearn.files import estimator_of
+
+        kinds = {name: getattr(sklearn, name) for name in sklearn.__all__}
+        return estimator_of(file.estimator, result, kinds)

@@ -209,8 +209,9 @@ class FitResult:
             "hinge", "squared_hinge" and "crammer_singer" a LinearSVC; of "perceptron" a Perceptron, of
             "modified_huber" an SGDClassifier. Of "squared_error" a LinearRegression, of "absolute_error" and
             "quantile" a QuantileRegressor, of "huber" an SGDRegressor, of the losses with a tolerance a
-            LinearSVR, of "poisson", "gamma" and "tweedie" the regressors of these names. Several labels are
-            in a OneVsRestClassifier, several outputs in a MultiOutputRegressor, but for "squared_error".
+            LinearSVR, of "poisson", "gamma" and "tweedie" the regressors of these names. Of "one_class" an
+            SGDOneClassSVM, whose scores are ours less 1. Several labels are in a OneVsRestClassifier, several
+            outputs in a MultiOutputRegressor, but for "squared_error".
 
         Raises
         ------

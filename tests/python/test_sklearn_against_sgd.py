@@ -118,7 +118,7 @@ def test_defaults_find_the_optimum_of_logistic_regression():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # `penalty` is on its way out there
             exact = LogisticRegression(
-                C=C, penalty=penalty, l1_ratio=ratio, solver="saga", tol=1e-10, max_iter=10_000
+                C=C, penalty="elasticnet", l1_ratio=ratio, solver="saga", tol=1e-10, max_iter=10_000
             )
             exact.fit(X, OF_THREE)
         ours = MBGDClassifier(penalty=penalty, l1_ratio=ratio, alpha=1 / (C * 300), tol=1e-10, random_state=0)

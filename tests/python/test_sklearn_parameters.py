@@ -266,6 +266,19 @@ def test_threads_and_batches_do_what_they_say():
     assert full.t_ == 4
 
 
+def test_flags_may_be_those_of_numpy():
+    def coef(flag):
+        how = {
+            "shuffle": flag(False),
+            "average": flag(False),
+            "fit_intercept": flag(False),
+            "random_state": 0,
+        }
+        return MBGDRegressor(**how, max_iter=3, tol=None).fit(X, Y).coef_
+
+    np.testing.assert_array_equal(coef(bool), coef(np.bool_))
+
+
 def test_max_iter_warns_as_scikit_learn_does():
     with pytest.warns(ConvergenceWarning, match="Maximum number of iteration reached before convergence"):
         MBGDClassifier(max_iter=2, random_state=0).fit(X, OF_THREE)

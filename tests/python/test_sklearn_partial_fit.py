@@ -3,6 +3,8 @@
 import copy
 import io
 import pickle
+import tempfile
+from pathlib import Path
 
 import joblib
 import mbgd_rs as mb
@@ -42,6 +44,12 @@ def dumped(model):
     return joblib.load(file)
 
 
+def saved(model):
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(Path(folder) / "model", state=True)
+        return mb.load(Path(folder) / "model")
+
+
 CASES = [
     (MBGDClassifier(penalty="l2", alpha=1e-2), OF_THREE),
     (MBGDClassifier(loss="hinge", penalty="elasticnet", alpha=1e-2), OF_THREE > 0),
@@ -51,7 +59,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("in_between", [copy.deepcopy, pickled, dumped], ids=["copy", "pickle", "joblib"])
+@pytest.mark.parametrize(
+    "in_between", [copy.deepcopy, pickled, dumped, saved], ids=["copy", "pickle", "joblib", "file"]
+)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: type(o).__name__)
 def test_chunks_are_one_epoch_bit_for_bit(optimizer, in_between):
     for model, y in CASES:

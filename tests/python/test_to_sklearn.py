@@ -8,7 +8,7 @@ from mbgd_rs.losses import Loss
 
 datasets = pytest.importorskip("sklearn.datasets")
 
-from sklearn.base import is_classifier, is_regressor  # noqa: E402
+from sklearn.base import is_classifier, is_outlier_detector, is_regressor  # noqa: E402
 from sklearn.calibration import CalibratedClassifierCV  # noqa: E402
 from sklearn.frozen import FrozenEstimator  # noqa: E402
 from sklearn.utils.validation import check_is_fitted  # noqa: E402
@@ -22,7 +22,9 @@ LOSSES = {name: loss() for name, loss in members_of(Loss).items() if name not in
     "tweedie 0": mb.losses.Tweedie(power=0),
 }
 CLASSIFICATION = {name: loss for name, loss in LOSSES.items() if loss.is_classification}
-REGRESSION = {name: loss for name, loss in LOSSES.items() if not loss.is_classification}
+REGRESSION = {
+    name: loss for name, loss in LOSSES.items() if not loss.is_classification and name != "one_class"
+}
 ADAM = mb.optimizers.Adam(0.1)
 CLOSE = {np.float32: {"rtol": 1e-4, "atol": 1e-4}, np.float64: {"rtol": 1e-9, "atol": 1e-12}}
 
@@ -75,6 +77,18 @@ def test_regressions(loss, dtype):
         for fit_intercept in (True, False):
             model = mb.fit(X, several, loss=loss, optimizer=ADAM, epochs=20, fit_intercept=fit_intercept)
             assert_says_the_same(model.to_sklearn(), model, X)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_one_class(dtype):
+    X = (3 + np.random.default_rng(0).standard_normal((300, 4))).astype(dtype)
+    model = mb.fit(X, None, loss=mb.losses.OneClass(0.1), penalty=mb.penalties.L2(0.1), epochs=30)
+    estimator = model.to_sklearn()
+    assert is_outlier_detector(estimator)
+    assert 0.02 < (model.predict(X) == -1).mean() < 0.2
+    np.testing.assert_array_equal(estimator.predict(X), model.predict(X))
+    scores = estimator.decision_function(X)
+    np.testing.assert_allclose(scores, model.decision_function(X) - 1, **CLOSE[dtype])
 
 
 def test_names_are_those_of_the_frame():

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..losses import Focal, Gamma, LogLoss, Loss, ModifiedHuber, Poisson, Tweedie
+from ..losses import Focal, Gamma, LogLoss, Loss, ModifiedHuber, OneClass, Poisson, Tweedie
 from .linear_model import LinearModel
 
 __all__ = ["Graph", "Node", "Output", "graph_of"]
@@ -67,25 +67,26 @@ class Graph:
         self.outputs.append(Output(name, np.dtype(self.dtype if dtype is None else dtype), n_columns))
 
 
-def graph_of(model: LinearModel, dtype: np.dtype[Any]) -> Graph:
+def graph_of(model: LinearModel, dtype: np.dtype[Any], *, as_matrices: bool = False) -> Graph:
     """The graph of a model, from "X" of shape (n, d) and a type to "prediction", or to "label" and another.
 
-    The other is "probabilities", or "scores" where the loss has no probabilities.
+    The other is "probabilities", or "scores" where the loss has no probabilities. With `as_matrices` one
+    number a row is a column, and two classes have a score each.
     """
     graph = Graph(dtype)
     k = int(np.size(model.intercept))
     coef, intercept = model.coef.reshape(k, -1), np.reshape(model.intercept, k)
     scores = graph.node("Gemm", "X", graph.constant(coef), graph.constant(intercept), transB=1)
+    n_columns = None if model.coef.ndim == 1 and not as_matrices else k
     if model.classes is None:
-        means = (
-            graph.node("Exp", scores) if isinstance(model.loss_object, Poisson | Gamma | Tweedie) else scores
-        )
-        graph.output("prediction", means, n_columns=None if model.coef.ndim == 1 else k)
+        graph.output("prediction", mean_of(graph, scores, model.loss_object), n_columns=n_columns)
         return graph
     add_labels(graph, scores, model.classes, several=model.has_several_labels, k=k)
     probability = PROBABILITIES.get(type(model.loss_object))
     if probability is None:
-        graph.output("scores", scores, n_columns=None if model.coef.ndim == 1 else k)
+        if as_matrices and k == 1:
+            scores, n_columns = graph.node("Concat", graph.node("Neg", scores), scores, axis=1), 2
+        graph.output("scores", scores, n_columns=n_columns)
         return graph
     many, n_classes = len(model.classes) > 2, len(model.classes)
     if many and isinstance(model.loss_object, LogLoss) and model.loss_object.multi_class == "multinomial":
@@ -99,6 +100,16 @@ def graph_of(model: LinearModel, dtype: np.dtype[Any]) -> Graph:
             made = graph.node("Concat", of_first, made, axis=1)
     graph.output("probabilities", made, n_columns=k if model.has_several_labels else n_classes)
     return graph
+
+
+def mean_of(graph: Graph, scores: str, loss: Loss) -> str:
+    """What `predict` says of a score, where there are no classes."""
+    if isinstance(loss, Poisson | Gamma | Tweedie):
+        return graph.node("Exp", scores)
+    if isinstance(loss, OneClass):
+        is_outlier = graph.node("Less", scores, graph.constant(1))
+        return graph.node("Where", is_outlier, graph.constant(-1), graph.constant(1))
+    return scores
 
 
 def add_labels(graph: Graph, scores: str, classes: Array, *, several: bool, k: int) -> None:

@@ -24,6 +24,7 @@ from ..losses import (
     LogLoss,
     Loss,
     ModifiedHuber,
+    OneClass,
     Perceptron,
     Poisson,
     Quantile,
@@ -70,6 +71,7 @@ def as_sklearn(model: LinearModel) -> Any:
         CrammerSinger: lambda: machines.LinearSVC(multi_class="crammer_singer"),
         ModifiedHuber: lambda: linear.SGDClassifier(loss="modified_huber"),
         Perceptron: lambda: linear.Perceptron(),
+        OneClass: lambda nu: linear.SGDOneClassSVM(nu=nu),
     }
     loss = model.loss_object
     if type(loss) not in kinds:
@@ -118,8 +120,11 @@ def set_parameters(estimator: Any, coef: Array, intercept: Any, model: LinearMod
     """Parameters in the places and shapes of those that are there."""
     is_matrix = np.ndim(estimator.coef_) == 2
     estimator.coef_ = np.atleast_2d(coef).copy() if is_matrix else coef.copy()
-    is_vector = np.ndim(estimator.intercept_) == 1
-    estimator.intercept_ = np.atleast_1d(intercept).copy() if is_vector else intercept
+    if isinstance(model.loss_object, OneClass):  # whose scores are above 0 where ours are above 1
+        estimator.offset_ = np.atleast_1d(1 - intercept)
+    else:
+        is_vector = np.ndim(estimator.intercept_) == 1
+        estimator.intercept_ = np.atleast_1d(intercept).copy() if is_vector else intercept
     if hasattr(estimator, "n_iter_"):
         n = model.n_epochs
         estimator.n_iter_ = np.full_like(estimator.n_iter_, n) if np.ndim(estimator.n_iter_) else n

@@ -18,7 +18,7 @@ newer ones are refused. Nothing in a file is ever run: classes of choices are lo
 package's registry, and their constructors check what they are given.
 """
 
-from .file import ModelFile, read_model, write_model
+from .file import ModelFile, read_model, refused, write_model
 from .replacing import replace_file
 
-__all__ = ["ModelFile", "read_model", "replace_file", "write_model"]
+__all__ = ["ModelFile", "read_model", "refused", "replace_file", "write_model"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from .fields import model_fields, model_of, resuming_fields, resuming_of
 from .replacing import replace_file
 from .values import Reading, Writing
 
-__all__ = ["ModelFile", "read_model", "write_model"]
+__all__ = ["ModelFile", "read_model", "refused", "write_model"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,9 +59,16 @@ def read_model(path: str | os.PathLike[str]) -> ModelFile:
 
 
 def checked_model(file: bytes, name: str) -> ModelFile:
-    """What the bytes of a file say. Where they say nonsense, all kinds of errors become a ValueError."""
-    try:
+    """What the bytes of a file say."""
+    with refused(name):
         return model_in(file)
+
+
+@contextmanager
+def refused(name: str) -> Iterator[None]:
+    """Where a file says nonsense, all kinds of errors become a ValueError with its name."""
+    try:
+        yield
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         reason = f"{type(error).__name__} {error}" if isinstance(error, LookupError) else error
         raise ValueError(f"{name} must be a model file, as save writes it: {reason}") from error

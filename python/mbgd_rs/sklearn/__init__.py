@@ -20,6 +20,9 @@ except ModuleNotFoundError as error:
     ) from error
 
 from .classifier import MBGDClassifier
+from .onnx_registration import register_when_imported
 from .regressor import MBGDRegressor
 
 __all__ = ["MBGDClassifier", "MBGDRegressor"]
+
+register_when_imported([MBGDClassifier, MBGDRegressor])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,10 +21,12 @@ from ..callbacks import Progress
 from ..errors import DivergenceError
 from ..history import History
 from ..losses import Loss
+from ..penalties import Penalty
 from ..result import FitResult
 from ..stop_reason import StopReason
 from ..training import fit
 from .epochs import AdaptiveEnd, callback_of, callbacks_of, print_epoch
+from .files import save_estimator
 from .fit_tasks import CallbackSupportMixin, FitTask
 from .threads import n_threads_of
 from .translation import average_of, batch_size_of, optimizer_of, penalty_of, seed_of, shuffle_of, stop_of
@@ -61,6 +64,7 @@ class LinearEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc
     result_: FitResult
     coef_: Any
     intercept_: Any
+    _intercept_name = "intercept_"
 
     def _train(
         self,
@@ -110,16 +114,13 @@ class LinearEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc
         before: FitResult | None = getattr(self, "result_", None)
         where: dict[str, Any] = {}
         if before is not None:
-            model = self._current_model()
-            is_as_left = np.array_equal(model.coef, before.coef) and np.array_equal(
-                model.intercept, before.intercept
-            )
-            if is_as_left and type(before.arguments.get("optimizer")) is type(optimizer):
+            is_same_kind = type(before.arguments.get("optimizer")) is type(optimizer)
+            if self._is_as_left(before) and is_same_kind and before.state is not None:
                 # Rows of a stream are all of one objective, so that no average of parameters begins anew.
                 state = {**before.state, "fingerprint": None}
                 where = {"resume": replace(before, state=state), "seed": before.arguments["seed"]}
             else:
-                where = {"init": model}
+                where = {"init": self._current_model()}
         if "seed" not in where:
             where["seed"] = seed_of(check_random_state(self.random_state))
         callback = callback_of(self._callbacks())
@@ -136,7 +137,7 @@ class LinearEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc
                 class_weight=data.class_weight,
                 classes=data.classes,
                 loss=loss,
-                penalty=penalty_of(self),
+                penalty=self._penalty(),
                 fit_intercept=self.fit_intercept,
                 standardize=self.standardize,
                 batch_size=batch_size_of(self, how["optimizer"]),
@@ -259,17 +260,51 @@ class LinearEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc
         """The result, with the parameters that the estimator shows, which may have been changed."""
         result = self.result_
         coef = self.coef_.toarray() if sparse.issparse(self.coef_) else np.asarray(self.coef_)
-        intercept = np.asarray(self.intercept_)
         return replace(
             result,
             coef=np.ascontiguousarray(coef.reshape(result.coef.shape)),
-            intercept=intercept.reshape(np.shape(result.intercept))[()],
+            intercept=self._intercept().reshape(np.shape(result.intercept))[()],
         )
+
+    def _intercept(self) -> Array:
+        """The intercepts that the estimator shows."""
+        return np.asarray(self.intercept_)
+
+    def _is_as_left(self, result: FitResult) -> bool:
+        """Whether the parameters shown are those of a result."""
+        shown = self._fitted(result)
+        coef = self.coef_.toarray() if sparse.issparse(self.coef_) else self.coef_
+        return np.array_equal(np.ravel(coef), shown["coef_"].ravel()) and np.array_equal(
+            getattr(self, self._intercept_name), shown[self._intercept_name]
+        )
+
+    def _penalty(self) -> Penalty | None:
+        """The penalty of the parameters."""
+        return penalty_of(self)
 
     def _model_for(self, X: Any) -> tuple[FitResult, Any]:
         """The model, and rows for it, checked."""
         check_is_fitted(self)
         return self._current_model(), self._checked_rows(X, reset=False)
+
+    def save(self, path: str | os.PathLike[str], *, state: bool = False) -> None:
+        """Write the fitted estimator into a file, for :func:`mbgd_rs.load`.
+
+        Parameters
+        ----------
+        path : str or path
+            Where; see :meth:`mbgd_rs.FitResult.save`.
+        state : bool, default=False
+            Whether to write what the optimizer remembers, too: then `partial_fit` goes on bit for bit.
+
+        Raises
+        ------
+        NotFittedError
+            If there is nothing to write.
+        TypeError
+            If a parameter is of a kind that a file cannot have, as a function.
+        """
+        save_estimator(self, path, state=state)
 
     def sparsify(self) -> LinearEstimator:
         """Keep ``coef_`` as a sparse matrix.

@@ -41,6 +41,7 @@ OF_PERCEPTRON = Adagrad()
 """The optimizer "auto" of the perceptron's loss, whose least value is at the parameters 0: what finds the
 optimum would find these, and it is mistakes on the way that teach.
 """
+OF_GROUPS = GroupL1, GroupElasticNet
 STREAM_OF_GROUPS = SGD(InverseScaling(0.1))
 """The same beside a penalty of groups, which needs one rate for all coefficients."""
 
@@ -86,7 +87,8 @@ def optimizer_of(estimator: Any, loss: Loss, *, in_stream: bool) -> Optimizer | 
     if is_auto and rate is None and not estimator.momentum:
         if not in_stream:
             return OF_PERCEPTRON if isinstance(loss, Perceptron) else "auto"
-        return STREAM_OF_GROUPS if isinstance(penalty_of(estimator), GroupL1 | GroupElasticNet) else STREAM
+        has_groups = hasattr(estimator, "penalty") and isinstance(penalty_of(estimator), OF_GROUPS)
+        return STREAM_OF_GROUPS if has_groups else STREAM
     chosen = SGD() if is_auto else resolve("optimizer", given, Optimizer)
     if estimator.momentum:
         if not isinstance(chosen, SGD):
@@ -158,8 +160,10 @@ def stop_of(estimator: Any, loss: Loss, optimizer: Optimizer | Literal["auto"]) 
 def average_of(estimator: Any, n_rows: int) -> Average | None:
     """The average of the parameters; a number says after how many rows it begins."""
     average = estimator.average
-    if isinstance(average, Average) or average is None or average is False:
-        return average or None
+    if isinstance(average, Average):
+        return average
+    if not average:
+        return None
     given = estimator.batch_size
     usual = n_rows if given == "full" else USUAL_ROWS
     size = min(int(given) if isinstance(given, Integral) else usual, n_rows)
@@ -168,7 +172,8 @@ def average_of(estimator: Any, n_rows: int) -> Average | None:
 
 def shuffle_of(estimator: Any) -> Any:
     """The way of shuffling: True is a new permutation every epoch."""
-    return "full" if estimator.shuffle is True else estimator.shuffle
+    is_flag = isinstance(estimator.shuffle, bool | np.bool_)
+    return ("full" if estimator.shuffle else False) if is_flag else estimator.shuffle
 
 
 def seed_of(random_state: np.random.RandomState) -> int:
