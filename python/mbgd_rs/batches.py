@@ -148,10 +148,11 @@ def minibatches(
     Parameters
     ----------
     *arrays : array-like of shape (n, ...), data frame, series or sparse matrix
-        Of any dtype without Python objects. Arrays in C order, memory maps too, are read where they are, of a
-        memory map no more than the rows of the batches; anything else is converted once. Data frames and
-        series, of pandas or of polars, give NumPy arrays. Sparse matrices give CSR of the same class and type
-        of index. Those that are None are left out.
+        Of any dtype, of Python objects numbers or text. Arrays in C order, memory maps and tensors in the
+        memory of the CPU too, are read where they are, of a memory map no more than the rows of the batches;
+        anything else is converted once. Data frames, tables and series of pandas, polars or pyarrow give
+        NumPy arrays, frames of several columns a matrix of numbers. Sparse matrices give CSR of the same
+        class and type of index. Those that are None are left out.
     batch_size, replacement, drop_last, seed
         As in :class:`Batches`.
     shuffle : {"full", "once", "block", "stratified", False} or object of mbgd_rs.sampling, default="full"

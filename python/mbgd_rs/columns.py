@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["Names", "check_names", "names_of", "written"]
+__all__ = ["Names", "check_names", "located", "names_of", "written"]
 
 Names = tuple[Any, ...]
 
 
 def names_of(values: Any) -> Names | None:
     """The names of the columns of a data frame; None without, and for the 0, 1, ... that stand for none."""
-    columns, shape = getattr(values, "columns", None), getattr(values, "shape", ())
-    if columns is None or len(shape) != 2:
+    if len(getattr(values, "shape", ())) != 2:
+        return None
+    columns = getattr(values, "column_names", None)  # pyarrow's, whose `columns` are the data
+    if columns is None:
+        columns = getattr(values, "columns", None)
+    if columns is None:
         return None
     names = tuple(columns)
     return None if names == tuple(range(len(names))) else names
@@ -26,7 +30,8 @@ def check_names(values: Any, known: Names | None) -> None:
     missing = [name for name in known if name not in names]
     unknown = [name for name in names if name not in known]
     if not missing and len(names) == len(known):
-        hint = "select them by X[list(result.feature_names)]"
+        hint = f"select them by X{'.select(' if hasattr(values, 'select') else '['}list(result.feature_names)"
+        hint += ")" if hasattr(values, "select") else "]"
         column = next(j for j, (name, other) in enumerate(zip(names, known, strict=True)) if name != other)
         got = f"{names[column]!r} in place of {known[column]!r} at column {column}: {hint}"
     else:
@@ -39,3 +44,14 @@ def written(names: list[Any], most: int = 5) -> str:
     """Some names, for a message."""
     shown = ", ".join(map(repr, names[:most]))
     return f"{shown} and {len(names) - most} others" if len(names) > most else shown
+
+
+def located(place: tuple[int, ...], names: Names | None = None) -> str:
+    """Where an entry is, for a message, by the name of its column if there is one."""
+    words = ("row", "column")
+    if len(place) > len(words) or not place:
+        return f"index {place}"
+    numbered = [f"{word} {index}" for word, index in zip(words, place, strict=False)]
+    if names is not None and len(place) == len(words):
+        numbered[1] += f" ({names[place[1]]!r})"
+    return ", ".join(numbered)

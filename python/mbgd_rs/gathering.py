@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .frames import columns_of, frame_array
+from .tensors import unwrapped
 
 __all__ = ["as_sources", "built", "labels_of"]
 
@@ -66,17 +70,28 @@ def as_sources(given: list[Any]) -> tuple[list[Any], list[Builder | None], int]:
 
 
 def as_gatherable(name: str, values: Any) -> Array:
-    """An array in C order; a data frame or a series by its own conversion."""
+    """In C order: of a data frame its numbers, of Python objects these, if all are numbers or text."""
     if isinstance(values, np.ma.MaskedArray):
         raise TypeError(f"{name} must not be a masked array: choose values for what is masked with filled()")
-    if not isinstance(values, np.ndarray) and hasattr(values, "to_numpy"):
+    values = unwrapped(name, values)
+    if len(columns_of(values) or ()) > 1:  # a single one may have labels
+        values = frame_array(name, values)
+    elif not hasattr(values, "__array__") and hasattr(values, "to_numpy"):
         values = values.to_numpy()
     if np.ndim(values) == 0:
         raise ValueError(f"{name} must have at least 1 dimension, got a scalar")
     array = np.ascontiguousarray(values)
-    if array.dtype.hasobject:
-        raise TypeError(f"{name} must be of a dtype without Python objects, got {array.dtype}")
-    return array
+    return without_objects(name, array) if array.dtype.hasobject else array
+
+
+def without_objects(name: str, array: Array) -> Array:
+    """Numbers of a nullable column, say, as such, and text of as many characters as the longest has."""
+    for kinds in ((str,), (bytes,), (Real, np.bool_)):
+        if all(isinstance(value, kinds) for value in array.flat):
+            return np.array(array.tolist())
+    raise TypeError(
+        f"{name} must be of a dtype without Python objects, got {array.dtype}: give numbers or text throughout"
+    )
 
 
 def as_bytes(array: Array) -> Array:

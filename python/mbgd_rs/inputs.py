@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import operator
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
-from .columns import Names, names_of
+from .columns import Names, located, names_of
+from .entries import ENCODE, numbers_of
+from .frames import frame_array
 from .sparse import SparseRows, as_sparse_rows, is_sparse
+from .tensors import unwrapped
 
 __all__ = [
     "as_flag",
@@ -26,14 +28,12 @@ __all__ = [
     "as_type",
     "as_weights",
     "in_place",
-    "is_missing",
     "scaled_down",
 ]
 
 Array = NDArray[Any]
 MODERATE = 64
 """Weights whose largest is within 2**-64 and 2**64 are not scaled before they are cast."""
-ENCODE = {"X": ": encode text as numbers first", "y": ": labels are for a loss of classes, as 'log_loss'"}
 
 
 def as_integer(name: str, value: Any, low: int, high: int = 2**63 - 1) -> int:
@@ -73,48 +73,19 @@ def as_array(name: str, values: Any) -> Array:
         raise TypeError(f"{name} must be an array, got a sparse matrix; pass {name}.toarray()")
     if isinstance(values, np.ma.MaskedArray):
         raise TypeError(f"{name} must not be a masked array: choose values for what is masked with filled()")
-    try:
-        array = np.asarray(values)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{name} must be an array of numbers: {error}") from None
+    values = unwrapped(name, values)
+    array = frame_array(name, values)
+    if array is None:
+        try:
+            array = np.asarray(values)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{name} must be an array of numbers: {error}") from None
     if array.dtype == object:
         array = numbers_of(name, array, names_of(values))
     if array.dtype.kind not in "biuf":
         hint = ENCODE.get(name, "") if array.dtype.kind in "UST" else ""
         raise TypeError(f"{name} must be an array of real numbers, got dtype {array.dtype}{hint}")
     return array
-
-
-def numbers_of(name: str, array: Array, names: Names | None) -> Array:
-    """Python objects as floats, missing ones as NaN."""
-    if not any(isinstance(value, str | bytes) for value in array.flat):  # which float() would parse
-        with suppress(TypeError, ValueError, OverflowError):
-            return array.astype(np.float64)
-    floats = np.full(array.shape, np.nan)
-    for place, value in np.ndenumerate(array):
-        if is_missing(value):
-            continue
-        try:
-            if isinstance(value, str | bytes):
-                raise TypeError("it is text")
-            floats[place] = value
-        except (TypeError, ValueError, OverflowError) as error:
-            hint = ENCODE.get(name, "") if isinstance(value, str | bytes) else f": {error}"
-            raise TypeError(
-                f"{name} must be an array of numbers, got {value!r} at {located(place, names)}{hint}"
-            ) from None
-    return floats
-
-
-def located(place: tuple[int, ...], names: Names | None = None) -> str:
-    """Where an entry is, for a message, by the name of its column if there is one."""
-    words = ("row", "column")
-    if len(place) > len(words) or not place:
-        return f"index {place}"
-    numbered = [f"{word} {index}" for word, index in zip(words, place, strict=False)]
-    if names is not None and len(place) == len(words):
-        numbered[1] += f" ({names[place[1]]!r})"
-    return ", ".join(numbered)
 
 
 def in_place(array: Array, dtype: type | np.dtype[Any]) -> Array:
@@ -165,13 +136,19 @@ def as_matrix(values: Any) -> Array:
     if 0 in X.shape:
         raise ValueError(f"X must have at least one row and one column, got shape {X.shape}")
     matrix = in_place(X, np.float32 if X.dtype.kind == "f" and X.dtype.itemsize <= 4 else np.float64)
-    names = names_of(values)
-    if names is not None and not np.isfinite(matrix).all():  # else the core is asked
-        place = tuple(np.argwhere(~np.isfinite(matrix))[0].tolist())
-        got = "NaN" if np.isnan(matrix[place]) else matrix[place]
-        hint = ": impute what is missing, or leave these rows out" if got == "NaN" else ""
-        raise ValueError(f"X must be finite, got {got} at {located(place, names)}{hint}")
+    check_cells("X", matrix, names_of(values), ": impute what is missing, or leave these rows out")
     return matrix
+
+
+def check_cells(name: str, matrix: Array, names: Names | None, hint: str) -> None:
+    """That all entries are finite, where columns have names: elsewhere the core is asked, who knows none."""
+    if names is None or np.isfinite(matrix).all():
+        return
+    place = tuple(np.argwhere(~np.isfinite(matrix))[0].tolist())
+    got = "NaN" if np.isnan(matrix[place]) else matrix[place]
+    raise ValueError(
+        f"{name} must be finite, got {got} at {located(place, names)}{hint if got == 'NaN' else ''}"
+    )
 
 
 def as_rows(values: Any) -> Array | SparseRows:
@@ -203,15 +180,9 @@ def as_real_targets(values: Any, X: Array | SparseRows) -> tuple[Array, bool]:
     y = as_array("y", values)
     if y.ndim not in (1, 2) or len(y) != len(X) or not y.size:
         raise ValueError(f"y must have shape ({len(X)},) or ({len(X)}, k), got {y.shape}")
-    return fitted("y", y if y.ndim == 2 else y[:, None], X.dtype), y.ndim == 1
-
-
-def is_missing(label: Any) -> bool:
-    """None, NaN, and pandas' NA and NaT: what is not equal to itself, or will not say."""
-    try:
-        return label is None or not bool(label == label)
-    except (TypeError, ValueError):
-        return True
+    targets = fitted("y", y if y.ndim == 2 else y[:, None], X.dtype)
+    check_cells("y", targets, names_of(values), ": leave these rows out")
+    return targets, y.ndim == 1
 
 
 def as_weights(values: Any, X: Array | SparseRows) -> Array | None:

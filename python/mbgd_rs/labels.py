@@ -11,8 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
-from .inputs import as_numbers, in_place, is_missing
+from .columns import located, names_of
+from .entries import is_missing
+from .inputs import as_numbers, in_place
 from .sparse import SparseRows
+from .tensors import unwrapped
 
 __all__ = [
     "as_classes",
@@ -42,7 +45,7 @@ def label_array(name: str, values: Any) -> Array:
     """
     if hasattr(values, "toarray"):
         raise TypeError(f"sparse {name} is not supported yet, pass {name}.toarray()")
-    array = np.asarray(values)
+    array = np.asarray(unwrapped(name, values))
     if array.dtype.kind in "US" and isinstance(values, list | tuple):
         given = np.array(values, dtype=object)
         if len({type(label) for label in given.flat} - {np.str_, np.bytes_}) > 1:
@@ -69,14 +72,14 @@ def as_classes(values: Any, X: Array | SparseRows, known: Array | None = None) -
 
     The classes are the distinct labels, or `known` ones.
     """
-    y = np.asarray(values)
+    y = np.asarray(unwrapped("y", values))
     encoded = encode_numbers(y, X)
     if encoded is not None and (known is None or np.array_equal(encoded[0], known)):
         classes, targets = encoded
         if known is None:
             check_not_continuous(y.reshape(-1), len(classes))
         return (classes if known is None else known), targets
-    y = label_array("y", values)
+    y = label_array("y", values if isinstance(values, list | tuple) else y)
     if y.ndim == 2 and y.shape[1] == 1:
         y = label_array("y", y[:, 0])
     if y.ndim != 1 or len(y) != len(X):
@@ -125,7 +128,7 @@ def check_not_continuous(y: Array, n_classes: int) -> None:
 
 def looks_like_labels(values: Any) -> str | None:
     """What makes targets of a regression look like labels, in words, or None."""
-    y = np.asarray(values)
+    y = np.asarray(unwrapped("y", values))
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if y.ndim != 1 or y.dtype.kind not in "biuf" or not y.size:
@@ -161,7 +164,7 @@ def as_labels(values: Any, X: Array | SparseRows) -> Array | None:
     """0 and 1, or bools, for each of several labels as -1 and 1, shape (n, k); None if it is of another."""
     if hasattr(values, "toarray"):
         raise TypeError("sparse y is not supported yet, pass y.toarray()")
-    y = np.asarray(values)
+    y = np.asarray(unwrapped("y", values))
     if y.ndim != 2 or y.shape[1] < 2 or len(y) != len(X):
         return None
     if y.dtype == object:  # of nullable columns, say
@@ -172,7 +175,8 @@ def as_labels(values: Any, X: Array | SparseRows) -> Array | None:
         row, column = np.argwhere(is_wrong)[0].tolist()
         value = y[row : row + 1, column].tolist()[0]
         raise ValueError(
-            f"y must be 0 or 1 where it has several labels a row, got {value!r} at row {row}, column {column}"
+            f"y must be 0 or 1 where it has several labels a row, got {value!r} at "
+            f"{located((row, column), names_of(values))}"
         )
     one = X.dtype.type(1)
     return in_place(np.where(is_there, one, -one), X.dtype)

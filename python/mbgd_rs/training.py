@@ -98,10 +98,12 @@ def fit(
 
     Parameters
     ----------
-    X : array-like or sparse matrix of shape (n, d)
-        Rows. float32 and float64 arrays in C order are used in place, and so are CSR matrices and arrays of
-        scipy.sparse with such values and indices of 32 or 64 bits; anything else is converted once. Do not
-        change it during the fit. See Notes for sparse rows.
+    X : array-like, data frame or sparse matrix of shape (n, d)
+        Rows. float32 and float64 arrays in C order, memory maps too, are used in place, and so are CSR
+        matrices and arrays of scipy.sparse with such values and indices of 32 or 64 bits; anything else is
+        converted once: frames and tables of pandas, polars and pyarrow, whose columns are checked by their
+        names from then on, other formats of scipy.sparse, tensors in the memory of the CPU (by DLPack). Do
+        not change it during the fit. See Notes for sparse rows.
     y : array-like of shape (n,) or (n, k)
         Targets: numbers for a regression, labels of any dtype for a classification; with shape (n, k), k > 1,
         and a loss of classes, 0 or 1 or bools for each of k labels. Measured numbers are no labels and

@@ -25,7 +25,9 @@ FLOORS = (
     ("optimizers", "sampling", "batch_sizes", "stopping", "averages", "losses", "penalties", "class_weights"),
     ("schedules", "preconditioners", "threads", "gathering", "labels", "metrics"),
     ("inputs", "moments"),
-    ("errors", "sparse", "columns", "choices", "keywords", "docstrings", "reference"),
+    ("frames",),
+    ("entries",),
+    ("errors", "sparse", "columns", "tensors", "choices", "keywords", "docstrings", "reference"),
 )
 """From the top down. A file imports from the floors below its own and from no neighbour."""
 LONGEST = 400
