@@ -39,6 +39,7 @@ from .result import FitResult
 from .solver import Solver
 from .standardization import Standardization
 from .stop_reason import StopReason
+from .threadpool import register_when_imported
 from .threads import get_num_threads, set_num_threads, show_versions, simd_tier
 from .training import fit
 
@@ -79,6 +80,9 @@ __all__ = [
     "simd_tier",
     "stopping",
 ]
+
+
+register_when_imported()
 
 
 def __dir__() -> list[str]:
