@@ -12,6 +12,7 @@ True
 from . import (
     averages,
     batch_sizes,
+    callbacks,
     diagnostics,
     landscapes,
     losses,
@@ -28,13 +29,13 @@ from ._core import __version__
 from .auto_batch_size import AutoBatchSize
 from .auto_rate import AutoRate
 from .batches import Batches, minibatches
-from .callbacks import Progress
 from .errors import ConvergenceWarning, DivergenceError
 from .history import History
 from .metrics import Metric
 from .minimization import minimize
 from .minimize_result import MinimizeResult
 from .objective import gradient
+from .progress import Progress
 from .result import FitResult
 from .solver import Solver
 from .standardization import Standardization
@@ -60,6 +61,7 @@ __all__ = [
     "__version__",
     "averages",
     "batch_sizes",
+    "callbacks",
     "diagnostics",
     "fit",
     "get_num_threads",

@@ -22,7 +22,6 @@ from .automatic import (
 )
 from .averages import Average, AverageName
 from .batch_sizes import BatchSizes
-from .callbacks import Progress, after_epoch, progress_bar
 from .choices import members_of, names_of, resolve
 from .class_weights import ClassWeight
 from .docstrings import with_names
@@ -36,6 +35,7 @@ from .objective import make_problem
 from .optimizers import Optimizer, OptimizerName
 from .outcome import make_history, make_result
 from .penalties import Penalty, PenaltyName
+from .progress import Progress
 from .reach import FEWEST_ROWS, warn_of_reach
 from .result import FitResult
 from .resuming import check_arguments, check_resume, data_of, warn_of_the_end
@@ -46,6 +46,7 @@ from .stop_reason import StopReason
 from .stopping import StopRule, resolve_stop
 from .threads import resolve_n_threads
 from .validation import make_validation, with_class_weight
+from .watching import after_epoch, running, watchers_of
 
 __all__ = ["fit"]
 
@@ -86,8 +87,9 @@ def fit(
     seed: int = 0,
     n_threads: int | None = None,
     record: RecordName | Iterable[RecordName] = "epoch",
-    callback: Callable[[Progress], Any] | None = None,
+    callback: Callable[[Progress], Any] | Sequence[Callable[[Progress], Any]] | None = None,
     progress: bool = False,
+    verbose: int = 0,
 ) -> FitResult:
     """Train a linear model by mini-batch gradient descent.
 
@@ -200,12 +202,15 @@ def fit(
     record : "epoch", "step", "full_loss", "path", "noise" or several of them, default="epoch"
         What `history` has besides the loss of each epoch, see :class:`mbgd_rs.History`. "noise" is
         how noisy the gradients are, see :class:`mbgd_rs.diagnostics.RecordedNoise`.
-    callback : callable, optional
-        Called with a :class:`Progress` after every epoch; the answer True, and no other, ends the run. An
-        exception it raises, or that of Ctrl-C or of a learning rate given as a function, is raised here; its
+    callback : callable or list of callables, optional
+        Called with a :class:`Progress` after every epoch; the answer True of any, and no other, ends the run.
+        :mod:`mbgd_rs.callbacks` has some that are ready, for TensorBoard and Optuna, say. An exception one
+        raises, or that of Ctrl-C or of a learning rate given as a function, is raised here; its
         attribute `result` is the run so far, to be resumed.
     progress : bool, default=False
         Show a progress bar; needs tqdm.
+    verbose : int, default=0
+        Above 0, print a line of text for every epoch.
 
     Returns
     -------
@@ -369,6 +374,7 @@ def fit(
             standardized=standardize,
         )
     measured = Metrics(named, judged.X, judged.y)
+    watchers = watchers_of(callback, progress, verbose)
     run: dict[str, Any] = {}
 
     def finished() -> FitResult:
@@ -385,39 +391,39 @@ def fit(
             solver=solver_of(run["state"], rule, reason, run["gap"]),
         )
 
-    try:
-        with progress_bar(progress, n_epochs) as show:
-            training = Training(
-                optimizer=course.optimizer,
-                batches=sampling.batches,
-                epochs=n_epochs,
-                accumulate=n_accumulated,
-                average=None if average is None else resolve("average", average, Average),
-                clip_norm=None if clip_norm is None else as_float("clip_norm", clip_norm),
-                clip_value=None if clip_value is None else as_float("clip_value", clip_value),
-                record=resolve_record(record),
-                n_threads=resolve_n_threads(n_threads),
-                init=course.init,
-                state=None if resume is None else resume.state,
-                callback=after_epoch(problem, callback, show, measured),
-                validation=course.validation,
-                split=judged.split,
-                stop=course.stop,
-                metrics=tuple(named),
-                chooses_batch_size=key if chooses_batch_size and n_epochs > 0 else None,
-            )
+    training = Training(
+        optimizer=course.optimizer,
+        batches=sampling.batches,
+        epochs=n_epochs,
+        accumulate=n_accumulated,
+        average=None if average is None else resolve("average", average, Average),
+        clip_norm=None if clip_norm is None else as_float("clip_norm", clip_norm),
+        clip_value=None if clip_value is None else as_float("clip_value", clip_value),
+        record=resolve_record(record),
+        n_threads=resolve_n_threads(n_threads),
+        init=course.init,
+        state=None if resume is None else resume.state,
+        callback=after_epoch(problem, watchers, measured),
+        validation=course.validation,
+        split=judged.split,
+        stop=course.stop,
+        metrics=tuple(named),
+        chooses_batch_size=key if chooses_batch_size and n_epochs > 0 else None,
+    )
+    with running(watchers, n_epochs):
+        try:
             _core.fit(course.trained, training, run)
-        result = finished()
-    except KeyboardInterrupt as signal:  # on the way back from the core
-        if "stop_reason" not in run:
-            raise
-        run["raised"] = signal
-        result = finished()
-    if "raised" in run:
-        raise_with(run["raised"], replace(result, stop_reason=StopReason.INTERRUPTED))
-    if result.stop_reason is StopReason.DIVERGED:
-        epoch, step = run["diverged_at"]
-        raise DivergenceError(run["stop_reason"][1], epoch, step, result)
+            result = finished()
+        except KeyboardInterrupt as signal:  # on the way back from the core
+            if "stop_reason" not in run:
+                raise
+            run["raised"] = signal
+            result = finished()
+        if "raised" in run:
+            raise_with(run["raised"], replace(result, stop_reason=StopReason.INTERRUPTED))
+        if result.stop_reason is StopReason.DIVERGED:
+            epoch, step = run["diverged_at"]
+            raise DivergenceError(run["stop_reason"][1], epoch, step, result)
     if ends_by_itself and converges(rule) and result.stop_reason is StopReason.EPOCHS:
         warn_of_no_convergence(result)
     return result

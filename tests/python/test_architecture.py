@@ -14,7 +14,7 @@ FLOORS = (
     ("diagnostics",),
     ("training", "minimization"),
     ("minimize_run",),
-    ("automatic", "callbacks", "resuming", "judging", "standardizing", "reach"),
+    ("automatic", "watching", "resuming", "judging", "standardizing", "reach"),
     ("arguments", "validation", "outcome"),
     ("objective", "batches"),
     ("result", "minimize_result"),
@@ -33,11 +33,11 @@ FLOORS = (
         "penalties",
         "class_weights",
     ),
-    ("schedules", "preconditioners", "threads", "gathering", "labels", "metrics"),
+    ("schedules", "preconditioners", "threads", "gathering", "labels", "metrics", "callbacks"),
     ("inputs", "moments"),
     ("frames",),
     ("entries",),
-    ("errors", "sparse", "columns", "tensors", "choices", "keywords", "docstrings", "reference"),
+    ("errors", "sparse", "columns", "tensors", "progress", "choices", "keywords", "docstrings", "reference"),
 )
 """From the top down. A file imports from the floors below its own and from no neighbour."""
 LONGEST = 400
