@@ -6,8 +6,8 @@
 //! [`predict`] what the trained model says. Below them are [`data`], the borrowed arrays, and [`kernel`], the
 //! vector instructions and all of the `unsafe` code.
 //!
-//! The objective is `mean_i s_i loss(x_i . W + b, y_i)` plus a [`Penalty`](gradient::Penalty) of W, the sample
-//! weights s scaled to mean 1. Every part checks its arguments when it is made and says in an
+//! The objective is `mean_i s_i loss(x_i . W + b + o_i, y_i)` plus a [`Penalty`](gradient::Penalty) of W, the sample
+//! weights s scaled to mean 1, the [offsets](data::Offsets) o zero by default. Every part checks its arguments when it is made and says in an
 //! [`Error`](error::Error) which one is wrong, so that what can be put together can be run.
 //!
 //! Logistic regression: is x at least one half?
@@ -15,7 +15,7 @@
 //! ```
 //! use std::ops::ControlFlow;
 //!
-//! use mbgd_rs::data::{Dense, Rows, TargetKind, Targets, Weights};
+//! use mbgd_rs::data::{Dense, Offsets, Rows, TargetKind, Targets, Weights};
 //! use mbgd_rs::gradient::loss::LogLoss;
 //! use mbgd_rs::gradient::{Loss, Penalty, Problem};
 //! use mbgd_rs::kernel::Tier;
@@ -55,7 +55,7 @@
 //! assert_eq!(fit.state.optimizer.n_steps, 20 * 10);
 //!
 //! let link = Link::Probability(loss, TargetKind::Binary);
-//! let p = predict(rows, problem.layout(), &fit.state.params, link, tier, 2, &|| false)?;
+//! let p = predict((rows, Offsets::none()), problem.layout(), &fit.state.params, link, tier, 2, &|| false)?;
 //! let n_right = p.chunks(2).zip(&y).filter(|(p, y)| (p[1] > 0.5) == (**y > 0.0)).count();
 //! assert!(n_right > 95);
 //! # Ok::<(), mbgd_rs::error::Error>(())

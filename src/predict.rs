@@ -1,6 +1,6 @@
 //! Predictions of a trained model: scores, means and probabilities.
 
-use crate::data::{Rows, TargetKind, Tile};
+use crate::data::{Offsets, Rows, TargetKind, Tile};
 use crate::error::{Error, Result, try_filled};
 use crate::gradient::{Layout, Loss};
 use crate::kernel::{Prefetch, Tier};
@@ -37,10 +37,10 @@ const TILE: usize = 64;
 /// Predictions for all rows, row-major: k columns, or 2 for the probabilities of two classes.
 ///
 /// # Errors
-/// If the rows do not have the model's number of columns, the loss has no probabilities, an allocation failed, or
-/// the work was interrupted.
+/// If the rows do not have the model's number of columns or there are offsets of others, the loss has no probabilities,
+/// an allocation failed, or the work was interrupted.
 pub fn predict<T: Scalar>(
-    rows: Rows<'_, T>,
+    (rows, offsets): (Rows<'_, T>, Offsets<'_, T>),
     layout: Layout,
     params: &[T],
     link: Link,
@@ -65,6 +65,7 @@ pub fn predict<T: Scalar>(
             got: format!("{}", rows.n_columns()),
         });
     }
+    offsets.check(n_rows, k)?;
     let size = n_rows.checked_mul(n_out);
     let size =
         size.ok_or_else(|| Error::TooLarge { what: "predictions", size: format!("{n_rows} x {n_out}") })?;
@@ -74,9 +75,10 @@ pub fn predict<T: Scalar>(
     let work = |scores: &mut Vec<T>, i: usize, out: &mut [T], _: &dyn Fn() -> bool| {
         let n = out.len() / n_out;
         let stride = n.next_multiple_of(T::LANES);
-        let tile: [usize; TILE] = std::array::from_fn(|j| i * TILE + j);
-        let tile = Tile { rows: &tile[..n], ahead: &[], prefetch: Prefetch::NONE };
+        let numbers: [usize; TILE] = std::array::from_fn(|j| i * TILE + j);
+        let tile = Tile { rows: &numbers[..n], ahead: &[], prefetch: Prefetch::NONE };
         rows.scores(tier, tile, layout.linear(params), &mut scores[..k * stride]);
+        offsets.add_to(tile.rows, stride, &mut scores[..k * stride]);
         let scores = &mut scores[..n_out * stride];
         match link {
             Link::Identity => {}

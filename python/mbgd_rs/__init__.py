@@ -35,7 +35,7 @@ from .metrics import Metric
 from .minimization import minimize
 from .minimize_result import MinimizeResult
 from .objective import gradient
-from .progress import Progress
+from .progress import Progress, StepProgress
 from .result import FitResult
 from .solver import Solver
 from .standardization import Standardization
@@ -57,6 +57,7 @@ __all__ = [
     "Progress",
     "Solver",
     "Standardization",
+    "StepProgress",
     "StopReason",
     "__version__",
     "averages",

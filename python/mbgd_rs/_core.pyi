@@ -121,6 +121,7 @@ def optimal_batch_size(c_var: float, tau_f: float, n_iter: float, tau_d: float) 
 def path_measures(path: NDArray[np.float64], losses: NDArray[np.float64]) -> tuple[float, float]: ...
 def predict(
     x: Any,
+    offset: NDArray[Any] | None,
     params: NDArray[Any],
     n_outputs: int,
     link: tuple[str, Any, int],

@@ -18,12 +18,29 @@ from .optimizers import Optimizer
 from .sampling import among, described, n_positions, resolve_shuffle
 from .stopping import StopRule
 
-__all__ = ["AfterEpoch", "Record", "RecordName", "SampledRows", "Training", "make_sampling", "resolve_record"]
+__all__ = [
+    "AfterEpoch",
+    "Record",
+    "RecordName",
+    "SampledRows",
+    "StepCallback",
+    "Training",
+    "make_sampling",
+    "resolve_record",
+]
 
 Array = NDArray[Any]
 AfterEpoch = Callable[..., tuple[bool, list[float], BaseException | None]]
 RecordName = Literal["epoch", "step", "full_loss", "path", "noise"]
 """What a history can have."""
+
+
+class StepCallback(NamedTuple):
+    """What is called after every so many steps, counted over the whole run."""
+
+    call: Callable[..., bool]
+    every: int
+    with_params: bool
 
 
 class Record(NamedTuple):
@@ -53,6 +70,7 @@ class Training:
     state: dict[str, Any] | None = None
     """The state of another run to go on with, in place of `init`."""
     callback: AfterEpoch | None = None
+    step_callback: StepCallback | None = None
     validation: Problem | None = None
     """Data to judge the model by."""
     split: tuple[Array, Array] | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .objective import Problem
 from .optimizers import SAGA, SGD, SVRG, Optimizer
@@ -14,6 +15,7 @@ from .stopping import Converged, StopRule
 
 __all__ = ["batch_size_for", "converges", "epochs_for", "is_named_auto", "optimizer_for", "start_for"]
 
+Array = NDArray[Any]
 MANY_ROWS = 131_072
 """From so many rows on, batches are of 512 rows and not of 64: then two threads have something to share."""
 LARGEST_TABLE = 1 << 31
@@ -24,6 +26,8 @@ MOST_SMALL_EPOCHS = 1000
 ENTRIES = 50_000_000
 FEW_EPOCHS = 10
 """Epochs of a run of any other optimizer, where none are given."""
+POWERS = {"poisson": 1.0, "gamma": 2.0}
+"""Of the mean, to which the variance of targets is proportional."""
 
 
 def is_named_auto(choice: Any) -> bool:
@@ -72,11 +76,26 @@ def epochs_for(
 
 def start_for(problem: Problem) -> Any:
     """Where to begin, if not at zero: with a log link at the mean of the targets."""
-    if problem.loss_name not in ("poisson", "gamma", "tweedie") or not problem.fit_intercept:
+    power = POWERS.get(problem.loss_name, getattr(problem.loss, "power", None))
+    if power is None or not problem.fit_intercept:
         return None
-    weights = problem.sample_weight
-    mean = np.average(problem.y.astype(np.float64), axis=0, weights=weights)
-    if not (mean > 0).all():
+    y, s = problem.y.astype(np.float64), problem.sample_weight
+    if problem.offset is None:
+        mean = np.average(y, axis=0, weights=s)
+    else:
+        mean = mean_beside(problem.offset.astype(np.float64), y, s, power)
+    if not ((mean > 0) & np.isfinite(mean)).all():
         return None
     coef = np.zeros(problem.n_outputs * problem.X.shape[1])
     return np.append(coef, np.log(mean)).astype(problem.X.dtype)
+
+
+def mean_beside(o: Array, y: Array, s: Array | None, p: float) -> Array:
+    """exp(b) of the intercept b that is best beside offsets o, if the coefficients are zero.
+
+    The slope of the loss of power p, ``exp((2-p)(b+o)) - y exp((1-p)(b+o))``, has a mean of 0 there.
+    """
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # then the run begins at zero
+        expected = np.average(np.exp((2 - p) * o), axis=0, weights=s)
+        seen: Array = np.average(y * np.exp((1 - p) * o), axis=0, weights=s)
+        return np.asarray(seen / expected)

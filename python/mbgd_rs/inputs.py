@@ -21,6 +21,7 @@ __all__ = [
     "as_integer",
     "as_matrix",
     "as_numbers",
+    "as_offset",
     "as_params",
     "as_real_targets",
     "as_row_numbers",
@@ -193,6 +194,21 @@ def as_weights(values: Any, X: Array | SparseRows) -> Array | None:
     if weights.shape != (len(X),):
         raise ValueError(f"sample_weight must have shape ({len(X)},), got {weights.shape}")
     return in_place(scaled_down(weights), X.dtype)
+
+
+def as_offset(values: Any, X: Array | SparseRows, n_outputs: int) -> Array | None:
+    """Offsets of the scores, shape (n, k)."""
+    if values is None:
+        return None
+    offset = as_array("offset", values)
+    if offset.ndim == 1 and n_outputs == 1:
+        offset = offset[:, None]
+    if offset.shape != (len(X), n_outputs):
+        expected = f"({len(X)},) or ({len(X)}, 1)" if n_outputs == 1 else f"({len(X)}, {n_outputs})"
+        raise ValueError(
+            f"offset must have shape {expected}, a number for each score of a row, got {np.shape(values)}"
+        )
+    return fitted("offset", offset, X.dtype)
 
 
 def scaled_down(weights: Array) -> Array:

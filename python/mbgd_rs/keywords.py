@@ -38,6 +38,7 @@ OF_ARGUMENTS = {
     "init": "coef_init intercept_init x0 params initial_params",
     "resume": "warm_start resume_from checkpoint state",
     "sample_weight": "sample_weights weights weight",
+    "offset": "offsets exposure log_exposure base_margin init_score",
     "loss": "objective criterion loss_fn loss_function",
     "penalty": "regularizer regularization reg",
     "optimizer": "solver method",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -53,12 +54,12 @@ class Metric:
                 f"needs must be one of {', '.join(map(repr, get_args(Needs)))}, got {self.needs!r}"
             )
 
-    def of(self, model: Any, X: Any, y: Array) -> Any:
+    def of(self, model: Any, X: Any, y: Array, offset: Array | None = None) -> Any:
         """The value for a model."""
         says = {
             "prediction": model.predict, "score": model.decision_function, "proba": model.predict_proba
         }  # fmt: skip
-        return self.function(y, says[self.needs](X))
+        return self.function(y, says[self.needs](X, offset))
 
 
 @dataclass(frozen=True)
@@ -67,13 +68,13 @@ class Scorer:
 
     scorer: Any
 
-    def of(self, model: Any, X: Any, y: Array) -> Any:
+    def of(self, model: Any, X: Any, y: Array, offset: Array | None = None) -> Any:
         """The value for a model."""
-        return self.scorer(as_estimator(model), X, y)
+        return self.scorer(as_estimator(model, offset), X, y)
 
 
-def as_estimator(model: Any) -> Any:
-    """The model as scikit-learn knows models."""
+def as_estimator(model: Any, offset: Array | None) -> Any:
+    """The model as scikit-learn knows models, for rows with these offsets."""
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
     is_classifier = model.classes is not None
@@ -81,9 +82,19 @@ def as_estimator(model: Any) -> Any:
     kind = ClassifierMixin if is_classifier else RegressorMixin
     estimator: Any = type("Fitted", (kind, BaseEstimator), {"__sklearn_is_fitted__": lambda self: True})()
     for name in says:  # by whose names scikit-learn asks what an answer means
-        setattr(estimator, name, getattr(model, name))
+        setattr(estimator, name, with_offset(getattr(model, name), offset))
     estimator.classes_ = model.classes
     return estimator
+
+
+def with_offset(method: Callable[..., Array], offset: Array | None) -> Callable[[Any], Array]:
+    """A method of a model, for rows with these offsets."""
+
+    @wraps(method)
+    def says(X: Any) -> Array:
+        return method(X, offset)
+
+    return says
 
 
 def resolve_metrics(metrics: Any) -> dict[str, Metric | Scorer]:
@@ -158,12 +169,13 @@ class Metrics:
     named: dict[str, Metric | Scorer]
     X: Any
     y: Array
+    offset: Array | None = None
     values: dict[str, list[float]] = field(default_factory=dict)
 
     def measure(self, model: Any) -> dict[str, float]:
         """Looks at a model, and writes down what is seen."""
         measured = {
-            name: as_float(f"the value of metric {name!r}", metric.of(model, self.X, self.y))
+            name: as_float(f"the value of metric {name!r}", metric.of(model, self.X, self.y, self.offset))
             for name, metric in self.named.items()
         }
         for name, value in measured.items():

@@ -110,7 +110,7 @@ def minimize(
     if not callable(fun):
         raise TypeError(f"fun must be callable, got {fun!r}")
     rule = resolve("optimizer", optimizer, Optimizer)
-    watchers = watchers_of(callback, progress, verbose)
+    watchers = watchers_of(callback, progress, verbose, has_steps=False)
     run = Run.begin(rule, params, resume)
     n_epochs = as_integer("epochs", epochs, 0)
     arrays = [X] if y is None else [X, y]

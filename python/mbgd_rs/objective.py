@@ -14,6 +14,7 @@ from .class_weights import weights_of_rows
 from .columns import Names, check_names, names_of
 from .inputs import (
     as_flag,
+    as_offset,
     as_params,
     as_real_targets,
     as_row_numbers,
@@ -47,6 +48,8 @@ class Problem:
     fit_intercept: bool
     classes: Array | None
     is_vector: bool
+    offset: Array | None = None
+    """What is added to the scores of rows, shape (n, k)."""
     names: Names | None = None
     """Of the columns of X, if they have some."""
     units: Standardization | None = None
@@ -85,6 +88,7 @@ def make_problem(
     loss: LossName | Loss,
     penalty: PenaltyName | Penalty | None,
     sample_weight: Any = None,
+    offset: Any = None,
     fit_intercept: Any = True,
     model: Any = None,
     classes: Array | None = None,
@@ -108,7 +112,10 @@ def make_problem(
     if not chosen.is_classification:
         if classes is not None:
             raise ValueError(f"classes needs a loss of classes, got loss {chosen.name!r}")
-        targets, is_vector = as_real_targets(y, matrix)
+        if chosen.has_targets:
+            targets, is_vector = as_real_targets(y, matrix)
+        else:
+            targets, is_vector = np.ones((len(matrix), 1), matrix.dtype), True
     elif (labels := as_labels(y, matrix)) is not None:
         if expected is not None:
             raise ValueError(f"y must have one label a row, of {expected}, got shape {np.shape(y)}")
@@ -133,18 +140,19 @@ def make_problem(
         names=names_of(X),
     )
     check_strengths(problem.penalty, problem.n_outputs, matrix.shape[1])
-    return problem
+    return replace(problem, offset=as_offset(offset, matrix, problem.n_outputs))
 
 
 def gradient(
     X: Any,
-    y: ArrayLike,
+    y: ArrayLike | None,
     params: Any,
     *,
     rows: ArrayLike | None = None,
     loss: LossName | Loss = "squared_error",
     penalty: PenaltyName | Penalty | None = None,
     sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
 ) -> tuple[float, tuple[Array, Any]]:
     """The objective and its gradient, over some rows or all.
 
@@ -154,7 +162,7 @@ def gradient(
 
     Parameters
     ----------
-    X, y, loss, penalty, sample_weight
+    X, y, loss, penalty, sample_weight, offset
         As in :func:`fit`.
     params : pair (coef, intercept) or FitResult
         Where.
@@ -177,7 +185,9 @@ def gradient(
     >>> mb.gradient(X, y, ([0.0, 0.0], 0.0), rows=[1])
     (4.5, (array([ 0., -6.]), np.float64(-3.0)))
     """
-    problem = make_problem(X, y, loss=loss, penalty=penalty, sample_weight=sample_weight, model=params)
+    problem = make_problem(
+        X, y, loss=loss, penalty=penalty, sample_weight=sample_weight, offset=offset, model=params
+    )
     flat = as_params("params", params, problem.n_outputs, problem.X)
     chosen = None if rows is None else as_row_numbers("rows", rows)
     value, grad = _core.gradient(problem, flat, chosen, resolve_n_threads(None))

@@ -138,9 +138,12 @@ class Seen(NamedTuple):
 
 def seen_from(problem: Problem, rows: Array, start: Array) -> Seen:
     """What some rows show."""
-    some = replace(problem, X=problem.X[rows], y=problem.y[rows], sample_weight=None, penalty=None)
+    offset = None if problem.offset is None else problem.offset[rows]
+    some = replace(
+        problem, X=problem.X[rows], y=problem.y[rows], sample_weight=None, offset=offset, penalty=None
+    )
     _, slopes = _core.gradient(some, start, None, 1)
-    scores = _core.predict(some.X, start, some.n_outputs, ("scores", some.loss, 0), 1)
+    scores = _core.predict(some.X, offset, start, some.n_outputs, ("scores", some.loss, 0), 1)
     left = some.y.astype(np.float64) - scores
     with np.errstate(over="ignore", invalid="ignore"):
         return Seen(

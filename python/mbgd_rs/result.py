@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from . import _core
 from .auto_batch_size import AutoBatchSize
@@ -15,7 +15,7 @@ from .auto_rate import AutoRate
 from .columns import check_names
 from .diagnosis import table
 from .history import History
-from .inputs import as_rows, as_type
+from .inputs import as_offset, as_rows, as_type
 from .losses import Loss
 from .plotting.curves import training_curves
 from .solver import Solver
@@ -163,22 +163,24 @@ class FitResult:
         smoothness, row_smoothness, batch_smoothness, learning_rate = map(float, numbers[:4])
         return AutoRate(smoothness, row_smoothness, batch_smoothness, learning_rate, method)
 
-    def decision_function(self, X: Any) -> Array:
-        """Scores ``X @ coef.T + intercept``.
+    def decision_function(self, X: Any, offset: ArrayLike | None = None) -> Array:
+        """Scores ``X @ coef.T + intercept + offset``.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n, d)
+        offset : array-like of shape (n,) or (n, k), optional
+            What is added to the scores of these rows, as in :func:`fit`.
 
         Returns
         -------
         ndarray of shape (n,) or (n, k)
             For two classes, above 0 means the second.
         """
-        scores = self._predict(X, "scores")
+        scores = self._predict(X, offset, "scores")
         return scores[:, 0] if self.coef.ndim == 1 else scores
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: Any, offset: ArrayLike | None = None) -> Array:
         """The value predicted for each row, or its class.
 
         For a loss with a link, as "poisson", the value is the mean, ``exp`` of the score. Where y had several
@@ -187,26 +189,30 @@ class FitResult:
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n, d)
+        offset : array-like of shape (n,) or (n, k), optional
+            What is added to the scores of these rows, as in :func:`fit`.
 
         Returns
         -------
         ndarray of shape (n,) or (n, k)
         """
         if self.classes is None:
-            means = self._predict(X, "means")
+            means = self._predict(X, offset, "means")
             return means[:, 0] if self.coef.ndim == 1 else means
-        scores = self.decision_function(X)
+        scores = self.decision_function(X, offset)
         is_one_of_many = len(self.classes) > 2
         index = scores.argmax(axis=1) if is_one_of_many else (scores > 0).astype(np.intp)
         labels: Array = self.classes[index]
         return labels
 
-    def predict_proba(self, X: Any) -> Array:
+    def predict_proba(self, X: Any, offset: ArrayLike | None = None) -> Array:
         """The probability of each class for each row, or of each label where y had several a row.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n, d)
+        offset : array-like of shape (n,) or (n, k), optional
+            What is added to the scores of these rows, as in :func:`fit`.
 
         Returns
         -------
@@ -218,9 +224,9 @@ class FitResult:
         ValueError
             If the loss has no probabilities: only "log_loss", "modified_huber" and "focal" have.
         """
-        return self._predict(X, "probabilities")
+        return self._predict(X, offset, "probabilities")
 
-    def _predict(self, X: Any, wanted: str) -> Array:
+    def _predict(self, X: Any, offset: Any, wanted: str) -> Array:
         check_names(X, self.feature_names)
         matrix = as_type("X", as_rows(X), self.coef.dtype, of="the model")
         if matrix.shape[1] != self.coef.shape[-1]:
@@ -231,4 +237,5 @@ class FitResult:
         n_outputs = int(np.size(self.intercept))
         n_classes = 0 if self.classes is None else len(self.classes)
         link = (wanted, self.loss_object, n_classes)
-        return _core.predict(matrix, params, n_outputs, link, resolve_n_threads(None))
+        known = as_offset(offset, matrix, n_outputs)
+        return _core.predict(matrix, known, params, n_outputs, link, resolve_n_threads(None))

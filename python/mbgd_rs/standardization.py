@@ -31,7 +31,7 @@ class Standardization:
     scale : ndarray of shape (d,)
         Weighted standard deviations, with n as the divisor; 1 for constant columns.
     y_mean : ndarray of shape (k,) or None
-        Weighted means of the targets; None where they were not centred.
+        Weighted means of the targets, less their offsets; None where they were not centred.
     y_scale : float
         By what the targets of all outputs were divided: the root of their mean square; 1 where they were not.
     loss_scale : float
@@ -78,6 +78,10 @@ class Standardization:
         """A copy of the targets, in double, standardised; of a type."""
         made = y if self.y_mean is None else y - self.y_mean
         return np.ascontiguousarray(made / self.y_scale, dtype)
+
+    def offsets(self, given: Array) -> Array:
+        """Offsets of scores in the unit of the scaled targets."""
+        return given if self.y_scale == 1 else (given.astype(np.float64) / self.y_scale).astype(given.dtype)
 
     def params_of(self, given: Array) -> Array:
         """Parameters of the standardised problem, of those in the units of the data."""

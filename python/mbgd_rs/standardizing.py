@@ -72,7 +72,7 @@ def course_of(
     else:
         nothing = np.zeros(problem.n_outputs * (problem.X.shape[1] + 1), problem.X.dtype)
         _core.gradient(problem, nothing, np.empty(0, np.uintp), 1)  # refuses what cannot be trained on
-        units = units_of(problem, judged, targets_of(problem, y))
+        units = units_of(problem, judged, unexplained(problem, y))
     return Course(
         problem=replace(problem, units=units),
         trained=trained(units, problem, y),
@@ -94,7 +94,7 @@ def known_units(resume: FitResult, problem: Problem) -> Standardization:
 
 
 def units_of(problem: Problem, judged: Validation, y: Array) -> Standardization:
-    """The moments of the rows learned from."""
+    """The moments of the rows learned from, y the targets that are to be centred and scaled."""
     s = None if problem.sample_weight is None else problem.sample_weight.astype(np.float64)
     if judged.split is not None:
         learned = np.zeros(len(problem.X))
@@ -138,9 +138,17 @@ def size_of(y: Array, s: Array | None) -> float:
 
 def targets_of(problem: Problem, y: Any) -> Array:
     """Numbers in double as they were given, not as they are rounded to the type of X; classes as they are."""
-    if problem.classes is not None:
+    if problem.classes is not None or not problem.loss.has_targets:
         return problem.y
     return as_array("y", y).astype(np.float64).reshape(problem.y.shape)
+
+
+def unexplained(problem: Problem, y: Any) -> Array:
+    """Targets less the offsets of their scores, where the loss depends on the difference alone."""
+    targets = targets_of(problem, y)
+    if problem.offset is None or not problem.loss.is_shift_invariant:
+        return targets
+    return targets - problem.offset
 
 
 def trained(units: Standardization, problem: Problem, y: Any) -> Problem:
@@ -153,6 +161,8 @@ def trained(units: Standardization, problem: Problem, y: Any) -> Problem:
     )
     if units.y_mean is not None or units.y_scale != 1:
         made = replace(made, y=units.targets(targets_of(problem, y), problem.X.dtype))
+    if problem.offset is not None:
+        made = replace(made, offset=units.offsets(problem.offset))
     return made
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -35,7 +35,6 @@ from .objective import make_problem
 from .optimizers import Optimizer, OptimizerName
 from .outcome import make_history, make_result
 from .penalties import Penalty, PenaltyName
-from .progress import Progress
 from .reach import FEWEST_ROWS, warn_of_reach
 from .result import FitResult
 from .resuming import check_arguments, check_resume, data_of, warn_of_the_end
@@ -46,23 +45,26 @@ from .stop_reason import StopReason
 from .stopping import StopRule, resolve_stop
 from .threads import resolve_n_threads
 from .validation import make_validation, with_class_weight
-from .watching import after_epoch, running, watchers_of
+from .watching import Watcher, after_epoch, after_steps, running, watchers_of
 
 __all__ = ["fit"]
 
 
 @with_hints
 @with_names(
-    regression_losses=[name for name, kind in members_of(Loss).items() if not kind.is_classification],
+    regression_losses=[
+        name for name, kind in members_of(Loss).items() if kind.has_targets and not kind.is_classification
+    ],
     classification_losses=[name for name, kind in members_of(Loss).items() if kind.is_classification],
     penalties=names_of(Penalty),
     optimizers=names_of(Optimizer),
 )
 def fit(
     X: Any,
-    y: ArrayLike,
+    y: ArrayLike | None,
     *,
     sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
     class_weight: ClassWeight = None,
     classes: ArrayLike | None = None,
     loss: LossName | Loss = DEFAULT_LOSS,
@@ -87,14 +89,15 @@ def fit(
     seed: int = 0,
     n_threads: int | None = None,
     record: RecordName | Iterable[RecordName] = "epoch",
-    callback: Callable[[Progress], Any] | Sequence[Callable[[Progress], Any]] | None = None,
+    callback: Watcher | Sequence[Watcher] | None = None,
     progress: bool = False,
     verbose: int = 0,
 ) -> FitResult:
     """Train a linear model by mini-batch gradient descent.
 
-    Minimises ``mean_i s_i loss(x_i . w + b, y_i) + penalty(w)``, the weights s scaled to mean 1, the
-    intercept b free of penalty; the elastic net's is ``alpha (l1_ratio |w|_1 + (1 - l1_ratio)/2 |w|^2)``.
+    Minimises ``mean_i s_i loss(x_i . w + b + o_i, y_i) + penalty(w)``, the weights s scaled to mean 1, the
+    offsets o zero unless given, the intercept b free of penalty; the elastic net's is
+    ``alpha (l1_ratio |w|_1 + (1 - l1_ratio)/2 |w|^2)``.
     Each step uses the gradient on one batch, ``(1/b) sum_i s_i slope_i x_i``. The result is the same, to the
     bit, for every number of threads.
 
@@ -109,9 +112,13 @@ def fit(
     y : array-like of shape (n,) or (n, k)
         Targets: numbers for a regression, labels of any dtype for a classification; with shape (n, k), k > 1,
         and a loss of classes, 0 or 1 or bools for each of k labels. Measured numbers are no labels and
-        refused.
+        refused. None for the loss "one_class", which has no targets.
     sample_weight : array-like of shape (n,), optional
         How much each row counts, >= 0; scaled to mean 1.
+    offset : array-like of shape (n,) or (n, k), optional
+        What is known of the scores beforehand, added to them as it is: a number for each of the k scores of a
+        row. For counts over exposures, with loss="poisson", it is the logarithm of the exposure. `predict`
+        and its like are given the offsets of their rows.
     class_weight : dict, "balanced" or None, optional
         How much the rows of each label count, in training and in the validation loss, multiplied with
         `sample_weight`; labels that a dict does not have count 1. "balanced" gives all classes the same
@@ -123,7 +130,8 @@ def fit(
         What being wrong costs. Left out while y looks like labels, it warns. Of numbers
         <regression_losses>;
         of classes
-        <classification_losses>.
+        <classification_losses>;
+        of rows without targets, to find outliers, "one_class".
     penalty : str, object of mbgd_rs.penalties or None
         Added to the mean loss; depends on the coefficients alone. By default there is none. A name has the
         default strength ``alpha=1e-4``; an object has a strength of your choice. Names are
@@ -169,13 +177,14 @@ def fit(
         `validation` fraction must be those of that run; ``**result.arguments`` are these. Hyperparameters
         of the optimizer, penalty, `clip_norm`, `batch_size` and the rows may change, the last two only
         between epochs; what is recorded and what ends the run may change at any time. Where penalty,
-        rows, targets or weights have changed, the best epoch so far, a learning rate that chose itself, a
-        plateau with what it has taken off the rate, and an average of parameters are those of another
-        objective and begin anew. A schedule that has ended warns.
-    validation : float, pair (X, y) or triple (X, y, sample_weight), optional
-        Rows to judge the model by, whose mean loss, without the penalty, is ``history.validation_loss``. A
-        fraction in (0, 1) sets rows of X aside by `seed`, rounded to the nearest number, from every class its
-        share; training has the others, in their order. Nothing is copied.
+        rows, targets, weights or offsets have changed, the best epoch so far, a learning rate that chose
+        itself, a plateau with what it has taken off the rate, and an average of parameters are those of
+        another objective and begin anew. A schedule that has ended warns.
+    validation : float or tuple (X, y), (X, y, sample_weight) or (X, y, sample_weight, offset), optional
+        Rows to judge the model by, whose mean loss, without the penalty, is ``history.validation_loss``; in
+        the place of weights or offsets may be None. A fraction in (0, 1) sets rows of X aside by `seed`,
+        rounded to the nearest number, from every class its share; training has the others, in their order.
+        Nothing is copied.
     metrics : dict of str to metric, metric or sequence of metrics, optional
         Looked at after every epoch on the validation rows, or on all rows without these, and kept in
         ``history.metrics`` by the names in the dict, or their own. A metric is a function
@@ -202,8 +211,10 @@ def fit(
     record : "epoch", "step", "full_loss", "path", "noise" or several of them, default="epoch"
         What `history` has besides the loss of each epoch, see :class:`mbgd_rs.History`. "noise" is
         how noisy the gradients are, see :class:`mbgd_rs.diagnostics.RecordedNoise`.
-    callback : callable or list of callables, optional
+    callback : callable, object with a method on_step, or list of them, optional
         Called with a :class:`Progress` after every epoch; the answer True of any, and no other, ends the run.
+        A method `on_step`, where there is one, is called with a :class:`StepProgress` after every
+        `every_steps`-th step, an attribute that is 1 if it is missing, and may end the run after any of them.
         :mod:`mbgd_rs.callbacks` has some that are ready, for TensorBoard and Optuna, say. An exception one
         raises, or that of Ctrl-C or of a learning rate given as a function, is raised here; its
         attribute `result` is the run so far, to be resumed.
@@ -250,10 +261,11 @@ def fit(
     - Sparse rows, and any without an intercept, are scaled and not centred. X is copied once in its type, of
       sparse rows the values.
     - Where the loss depends on ``z - y`` alone, as do all of numbers without a link, and there is an
-      intercept, targets are centred. All of these losses but "log_cosh" have a degree p, 2 for the squared
-      ones and "huber" and 1 for the absolute ones and "quantile": then targets are divided by s, the root of
-      their mean square after centring, one for all outputs, and an `epsilon` is, too. The loss is s^p times
-      that in training. Targets of links, "log_cosh" and classes are not scaled.
+      intercept, targets are centred; with offsets, by what is left of the targets without them. All of these
+      losses but "log_cosh" have a degree p, 2 for the squared ones and "huber" and 1 for the absolute ones
+      and "quantile": then targets are divided by s, the root of their mean square after centring, one for all
+      outputs, and an `epsilon` is, too. The loss is s^p times that in training. Targets of links, "log_cosh"
+      and classes are not scaled.
     - The penalty is that of the coefficients of the scaled columns and of the targets as given, so that the
       objective is that of a fit after a StandardScaler: strengths are translated to the units of training,
       and so are coupled weight decay, FTRL's `l1` and `l2`, SGLD's temperature, and the tolerances and
@@ -287,6 +299,7 @@ def fit(
         X,
         y,
         sample_weight=sample_weight,
+        offset=offset,
         loss=loss,
         penalty=penalty,
         fit_intercept=fit_intercept,
@@ -373,7 +386,7 @@ def fit(
             chooses_batch_size=chooses_batch_size and sampling.n_rows >= FEWEST_ROWS,
             standardized=standardize,
         )
-    measured = Metrics(named, judged.X, judged.y)
+    measured = Metrics(named, judged.X, judged.y, judged.offset)
     watchers = watchers_of(callback, progress, verbose)
     run: dict[str, Any] = {}
 
@@ -404,6 +417,7 @@ def fit(
         init=course.init,
         state=None if resume is None else resume.state,
         callback=after_epoch(problem, watchers, measured),
+        step_callback=after_steps(problem, watchers),
         validation=course.validation,
         split=judged.split,
         stop=course.stop,

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from . import _core
 from .class_weights import ClassWeight, weights_of_classes
 from .columns import check_names
-from .inputs import as_array, as_float, as_rows, as_type
+from .inputs import as_array, as_float, as_offset, as_rows, as_type
 from .objective import Problem, make_problem
 
 __all__ = ["Validation", "make_validation", "with_class_weight"]
 
 Array = NDArray[Any]
-KINDS = "a fraction between 0 and 1, a pair (X, y), a triple (X, y, sample_weight) or None"
+KINDS = "a fraction between 0 and 1, (X, y), (X, y, sample_weight) or (X, y, sample_weight, offset), or None"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -34,12 +34,14 @@ class Validation:
     X: Any = None
     y: Any = None
     """The rows and what is true of them, if metrics want to know."""
+    offset: Array | None = None
+    """Of these rows."""
 
 
 def make_validation(validation: Any, problem: Problem, y: Any, *, seed: int, needs_data: bool) -> Validation:
     """What the argument `validation` of a fit on `problem` means; `needs_data` if metrics will look at it."""
     if validation is None:
-        return Validation(X=problem.X, y=truth(problem, y) if needs_data else None)
+        return Validation(X=problem.X, y=truth(problem, y) if needs_data else None, offset=problem.offset)
     if isinstance(validation, tuple | list):
         return of_data(validation, problem, needs_data)
     try:
@@ -50,7 +52,13 @@ def make_validation(validation: Any, problem: Problem, y: Any, *, seed: int, nee
     training, rows = _core.split(n_rows, fraction, strata_of(problem), seed)
     if not needs_data:
         return Validation(split=(training, rows), fraction=fraction)
-    return Validation(split=(training, rows), fraction=fraction, X=problem.X[rows], y=truth(problem, y)[rows])
+    return Validation(
+        split=(training, rows),
+        fraction=fraction,
+        X=problem.X[rows],
+        y=truth(problem, y)[rows],
+        offset=None if problem.offset is None else problem.offset[rows],
+    )
 
 
 def with_class_weight(
@@ -69,9 +77,9 @@ def with_class_weight(
 
 def of_data(data: Any, problem: Problem, needs_data: bool) -> Validation:
     """Validation on data of its own."""
-    if len(data) not in (2, 3):
+    if len(data) not in (2, 3, 4):
         raise ValueError(f"validation must be {KINDS}, got {len(data)} items")
-    X, y, *rest = data
+    X, y, weight, offset = (*data, None, None)[:4]
     with said_of_validation():
         check_names(X, problem.names)
         matrix = as_rows(X)
@@ -84,21 +92,25 @@ def of_data(data: Any, problem: Problem, needs_data: bool) -> Validation:
             y,
             loss=problem.loss,
             penalty=None,
-            sample_weight=rest[0] if rest else None,
+            sample_weight=weight,
             fit_intercept=problem.fit_intercept,
             model=problem,
         )
         if judged.n_outputs != problem.n_outputs:
             raise ValueError(f"y must have {problem.n_outputs} column(s), as in fit, got {judged.n_outputs}")
+        judged = replace(judged, offset=as_offset(offset, judged.X, judged.n_outputs))
         return Validation(
             problem=judged,
             X=judged.X,
             y=truth(replace(judged, is_vector=problem.is_vector), y) if needs_data else None,
+            offset=judged.offset,
         )
 
 
 def truth(problem: Problem, y: Any) -> Array:
     """The targets, of the shape, and if they are labels of the type, of what `predict` says."""
+    if y is None:  # of a loss without targets
+        return problem.y[:, 0]
     if problem.classes is None:
         values = as_array("y", y)
         return values.reshape(len(values)) if problem.is_vector else values.reshape(len(values), -1)

@@ -1,6 +1,6 @@
-//! `Dataset`: rows, their targets and their weights, or some of them.
+//! `Dataset`: rows, their targets, weights and offsets, or some of them.
 
-use super::{Rows, Targets, Weights};
+use super::{Offsets, Rows, Targets, Weights};
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
 
@@ -11,14 +11,15 @@ pub struct Dataset<'a, T> {
     pub(crate) rows: Rows<'a, T>,
     pub(crate) targets: Targets<'a, T>,
     pub(crate) weights: Weights<T>,
+    pub(crate) offsets: Offsets<'a, T>,
     /// The stored rows that are learned from, by position, if not all.
     pub(crate) row_subset: Option<Vec<usize>>,
 }
 
 impl<'a, T: Scalar> Dataset<'a, T> {
-    /// All rows.
+    /// All rows, without offsets.
     pub fn new(rows: Rows<'a, T>, targets: Targets<'a, T>, weights: Weights<T>) -> Self {
-        Self { rows, targets, weights, row_subset: None }
+        Self { rows, targets, weights, offsets: Offsets::none(), row_subset: None }
     }
 
     /// Some of the stored rows, which stay where they are: row p is now stored row `row_subset[p]`. The weights
@@ -36,7 +37,7 @@ impl<'a, T: Scalar> Dataset<'a, T> {
             let (argument, condition) = ("rows", "less than the number of rows of X");
             return Err(Error::OutOfRange { argument, condition, value: row.to_string() });
         }
-        Ok(Self { rows: self.rows, targets: self.targets, weights, row_subset: Some(row_subset) })
+        Ok(Self { weights, row_subset: Some(row_subset), ..*self })
     }
 
     /// Some of its own rows; a row may be there more than once. Their weights are scaled anew.

@@ -1,4 +1,4 @@
-//! The data: rows, their targets and their weights.
+//! The data: rows, their targets, weights and offsets.
 //!
 //! A data view has two verbs: [`scores`](Rows::scores), Z = X W, and [`accumulate`](Rows::accumulate),
 //! G += X^T R, both over a tile of rows.
@@ -8,6 +8,7 @@ mod csr;
 mod dataset;
 mod dense;
 mod moments;
+mod offsets;
 mod order;
 mod raw_numbers;
 mod targets;
@@ -19,6 +20,7 @@ pub use csr::{Csr, Indices};
 pub use dataset::Dataset;
 pub use dense::Dense;
 pub use moments::ColumnMoments;
+pub use offsets::Offsets;
 pub use order::{Order, RowNumber};
 pub use raw_numbers::{RawNumber, cast_numbers, encode_labels};
 pub use targets::{Domain, TargetKind, Targets, Unit};

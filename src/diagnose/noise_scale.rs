@@ -56,6 +56,8 @@ impl GradientMoments {
         let (coef, w) = (&mut total[..layout.n_coef()], &params[..layout.n_coef()]);
         let mut of_loss = try_filled("gradients", full.len(), T::ZERO)?;
         problem.penalty().add_to(*tier, layout, &mut of_loss[..layout.n_coef()], T::ZERO, w);
+        let slope = T::from_f64(problem.intercept_slope());
+        of_loss[layout.n_coef()..][..layout.n_outputs()].fill(slope);
         of_loss.iter_mut().zip(full).for_each(|(g, &full)| *g = full - *g);
         problem.penalty().add_subgradient(layout, coef, w);
         let (total_length, total) = normalized(total);

@@ -107,8 +107,7 @@ impl<T: Scalar> Evaluator<'_, '_, T> {
             variate.uses_mean = true;
         }
         let Work { pass, .. } = self.team.job();
-        let layout = pass.model.layout();
-        summed.map(|loss| loss + pass.penalty().value(layout, &pass.params[..layout.n_coef()]))
+        summed.map(|loss| loss + pass.cost())
     }
 
     /// The loss on some rows, whose slopes are taken into the table, or of which the sum is added to `mean`.

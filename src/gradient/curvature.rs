@@ -44,6 +44,7 @@ pub fn row_curvatures<T: Scalar>(
             let t_stride = rows.len().next_multiple_of(T::LANES);
             let tile = Tile { rows, ahead: &[], prefetch: Prefetch::NONE };
             data.rows.scores(tier, tile, layout.linear(params), &mut scores[..k * t_stride]);
+            data.offsets.add_to(rows, t_stride, &mut scores[..k * t_stride]);
             data.targets.gather(rows, stride, targets);
             let score = |c: usize, i: usize| scores[c * t_stride + i.min(rows.len() - 1)].to_f64();
             let second = Seconds { tier, loss, kind, k, stride, targets };

@@ -11,7 +11,7 @@ use super::work::{Work, exclusive};
 use super::{Layout, Model, Penalty, Problem};
 use crate::data::{Active, Order};
 use crate::error::{Error, Result, try_reserved};
-use crate::kernel::{Prefetch, ScaleAdd, Tier, norm};
+use crate::kernel::{Prefetch, Tier, norm};
 use crate::parallel::{LEADER, Team, with_team};
 use crate::scalar::Scalar;
 
@@ -121,8 +121,8 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
         Ok(())
     }
 
-    /// Makes the gradient of the sums over `n_rows` rows: divides, and adds the smooth part of the penalty. Returns
-    /// the objective there.
+    /// Makes the gradient of the sums over `n_rows` rows: divides, and adds what the parameters cost: the smooth part of
+    /// the penalty, and the intercept slope of the loss. Returns the objective there.
     #[inline(always)]
     pub fn finish(&mut self, n_rows: usize) -> f64 {
         let Work { pass, .. } = self.team.job();
@@ -137,10 +137,10 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
             let (gradient, w) = (&mut sum.gradient[block.range.clone()], &pass.params[block.range.clone()]);
             match (block.is_trained, block.is_penalised) {
                 (false, _) => gradient.fill(T::ZERO),
-                (true, false) => tier.run(ScaleAdd { y: gradient, scale, x: &[], factor: T::ZERO }),
+                (true, false) => cost += pass.finish_intercepts(gradient, scale),
                 (true, true) => {
                     penalty.add_to(tier, layout, gradient, scale, w);
-                    cost = penalty.value(layout, w);
+                    cost += penalty.value(layout, w);
                 }
             }
             if let Some(variate) = pass.variate.as_ref().filter(|_| block.is_trained) {
@@ -218,8 +218,7 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
         let n_rows = positions.len();
         self.sum(positions, Wanted::Value)?;
         let Work { pass, .. } = self.team.job();
-        let layout = pass.model.layout();
-        let cost = pass.penalty().value(layout, &pass.params[..layout.n_coef()]);
+        let cost = pass.cost();
         Ok(self.total.finish().loss / n_rows.max(1) as f64 + cost)
     }
 
@@ -275,7 +274,8 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
             let own = evaluator.team.job().exchange_problem(problem);
             let summed = evaluator.in_order(order, |evaluator| evaluator.sum(0..n_rows, Wanted::Value));
             evaluator.team.job().exchange_problem(own);
-            summed.map(|()| evaluator.total.finish().loss / n_rows as f64)
+            let cost = evaluator.team.job().pass.cost_of_intercepts();
+            summed.map(|()| evaluator.total.finish().loss / n_rows as f64 + cost)
         })
     }
 

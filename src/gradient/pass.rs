@@ -43,6 +43,8 @@ pub(super) struct Pass<'a, T> {
     pub(super) params: Vec<T>,
     /// The model of the problem, or the same on the columns of `active`.
     pub(super) model: Model,
+    /// See [`Loss::intercept_slope`](super::Loss::intercept_slope).
+    pub(super) intercept_slope: f64,
     /// The rows at `positions` as a matrix of their own, which `params` and `model` are for then.
     pub(super) active: Option<Active<T>>,
     /// The penalty of the columns of `active`.
@@ -77,6 +79,35 @@ impl<T: Scalar> Pass<'_, T> {
             None => &self.problem.objective.penalty,
             Some(_) => &self.active_penalty,
         }
+    }
+
+    /// What the parameters cost, whatever the rows are.
+    pub(super) fn cost(&self) -> f64 {
+        let layout = self.model.layout();
+        self.penalty().value(layout, &self.params[..layout.n_coef()]) + self.cost_of_intercepts()
+    }
+
+    /// What a loss with an intercept slope makes the intercepts cost.
+    pub(super) fn cost_of_intercepts(&self) -> f64 {
+        if self.intercept_slope == 0.0 {
+            return 0.0;
+        }
+        let layout = self.model.layout();
+        let intercepts = &self.params[layout.n_coef()..][..layout.n_outputs()];
+        self.intercept_slope * intercepts.iter().map(|b| b.to_f64()).sum::<f64>()
+    }
+
+    /// Makes a mean of the sums in the intercepts' part of a gradient, and adds the intercept slope. Returns what the
+    /// intercepts cost.
+    #[inline(always)]
+    pub(super) fn finish_intercepts(&self, gradient: &mut [T], scale: T) -> f64 {
+        self.tier.run(ScaleAdd { y: gradient, scale, x: &[], factor: T::ZERO });
+        if self.intercept_slope == 0.0 {
+            return 0.0;
+        }
+        let slope = T::from_f64(self.intercept_slope);
+        gradient[..self.model.layout().n_outputs()].iter_mut().for_each(|g| *g += slope);
+        self.cost_of_intercepts()
     }
 
     /// Rows of a leaf for a batch of `n_rows`. Of sparse rows more may be wanted: a leaf has a gradient of its
@@ -154,6 +185,7 @@ impl<T: Scalar> Pass<'_, T> {
             let n_ahead = self.rows_ahead(position, scratch.own, &mut ahead[..n]);
             self.problem.data.targets.prefetch(&ahead[..n_ahead]);
             self.problem.data.weights.prefetch(&ahead[..n_ahead]);
+            self.problem.data.offsets.prefetch(&ahead[..n_ahead]);
             if let Some(variate) = &self.variate {
                 variate.prefetch(&ahead[..n_ahead], self.model.layout().n_outputs());
             }
@@ -212,6 +244,7 @@ impl<T: Scalar> Pass<'_, T> {
             }
         };
         self.model.forward(self.tier, &tile_rows, &self.params, scores);
+        data.offsets.add_to(rows, stride, scores);
         let tile = TileOf { n_outputs, scores, targets: y, weights: s, unit: data.targets.unit() };
         partial.loss += objective.loss.slopes(self.tier, data.targets.kind(), tile);
         if let Some(variate) = self.variate.as_ref().filter(|_| self.wanted != Wanted::Value) {
@@ -223,6 +256,7 @@ impl<T: Scalar> Pass<'_, T> {
                 }
                 Baseline::Snapshot(params) => {
                     self.model.forward(self.tier, &tile_rows, params, known);
+                    data.offsets.add_to(rows, stride, known);
                     let tile = TileOf {
                         n_outputs,
                         scores: known,

@@ -2,12 +2,13 @@
 
 use super::model::LinearModel;
 use super::{Layout, Loss, Model, Objective, Penalty};
-use crate::data::{Dataset, Rows, TargetKind, Targets, Weights};
+use crate::data::{Dataset, Offsets, Rows, TargetKind, Targets, Weights};
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
 
-/// The objective `mean_i s_i loss(x_i . W + b, y_i) + penalty(W)` over the training rows, the weights s of
-/// mean 1, the intercepts b free of penalty or, without `fit_intercept`, left where they start.
+/// The objective `mean_i s_i loss(x_i . W + b + o_i, y_i) + penalty(W)` over the training rows, the weights s of
+/// mean 1, the offsets o given or zero, the intercepts b free of penalty or, without `fit_intercept`, left where they
+/// start.
 #[derive(Debug, Clone)]
 pub struct Problem<'a, T> {
     pub(crate) data: Dataset<'a, T>,
@@ -18,7 +19,7 @@ impl<'a, T: Scalar> Problem<'a, T> {
     /// Puts the parts together, for a linear model.
     ///
     /// # Errors
-    /// If the loss is not for this kind of targets, at the first target that has no loss, if the penalty has
+    /// If the loss is not for this kind of targets or without intercepts, at the first target that has no loss, if the penalty has
     /// another number of strengths, or if the parameters would not fit the address space.
     pub fn new(
         rows: Rows<'a, T>,
@@ -36,12 +37,28 @@ impl<'a, T: Scalar> Problem<'a, T> {
                 if loss.is_classification() { "real numbers" } else { "classes" },
             )));
         }
+        if loss.intercept_slope() != 0.0 && !fit_intercept {
+            return Err(Error::Incompatible(format!(
+                "fit_intercept must be True for loss {:?}, got False",
+                loss.name()
+            )));
+        }
         targets.check_domain(loss.domain(), loss.name())?;
         let layout = Layout::new::<T>(rows.n_columns(), targets.n_outputs())?;
         penalty.check(layout)?;
         let model = Model::Linear(LinearModel { layout, fit_intercept });
         let data = Dataset::new(rows, targets, weights);
         Ok(Self { data, objective: Objective { model, loss, penalty } })
+    }
+
+    /// The same with offsets of all stored rows.
+    ///
+    /// # Errors
+    /// If their number is not that of the scores of these rows.
+    pub fn with_offsets(mut self, offsets: Offsets<'a, T>) -> Result<Self> {
+        offsets.check(self.data.rows.n_rows(), self.layout().n_outputs())?;
+        self.data.offsets = offsets;
+        Ok(self)
     }
 
     /// The same objective over some of the stored rows, see [`Dataset::subset`].
@@ -79,6 +96,11 @@ impl<'a, T: Scalar> Problem<'a, T> {
     /// A bound on the curvature of the loss, if there is one.
     pub fn curvature(&self) -> Option<f64> {
         self.objective.loss.curvature(self.data.targets.kind())
+    }
+
+    /// What the objective has per unit of every intercept, beside the mean of the losses.
+    pub(crate) fn intercept_slope(&self) -> f64 {
+        self.objective.loss.intercept_slope()
     }
 
     /// What large coefficients cost.

@@ -37,7 +37,7 @@ impl RowGradients {
         tier: Tier,
         interrupted: &(dyn Fn() -> bool + Sync),
     ) -> Result<Self> {
-        let Dataset { rows: data, targets, weights, .. } = &problem.data;
+        let Dataset { rows: data, targets, weights, offsets, .. } = &problem.data;
         let (loss, layout) = (&problem.objective.loss, problem.layout());
         let (n, k) = (problem.n_rows(), layout.n_outputs());
         let one = if problem.fits_intercept() { 1.0 } else { 0.0 };
@@ -66,6 +66,7 @@ impl RowGradients {
             weights.gather(rows, s);
             let tile = Tile { rows, ahead: &[], prefetch: Prefetch::NONE };
             data.scores(tier, tile, layout.linear(params), slopes);
+            offsets.add_to(rows, stride, slopes);
             loss.slopes(
                 tier,
                 targets.kind(),

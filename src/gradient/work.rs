@@ -63,6 +63,7 @@ impl<'a, T: Scalar> Work<'a, T> {
             work_of_row: problem.work_of_row(),
             params,
             model: problem.objective.model,
+            intercept_slope: problem.objective.loss.intercept_slope(),
             active: None,
             active_penalty: Penalty::none(),
             order: Order::Sequential,

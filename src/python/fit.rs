@@ -1,6 +1,6 @@
 //! `fit`.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::ops::ControlFlow;
 
 use numpy::Element;
@@ -20,7 +20,7 @@ use super::state::SavedState;
 use crate::error::try_filled;
 use crate::gradient::Layout;
 use crate::scalar::Scalar;
-use crate::train::{self, Config, Fit, Progress, Record, State, Validation};
+use crate::train::{self, Config, Fit, Progress, Record, State, StepProgress, StepsTold, Validation};
 use crate::update::{Optimizer, Schedule};
 
 /// What to write down besides the loss of each epoch.
@@ -30,6 +30,14 @@ struct RecordOptions {
     full_loss: bool,
     path: bool,
     noise: bool,
+}
+
+/// What is called after every so many steps.
+#[derive(FromPyObject)]
+struct StepCallback<'py> {
+    call: Bound<'py, PyAny>,
+    every: NonZeroU64,
+    with_params: bool,
 }
 
 /// How it is to be minimised.
@@ -49,6 +57,7 @@ pub(super) struct Training<'py> {
     /// The state of another run.
     state: Option<Bound<'py, PyAny>>,
     callback: Option<Bound<'py, PyAny>>,
+    step_callback: Option<StepCallback<'py>>,
     /// Data to judge the model by.
     validation: Option<Objective<'py>>,
     /// Rows of X to learn from and to judge by, in place of all and of `validation`.
@@ -67,7 +76,7 @@ impl Training<'_> {
         let batches = &self.batches.batches;
         let sees_all_rows = self.epochs > 0 && !batches.draws() && !batches.drops_rows();
         let is_new = self.state.is_none() && self.chooses_batch_size.is_none();
-        let may_end_early = !self.stop.is_empty();
+        let may_end_early = !self.stop.is_empty() || self.step_callback.is_some();
         match sees_all_rows && is_new && !may_end_early && self.split.is_none() {
             true => Scan::OnlyIfSmall,
             false => Scan::First,
@@ -121,6 +130,8 @@ fn fit_typed<'py, T: Scalar + Element>(
     let rules = selection::rules(&training.stop)?;
     let validation = Validation::new(judged.as_ref(), rules, training.metrics.clone()).map_err(to_python)?;
     let RecordOptions { step: steps, full_loss, path, noise } = training.record;
+    let told = training.step_callback.as_ref();
+    let told = told.map(|told| StepsTold { every: told.every, with_params: told.with_params });
     let mut config = Config {
         batches: training.batches.batches.clone(),
         optimizer,
@@ -128,7 +139,7 @@ fn fit_typed<'py, T: Scalar + Element>(
         average: choice::average(&training.average)?,
         clip: choice::clip(training.clip_norm, training.clip_value)?,
         n_epochs: training.epochs,
-        record: Record { steps, full_loss, path, noise },
+        record: Record { steps, full_loss, path, noise, told },
         n_threads: training.n_threads,
         tier,
     };
@@ -136,22 +147,28 @@ fn fit_typed<'py, T: Scalar + Element>(
     let chosen = choose_batch_size(py, training.chooses_batch_size, &problem, &mut config, &state)?;
     let signals = Signals::new();
     let callback = training.callback.as_ref().map(|callback| callback.clone().unbind());
+    let step_callback = training.step_callback.as_ref().map(|callback| callback.call.clone().unbind());
     let layout = problem.layout();
-    let mut after_epoch = |progress: Progress<'_, T>| match &callback {
-        None => ControlFlow::Continue(()),
-        Some(callback) => match Python::attach(|py| call(py, callback, layout, progress)) {
+    let mut tell = |progress: Progress<'_, T>| {
+        let is_over = match (&callback, &step_callback, progress.step) {
+            (_, Some(callback), Some(step)) => {
+                Python::attach(|py| call_in_epoch(py, callback, layout, step, progress))
+            }
+            (Some(callback), _, None) => Python::attach(|py| call(py, callback, layout, progress)),
+            _ => Ok(false),
+        };
+        match is_over {
             Ok(false) => ControlFlow::Continue(()),
             Ok(true) => ControlFlow::Break(()),
             Err(error) => {
                 signals.keep(error);
                 ControlFlow::Break(())
             }
-        },
+        }
     };
     let interrupted = || signals.interrupted();
-    let fitted = detached(py, || {
-        train::fit_with(&validation, &problem, &config, state, &interrupted, &mut after_epoch)
-    });
+    let fitted =
+        detached(py, || train::fit_with(&validation, &problem, &config, state, &interrupted, &mut tell));
     let fitted = fitted?;
     if let Some(error) = &fitted.error {
         signals.keep(to_python(error.clone()));
@@ -175,7 +192,7 @@ fn call<T: Scalar + Element>(
     layout: Layout,
     progress: Progress<'_, T>,
 ) -> PyResult<bool> {
-    let Progress { params, epoch, n_steps, history, metrics } = progress;
+    let Progress { params, epoch, n_steps, history, metrics, .. } = progress;
     let params = unpacked(py, layout, params)?;
     let last = |records: &[f64]| records.last().copied();
     let (loss, elapsed) = (last(&history.epoch_loss), last(&history.epoch_elapsed));
@@ -184,6 +201,21 @@ fn call<T: Scalar + Element>(
     let (is_over, raised): (bool, Option<Bound<'_, PyAny>>);
     (is_over, *metrics, raised) = told.extract(py)?;
     raised.map_or(Ok(is_over), |error| Err(PyErr::from_value(error)))
+}
+
+/// The same after a step.
+fn call_in_epoch<T: Scalar + Element>(
+    py: Python<'_>,
+    callback: &Py<PyAny>,
+    layout: Layout,
+    step: StepProgress,
+    progress: Progress<'_, T>,
+) -> PyResult<bool> {
+    let Progress { params, epoch, n_steps, .. } = progress;
+    let params = if params.is_empty() { None } else { Some(unpacked(py, layout, params)?) };
+    let StepProgress { loss, learning_rate, gradient_norm, n_rows, elapsed } = step;
+    let told = (epoch, n_steps, loss, learning_rate, gradient_norm, n_rows, elapsed, params);
+    callback.call1(py, told)?.extract(py)
 }
 
 /// Where a run begins: at the end of another, at given parameters, or at zero.

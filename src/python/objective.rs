@@ -8,8 +8,8 @@ use super::choice;
 use super::error::{caught, detached, to_python};
 use super::rows::{ArraysOfX, Scan};
 use super::signal::Signals;
-use crate::data::{TargetKind, Targets, Weights};
-use crate::error::try_copied;
+use crate::data::{Offsets, TargetKind, Targets, Weights};
+use crate::error::{Result, try_copied};
 use crate::gradient::{Layout, Problem, value_and_gradient};
 use crate::kernel::Tier;
 use crate::scalar::Scalar;
@@ -21,6 +21,7 @@ pub(super) struct Objective<'py> {
     pub(super) x: Bound<'py, PyAny>,
     y: Bound<'py, PyAny>,
     sample_weight: Option<Bound<'py, PyAny>>,
+    offset: Option<Bound<'py, PyAny>>,
     /// 0: real targets; 2: two classes or, in each column of y, a label that is there or not; more: so many
     /// classes.
     n_classes: usize,
@@ -78,15 +79,17 @@ pub(super) struct Arrays<'py, T: Scalar + Element> {
     x: ArraysOfX<'py, T>,
     y: PyReadonlyArray2<'py, T>,
     pub(super) sample_weight: Option<PyReadonlyArray1<'py, T>>,
+    offset: Option<PyReadonlyArray2<'py, T>>,
 }
 
 impl<'py, T: Scalar + Element> Arrays<'py, T> {
     pub(super) fn of(objective: &Objective<'py>) -> PyResult<Self> {
-        let sample_weight = objective.sample_weight.as_ref();
+        let (sample_weight, offset) = (objective.sample_weight.as_ref(), objective.offset.as_ref());
         Ok(Self {
             x: ArraysOfX::of(&objective.x)?,
             y: objective.y.extract()?,
             sample_weight: sample_weight.map(|s| s.extract()).transpose()?,
+            offset: offset.map(|offset| offset.extract()).transpose()?,
         })
     }
 
@@ -106,6 +109,7 @@ impl<'py, T: Scalar + Element> Arrays<'py, T> {
     ) -> PyResult<(Problem<'_, T>, Tier)> {
         let (x, y) = (self.x.slices()?, entries("y", &self.y)?);
         let weights = self.sample_weight.as_ref().map(|s| entries("sample_weight", s)).transpose()?;
+        let offset = offset_of(self.offset.as_ref())?;
         let ((n_rows, _), per_row) = (self.x.shape(), self.y.shape()[1]);
         let kind = kind_of(objective.n_classes, per_row);
         let loss = choice::loss(&objective.loss_name, &objective.loss)?;
@@ -117,10 +121,27 @@ impl<'py, T: Scalar + Element> Arrays<'py, T> {
             let rows = x.rows(tier, scan, &|| signals.interrupted())?;
             let targets = Targets::new(y, n_rows, per_row, kind)?;
             let weights = weights.map_or(Ok(Weights::equal()), |s| Weights::new(s, n_rows))?;
-            Problem::new(rows, targets, weights, loss, penalty, fit_intercept)
+            let problem = Problem::new(rows, targets, weights, loss, penalty, fit_intercept)?;
+            problem.with_offsets(offsets(tier, offset, n_rows)?)
         });
         Ok((signals.or(problem)?, tier))
     }
+}
+
+/// The entries of offsets, and how many a row has.
+pub(super) fn offset_of<'s, T: Scalar + Element>(
+    offset: Option<&'s PyReadonlyArray2<'_, T>>,
+) -> PyResult<Option<(&'s [T], usize)>> {
+    offset.map(|offset| Ok((entries("offset", offset)?, offset.shape()[1]))).transpose()
+}
+
+/// The same as offsets of rows; none if there are none.
+pub(super) fn offsets<T: Scalar>(
+    tier: Tier,
+    given: Option<(&[T], usize)>,
+    n_rows: usize,
+) -> Result<Offsets<'_, T>> {
+    given.map_or(Ok(Offsets::none()), |(values, per_row)| Offsets::new(tier, values, n_rows, per_row))
 }
 
 /// What targets mean, by the number of classes and that of scores or targets per row.

@@ -1,6 +1,6 @@
 //! How to train: everything but the data, checked before it can run.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 
 use crate::error::{Error, Result};
 use crate::kernel::Tier;
@@ -58,4 +58,29 @@ pub struct Record {
     pub path: bool,
     /// What the batch of every eighth step says about the noise of its gradient.
     pub noise: bool,
+    /// Of which steps the callback is told, if of any.
+    pub told: Option<StepsTold>,
+}
+
+/// Steps that the callback is told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StepsTold {
+    /// Every so many, counted over the whole run.
+    pub every: NonZeroU64,
+    /// Whether it is told the parameters, too: to copy them takes as long as there are many.
+    pub with_params: bool,
+}
+
+impl Record {
+    /// Whether the callback is told of step t, counted from 0.
+    #[inline(always)]
+    pub(super) fn tells(&self, t: u64) -> bool {
+        self.told.is_some_and(|told| (t + 1).is_multiple_of(told.every.get()))
+    }
+
+    /// Whether somebody wants to know what step t was like.
+    #[inline(always)]
+    pub(super) fn wants_step(&self, t: u64) -> bool {
+        self.steps || self.tells(t)
+    }
 }

@@ -24,7 +24,7 @@ mod validation;
 mod view;
 
 pub use auto_batch_size::{AutoBatchSize, FEWEST_ROWS, auto_batch_size};
-pub use config::{Config, Record};
+pub use config::{Config, Record, StepsTold};
 pub use control::{
     AdaptiveBatchSize, AutoRate, Control, Method, Safeguard, Solver, Spectral, Standardisation, Trials,
 };
@@ -33,7 +33,7 @@ pub use fit::{Fit, fit, fit_with};
 pub use history::History;
 pub use lazy::FLUSH_INTERVAL;
 pub use noise_history::NoiseHistory;
-pub use observers::Progress;
+pub use observers::{Progress, StepProgress};
 pub use pilot::{Pilot, Tuned, safe_rate, sampled_loss};
 pub use state::State;
 pub use stop_reason::StopReason;

@@ -12,10 +12,12 @@ use super::{EarlyStoppingState, History, StopReason, Validation};
 use crate::error::{Result, try_copied};
 use crate::scalar::Scalar;
 
-/// What is known at the end of an epoch.
+/// What is known at the end of an epoch, or after a step within.
 #[derive(Debug)]
 pub struct Progress<'a, T> {
-    /// The run as it stands.
+    /// The step, if it is not the end of an epoch.
+    pub step: Option<StepProgress>,
+    /// The run as it stands; empty after a step, unless [`StepsTold`](super::StepsTold) asks for it.
     pub params: &'a [T],
     /// Epochs done.
     pub epoch: u64,
@@ -27,7 +29,22 @@ pub struct Progress<'a, T> {
     pub metrics: &'a mut Vec<f64>,
 }
 
-/// Told of every epoch; breaks to end the run.
+/// What is known of a step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StepProgress {
+    /// The objective on its rows before it.
+    pub loss: f64,
+    /// Its learning rate.
+    pub learning_rate: f64,
+    /// The 2-norm of its gradient before clipping.
+    pub gradient_norm: f64,
+    /// Its rows.
+    pub n_rows: usize,
+    /// Seconds of training up to its end.
+    pub elapsed: f64,
+}
+
+/// Told of every epoch, and of the steps that are to be told; breaks to end the run.
 pub(super) type Callback<'o, T> = &'o mut dyn FnMut(Progress<'_, T>) -> ControlFlow<()>;
 
 /// Recorder, callback and rules of stopping. They see a run through a [`View`], and change nothing in it.
@@ -75,7 +92,7 @@ impl<'o, 'a, T: Scalar> Observers<'o, 'a, T> {
         Ok(self.recorder.reserve(&view)?)
     }
 
-    /// Whether a step may be recorded, or end the run.
+    /// Whether a step may be recorded or told, or end the run.
     pub(super) fn watch_steps(&self) -> bool {
         self.recorder.sees_steps() || self.validation.limits_steps()
     }
@@ -84,9 +101,25 @@ impl<'o, 'a, T: Scalar> Observers<'o, 'a, T> {
     #[inline]
     pub(super) fn step(&mut self, step: &Step, mut view: View<'_, '_, 'a, T>) -> Result<(), Stop> {
         self.recorder.step(step, &mut view)?;
+        if view.config.record.tells(step.t) {
+            self.tell(step, &mut view)?;
+        }
         match self.limit(step.t + 1) {
             Some(reason) if !step.is_last => Err(reason.into()),
             _ => Ok(()),
+        }
+    }
+
+    /// Tells the callback of a step. If it ends the run, that is at once: the end of an epoch, if it was the last of one, is
+    /// seen when the run is resumed.
+    #[cold]
+    fn tell(&mut self, step: &Step, view: &mut View<'_, '_, 'a, T>) -> Result<(), Stop> {
+        let (epoch, history, metrics) = (view.state.epoch, &History::default(), &mut Vec::new());
+        let (told, params) = self.recorder.told(step, view);
+        let progress = Progress { step: Some(told), params, epoch, n_steps: step.t + 1, history, metrics };
+        match (self.callback)(progress) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(StopReason::Callback.into()),
         }
     }
 
@@ -99,7 +132,8 @@ impl<'o, 'a, T: Scalar> Observers<'o, 'a, T> {
         let (epoch, n_steps) = (view.state.epoch + 1, view.state.optimizer.n_steps);
         let (params, history) = (self.recorder.model(), &self.recorder.history);
         let mut metrics = Vec::new();
-        let told = (self.callback)(Progress { params, epoch, n_steps, history, metrics: &mut metrics });
+        let told =
+            (self.callback)(Progress { step: None, params, epoch, n_steps, history, metrics: &mut metrics });
         let alternative = view.state.control.alternative().filter(|_| is_of_alternative);
         let values = Values {
             loss: (monitored, alternative.map_or(params, |(params, _)| params)),
@@ -120,7 +154,7 @@ impl<'o, 'a, T: Scalar> Observers<'o, 'a, T> {
         let Some(rule) = self.validation.converged() else { return Ok(None) };
         let Some(solver) = &view.state.control.solver else { return Ok(None) };
         let rounding = solver.rounding();
-        self.gap = match solver.estimated_gap(view.config, view.evaluator)? {
+        self.gap = match solver.estimated_gap(view.problem, view.config, view.evaluator)? {
             Some(estimate) if !rule.is_met(estimate, loss, rounding) => Some((estimate, loss)),
             _ => {
                 let is_tried = view.state.control.auto_rate.is_some();

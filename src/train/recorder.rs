@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::noise_probe::steps_between_probes;
 use super::run::Step;
 use super::view::View;
-use super::{History, Record};
+use super::{History, Record, StepProgress};
 use crate::error::{Result, try_filled};
 use crate::scalar::Scalar;
 
@@ -65,10 +65,10 @@ impl<T: Scalar> Recorder<T> {
         Ok(())
     }
 
-    /// Whether anything of a step is recorded.
+    /// Whether anything of a step is recorded, or told.
     pub(super) fn sees_steps(&self) -> bool {
-        let Record { steps, path, noise, .. } = self.record;
-        steps || path || noise
+        let Record { steps, path, noise, told, .. } = self.record;
+        steps || path || noise || told.is_some()
     }
 
     /// Records a step.
@@ -98,6 +98,23 @@ impl<T: Scalar> Recorder<T> {
             full_loss?;
         }
         Ok(())
+    }
+
+    /// What the callback is told of a step, and the model if it is told that, too.
+    #[cold]
+    pub(super) fn told(&mut self, step: &Step, view: &mut View<'_, '_, '_, T>) -> (StepProgress, &[T]) {
+        let with_params = self.record.told.is_some_and(|told| told.with_params);
+        if with_params {
+            view.copy_model(&mut self.model);
+        }
+        let progress = StepProgress {
+            loss: step.loss,
+            learning_rate: view.learning_rate(step.t),
+            gradient_norm: step.norm,
+            n_rows: step.n_rows,
+            elapsed: self.seconds(),
+        };
+        (progress, if with_params { &self.model } else { &[] })
     }
 
     #[cold]

@@ -176,7 +176,8 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
         let positions = batch.positions.clone();
         let place = Place { epoch: state.epoch, n_done: state.step, n_batches, positions };
         state.control.prepare(problem, config, place, &mut state.optimizer, evaluator)?;
-        let recorded = config.record.steps.then_some(problem.penalty());
+        let is_wanted = config.record.wants_step(state.optimizer.n_steps);
+        let recorded = is_wanted.then_some(problem.penalty());
         let caught_up = params.lend(batch, recorded, &mut state.optimizer, evaluator)?;
         match self.loss_on(batch) {
             Ok(loss) => Ok(Gradient { loss, caught_up }),
@@ -237,7 +238,7 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
     #[inline]
     fn clip(&mut self) -> f64 {
         let Config { clip, record, tier, .. } = *self.config;
-        if clip.is_none() && !record.steps {
+        if clip.is_none() && !record.wants_step(self.state.optimizer.n_steps) {
             return f64::NAN;
         }
         let gradient = self.evaluator.last();

@@ -72,7 +72,7 @@ def test_all_callbacks_are_told_and_any_may_end_the_run():
 
 @pytest.mark.parametrize("callback", ["print", 3, [print, None], {"a": print}, [[print]]], ids=str)
 def test_what_is_no_callback_is_refused(callback):
-    with pytest.raises(TypeError, match="callback must be callable, or a list of what is, got"):
+    with pytest.raises(TypeError, match="callback must be callable or have a method on_step, got"):
         fit(callback=callback)
 
 
@@ -81,6 +81,21 @@ def test_a_callback_knows_when_a_run_begins_and_ends():
     fit(epochs=2, callback=diary)
     minimize(callback=[diary, lambda p: p.epoch == 1])
     assert diary.pages == ["at most 2", 1, 2, "end", "at most 3", 1, "end"]
+
+
+def test_each_is_told_of_the_steps_it_wants():
+    class Steps:
+        def __init__(self, every, wants_params=False):
+            self.every_steps, self.wants_params, self.seen = every, wants_params, []
+
+        def on_step(self, progress):
+            self.seen.append(progress.n_steps)
+            return progress.n_steps == 9
+
+    diary, few, many = Diary(), Steps(6, wants_params=True), Steps(9)
+    run = fit(callback=[few, diary, many])
+    assert (few.seen, many.seen, diary.pages) == ([6], [9], ["at most 4", 1, "end"])
+    assert (run.n_steps, run.stop_reason) == (9, "callback")
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
@@ -220,6 +235,10 @@ def test_tensorboard(tmp_path, monkeypatch):
         ("loss/validation", run.history.validation_loss[0], 1),
     ]
     assert ("metrics/accuracy", run.history.metrics["accuracy"][1], 2) in writer.scalars
+    assert len(writer.scalars) == 8
+    run = fit(epochs=2, record="step", callback=TensorBoard(tmp_path, every_steps=4))
+    losses = [(step, value) for name, value, step in made[1].scalars if name == "steps/loss"]
+    assert losses == [(step, run.history.step_loss[step - 1]) for step in (4, 8, 12)]
 
 
 def test_tensorboard_writes_files(tmp_path):

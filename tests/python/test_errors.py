@@ -247,7 +247,7 @@ BAD_FITS = [
     ({"replacement": "yes"}, TypeError, r"replacement must be a bool, got 'yes'"),
     ({"drop_last": 0}, TypeError, r"drop_last must be a bool, got 0"),
     ({"progress": None}, TypeError, r"progress must be a bool, got None"),
-    ({"callback": "print"}, TypeError, r"callback must be callable, got 'print'"),
+    ({"callback": "print"}, TypeError, r"callback must be callable or have a method on_step, got 'print'"),
     # combinations
     (
         {"replacement": True, "shuffle": False},

@@ -55,6 +55,7 @@ CASES = {
     "tweedie, 1.5": (losses.Tweedie(), counts),
     "tweedie, 2": (losses.Tweedie(2), positive),
     "tweedie, 3": (losses.Tweedie(3), positive),
+    "one_class": (losses.OneClass(0.3), real),
     "log_loss": (losses.LogLoss(), sign),
     "log_loss, ovr": (losses.LogLoss(multi_class="ovr"), sign),
     "hinge": (losses.Hinge(), sign),
@@ -87,6 +88,8 @@ def is_classification(name):
 
 
 def kinds_of(name):
+    if not CASES[name][0].has_targets:
+        return ["one"]
     return ["one", "classes", "labels"] if is_classification(name) else ["one", "outputs"]
 
 
@@ -358,6 +361,7 @@ PARAMETERS = {
     losses.EpsilonInsensitive: ("epsilon", [-1, np.nan, np.inf], "finite and >= 0"),
     losses.SquaredEpsilonInsensitive: ("epsilon", [-1, np.nan, np.inf], "finite and >= 0"),
     losses.Quantile: ("quantile", [0, 1, -0.5, np.nan], "in (0, 1)"),
+    losses.OneClass: ("nu", [0, -0.1, 1.001, np.nan], "in (0, 1]"),
     losses.Tweedie: ("power", [-1, 0.5, 0.999, 3.1, np.nan], "0 or in [1, 3]"),
     losses.SmoothHinge: ("smoothing", [0, -1, np.nan, np.inf], "finite and > 0"),
     losses.Focal: ("gamma", [-0.1, 1e4, np.nan], "in [0, 1000]"),

@@ -116,6 +116,7 @@ MIXED = np.where(HALF == 1, Y1, 3 - Y1)
 CHANGES = {
     "rows": ((X1, Y1, {}), (X2, Y2 + 5, {})),
     "weights": ((X1, MIXED, {"sample_weight": 1 - HALF}), (X1, MIXED, {"sample_weight": HALF})),
+    "offsets": ((X1, Y1, {}), (X1, Y1, {"offset": 2 - X1[:, 1]})),
     "l2": ((X1, Y1 + 3, {}), (X1, Y1 + 3, {"penalty": mb.penalties.L2(1.0)})),
     "less l2": ((X1, Y1 + 3, {"penalty": mb.penalties.L2(1.0)}), (X1, Y1 + 3, {})),
     "l1": ((X1, Y1 + 3, {}), (X1, Y1 + 3, {"penalty": mb.penalties.L1(0.5)})),

@@ -42,6 +42,8 @@ def cases():
         "tweedie": (np.abs(z[:, 0]), {"loss": "tweedie", "optimizer": adam, "sample_weight": s}),
         "three labels": (z > 0, {"loss": mb.losses.Focal(1.5), "optimizer": sgd}),
         "crammer_singer": (z.argmax(axis=1), {"loss": "crammer_singer", "optimizer": adam, "penalty": net}),
+        "offsets": (np.abs(z[:, 0]), {"loss": "poisson", "optimizer": adam, "offset": z[:, 1] / 9}),
+        "offsets of three": (z.argmax(axis=1), {"loss": "log_loss", "optimizer": "saga", "offset": z}),
     }
     for dtype in (np.float32, np.float64):
         for name, (y, options) in tables.items():

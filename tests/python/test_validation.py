@@ -281,7 +281,7 @@ def test_an_exception_of_a_metric_propagates_with_the_run_so_far():
 # ---- errors
 
 LABELS = TARGETS["log_loss"]
-FORMS = r"a fraction between 0 and 1, a pair \(X, y\), a triple \(X, y, sample_weight\) or None"
+FORMS = r"a fraction .*, \(X, y\), \(X, y, sample_weight\) or \(X, y, sample_weight, offset\), or None"
 BAD = [
     ({"validation": 0.0}, ValueError, r"validation must be a fraction between 0 and 1, both excluded, got 0"),
     ({"validation": 1}, ValueError, r"validation must be a fraction between 0 and 1, both excluded, got 1"),
@@ -291,7 +291,7 @@ BAD = [
     ({"validation": "0.1"}, TypeError, rf"validation must be {FORMS}, got str"),
     ({"validation": X}, TypeError, rf"validation must be {FORMS}, got ndarray"),
     ({"validation": (X,)}, ValueError, rf"validation must be {FORMS}, got 1 items"),
-    ({"validation": (X, LABELS, WEIGHTS, 1)}, ValueError, rf"validation must be {FORMS}, got 4 items"),
+    ({"validation": (X, LABELS, WEIGHTS, None, 1)}, ValueError, rf"validation must be {FORMS}, got 5 items"),
     ({"validation": (X[:, 1:], LABELS)}, ValueError,
      r"validation: X must have 7 columns, as in fit, got shape \(230, 6\)"),
     ({"validation": (X[0], LABELS)}, ValueError, r"validation: X must have 2 dimensions, got shape .*"),

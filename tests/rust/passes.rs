@@ -1,6 +1,6 @@
 //! Passes over whole arrays give the same numbers on every number of threads.
 
-use mbgd_rs::data::{Dense, Rows, TargetKind};
+use mbgd_rs::data::{Dense, Offsets, Rows, TargetKind};
 use mbgd_rs::gather::gather_rows;
 use mbgd_rs::gradient::loss::{Focal, Gamma, LogLoss, ModifiedHuber, MultiClass};
 use mbgd_rs::gradient::{Layout, Loss};
@@ -38,7 +38,9 @@ fn predictions_are_the_same_on_every_number_of_threads() {
             let layout = Layout::new::<f64>(3, k).unwrap();
             let coef: Vec<f64> = (0..3 * k).map(|j| (j as f64).cos()).collect();
             let params = layout.pack("params", &coef, &vec![0.5; k]).unwrap();
-            let on = |n_threads| predict(rows, layout, &params, link, tier, n_threads, &|| false).unwrap();
+            let on = |n_threads| {
+                predict((rows, Offsets::none()), layout, &params, link, tier, n_threads, &|| false).unwrap()
+            };
             let expected = on(1);
             let row = N_ROWS - 1;
             let z = |c: usize| (0..3).map(|j| x[3 * row + j] * coef[3 * c + j]).sum::<f64>() + 0.5;

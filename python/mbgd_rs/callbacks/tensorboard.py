@@ -8,7 +8,7 @@ from importlib import import_module
 from os import PathLike, fspath
 from typing import Any
 
-from ..progress import Progress
+from ..progress import Progress, StepProgress
 from .callback import Callback
 
 __all__ = ["TensorBoard"]
@@ -27,10 +27,14 @@ class TensorBoard(Callback):
     folder : str or path
         Where to; made if it is not there. Curves are named "loss/training", "loss/validation" and
         "metrics/NAME", by epoch.
+    every_steps : int, optional
+        Also write "steps/loss", "steps/learning_rate" and "steps/gradient_norm", by step, after every so many
+        steps of :func:`mbgd_rs.fit`.
     """
 
-    def __init__(self, folder: str | PathLike[str]) -> None:
+    def __init__(self, folder: str | PathLike[str], every_steps: int | None = None) -> None:
         self.folder = fspath(folder)
+        self.every_steps = every_steps
         self.make = writer_class()
         self.writer: Any = None
 
@@ -51,6 +55,11 @@ class TensorBoard(Callback):
         values |= {f"metrics/{name}": value for name, value in progress.metrics.items()}
         for name, value in values.items():
             self.writer.add_scalar(name, value, progress.epoch)
+
+    def on_step(self, progress: StepProgress) -> None:
+        """Writes what is known of the step."""
+        for name in ("loss", "learning_rate", "gradient_norm"):
+            self.writer.add_scalar(f"steps/{name}", getattr(progress, name), progress.n_steps)
 
 
 def writer_class() -> Any:

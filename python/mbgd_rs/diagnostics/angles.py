@@ -57,6 +57,7 @@ def gradient_angles(
     *,
     loss: LossName | Loss = "squared_error",
     sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
     batch_sizes: int | Sequence[int] | None = None,
     n_draws: int = 200,
     seed: int = 0,
@@ -75,7 +76,7 @@ def gradient_angles(
 
     Parameters
     ----------
-    X, y, loss, sample_weight, penalty, fit_intercept, shuffle, replacement
+    X, y, loss, sample_weight, offset, penalty, fit_intercept, shuffle, replacement
         As in :func:`mbgd_rs.fit`. A shuffle that has the same order in every epoch is refused.
     at : FitResult or pair (coef, intercept), optional
         Where; zeros by default.
@@ -112,6 +113,7 @@ def gradient_angles(
         at,
         loss=loss,
         sample_weight=sample_weight,
+        offset=offset,
         batch_sizes=batch_sizes,
         n_draws=n_draws,
         seed=seed,

@@ -138,6 +138,7 @@ def recommend_batch_size(
     loss: LossName | Loss = "squared_error",
     penalty: PenaltyName | Penalty | None = None,
     sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
     fit_intercept: bool = True,
     target: float | None = None,
     tolerance: float = 0.02,
@@ -169,7 +170,7 @@ def recommend_batch_size(
 
     Parameters
     ----------
-    X, y, loss, penalty, sample_weight, fit_intercept
+    X, y, loss, penalty, sample_weight, offset, fit_intercept
         As in :func:`mbgd_rs.fit`.
     at : pair (coef, intercept) or FitResult, optional
         Where training begins; zeros by default.
@@ -206,7 +207,14 @@ def recommend_batch_size(
     """
     begin = time.perf_counter()
     problem = make_problem(
-        X, y, loss=loss, penalty=penalty, sample_weight=sample_weight, fit_intercept=fit_intercept, model=at
+        X,
+        y,
+        loss=loss,
+        penalty=penalty,
+        sample_weight=sample_weight,
+        offset=offset,
+        fit_intercept=fit_intercept,
+        model=at,
     )
     n = len(problem.X)
     sizes = sizes_or_powers(batch_sizes, n, LARGEST)

@@ -84,6 +84,7 @@ def gradient_noise(
     *,
     loss: LossName | Loss = "squared_error",
     sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
     batch_sizes: int | Sequence[int] | None = None,
     n_draws: int = 200,
     seed: int = 0,
@@ -112,7 +113,7 @@ def gradient_noise(
 
     Parameters
     ----------
-    X, y, loss, sample_weight, penalty, fit_intercept
+    X, y, loss, sample_weight, offset, penalty, fit_intercept
         As in :func:`mbgd_rs.fit`. Weights are part of the objective: ``g_i`` is ``s_i`` times that of the
         loss.
     at : FitResult or pair (coef, intercept), optional
@@ -154,6 +155,7 @@ def gradient_noise(
         at,
         loss=loss,
         sample_weight=sample_weight,
+        offset=offset,
         batch_sizes=batch_sizes,
         n_draws=n_draws,
         seed=seed,

@@ -42,6 +42,7 @@ def look(
     *,
     loss: LossName | Loss,
     sample_weight: Any,
+    offset: Any,
     batch_sizes: int | Sequence[int] | None,
     n_draws: int,
     seed: int,
@@ -53,7 +54,14 @@ def look(
 ) -> Looked:
     """Check and convert the arguments that all instruments have."""
     problem = make_problem(
-        X, y, loss=loss, penalty=penalty, sample_weight=sample_weight, fit_intercept=fit_intercept, model=at
+        X,
+        y,
+        loss=loss,
+        penalty=penalty,
+        sample_weight=sample_weight,
+        offset=offset,
+        fit_intercept=fit_intercept,
+        model=at,
     )
     labels = problem.y[:, 0] if problem.classes is not None and problem.y.shape[1] == 1 else None
     return Looked(

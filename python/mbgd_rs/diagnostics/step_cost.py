@@ -74,6 +74,7 @@ def step_cost(
     loss: LossName | Loss = "squared_error",
     penalty: PenaltyName | Penalty | None = None,
     sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
     batch_sizes: Sequence[int] | None = None,
     n_draws: int = 9,
     seed: int = 0,
@@ -89,7 +90,7 @@ def step_cost(
 
     Parameters
     ----------
-    X, y, loss, penalty, sample_weight
+    X, y, loss, penalty, sample_weight, offset
         As in :func:`mbgd_rs.fit`. Of more than 8192 rows the first are trained on.
     at : pair (coef, intercept) or FitResult, optional
         Where the runs begin; zeros by default.
@@ -120,7 +121,9 @@ def step_cost(
     >>> bool(cost.reference_seconds[0] > cost.seconds[0])  # a step in NumPy takes longer
     True
     """
-    problem = make_problem(X, y, loss=loss, penalty=penalty, sample_weight=sample_weight, model=at)
+    problem = make_problem(
+        X, y, loss=loss, penalty=penalty, sample_weight=sample_weight, offset=offset, model=at
+    )
     n = len(problem.X)
     sizes = sizes_or_powers(batch_sizes, n, 4096)
     n_runs, key = as_integer("n_draws", n_draws, 1), as_integer("seed", seed, 0, 2**64 - 1)
@@ -141,6 +144,7 @@ def step_cost(
             loss=problem.loss,
             penalty=penalty,
             sample_weight=sample_weight,
+            offset=offset,
             optimizer=SGD(rate),
             init=problem.split(start),
         )

@@ -107,6 +107,7 @@ def compare_strategies(
     loss: LossName | Loss = "squared_error",
     penalty: PenaltyName | Penalty | None = None,
     sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
     fit_intercept: bool = True,
     batch_size: int = 32,
     passes: float | None = None,
@@ -125,7 +126,7 @@ def compare_strategies(
 
     Parameters
     ----------
-    X, y, loss, penalty, sample_weight, fit_intercept
+    X, y, loss, penalty, sample_weight, offset, fit_intercept
         As in :func:`mbgd_rs.fit`.
     at : pair (coef, intercept) or FitResult, optional
         Where the runs begin; zeros by default.
@@ -161,7 +162,14 @@ def compare_strategies(
     True
     """
     problem = make_problem(
-        X, y, loss=loss, penalty=penalty, sample_weight=sample_weight, fit_intercept=fit_intercept, model=at
+        X,
+        y,
+        loss=loss,
+        penalty=penalty,
+        sample_weight=sample_weight,
+        offset=offset,
+        fit_intercept=fit_intercept,
+        model=at,
     )
     n, start = len(problem.X), params_at(problem, at)
     threads, key = resolve_n_threads(n_threads), as_integer("seed", seed, 0, 2**64 - 1)

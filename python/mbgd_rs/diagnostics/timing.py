@@ -100,10 +100,10 @@ def first_rows(problem: Problem, n: int) -> Problem:
     """The same on the first n rows, in place."""
     if len(problem.X) <= n:
         return problem
-    X, weights = problem.X, problem.sample_weight
+    X, weights, offset = problem.X, problem.sample_weight, problem.offset
     if isinstance(X, SparseRows):
         X = SparseRows(X.data, X.indices, X.indptr[: n + 1], (n, X.shape[1]))
     else:
         X = X[:n]
-    weights = weights if weights is None else weights[:n]
-    return dataclasses.replace(problem, X=X, y=problem.y[:n], sample_weight=weights)
+    weights, offset = (None if given is None else given[:n] for given in (weights, offset))
+    return dataclasses.replace(problem, X=X, y=problem.y[:n], sample_weight=weights, offset=offset)

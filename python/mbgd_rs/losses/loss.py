@@ -21,6 +21,7 @@ LossName = Literal[
     "poisson",
     "gamma",
     "tweedie",
+    "one_class",
     "log_loss",
     "hinge",
     "squared_hinge",
@@ -30,7 +31,7 @@ LossName = Literal[
     "focal",
     "crammer_singer",
 ]
-"""Names of losses, of numbers and then of classes."""
+"""Names of losses, of numbers, of rows without targets, and of classes."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class Loss(Choice, names=LossName):
         What scikit-learn calls it, and what :func:`mbgd_rs.fit` takes instead of the object.
     is_classification : bool
         Whether targets are classes.
+    has_targets : bool
+        Whether it looks at targets.
     has_kink : bool
         Whether the slope jumps somewhere, so that gradients keep their noise at the optimum.
     is_shift_invariant : bool
@@ -54,6 +57,7 @@ class Loss(Choice, names=LossName):
     """
 
     is_classification: ClassVar[bool]
+    has_targets: ClassVar[bool] = True
     has_kink: ClassVar[bool] = False
     is_shift_invariant: ClassVar[bool] = False
     degree: ClassVar[int] = 0

@@ -31,8 +31,9 @@ def has_model(optimizer: Any) -> bool:
 
 
 def auto_batch_size(
-    fit: Callable[..., Any], X: Any, y: Any, sample_weight: Any, accumulate: int, seed: int, **arguments: Any
-) -> int | str:
+    fit: Callable[..., Any], X: Any, y: Any, sample_weight: Any, offset: Any, accumulate: int, seed: int,
+    **arguments: Any,
+) -> int | str:  # fmt: skip
     """The batch size for many rows; "auto" for few, or where a pilot run has no noise scale.
 
     The pilot is one epoch over some of the rows. The noise scale at its model, on other rows, and a fixed
@@ -44,18 +45,21 @@ def auto_batch_size(
         return "auto"
     rows = draws(seed, EPOCH_OF_PILOT, n)[: ROWS_OF_PILOT + ROWS_OF_PROBE]
     X, y = np.asarray(X), np.asarray(y)
-    s = None if sample_weight is None else np.asarray(sample_weight)
+    of_rows = {"sample_weight": sample_weight, "offset": offset}
+    of_rows = {name: np.asarray(given) for name, given in of_rows.items() if given is not None}
     own, others = rows[:ROWS_OF_PILOT], rows[ROWS_OF_PILOT:]
     drawn = X[own]
     average = None if has_model(arguments["optimizer"]) else Polyak()
     try:
-        pilot = fit(drawn, y[own], sample_weight=None if s is None else s[own], seed=seed, epochs=1,
-                    record=(), batch_size=BATCH_OF_PILOT, average=average, **arguments)  # fmt: skip
+        pilot = fit(drawn, y[own], seed=seed, epochs=1, record=(), batch_size=BATCH_OF_PILOT, average=average,
+                    **{name: of_row[own] for name, of_row in of_rows.items()}, **arguments)  # fmt: skip
     except FloatingPointError:
         return "auto"
-    weight = None if s is None else s[others]
     names = ("loss", "penalty", "fit_intercept", "class_weight")
-    objective, data, _ = make_problem(X[others], y[others], weight, *(arguments[name] for name in names))
+    given: dict[str, Any] = {"sample_weight": None}
+    given |= {name: of_row[others] for name, of_row in of_rows.items()}
+    given |= {name: arguments[name] for name in names}
+    objective, data, _ = make_problem(X[others], y[others], **given)
     w, g = objective.model.start(pilot), objective.model.zeros()
     everything = slice(0, len(data))
     objective.gradient(w, data, [everything], g, wants_loss=False)

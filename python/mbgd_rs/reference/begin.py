@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from .losses import Poisson
+from .losses import Gamma, Poisson
 from .model import Parameters
 from .objective import Objective
 
@@ -18,11 +18,18 @@ def batch_size_for(rule: Any, n: int) -> int | str:
     return min(n, 64 if n < MANY_ROWS else 512)
 
 
-def begin_at_mean(w: Parameters, objective: Objective, rule: Any, y: Any, sample_weight: Any) -> None:
-    """With a log link, moves the intercept to where the mean of the targets is predicted."""
+def begin_at_mean(
+    w: Parameters, objective: Objective, rule: Any, y: Any, sample_weight: Any, offset: Any
+) -> None:
+    """With a log link, moves the intercept to where it is best while the coefficients are zero."""
     is_solver = rule.variance_reduction is not None and rule.learning_rate == "auto"
     if not (is_solver and isinstance(objective.loss, Poisson) and objective.model.fit_intercept):
         return
-    mean = np.average(np.asarray(y, np.float64), axis=0, weights=sample_weight)
-    if (mean > 0).all():
+    y = np.asarray(y, np.float64)
+    o = np.zeros_like(y) if offset is None else np.asarray(offset, np.float64).reshape(y.shape)
+    p = 2 if isinstance(objective.loss, Gamma) else getattr(objective.loss, "power", 1)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        seen = np.average(y * np.exp((1 - p) * o), axis=0, weights=sample_weight)
+        mean = seen / np.average(np.exp((2 - p) * o), axis=0, weights=sample_weight)
+    if ((mean > 0) & np.isfinite(mean)).all():
         w.intercept[...] = np.log(mean)

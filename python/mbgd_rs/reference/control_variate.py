@@ -52,9 +52,9 @@ class Corrected(Objective):
 
     def know_all(self, w: Parameters) -> float:
         """Makes the slopes of all rows at w known. Returns the objective there."""
-        x, y, s = self.data.batch(ALL, drawn=False)
+        x, y, s, o = self.data.batch(ALL, drawn=False)
         g = self.model.zeros()
-        r = self.slopes(self.model.forward(w, x), y, s)
+        r = self.slopes(self.model.forward(w, x, o), y, s)
         self.model.backward(x, r, g)
         self.keep(w, r)
         self.mean, self.uses_mean = g.flat.astype(np.float64) / len(x), True
@@ -112,8 +112,8 @@ class Snapshot(Corrected):
         self.every, self.snapshot = snapshot_every, objective.model.zeros()
 
     def known(self, data: Data, rows: Rows) -> Array:
-        x, y, s = data.batch(rows, drawn=True)
-        return self.slopes(self.model.forward(self.snapshot, x), y, s)
+        x, y, s, o = data.batch(rows, drawn=True)
+        return self.slopes(self.model.forward(self.snapshot, x, o), y, s)
 
     def begin_epoch(self, epoch: int, w: Parameters) -> None:
         if epoch % self.every == 0:

@@ -63,11 +63,11 @@ def row_curvatures(objective: Objective, data: Data, w: Parameters, rows: Array)
     2 max_c p_c (1 - p_c), by which Gershgorin's circles bound the largest eigenvalue. A loss with a kink has
     no curvature: all rows count the same.
     """
-    x, y, s = data.batch(rows, drawn=False)
+    x, y, s, o = data.batch(rows, drawn=False)
     s = np.ones(len(rows)) if s is None else s.reshape(len(rows)).astype(np.float64)
     loss, h = objective.loss, np.ones(len(rows))
     if not loss.has_kink:
-        z = objective.model.forward(w, x).astype(np.float64)
+        z = objective.model.forward(w, x, o).astype(np.float64)
         of_outputs = second_derivatives(loss, z, y).reshape(len(rows), -1)
         h = np.fmax(np.fmax.reduce(of_outputs, axis=1), 0.0)
     h = np.where(np.isfinite(h), h * s, 0.0)

@@ -1,4 +1,4 @@
-"""The data: rows, their targets and their weights."""
+"""The data: rows, their targets, weights and offsets."""
 
 from typing import Any
 
@@ -11,12 +11,14 @@ Array = NDArray[Any]
 
 
 class Data:
-    """Rows X, targets y as the loss wants them, and weights s, None or scaled to mean 1."""
+    """Rows X, targets y as the loss wants them, weights s of mean 1, or None, and offsets o, or None."""
 
-    def __init__(self, X: Any, y: Array, s: Array | None, stored: Array | None = None) -> None:
+    def __init__(
+        self, X: Any, y: Array, s: Array | None, o: Array | None = None, stored: Array | None = None
+    ) -> None:
         s = None if s is None else scaled_down(s)
         self.X, self.y, self.s = X, y, None if s is None else as_column(s / s.mean(), y, X.dtype)
-        self.stored = stored
+        self.o, self.stored = o, stored
         """Where the sparse matrix has entries of which X is a dense copy; None if there was none."""
         self.importance_weights: Array | None = None
         """1 / (n p_i) of rows drawn with probabilities p_i, if the bias is to be corrected."""
@@ -24,17 +26,19 @@ class Data:
     def __len__(self) -> int:
         return len(self.X)
 
-    def batch(self, rows: Rows, drawn: bool) -> tuple[Array, Array, Array | None]:
-        """Some rows, their targets and their weights, importance weights included if the rows were drawn."""
+    def batch(self, rows: Rows, drawn: bool) -> tuple[Array, Array, Array | None, Array | None]:
+        """Some rows, their targets, weights and offsets; with importance weights if the rows were drawn."""
         s = None if self.s is None else taken(self.s, rows)
         if drawn and self.importance_weights is not None:
             importance = as_column(taken(self.importance_weights, rows), self.y, self.X.dtype)
             s = importance if s is None else s * importance
-        return taken(self.X, rows), taken(self.y, rows), s
+        o = None if self.o is None else taken(self.o, rows)
+        return taken(self.X, rows), taken(self.y, rows), s, o
 
     def subset(self, rows: Array, s: Array | None) -> "Data":
         """Some of the rows, with weights of their own."""
-        return Data(self.X[rows], self.y[rows], s, None if self.stored is None else self.stored[rows])
+        o, stored = (None if of is None else of[rows] for of in (self.o, self.stored))
+        return Data(self.X[rows], self.y[rows], s, o, stored)
 
 
 def scaled_down(weights: Any) -> Array:

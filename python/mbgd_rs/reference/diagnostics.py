@@ -30,10 +30,13 @@ class Point:
         at: Any,
         loss: Any,
         sample_weight: Any,
+        offset: Any,
         penalty: Any,
         intercept: bool,
     ) -> None:
-        self.objective, self.data, _ = make_problem(X, y, sample_weight, loss, penalty, intercept)
+        self.objective, self.data, _ = make_problem(
+            X, y, sample_weight, loss, penalty, intercept, offset=offset
+        )
         self.w, self.g = self.objective.model.start(at), self.objective.model.zeros()
         self.n = len(self.data)
         self.full = self.smooth(slice(0, self.n))
@@ -55,6 +58,7 @@ class Point:
         of_penalty = np.zeros(self.g.flat.size)
         coef = of_penalty[: self.w.flat_coef.size].reshape(self.w.coef.shape)
         self.objective.penalty.add_gradient(self.w.coef, coef)
+        of_penalty[coef.size :] = self.objective.loss.intercept_slope
         return np.array([self.smooth(np.array([row])) for row in range(self.n)]) - of_penalty
 
 
@@ -93,6 +97,7 @@ def gradient_noise(
     batch_sizes: Sequence[int],
     loss: Any = "squared_error",
     sample_weight: Any = None,
+    offset: Any = None,
     n_draws: int = 200,
     seed: int = 0,
     penalty: Any = None,
@@ -110,7 +115,7 @@ def gradient_noise(
     >>> found.variance.round(1), round(found.noise_scale, 2)
     (array([5.6, 1.9]), 0.75)
     """
-    point = Point(X, y, at, loss, sample_weight, penalty, fit_intercept)
+    point = Point(X, y, at, loss, sample_weight, offset, penalty, fit_intercept)
     n, b = point.n, np.asarray(batch_sizes)
     deviation = point.of_rows()
     deviation -= deviation.mean(axis=0)
@@ -181,6 +186,7 @@ def gradient_bias(
     rows: Sequence[Any] | None = None,
     loss: Any = "squared_error",
     sample_weight: Any = None,
+    offset: Any = None,
     n_draws: int = 200,
     seed: int = 0,
     n_resamples: int = 999,
@@ -197,7 +203,7 @@ def gradient_bias(
     >>> float(gradient_bias(X, y, rows=[[6, 7, 4]] * 20).p_value[0])
     0.001
     """
-    point = Point(X, y, at, loss, sample_weight, penalty, fit_intercept)
+    point = Point(X, y, at, loss, sample_weight, offset, penalty, fit_intercept)
     draws = Draws(point.n, shuffle, replacement, seed, y)
     point.data.importance_weights = None if rows is not None else importance_weights(shuffle)
     batches = (
@@ -230,6 +236,7 @@ def gradient_angles(
     batch_sizes: Sequence[int],
     loss: Any = "squared_error",
     sample_weight: Any = None,
+    offset: Any = None,
     n_draws: int = 200,
     seed: int = 0,
     penalty: Any = None,
@@ -243,7 +250,7 @@ def gradient_angles(
     >>> gradient_angles(X, y, batch_sizes=[1], n_draws=6, fit_intercept=False)
     array([[-1., -1., -1., -1.,  1.,  1.]])
     """
-    point = Point(X, y, at, loss, sample_weight, penalty, fit_intercept)
+    point = Point(X, y, at, loss, sample_weight, offset, penalty, fit_intercept)
     draws = Draws(point.n, shuffle, replacement, seed, y)
     point.data.importance_weights = importance_weights(shuffle)
     kink = point.kink()

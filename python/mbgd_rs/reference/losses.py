@@ -19,6 +19,8 @@ class Pointwise:
     """A bound on the second derivative in z, if there is one. The automatic learning rate begins by it."""
     has_kink = False
     """Whether the slope jumps somewhere."""
+    intercept_slope = 0.0
+    """What the objective has per unit of every intercept, beside the mean of the losses."""
 
     def __init__(self, options: Any = None) -> None:
         """`options` has the parameters as attributes, or is a name: then they have their defaults."""
@@ -203,3 +205,25 @@ class Tweedie(Poisson):
 
     def slope(self, z: Array, y: Array) -> Any:
         return np.exp((2 - self.power) * z) - y * np.exp((1 - self.power) * z)
+
+
+@LOSSES.add
+class OneClass(Pointwise):
+    """max(0, 1 - z), whatever y is, slope -1 at the kink, and nu per unit of the intercept."""
+
+    has_kink = True
+
+    def __init__(self, options: Any = None) -> None:
+        self.intercept_slope = getattr(options, "nu", 0.5)
+
+    @staticmethod
+    def mean(z: Array) -> Array:
+        return np.where(z < 1, -1, 1)
+
+    @staticmethod
+    def value(z: Array, y: Array) -> Any:
+        return np.maximum(0, 1 - z)
+
+    @staticmethod
+    def slope(z: Array, y: Array) -> Any:
+        return -np.asarray(z <= 1, z.dtype)

@@ -39,10 +39,12 @@ class Linear:
             w.coef[...], w.intercept[...] = (init.coef, init.intercept) if hasattr(init, "coef") else init
         return w
 
-    def forward(self, w: Parameters, x: Array) -> Array:
-        """The scores z of rows: shape (b,) or (b, k)."""
+    def forward(self, w: Parameters, x: Array, o: Array | None) -> Array:
+        """The scores z of rows with offsets o: shape (b,) or (b, k)."""
         z: Array = x @ w.coef.T
         z += w.intercept
+        if o is not None:
+            z += o
         return z
 
     def backward(self, x: Array, r: Array, g: Parameters) -> None:

@@ -36,8 +36,8 @@ class BatchNoise:
 
 def row_gradients(objective: Objective, data: Data, w: Parameters, rows: Rows) -> Array:
     """The gradient of the loss of each row, weight and all, without the penalty: shape (b, n_params)."""
-    x, y, s = data.batch(rows, drawn=True)
-    r = objective.compared(objective.slopes(objective.model.forward(w, x), y, s), data, rows)
+    x, y, s, o = data.batch(rows, drawn=True)
+    r = objective.compared(objective.slopes(objective.model.forward(w, x, o), y, s), data, rows)
     r, x = np.asarray(r, np.float64).reshape(len(x), -1), np.asarray(x, np.float64)
     coef = (r[:, :, None] * x[:, None, :]).reshape(len(x), -1)
     return np.concatenate([coef, r * objective.model.fit_intercept], axis=1)

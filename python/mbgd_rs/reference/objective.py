@@ -19,16 +19,21 @@ ALL = slice(None)
 
 
 class Objective:
-    """mean_i s_i loss(z_i, y_i) + penalty(coef) with the scores z of a model."""
+    """mean_i s_i loss(z_i + o_i, y_i) + penalty(coef) with the scores z of a model and offsets o, if any."""
 
     def __init__(self, model: Linear, loss: Any, penalty: Penalty) -> None:
         self.model, self.loss, self.penalty = model, loss, penalty
 
+    def cost(self, w: Parameters) -> float:
+        """What the parameters cost, whatever the rows are."""
+        of_intercepts: float = self.loss.intercept_slope * float(w.intercept.sum())
+        return self.penalty.value(w.coef) + of_intercepts
+
     def value(self, w: Parameters, data: Data) -> float:
         """The objective over all rows."""
-        x, y, s = data.batch(ALL, drawn=False)
-        losses = self.loss.value(self.model.forward(w, x), y)
-        return float((losses if s is None else s * losses).sum()) / len(x) + self.penalty.value(w.coef)
+        x, y, s, o = data.batch(ALL, drawn=False)
+        losses = self.loss.value(self.model.forward(w, x, o), y)
+        return float((losses if s is None else s * losses).sum()) / len(x) + self.cost(w)
 
     def value_at(self, flat: Array, data: Data) -> float:
         """The same at parameters given as one flat vector."""
@@ -53,8 +58,8 @@ class Objective:
 
     def sum(self, w: Parameters, data: Data, rows: Rows, g: Parameters, wants_loss: bool = True) -> float:
         """Writes the sum over the rows of the gradients of their losses to g; returns that of the losses."""
-        x, y, s = data.batch(rows, drawn=True)
-        z = self.model.forward(w, x)
+        x, y, s, o = data.batch(rows, drawn=True)
+        z = self.model.forward(w, x, o)
         total = math.nan
         if wants_loss:
             losses = self.loss.value(z, y)
@@ -74,12 +79,13 @@ class Objective:
         return r
 
     def finish(self, w: Parameters, n_rows: int, g: Parameters, total: float) -> float:
-        """Makes means of sums over rows, and adds the penalty to both."""
+        """Makes means of sums over rows, and adds what the parameters cost to both."""
         g.flat /= max(n_rows, 1)
         self.penalty.add_gradient(w.coef, g.coef)
+        g.intercept += self.loss.intercept_slope
         if math.isnan(total):
             return total
-        return total / max(n_rows, 1) + self.penalty.value(w.coef)
+        return total / max(n_rows, 1) + self.cost(w)
 
 
 def make_problem(
@@ -90,10 +96,12 @@ def make_problem(
     penalty: Any,
     fit_intercept: bool = True,
     class_weight: Any = None,
+    offset: Any = None,
 ) -> tuple[Objective, Data, Array | None]:
     """The objective, the data, and the classes if there are any."""
     X, stored = as_rows(X)
-    loss, targets, classes, outputs = loss_and_targets(loss, np.asarray(y))
+    y = np.ones(len(X)) if y is None else np.asarray(y)
+    loss, targets, classes, outputs = loss_and_targets(loss, y)
     if not isinstance(loss, Coupled):  # which indexes by them
         targets = targets.astype(X.dtype)
     s = None if sample_weight is None else scaled_down(sample_weight)
@@ -101,7 +109,8 @@ def make_problem(
         s = np.ones(len(X)) if s is None else s
         s = s * class_weights(class_weight, classes, np.asarray(y), s)
     model = Linear(X.shape[1], outputs, X.dtype, fit_intercept)
-    return Objective(model, loss, make_penalty(penalty)), Data(X, targets, s, stored), classes
+    o = None if offset is None else np.asarray(offset).astype(X.dtype).reshape(len(X), *outputs)
+    return Objective(model, loss, make_penalty(penalty)), Data(X, targets, s, o, stored), classes
 
 
 def gradient(
@@ -113,6 +122,7 @@ def gradient(
     loss: Any = "squared_error",
     penalty: Any = None,
     sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
 ) -> tuple[float, tuple[Any, Any]]:
     """The objective on some rows, or all, and its gradient as a pair (coef, intercept).
 
@@ -123,7 +133,7 @@ def gradient(
     >>> gradient(X, y, ([0.0, 0.0], 0.0))
     (0.5, (array([1., 1.]), np.float64(0.0)))
     """
-    objective, data, _ = make_problem(X, y, sample_weight, loss, penalty)
+    objective, data, _ = make_problem(X, y, sample_weight, loss, penalty, offset=offset)
     w, g = objective.model.start(params), objective.model.zeros()
     chosen = slice(0, len(data)) if rows is None else np.asarray(rows, np.intp)
     with np.errstate(over="ignore"):

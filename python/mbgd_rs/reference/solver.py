@@ -54,10 +54,10 @@ class Solver(LearningRate):
         self.schedule = None if rule.learning_rate == "auto" else Scheduled(rule.learning_rate)
         self.b, _ = batches.first_step()
         n, n_spread = len(data), min(len(data), ROWS_OF_FIRST_LOSS)
-        x, y, s = data.batch(np.arange(n_spread) * n // n_spread, drawn=False)
-        losses = objective.loss.value(objective.model.forward(w, x), y)
+        x, y, s, o = data.batch(np.arange(n_spread) * n // n_spread, drawn=False)
+        losses = objective.loss.value(objective.model.forward(w, x, o), y)
         first_loss = float((losses if s is None else s * losses).sum()) / n_spread
-        self.safeguard = Safeguard(w.flat, first_loss + objective.penalty.value(w.coef))
+        self.safeguard = Safeguard(w.flat, first_loss + objective.cost(w))
         self.columns = (
             columns_as_they_are(objective, data)
             if rule.preconditioner is None

@@ -180,10 +180,11 @@ class Fit:
 
 
 def fit(
-    X: ArrayLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None, class_weight: Any = None,
-    loss: Any = "squared_error", penalty: Any = None, fit_intercept: bool = True, optimizer: Any = "sgd",
-    batch_size: Any = "auto", shuffle: Any = "full", replacement: bool = False, drop_last: bool = False,
-    epochs: int = 10, init: Any = None, validation: Any = None, stop: Any = None, accumulate: int = 1,
+    X: ArrayLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None,
+    class_weight: Any = None, loss: Any = "squared_error", penalty: Any = None, fit_intercept: bool = True,
+    optimizer: Any = "sgd", batch_size: Any = "auto", shuffle: Any = "full", replacement: bool = False,
+    drop_last: bool = False, epochs: int = 10, init: Any = None, validation: Any = None, stop: Any = None,
+    accumulate: int = 1,
     average: Any = None, clip_norm: float | None = None, clip_value: float | None = None, seed: int = 0,
     record: str | tuple[str, ...] = "epoch", orders: Callable[[int], Array | None] | None = None,
 ) -> Fit:  # fmt: skip
@@ -202,18 +203,18 @@ def fit(
     """
     if name_of(batch_size) == "auto" and epochs > 0 and validation is None and orders is None:
         batch_size = auto_batch_size(
-            fit, X, y, sample_weight, accumulate, seed, class_weight=class_weight, loss=loss, penalty=penalty,
-            fit_intercept=fit_intercept, optimizer=optimizer, init=init, clip_norm=clip_norm,
+            fit, X, y, sample_weight, offset, accumulate, seed, class_weight=class_weight, loss=loss,
+            penalty=penalty, fit_intercept=fit_intercept, optimizer=optimizer, init=init, clip_norm=clip_norm,
             clip_value=clip_value,
         )  # fmt: skip
     objective, data, classes, held_out = with_validation(
-        validation, seed, X, y, sample_weight, loss, penalty, fit_intercept, class_weight
+        validation, seed, X, y, sample_weight, loss, penalty, fit_intercept, class_weight, offset
     )
     data.importance_weights = importance_weights(shuffle)
     w = objective.model.start(init)
     rule = make_optimizer(optimizer, w.flat, w.flat_coef.size, fit_intercept)
     if init is None:
-        begin_at_mean(w, objective, rule, y, sample_weight)
+        begin_at_mean(w, objective, rule, y, sample_weight, offset)
     if name_of(batch_size) == "auto":
         batch_size = batch_size_for(rule, len(data))
     objective = with_control_variate(objective, data, rule)

@@ -45,11 +45,11 @@ def split(n: int, fraction: float, classes: Array | None, seed: int) -> tuple[Ar
 
 def with_validation(
     validation: Any, seed: int, X: Any, y: Any, sample_weight: Any, loss: Any, penalty: Any,
-    fit_intercept: bool, class_weight: Any,
+    fit_intercept: bool, class_weight: Any, offset: Any,
 ) -> tuple[Objective, Data, Array | None, Data | None]:  # fmt: skip
     """The objective, the training rows, the classes, and the validation rows, if there are any."""
     if validation is None:
-        problem = make_problem(X, y, sample_weight, loss, penalty, fit_intercept, class_weight)
+        problem = make_problem(X, y, sample_weight, loss, penalty, fit_intercept, class_weight, offset)
         return *problem, None
     y = np.asarray(y)
     s = None if sample_weight is None else scaled_down(sample_weight)
@@ -58,10 +58,11 @@ def with_validation(
         X = np.asarray(X)
         X = np.concatenate([X, np.asarray(validation[0], X.dtype)])
         y = np.concatenate([y, validation[1]])
-    objective, everything, classes = make_problem(X, y, None, loss, penalty, fit_intercept)
+        offset = joined_offsets(offset, n, validation[3] if len(validation) > 3 else None, len(y) - n)
+    objective, everything, classes = make_problem(X, y, None, loss, penalty, fit_intercept, offset=offset)
     if is_given:
         training, held_out = np.arange(n), np.arange(n, len(y))
-        held_out_s = scaled_down(validation[2]) if len(validation) == 3 else None
+        held_out_s = None if len(validation) == 2 or validation[2] is None else scaled_down(validation[2])
     else:
         training, held_out = split(n, validation, y if classes is not None and y.size == n else None, seed)
         held_out_s = None if s is None else s[held_out]
@@ -76,6 +77,15 @@ def with_validation(
         ]
         s, held_out_s = s * of_rows[0], held_out_s * of_rows[1]
     return objective, everything.subset(training, s), classes, everything.subset(held_out, held_out_s)
+
+
+def joined_offsets(first: Any, n: int, second: Any, m: int) -> Array | None:
+    """Offsets of n rows and of m others, zero where there are none."""
+    if first is None and second is None:
+        return None
+    some = np.asarray(second if first is None else first)
+    parts = (np.zeros((k, *some.shape[1:])) if o is None else o for o, k in ((first, n), (second, m)))
+    return np.concatenate([*parts])
 
 
 class Validation(Observer):

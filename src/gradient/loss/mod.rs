@@ -13,6 +13,7 @@ mod huber;
 mod log_cosh;
 mod log_loss;
 mod modified_huber;
+mod one_class;
 mod perceptron;
 mod poisson;
 mod prediction;
@@ -35,6 +36,7 @@ pub use huber::Huber;
 pub use log_cosh::LogCosh;
 pub use log_loss::{LogLoss, MultiClass};
 pub use modified_huber::ModifiedHuber;
+pub use one_class::OneClass;
 pub use perceptron::Perceptron;
 pub use poisson::Poisson;
 pub use quantile::Quantile;
@@ -96,6 +98,10 @@ pub trait Pointwise: Copy {
     /// The targets of a regression for which the loss is defined.
     fn domain(self) -> Domain {
         Domain::Real
+    }
+    /// What the objective has per unit of every intercept, beside the mean of the losses.
+    fn intercept_slope(self) -> f64 {
+        0.0
     }
     /// The prediction for a score: the mean of the targets, for a loss that has a link.
     #[inline(always)]
@@ -203,6 +209,13 @@ macro_rules! losses {
                 }
             }
 
+            /// What the objective has per unit of every intercept, beside the mean of the losses.
+            pub fn intercept_slope(self) -> f64 {
+                match self {
+                    $(Loss::$loss(loss) => loss.intercept_slope(),)*
+                }
+            }
+
             /// Whether the slope jumps somewhere: then noise that dies away at the optimum is not to be had.
             pub fn has_kink(self) -> bool {
                 match self {
@@ -286,6 +299,8 @@ losses! {
     Gamma,
     /// For targets whose variance is a power of their mean.
     Tweedie,
+    /// For rows of one class, among which there may be outliers.
+    OneClass,
     /// For two classes; [`Softmax`] for more.
     LogLoss,
     /// The support vector machine. With more than two classes, here and below, one against the rest for each.

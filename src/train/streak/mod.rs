@@ -1,8 +1,8 @@
 //! `Streak`: steps on a few rows each between which nobody looks, many in one call of the tier.
 //!
 //! A step on one row takes some 40 ns, the latency of its own arithmetic. To ask all seams of the loop before and
-//! after it would cost three times as much. So steps of plain or momentum gradient descent on dense rows, for one
-//! output and with at most an l2 penalty, are made in streaks; the bits are those of the steps one by one.
+//! after it would cost three times as much. So steps of plain or momentum gradient descent on dense rows without offsets,
+//! for one output and with at most an l2 penalty, are made in streaks; the bits are those of the steps one by one.
 
 mod few_rows;
 mod one_row;
@@ -58,7 +58,9 @@ impl<T: Scalar> Streak<T> {
         let is_alone = !is_automatic
             && !is_solver(&config.optimizer.rule)
             && !state.control.is_active()
-            && config.average.is_none();
+            && config.average.is_none()
+            && problem.data.offsets.are_none()
+            && problem.intercept_slope() == 0.0;
         if config.tier == Tier::SCALAR || !has_plain_steps || !is_alone || problem.layout().n_outputs() > 1 {
             return Ok(None);
         }

@@ -2,7 +2,7 @@
 
 use super::Solver;
 use crate::error::{Result, try_copied, try_filled};
-use crate::gradient::{AtStep, Baseline, ControlVariate, Evaluator};
+use crate::gradient::{AtStep, Baseline, ControlVariate, Evaluator, Problem};
 use crate::scalar::Scalar;
 use crate::train::Config;
 
@@ -11,6 +11,7 @@ impl<T: Scalar> Solver<T> {
     /// `g^T P^-1 g / 2` without a kink in the penalty. None if there is no metric, or no mean gradient.
     pub(in crate::train) fn estimated_gap(
         &self,
+        problem: &Problem<'_, T>,
         config: &Config,
         evaluator: &mut Evaluator<'_, '_, T>,
     ) -> Result<Option<f64>> {
@@ -27,6 +28,9 @@ impl<T: Scalar> Solver<T> {
                 gradient.fill(T::ZERO);
             } else if block.is_penalised {
                 penalty.add_to(config.tier, model.layout(), gradient, T::ONE, w);
+            } else {
+                let slope = T::from_f64(problem.intercept_slope());
+                gradient[..model.layout().n_outputs()].iter_mut().for_each(|g| *g += slope);
             }
         }
         self.gap_of(config, gradient, evaluator)
