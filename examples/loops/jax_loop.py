@@ -1,8 +1,9 @@
 """Batches for a JAX loop: the seconds of an epoch with minibatches, and with what else there is.
 
-JAX has no loader of its own. ``minibatches`` gives NumPy arrays, of one shape with ``drop_last=True``, so that a
-step is compiled once; a thread of Rust gathers the next ones while the step runs. Beside it: indexing by a
-permutation and, if PyTorch is there, its ``DataLoader``. Run it with ``python examples/loops/jax_loop.py``.
+JAX has no loader of its own. ``minibatches`` gives NumPy arrays, of one shape with ``drop_last=True``, so
+that a step is compiled once; a thread of Rust gathers the next ones while the step runs. Beside it: indexing
+by a permutation and, if PyTorch is there, its ``DataLoader``. Run it with
+``python examples/loops/jax_loop.py``.
 """
 
 import time

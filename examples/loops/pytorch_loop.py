@@ -1,8 +1,8 @@
 """Batches for a PyTorch loop: the seconds of an epoch with minibatches, with a DataLoader, and with indexing.
 
-``minibatches`` takes the place of the ``DataLoader`` where rows are those of arrays in memory, or of memory maps: a
-thread of Rust gathers the next ones while the loop computes, and ``torch.from_numpy`` makes tensors of them without
-another copy. Run it with ``python examples/loops/pytorch_loop.py``.
+``minibatches`` takes the place of the ``DataLoader`` where rows are those of arrays in memory or of memory
+maps: a thread of Rust gathers the next ones while the loop computes, and ``torch.from_numpy`` makes tensors
+of them without another copy. Run it with ``python examples/loops/pytorch_loop.py``.
 """
 
 import time

@@ -9,40 +9,45 @@
 True
 """
 
-from . import (
-    averages,
-    batch_sizes,
-    callbacks,
-    diagnostics,
-    landscapes,
-    losses,
-    optimizers,
-    penalties,
-    plotting,
-    preconditioners,
-    reference,
-    sampling,
-    schedules,
-    stopping,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from ._core import __version__
-from .auto_batch_size import AutoBatchSize
-from .auto_rate import AutoRate
-from .batches import Batches, minibatches
-from .errors import ConvergenceWarning, DivergenceError
-from .history import History
-from .metrics import Metric
-from .minimization import minimize
-from .minimize_result import MinimizeResult
-from .objective import gradient
-from .progress import Progress, StepProgress
-from .result import FitResult
-from .solver import Solver
-from .standardization import Standardization
-from .stop_reason import StopReason
 from .threadpool import register_when_imported
-from .threads import get_num_threads, set_num_threads, show_versions, simd_tier
-from .training import fit
+
+if TYPE_CHECKING:
+    from . import (
+        averages,
+        batch_sizes,
+        callbacks,
+        diagnostics,
+        landscapes,
+        losses,
+        optimizers,
+        penalties,
+        plotting,
+        preconditioners,
+        reference,
+        sampling,
+        schedules,
+        stopping,
+    )
+    from .auto_batch_size import AutoBatchSize
+    from .auto_rate import AutoRate
+    from .batches import Batches, minibatches
+    from .errors import ConvergenceWarning, DivergenceError
+    from .history import History
+    from .metrics import Metric
+    from .minimization import minimize
+    from .minimize_result import MinimizeResult
+    from .objective import gradient
+    from .progress import Progress, StepProgress
+    from .result import FitResult
+    from .solver import Solver
+    from .standardization import Standardization
+    from .stop_reason import StopReason
+    from .threads import get_num_threads, set_num_threads, show_versions, simd_tier
+    from .training import fit
 
 __all__ = [
     "AutoBatchSize",
@@ -85,7 +90,60 @@ __all__ = [
 ]
 
 
+MODULES = (
+    "averages",
+    "batch_sizes",
+    "callbacks",
+    "diagnostics",
+    "landscapes",
+    "losses",
+    "optimizers",
+    "penalties",
+    "plotting",
+    "preconditioners",
+    "reference",
+    "sampling",
+    "schedules",
+    "stopping",
+)
+HOMES = {
+    "AutoBatchSize": "auto_batch_size",
+    "AutoRate": "auto_rate",
+    "Batches": "batches",
+    "ConvergenceWarning": "errors",
+    "DivergenceError": "errors",
+    "FitResult": "result",
+    "History": "history",
+    "Metric": "metrics",
+    "MinimizeResult": "minimize_result",
+    "Progress": "progress",
+    "Solver": "solver",
+    "Standardization": "standardization",
+    "StepProgress": "progress",
+    "StopReason": "stop_reason",
+    "fit": "training",
+    "get_num_threads": "threads",
+    "gradient": "objective",
+    "minibatches": "batches",
+    "minimize": "minimization",
+    "set_num_threads": "threads",
+    "show_versions": "threads",
+    "simd_tier": "threads",
+}
+"""The public names, and the files they come from: each is imported when it is first asked for."""
+
 register_when_imported()
+
+
+def __getattr__(name: str) -> Any:
+    """A public name that nobody has asked for yet."""
+    if name in MODULES:
+        return import_module(f".{name}", __name__)
+    if name not in HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{HOMES[name]}", __name__), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _core
-from .threads import default_num_threads, get_num_threads, set_num_threads
+
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
 
 __all__ = ["register_when_imported"]
 
@@ -30,8 +29,8 @@ def register_when_imported() -> None:
         sys.meta_path.insert(0, Registration())
 
 
-class Registration(MetaPathFinder):
-    """Waits for the import of threadpoolctl, and is gone after that."""
+class Registration:
+    """A finder of modules that waits for the import of threadpoolctl, and is gone after that."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -39,6 +38,8 @@ class Registration(MetaPathFinder):
         """That of the other finders, whose module then is told of this library; None of any other module."""
         if name != LIBRARY:
             return None
+        from importlib.util import find_spec
+
         sys.meta_path.remove(self)
         try:
             spec = find_spec(name)
@@ -61,6 +62,8 @@ def register(threadpoolctl: Any) -> None:
     """Tells threadpoolctl how to ask and to set our number of threads; not versions that cannot be told."""
     if not hasattr(threadpoolctl, "register"):
         return
+    # Not before: what need not be imported with the package is not.
+    from .threads import default_num_threads, get_num_threads, set_num_threads
 
     class Controller(threadpoolctl.LibController):  # type: ignore[misc]
         """Of this library. A limit is one of the whole process, as that of OpenBLAS is."""
