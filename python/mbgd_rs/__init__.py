@@ -37,12 +37,15 @@ if TYPE_CHECKING:
     from .batches import Batches, minibatches
     from .errors import ConvergenceWarning, DivergenceError
     from .history import History
+    from .loading import load
     from .metrics import Metric
     from .minimization import minimize
     from .minimize_result import MinimizeResult
     from .objective import gradient
     from .progress import Progress, StepProgress
     from .result import FitResult
+    from .sklearn import MBGDClassifier as MBGDClassifier
+    from .sklearn import MBGDRegressor as MBGDRegressor
     from .solver import Solver
     from .standardization import Standardization
     from .stop_reason import StopReason
@@ -73,6 +76,7 @@ __all__ = [
     "get_num_threads",
     "gradient",
     "landscapes",
+    "load",
     "losses",
     "minibatches",
     "minimize",
@@ -89,7 +93,8 @@ __all__ = [
     "stopping",
 ]
 
-
+ESTIMATORS = ("MBGDClassifier", "MBGDRegressor")
+"""Names that need scikit-learn: not among those that ``from mbgd_rs import *`` imports."""
 MODULES = (
     "averages",
     "batch_sizes",
@@ -114,6 +119,8 @@ HOMES = {
     "DivergenceError": "errors",
     "FitResult": "result",
     "History": "history",
+    "MBGDClassifier": "sklearn",
+    "MBGDRegressor": "sklearn",
     "Metric": "metrics",
     "MinimizeResult": "minimize_result",
     "Progress": "progress",
@@ -124,6 +131,7 @@ HOMES = {
     "fit": "training",
     "get_num_threads": "threads",
     "gradient": "objective",
+    "load": "loading",
     "minibatches": "batches",
     "minimize": "minimization",
     "set_num_threads": "threads",
@@ -137,7 +145,7 @@ register_when_imported()
 
 def __getattr__(name: str) -> Any:
     """A public name that nobody has asked for yet."""
-    if name in MODULES:
+    if name in MODULES or name == "sklearn":
         return import_module(f".{name}", __name__)
     if name not in HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -148,4 +156,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """The public names, and not the files they come from."""
-    return __all__
+    return sorted([*__all__, *ESTIMATORS])

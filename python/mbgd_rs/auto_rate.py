@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["AutoRate"]
+__all__ = ["AutoRate", "auto_rate_of"]
 
 
 @dataclass(frozen=True)
@@ -31,3 +32,13 @@ class AutoRate:
     batch_smoothness: float
     learning_rate: float
     method: str
+
+
+def auto_rate_of(state: dict[str, Any]) -> AutoRate | None:
+    """What the state of a run says of its automatic rate; None with a rate that was given."""
+    saved = state.get("auto_rate")
+    if saved is None:
+        return None
+    method, numbers, _ = saved
+    smoothness, row_smoothness, batch_smoothness, learning_rate = map(float, numbers[:4])
+    return AutoRate(smoothness, row_smoothness, batch_smoothness, learning_rate, method)

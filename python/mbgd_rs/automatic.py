@@ -80,6 +80,8 @@ def start_for(problem: Problem) -> Any:
     if power is None or not problem.fit_intercept:
         return None
     y, s = problem.y.astype(np.float64), problem.sample_weight
+    if s is not None and not s.any():
+        return None  # which the core refuses
     if problem.offset is None:
         mean = np.average(y, axis=0, weights=s)
     else:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .auto_batch_size import AutoBatchSize
+from .auto_rate import auto_rate_of
 from .history import History
 from .objective import Problem
 from .result import FitResult
@@ -61,6 +62,7 @@ def make_result(
         best_epoch=run["best_epoch"],
         arguments=arguments or {},
         auto_batch_size=auto_batch_size,
+        auto_rate=auto_rate_of(run["state"]),
         data=data,
         solver=solver,
         standardization=problem.units,
@@ -71,6 +73,7 @@ def after(before: FitResult | None, history: History, n_steps: int) -> History:
     """A history with that of the run before, if there was one."""
     if before is None:
         return history
+    assert before.state is not None
     steps = before.n_steps, n_steps - before.n_steps
     return before.history.followed_by(history, before.state["seconds"], steps)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from .auto_rate import AutoRate
 from .columns import check_names
 from .diagnosis import table
 from .history import History
-from .inputs import as_offset, as_rows, as_type
+from .inputs import as_flag, as_offset, as_rows, as_type
 from .losses import Loss
 from .plotting.curves import training_curves
 from .solver import Solver
@@ -25,6 +26,7 @@ from .threads import resolve_n_threads
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from onnx import ModelProto
 
 __all__ = ["FitResult"]
 
@@ -33,7 +35,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, repr=False, eq=False)
 class FitResult:
-    """A trained linear model and how it came to be. Can be pickled, and gone on from: ``fit(resume=...)``.
+    """A trained linear model and how it came to be. Can be saved, and gone on from: ``fit(resume=...)``.
 
     Attributes
     ----------
@@ -51,9 +53,10 @@ class FitResult:
     stop_reason : StopReason
         Why the run ended: one of "epochs", "callback", "no_improvement", "target", "converged",
         "max_steps", "max_seconds", "interrupted" and "diverged".
-    state : dict
+    state : dict or None
         Everything needed to go on: parameters, the optimizer's memory, the position in the epoch, what the
         rules of stopping have seen; with ``standardize=True``, those of the standardised columns and targets.
+        None if the model was loaded from a file without.
     loss : str
         Name of the loss.
     batch_size : int
@@ -65,11 +68,13 @@ class FitResult:
         chosen them: ``history.validation_loss[best_epoch - 1]``, say, is the best.
     arguments : dict
         What `resume` has to be given again, as ``fit(X, y, resume=result, **result.arguments)``. Loaded from
-        a pickle it is without an optimizer whose learning rate is a function that cannot be pickled.
+        a file or a pickle it is without an optimizer whose learning rate is a function that cannot be saved.
     data : dict or None
         The number of rows and the way of sampling, which `resume` compares with those it is given.
     auto_batch_size : AutoBatchSize or None
         What ``batch_size="auto"`` has chosen, if it had to.
+    auto_rate : AutoRate or None
+        What ``learning_rate="auto"`` has chosen, or None with a rate that was given.
     feature_names : tuple or None
         The names of the columns, if X was a data frame that has some. Data frames to predict for must have
         the same columns in the same order.
@@ -88,13 +93,14 @@ class FitResult:
     n_steps: int
     n_epochs: int
     stop_reason: StopReason
-    state: dict[str, Any]
+    state: dict[str, Any] | None
     loss: str
     batch_size: int
     loss_object: Loss
     best_epoch: int | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
     auto_batch_size: AutoBatchSize | None = None
+    auto_rate: AutoRate | None = None
     data: dict[str, Any] | None = None
     feature_names: tuple[Any, ...] | None = None
     solver: Solver | None = None
@@ -115,6 +121,113 @@ class FitResult:
             f"FitResult(loss={self.loss!r}, coef={self.coef.dtype}{list(self.coef.shape)}, "
             f"n_epochs={self.n_epochs}, n_steps={self.n_steps}{loss}, stop_reason={self.stop_reason.value!r})"
         )
+
+    def save(self, path: str | os.PathLike[str], *, state: bool = False) -> None:
+        """Write the model into a file, for :func:`mbgd_rs.load`.
+
+        The file is a safetensors file, whose metadata has what is not an array. It is written beside what
+        was there and takes its place as a whole: whatever happens, there is the old file or the new one.
+
+        Parameters
+        ----------
+        path : str or path
+            Where.
+        state : bool, default=False
+            Whether to write what going on needs, too: `state`, `arguments` and `data`. Without these the file
+            has a history of at most a mebibyte, or none.
+
+        Raises
+        ------
+        ValueError
+            If there is no state to write, because the model was loaded without, or parameters are not finite.
+        TypeError
+            If classes, names of columns or an argument are of a kind that a file cannot have. An optimizer
+            whose learning rate is a function is left out of `arguments`.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> import mbgd_rs as mb
+        >>> model = mb.fit([[1.0], [2.0]], ["no", "yes"], loss="log_loss")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "model.safetensors")
+        ...     model.save(path)
+        ...     loaded = mb.load(path)
+        >>> loaded.predict([[1.0], [2.0]])
+        array(['no', 'yes'], dtype='<U3')
+        """
+        from .model_file import write_model
+
+        write_model(path, self, state=as_flag("state", state))
+
+    def to_onnx(self, path: str | os.PathLike[str] | None = None, *, dtype: Any = np.float32) -> ModelProto:
+        """The model as a graph of ONNX, for runtimes without Python; needs onnx.
+
+        Its input is "X", of shape (n, d). Of a regression the output is "prediction", as :meth:`predict` says
+        it; of a classifier "label" and, where the loss has them, "probabilities", else "scores". Operators
+        are the standard ones of opset 17.
+
+        Parameters
+        ----------
+        path : str or path, optional
+            Where to write it, too.
+        dtype : {float32, float64}, default=float32
+            Of X, and of all that is computed.
+
+        Returns
+        -------
+        onnx.ModelProto
+
+        Raises
+        ------
+        ImportError
+            Without onnx.
+        ValueError
+            If the classes are neither integers, bools, floats nor text.
+
+        Examples
+        --------
+        >>> import onnxruntime  # doctest: +SKIP
+        >>> graph = model.to_onnx("model.onnx")  # doctest: +SKIP
+        >>> session = onnxruntime.InferenceSession("model.onnx")  # doctest: +SKIP
+        >>> label, probabilities = session.run(None, {"X": X})  # doctest: +SKIP
+        """
+        from .export.onnx_model import made_model
+
+        return made_model(self, path, dtype)
+
+    def to_sklearn(self) -> Any:
+        """The model as a fitted estimator of scikit-learn, for what knows those.
+
+        What it predicts, and its scores and probabilities, are those of this model, to rounding. How it was
+        trained it does not know: its parameters of training are scikit-learn's defaults.
+
+        Returns
+        -------
+        estimator
+            Of "log_loss" a LogisticRegression, or an SGDClassifier for one class against the rest; of
+            "hinge", "squared_hinge" and "crammer_singer" a LinearSVC; of "perceptron" a Perceptron, of
+            "modified_huber" an SGDClassifier. Of "squared_error" a LinearRegression, of "absolute_error" and
+            "quantile" a QuantileRegressor, of "huber" an SGDRegressor, of the losses with a tolerance a
+            LinearSVR, of "poisson", "gamma" and "tweedie" the regressors of these names. Several labels are
+            in a OneVsRestClassifier, several outputs in a MultiOutputRegressor, but for "squared_error".
+
+        Raises
+        ------
+        ImportError
+            Without scikit-learn.
+        ValueError
+            If scikit-learn has no estimator of the loss: "log_cosh", "smooth_hinge" and "focal".
+
+        Examples
+        --------
+        >>> import mbgd_rs as mb
+        >>> mb.fit([[1.0], [2.0]], ["no", "yes"], loss="log_loss").to_sklearn()  # doctest: +SKIP
+        LogisticRegression()
+        """
+        from .export.sklearn_model import as_sklearn
+
+        return as_sklearn(self)
 
     def plot(self, *, ax: Axes | None = None) -> Axes:
         """Draw the losses of training and validation, and metrics, by epoch; needs matplotlib.
@@ -152,16 +265,6 @@ class FitResult:
     def has_several_labels(self) -> bool:
         """Whether a row has several labels, each there or not."""
         return self.classes is not None and len(self.classes) == 2 and self.coef.ndim == 2
-
-    @property
-    def auto_rate(self) -> AutoRate | None:
-        """What ``learning_rate="auto"`` has chosen, or None with a rate that was given."""
-        saved = self.state["auto_rate"]
-        if saved is None:
-            return None
-        method, numbers, _ = saved
-        smoothness, row_smoothness, batch_smoothness, learning_rate = map(float, numbers[:4])
-        return AutoRate(smoothness, row_smoothness, batch_smoothness, learning_rate, method)
 
     def decision_function(self, X: Any, offset: ArrayLike | None = None) -> Array:
         """Scores ``X @ coef.T + intercept + offset``.

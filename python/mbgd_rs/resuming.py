@@ -29,6 +29,11 @@ def check_resume(
     """That a run can be resumed, on this data."""
     if not isinstance(resume, FitResult):
         raise TypeError(f"resume must be a FitResult, got {type(resume).__name__}")
+    if resume.state is None:
+        raise ValueError(
+            "resume must be a run with its state, got one from a file without: save it by "
+            "save(path, state=True), or begin from its parameters by init"
+        )
     _core.check_state(resume.state)
     if resume.stop_reason is StopReason.DIVERGED:
         raise ValueError("resume must be a run that did not diverge; its parameters can be given as init")
@@ -60,6 +65,7 @@ def check_arguments(resume: FitResult, arguments: dict[str, Any], data: dict[str
 
     The number of rows may change between epochs, hyperparameters of the optimizer at any time.
     """
+    assert resume.state is not None
     before = {**kinds_of(resume.arguments), **(resume.data or {})}
     now = {**kinds_of(arguments), **data}
     for name in (*arguments, "n_rows"):

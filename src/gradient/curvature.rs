@@ -11,7 +11,7 @@ use crate::scalar::Scalar;
 /// The distance at which slopes are compared, and the same relative to scores and targets.
 const DISTANCE: f64 = 1e-3;
 const RELATIVE_DISTANCE: f64 = 1e-6;
-/// No curvature is less than this part of the largest: squared hinge and Huber's loss have rows of no curvature, which
+/// No curvature of a row, before it is weighted, is less than this part of the largest: squared hinge and Huber's loss have rows of no curvature, which
 /// may have some after the next step.
 const LEAST: f64 = 1e-3;
 
@@ -51,15 +51,13 @@ pub fn row_curvatures<T: Scalar>(
             second.write(score, &mut room, curvatures);
         }
         for (h, &row) in curvatures.iter_mut().zip(rows) {
-            *h = if h.is_finite() { h.max(0.0) * data.weights.of(row) } else { 0.0 };
+            *h = if h.is_finite() && data.weights.of(row) > 0.0 { h.max(0.0) } else { 0.0 };
         }
     }
     let largest = curvatures.iter().fold(0.0, |a: f64, &b| a.max(b));
     let least = if largest > 0.0 { LEAST * largest } else { 1.0 };
     for (h, &row) in curvatures.iter_mut().zip(stored_rows) {
-        if data.weights.of(row) > 0.0 {
-            *h = h.max(least);
-        }
+        *h = h.max(least) * data.weights.of(row);
     }
     Ok(curvatures)
 }

@@ -24,6 +24,7 @@ mod selection;
 mod signal;
 mod state;
 mod symbol;
+mod tensors;
 
 use pyo3::prelude::*;
 
@@ -93,6 +94,8 @@ mod _core {
 
     #[pymodule_export]
     use super::state::check_state;
+    #[pymodule_export]
+    use super::tensors::{pack_tensors, unpack_tensors};
     #[pymodule_export]
     use super::{available_threads, simd_tier, simd_tiers};
     #[pymodule_export]

@@ -154,10 +154,13 @@ impl<'o, 'a, T: Scalar> Observers<'o, 'a, T> {
         let Some(rule) = self.validation.converged() else { return Ok(None) };
         let Some(solver) = &view.state.control.solver else { return Ok(None) };
         let rounding = solver.rounding();
+        let is_tried = view.state.control.auto_rate.is_some();
         self.gap = match solver.estimated_gap(view.problem, view.config, view.evaluator)? {
-            Some(estimate) if !rule.is_met(estimate, loss, rounding) => Some((estimate, loss)),
+            Some(estimate) if !rule.is_met(estimate, loss, rounding) => {
+                let extrapolated = Some(solver.extrapolated((loss, is_tried))).filter(|gap| gap.is_finite());
+                Some((estimate.max(extrapolated.unwrap_or(0.0)), loss))
+            }
             _ => {
-                let is_tried = view.state.control.auto_rate.is_some();
                 let training = try_copied("parameters", view.evaluator.params())?;
                 view.evaluator.params().copy_from_slice(self.recorder.model());
                 let gap = solver.gap(view.config, (loss, is_tried), view.evaluator);

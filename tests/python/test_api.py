@@ -141,7 +141,7 @@ def test_number_of_threads():
 
 
 def test_import_is_light_and_silent():
-    heavy = "{'scipy', 'sklearn', 'pandas', 'matplotlib', 'tqdm'}"
+    heavy = "{'scipy', 'sklearn', 'pandas', 'matplotlib', 'tqdm', 'onnx'}"
     out, err = run(f"import sys, mbgd_rs; print(*{heavy}.intersection(sys.modules))")
     assert (out, err) == ("", "")
 

@@ -145,7 +145,7 @@ def test_a_line_for_every_epoch(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2
     loss, judged = run.history.epoch_loss[1], run.history.validation_loss[1]
-    assert lines[1].startswith(f"epoch 2, loss {loss:.6g}, validation_loss {judged:.6g}, accuracy ")
+    assert lines[1].startswith(f"epoch 2: loss {loss:.6g}, validation loss {judged:.6g}, accuracy ")
     assert lines[1].endswith(" s")
     for quiet in (0, False):
         fit(verbose=quiet)
@@ -158,7 +158,7 @@ def test_a_line_for_every_epoch(capsys):
             fit(verbose=bad)
     file = io.StringIO()
     fit(epochs=1, callback=PrintEpochs(file))
-    assert file.getvalue().startswith("epoch 1, loss ")
+    assert file.getvalue().startswith("epoch 1: loss ")
 
 
 # ---- those with one

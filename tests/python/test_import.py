@@ -68,7 +68,7 @@ def test_what_is_imported_late_is_what_type_checkers_see():
             homes |= dict.fromkeys(names, node.module)
     assert set(mb.MODULES) == modules
     assert homes == mb.HOMES
-    assert set(mb.__all__) == modules | set(homes) | {"__version__"}
+    assert {*mb.__all__, *mb.ESTIMATORS} == modules | set(homes) | {"__version__"}
 
 
 def test_all_of_it_can_be_imported_at_once():

@@ -183,6 +183,7 @@ const SMALL_ALLOCATIONS: &[(&str, &str)] = &[
     ("python/optimizer.rs", "the number of an optimizer's vectors"),
     ("python/selection.rs", "the number of rules"),
     ("python/state/codecs.rs", "the number of vectors or rules in a state"),
+    ("python/tensors.rs", "the header of a file, which the crate that reads it has in memory already"),
     ("train/control/auto_rate/mod.rs", "the number of a method's numbers"),
     ("train/control/auto_rate/spectral.rs", "the number of a method's numbers"),
     ("train/parameters.rs", "the number of an optimizer's vectors"),

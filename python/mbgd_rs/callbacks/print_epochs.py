@@ -22,8 +22,8 @@ class PrintEpochs(Callback):
     --------
     >>> import mbgd_rs as mb
     >>> run = mb.fit([[1.0], [2.0]], [1.0, 2.0], epochs=2, optimizer="sgd", callback=PrintEpochs())
-    epoch 1, loss 1.25, ... s
-    epoch 2, loss ..., ... s
+    epoch 1: loss 1.25, ... s
+    epoch 2: loss ..., ... s
     """
 
     def __init__(self, file: TextIO | None = None) -> None:
@@ -31,5 +31,6 @@ class PrintEpochs(Callback):
 
     def __call__(self, progress: Progress) -> None:
         """Prints what was measured in the epoch, and the seconds since the call of fit."""
-        measured = ", ".join(f"{name} {value:.6g}" for name, value in progress.values.items())
-        print(f"epoch {progress.epoch}, {measured}, {progress.elapsed:.2f} s", file=self.file, flush=True)
+        named = {name.replace("_", " "): value for name, value in progress.values.items()}
+        measured = ", ".join(f"{name} {value:.6g}" for name, value in named.items())
+        print(f"epoch {progress.epoch}: {measured}, {progress.elapsed:.2f} s", file=self.file, flush=True)

@@ -96,5 +96,6 @@ def curvature_bound(objective: Objective, data: Data, w: Parameters, seed: int) 
     rows, _ = drawn_rows(seed, 0, len(data), ROWS_FOR_BOUND)
     bound = objective.loss.curvature
     if bound is None:
-        bound = row_curvatures(objective, data, w, rows).max()
+        s = np.ones(len(rows)) if data.s is None else data.s.reshape(-1)[rows].astype(np.float64)
+        bound = (row_curvatures(objective, data, w, rows) / np.maximum(s, np.finfo(np.float64).tiny)).max()
     return float(bound) if 0 < bound < np.inf else 1.0

@@ -70,10 +70,10 @@ def row_curvatures(objective: Objective, data: Data, w: Parameters, rows: Array)
         z = objective.model.forward(w, x, o).astype(np.float64)
         of_outputs = second_derivatives(loss, z, y).reshape(len(rows), -1)
         h = np.fmax(np.fmax.reduce(of_outputs, axis=1), 0.0)
-    h = np.where(np.isfinite(h), h * s, 0.0)
+    h = np.where(np.isfinite(h) & (s > 0), h, 0.0)
     largest = h.max(initial=0.0)
     least = LEAST_CURVATURE * largest if largest > 0 else 1.0
-    return np.where(s > 0, np.maximum(h, least), h)
+    return np.maximum(h, least) * s
 
 
 def second_derivatives(loss: Any, z: Array, y: Array) -> Array:

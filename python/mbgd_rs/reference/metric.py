@@ -162,7 +162,7 @@ class Builder:
         basis = np.linalg.solve(root, F)  # orthonormal rows
         smallest, largest = 1 / (np.linalg.inv(root) ** 2).sum(), (F**2).sum()
         unknown = (h * ((x**2).sum(axis=1) - ((x @ basis.T) ** 2).sum(axis=1))).max()
-        damping = max(smallest, unknown / (UNKNOWN * self.b), LEAST_DAMPING * largest)
+        damping = max(smallest, self.of_row(unknown), LEAST_DAMPING * largest)
 
         def inverse(base: Array) -> Inverse:  # that of diag(base) + F^T F, by Woodbury's formula
             scaled = F / base
@@ -181,7 +181,7 @@ class Builder:
         d = len(self.columns.centre)
         # What a single row of a rare or outlying column can add to a batch, if the sample may lack it.
         has_all = len(self.second.x) == self.n
-        floor = 0.0 if has_all else self.second.h.mean() / (UNKNOWN * self.b) * self.columns.largest_squares
+        floor = 0.0 if has_all else self.of_row(self.second.h.mean()) * self.columns.largest_squares
         damping = max(damping, self.last_damping / RELIEF, float(np.sqrt(np.finfo(np.float64).tiny)))
         best: Metric | None = None
         least_excess = np.inf
@@ -202,6 +202,10 @@ class Builder:
                 best, least_excess = replace(metric, leverage=metric.largest_leverage), excess
             damping *= RAISE
         return best
+
+    def of_row(self, curvature: float) -> float:
+        """What the unknown curvature of one row may add to a batch: nothing where a batch is all rows."""
+        return 0.0 if self.b >= self.n else float(curvature / (UNKNOWN * self.b))
 
     def excess(self, metric: Metric) -> float:
         """How often the row of the largest leverage has what a row may have."""

@@ -30,15 +30,15 @@ fn fields_of_solver<'py, T: Scalar + Element>(
         older_refuge,
         last,
         last_loss,
-        before,
+        losses,
         is_lost,
         n_backtracks,
     } = safeguard;
     border.field("first_epoch", first_epoch, EPOCH)?;
     border.field("n_builds", n_builds, COUNT)?;
     border.field("prepared", prepared, Optional(Counts))?;
-    border.field("centre", &mut columns.centre, ByColumn)?;
-    border.field("inverse_scale", &mut columns.inverse_scale, ByColumn)?;
+    border.field("centre", &mut columns.centre, Finite)?;
+    border.field("inverse_scale", &mut columns.inverse_scale, Finite)?;
     border.field("penalty", penalty, Numbers)?;
     border.field("largest_squares", largest_squares, Numbers)?;
     border.field("metric", metric, Optional(Inverses { columns: &*columns }))?;
@@ -50,7 +50,7 @@ fn fields_of_solver<'py, T: Scalar + Element>(
     border.field("older_refuge", older_refuge, Vector)?;
     border.field("last", last, Vector)?;
     border.field("last_loss", last_loss, Optional(Number))?;
-    border.field("before", before, Pair)?;
+    border.field("losses", losses, Finite)?;
     border.field("is_lost", is_lost, Flag)?;
     border.field("n_backtracks", n_backtracks, COUNT)
 }
@@ -85,20 +85,6 @@ impl<T: Scalar + Element> Codec<Box<Solver<T>>> for Solved {
     }
 }
 
-/// Two numbers, of which infinity is one that is not there.
-struct Pair;
-
-impl Codec<[f64; 2]> for Pair {
-    fn write<'py>(&self, place: &Place<'py>, value: &mut [f64; 2]) -> PyResult<Bound<'py, PyAny>> {
-        (value[0], value[1]).into_bound_py_any(place.py)
-    }
-
-    fn read(&self, place: &Place<'_>, saved: &Bound<'_, PyAny>) -> PyResult<[f64; 2]> {
-        let pair = saved.extract().ok().filter(|(a, b): &(f64, f64)| !a.is_nan() && !b.is_nan());
-        pair.map(|(a, b)| [a, b]).ok_or_else(|| place.refused("a pair of numbers", saved))
-    }
-}
-
 /// Two counts.
 struct Counts;
 
@@ -112,10 +98,10 @@ impl Codec<(u64, u64)> for Counts {
     }
 }
 
-/// Finite numbers, by column: how many there are is checked against the others, and by the run that goes on.
-struct ByColumn;
+/// Finite numbers: how many there are is checked against others, and by the run that goes on.
+struct Finite;
 
-impl<T: Scalar + Element> Codec<Vec<T>> for ByColumn {
+impl<T: Scalar + Element> Codec<Vec<T>> for Finite {
     fn write<'py>(&self, place: &Place<'py>, value: &mut Vec<T>) -> PyResult<Bound<'py, PyAny>> {
         Ok(to_array(place.py, value)?.into_any())
     }
@@ -158,7 +144,7 @@ impl<T: Scalar + Element> Codec<Metric<T>> for Inverses<'_, T> {
         }
         let n = self.columns.n() + 1;
         let width = n.next_multiple_of(T::LANES);
-        let flat: Vec<T> = ByColumn.read(&place.at(2), &vectors)?;
+        let flat: Vec<T> = Finite.read(&place.at(2), &vectors)?;
         let n_vectors = flat.len() / n;
         if n_vectors * n != flat.len() || (diagonal.is_none() && n_vectors != n) {
             return Err(place
@@ -172,7 +158,7 @@ impl<T: Scalar + Element> Codec<Metric<T>> for Inverses<'_, T> {
         let inverse = match diagonal {
             None => Inverse::Full(vectors),
             Some(diagonal) => {
-                let read: Vec<T> = ByColumn.read(&place.at(1), &diagonal)?;
+                let read: Vec<T> = Finite.read(&place.at(1), &diagonal)?;
                 if read.len() != n {
                     let got = read.len().to_string();
                     return Err(place.at(1).refused_value(&format!("{n} numbers"), &got));

@@ -29,6 +29,18 @@ pub struct Geometry<'g, T> {
     pub signs: Stream,
 }
 
+impl<T> Geometry<'_, T> {
+    /// What the unknown `curvature` of one row may add to a batch. Nothing where a batch is all rows: it has no noise, and then
+    /// a row counts for a step what so many copies of it do as its weight says.
+    fn of_row(&self, curvature: f64) -> f64 {
+        if self.batch_size >= self.n_rows {
+            0.0
+        } else {
+            curvature / (UNKNOWN * self.batch_size.max(1) as f64)
+        }
+    }
+}
+
 /// The curvature of one row may stay unknown by so much, in batches.
 const UNKNOWN: f64 = 16.0;
 /// The damping relative to the largest eigenvalue, at least.
@@ -113,7 +125,7 @@ impl<T: Scalar> Metric<T> {
         second: &Sample<T>,
         geometry: Geometry<'_, T>,
     ) -> Result<Option<Self>> {
-        let Geometry { workers, columns, fits_intercept, batch_size, signs, .. } = geometry;
+        let Geometry { workers, columns, fits_intercept, signs, .. } = geometry;
         let n = columns.n() + usize::from(fits_intercept);
         if rank >= n {
             return Self::newton(first, second, geometry);
@@ -131,8 +143,7 @@ impl<T: Scalar> Metric<T> {
         let known = second.squares_along(workers, &sketch.basis)?;
         let unknown = second.rows.chunks_exact(second.width).zip(known).zip(&second.curvatures);
         let unknown = unknown.map(|((x, known), h)| h * (square(x) - known)).fold(0.0, f64::max);
-        let damping =
-            sketch.smallest.max(unknown / (UNKNOWN * batch_size as f64)).max(LEAST_DAMPING * sketch.largest);
+        let damping = sketch.smallest.max(geometry.of_row(unknown)).max(LEAST_DAMPING * sketch.largest);
         Self::trusted(Curvature::LowRank(sketch.factors), damping, second, geometry)
     }
 
@@ -145,12 +156,11 @@ impl<T: Scalar> Metric<T> {
         second: &Sample<T>,
         geometry: Geometry<'_, T>,
     ) -> Result<Option<Self>> {
-        let Geometry { penalty, largest_squares, n_rows, batch_size, columns, .. } = geometry;
-        let b = batch_size.clamp(1, n_rows) as f64;
+        let Geometry { penalty, largest_squares, n_rows, columns, .. } = geometry;
         // What a single row of a rare or outlying column can add to a batch, if the sample may lack it; times the mean
         // curvature, or nearly separable classes crawl.
         let has_all = second.n_rows() == n_rows;
-        let floor = if has_all { 0.0 } else { second.mean_curvature() / (UNKNOWN * b) };
+        let floor = if has_all { 0.0 } else { geometry.of_row(second.mean_curvature()) };
         damping = damping.max(geometry.last_damping / RELIEF).max(f64::MIN_POSITIVE.sqrt());
         let (mut best, mut least_excess) = (None, f64::INFINITY);
         for _ in 0..MOST_RAISES {

@@ -50,12 +50,17 @@ impl<T: Scalar> Solver<T> {
         (loss, is_tried): (f64, bool),
         evaluator: &mut Evaluator<'_, '_, T>,
     ) -> Result<Option<(f64, f64)>> {
-        // Where a rate is tried, epochs say nothing of how the model comes down.
-        let extrapolated = if is_tried { 0.0 } else { self.safeguard.extrapolated_gap(loss) };
+        let extrapolated = self.extrapolated((loss, is_tried));
         let loss = evaluator.gradient_of_all()?;
         let gradient = try_copied("a gradient", evaluator.last())?;
         let gap = self.gap_of(config, gradient, evaluator)?.filter(|gap| gap.is_finite() && loss.is_finite());
         Ok(gap.map(|gap| (gap.max(extrapolated.min(loss.abs())), loss)))
+    }
+
+    /// What the objective has still to come down by, by how it has come down: infinite if there were too few epochs. Where a
+    /// rate is tried, epochs say nothing of that.
+    pub(in crate::train) fn extrapolated(&self, (loss, is_tried): (f64, bool)) -> f64 {
+        if is_tried { 0.0 } else { self.safeguard.extrapolated_gap(loss) }
     }
 
     fn gap_of(

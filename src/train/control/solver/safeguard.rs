@@ -1,6 +1,6 @@
 //! `Safeguard`: goes back and shortens the steps where an epoch has made the objective worse.
 
-use crate::error::{Result, try_copied};
+use crate::error::{Result, try_copied, try_reserved};
 use crate::gradient::{Baseline, ControlVariate, Evaluator};
 use crate::scalar::Scalar;
 
@@ -10,8 +10,12 @@ const FIRST_SHARE: f64 = 0.5;
 const EARLY_LOSS: f64 = 0.5;
 const LATE_LOSS: f64 = 0.01;
 const EARLY_EPOCHS: u64 = 2;
-/// The part of the gap that is left after an epoch, at most: it is only estimated.
+/// The part of the gap that is left after some epochs, at most: it is only estimated.
 const LARGEST_FACTOR: f64 = 0.99;
+/// Epochs whose objectives are remembered, and the part of those so far over which it is looked how it comes down: over more
+/// epochs where it comes down slowly, since drops from one to the next are noise there.
+const N_REMEMBERED: usize = 256;
+const PART_OF_WINDOW: usize = 8;
 /// Times in a row that steps are shortened because numbers have become non-finite.
 const MOST_BACKTRACKS: u64 = 60;
 
@@ -36,8 +40,8 @@ pub struct Safeguard<T> {
     pub last: Vec<T>,
     /// The mean objective of the last epoch, if it has not been judged yet.
     pub last_loss: Option<f64>,
-    /// The mean objectives of the two epochs before, the later one first; infinite if there were none.
-    pub before: [f64; 2],
+    /// The mean objectives of the epochs before, since a step back if there was one.
+    pub losses: Vec<f64>,
     /// Whether numbers have become non-finite since.
     pub is_lost: bool,
     /// How often in a row.
@@ -55,7 +59,7 @@ impl<T: Scalar> Safeguard<T> {
             older_refuge: Vec::new(),
             last: Vec::new(),
             last_loss: None,
-            before: [f64::INFINITY; 2],
+            losses: Vec::new(),
             is_lost: false,
             n_backtracks: 0,
         }
@@ -107,16 +111,18 @@ impl<T: Scalar> Safeguard<T> {
     }
 
     /// What the objective has still to come down by at the end of an epoch of mean objective `loss`, if it goes on coming
-    /// down as in the last three: infinite if there were fewer.
+    /// down as it has of late: infinite if there were too few epochs.
     pub(super) fn extrapolated_gap(&self, loss: f64) -> f64 {
-        let [before, first] = self.before;
-        let (drop, last_drop) = ((before - loss).abs(), (first - before).abs());
-        if !(drop.is_finite() && last_drop.is_finite()) {
+        let n = self.losses.len();
+        let window = ((n + 1) / PART_OF_WINDOW).max(1);
+        if n < 2 * window {
             return f64::INFINITY;
         }
+        let (before, first) = (self.losses[n - window], self.losses[n - 2 * window]);
+        let (drop, last_drop) = ((before - loss).abs(), (first - before).abs());
         let factor = (drop / last_drop.max(f64::MIN_POSITIVE)).min(LARGEST_FACTOR);
         // The mean of an epoch is that of its middle, half an epoch before the end.
-        drop * factor * factor.sqrt() / (1.0 - factor)
+        drop * factor * factor.powf(0.5 / window as f64) / (1.0 - factor)
     }
 
     /// Where the best epoch has ended and its objective, if the last one was much worse.
@@ -131,14 +137,26 @@ impl<T: Scalar> Safeguard<T> {
     /// If the work was interrupted, and then it is to be done again.
     pub(super) fn judge(&mut self, age: u64, evaluator: &mut Evaluator<'_, '_, T>) -> Result<()> {
         let loss = self.last_loss.filter(|_| !self.is_lost);
-        self.before = [loss.unwrap_or(f64::INFINITY), self.before[0]];
         match loss {
-            Some(loss) if loss <= self.best_loss => self.best_loss = loss,
-            Some(loss) if !self.is_much_worse(loss, age) => {}
+            Some(loss) if !self.is_much_worse(loss, age) => {
+                self.best_loss = self.best_loss.min(loss);
+                self.remember(loss)?;
+            }
             _ => self.go_back(age, evaluator)?,
         }
         self.last_loss = None;
         self.is_lost = false;
+        Ok(())
+    }
+
+    fn remember(&mut self, loss: f64) -> Result<()> {
+        if self.losses.capacity() == 0 {
+            self.losses = try_reserved("objectives of epochs", N_REMEMBERED)?;
+        }
+        if self.losses.len() == N_REMEMBERED {
+            self.losses.remove(0);
+        }
+        self.losses.push(loss);
         Ok(())
     }
 
@@ -161,6 +179,7 @@ impl<T: Scalar> Safeguard<T> {
             }
         }
         self.share *= 0.5;
+        self.losses.clear();
         self.last.copy_from_slice(&self.refuge);
         Ok(())
     }

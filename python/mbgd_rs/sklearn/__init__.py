@@ -1,0 +1,25 @@
+"""Estimators for scikit-learn: :class:`MBGDClassifier` and :class:`MBGDRegressor`.
+
+They take the parameters of scikit-learn's ``SGDClassifier`` and ``SGDRegressor`` by the same names, and train
+by :func:`mbgd_rs.fit`. Also reachable as ``mbgd_rs.MBGDClassifier`` and so on; they need
+``pip install 'mbgd_rs[sklearn]'``.
+
+>>> from sklearn.datasets import load_breast_cancer
+>>> from sklearn.model_selection import cross_val_score
+>>> from mbgd_rs.sklearn import MBGDClassifier
+>>> X, y = load_breast_cancer(return_X_y=True)
+>>> bool(cross_val_score(MBGDClassifier(alpha=1e-2, random_state=0), X, y).mean() > 0.94)
+True
+"""
+
+try:
+    import sklearn as _sklearn  # noqa: F401
+except ModuleNotFoundError as error:
+    raise ImportError(
+        "the estimators of mbgd_rs need scikit-learn: pip install 'mbgd_rs[sklearn]'", name="sklearn"
+    ) from error
+
+from .classifier import MBGDClassifier
+from .regressor import MBGDRegressor
+
+__all__ = ["MBGDClassifier", "MBGDRegressor"]

@@ -1,0 +1,71 @@
+"""Which values parameters may have, and scikit-learn's errors for others.
+
+The only file with private names of scikit-learn: those by which its own estimators check their parameters,
+so that the messages are the same.
+"""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+from sklearn import get_config
+from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
+
+from ..averages import Average
+from ..losses import Loss
+from ..penalties import Penalty
+
+__all__ = ["CLASS_WEIGHTS", "OF_ALL", "OF_LINEAR_MODELS", "check_params", "names", "positive_share"]
+
+Constraints = dict[str, list[Any]]
+
+
+def names(*options: str) -> Any:
+    """One of these strings."""
+    return StrOptions(set(options))
+
+
+def positive_share(*, closed: str) -> Any:
+    """A number from 0 to 1; `closed` says at which ends it may be equal."""
+    return Interval(Real, 0, 1, closed=closed)
+
+
+OF_ALL: Constraints = {
+    "fit_intercept": ["boolean"],
+    "max_iter": [Interval(Integral, 1, None, closed="left")],
+    "tol": [Interval(Real, 0, None, closed="left"), None],
+    "verbose": ["verbose"],
+    "random_state": ["random_state"],
+    "n_jobs": [Integral, None],
+    "learning_rate": [names("auto", "constant", "optimal", "invscaling", "adaptive")],
+    "eta0": [Interval(Real, 0, None, closed="neither")],
+    "power_t": [Interval(Real, 0, None, closed="left")],
+    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+    "warm_start": ["boolean"],
+    "average": ["boolean", Interval(Integral, 0, None, closed="neither"), Average],
+    "momentum": [Interval(Real, 0, 1, closed="left")],
+    "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
+    "standardize": ["boolean"],
+}
+OF_LINEAR_MODELS: Constraints = {
+    **OF_ALL,
+    "penalty": [names("l2", "l1", "elasticnet", "group_l1", "group_elasticnet"), Penalty, None],
+    "alpha": [Interval(Real, 0, None, closed="left")],
+    "l1_ratio": [Interval(Real, 0, 1, closed="both"), None],
+    "epsilon": [Interval(Real, 0, None, closed="left")],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [positive_share(closed="neither")],
+    "loss": [Loss],
+}
+CLASS_WEIGHTS = [names("balanced"), dict, None]
+
+
+def check_params(estimator: Any, constraints: Constraints) -> None:
+    """That parameters are what they may be; those that `constraints` do not name are for `fit` to check."""
+    if get_config()["skip_parameter_validation"]:
+        return
+    given = estimator.get_params(deep=False)
+    validate_parameter_constraints(
+        constraints, {name: given[name] for name in constraints}, caller_name=type(estimator).__name__
+    )

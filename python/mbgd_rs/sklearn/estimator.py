@@ -1,0 +1,307 @@
+"""What all estimators have in common: they check, call `fit`, and show its result as scikit-learn does."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ..callbacks import PrintEpochs
+from ..errors import DivergenceError
+from ..history import History
+from ..losses import Loss
+from ..progress import Progress
+from ..result import FitResult
+from ..stop_reason import StopReason
+from ..training import fit
+from .epochs import AdaptiveEnd, callbacks_of
+from .fit_tasks import CallbackSupportMixin, FitTask
+from .threads import n_threads_of
+from .translation import average_of, batch_size_of, optimizer_of, penalty_of, seed_of, shuffle_of, stop_of
+
+__all__ = ["LinearEstimator", "TrainingSet"]
+
+Array = NDArray[Any]
+ROWS = {"accept_sparse": "csr", "dtype": [np.float64, np.float32], "order": "C", "accept_large_sparse": True}
+"""How scikit-learn is to check and convert X."""
+
+
+class TrainingSet(NamedTuple):
+    """What is learned from, as `fit` of this package takes it."""
+
+    X: Any
+    y: Any
+    sample_weight: Any = None
+    class_weight: Any = None
+    classes: Array | None = None
+    """All labels that there are, if the loss is of one label a row."""
+    classes_of_model: Array | None = None
+    """The classes that a result has."""
+    shown: dict[str, Any] = {}  # noqa: RUF012 - never changed
+    """Fitted attributes that follow from the targets."""
+    validation: Any = None
+    metrics: Any = None
+
+
+class LinearEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
+    """A linear model, trained by :func:`mbgd_rs.fit`.
+
+    A subclass has the parameters, and says what its targets are and how the parameters of a model are shown.
+    """
+
+    result_: FitResult
+    coef_: Any
+    intercept_: Any
+
+    def _train(
+        self,
+        data: TrainingSet,
+        loss: Loss,
+        *,
+        start: Any = None,
+        task: FitTask,
+    ) -> FitResult:
+        """All epochs of a fit."""
+        optimizer = optimizer_of(self, loss, in_stream=False)
+        rules = stop_of(self, loss, optimizer)
+        callbacks = self._callbacks()
+        if self.learning_rate == "adaptive" and self.tol is not None:
+            callbacks.append(AdaptiveEnd(self.eta0, self.tol, self.n_iter_no_change))
+        with task.epochs(self._attributes_after(loss, data)) as tasks:
+            if tasks is not None:
+                callbacks.append(tasks)
+            result = self._run(
+                data,
+                loss,
+                optimizer=optimizer,
+                epochs=self.max_iter,
+                init=start,
+                stop=rules,
+                validation=data.validation,
+                metrics=data.metrics,
+                seed=seed_of(check_random_state(self.random_state)),
+                callback=callbacks,
+            )
+        if self.tol is not None and result.stop_reason is StopReason.EPOCHS:
+            warnings.warn(
+                "Maximum number of iteration reached before convergence. Consider increasing max_iter to "
+                "improve the fit.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+        return result
+
+    def _train_on(self, data: TrainingSet, loss: Loss) -> tuple[FitResult, int]:
+        """One more epoch, on these rows, from where the model is; and how many there were before.
+
+        The optimizer goes on where it was. Where the model was trained by another kind, which `fit` may have
+        chosen, or its parameters were changed since, it begins anew from these.
+        """
+        optimizer = optimizer_of(self, loss, in_stream=True)
+        before: FitResult | None = getattr(self, "result_", None)
+        where: dict[str, Any] = {}
+        if before is not None:
+            model = self._current_model()
+            is_as_left = np.array_equal(model.coef, before.coef) and np.array_equal(
+                model.intercept, before.intercept
+            )
+            if (
+                is_as_left
+                and before.state is not None
+                and type(before.arguments.get("optimizer")) is type(optimizer)
+            ):
+                # Rows of a stream are all of one objective, so that no average of parameters begins anew.
+                state = {**before.state, "fingerprint": None}
+                where = {"resume": replace(before, state=state), "seed": before.arguments["seed"]}
+            else:
+                where = {"init": model}
+        if "seed" not in where:
+            where["seed"] = seed_of(check_random_state(self.random_state))
+        callbacks = self._callbacks()
+        result = self._run(data, loss, optimizer=optimizer, epochs=1, callback=callbacks, **where)
+        return result, before.n_epochs if before is not None and "resume" in where else 0
+
+    def _run(self, data: TrainingSet, loss: Loss, **how: Any) -> FitResult:
+        """A run of `fit`; one that diverges is scikit-learn's error."""
+        try:
+            return fit(
+                data.X,
+                data.y,
+                sample_weight=data.sample_weight,
+                class_weight=data.class_weight,
+                classes=data.classes,
+                loss=loss,
+                penalty=penalty_of(self),
+                fit_intercept=self.fit_intercept,
+                standardize=self.standardize,
+                batch_size=batch_size_of(self, how["optimizer"]),
+                shuffle=shuffle_of(self),
+                average=average_of(self, data.X.shape[0]),
+                clip_norm=self.clip_norm,
+                n_threads=n_threads_of(self.n_jobs),
+                **how,
+            )
+        except DivergenceError as error:
+            raise ValueError(
+                f"Floating-point under-/overflow occurred at epoch #{error.epoch + 1}. Scaling input data "
+                f"with StandardScaler or MinMaxScaler might help. ({error})"
+            ) from error
+
+    def _callbacks(self) -> list[Callable[[Progress], Any]]:
+        """What the user wants to be called or shown after each epoch."""
+        callbacks = callbacks_of(self.callbacks)
+        return [*callbacks, PrintEpochs()] if self.verbose else callbacks
+
+    def _attributes_after(self, loss: Loss, data: TrainingSet) -> Callable[[Progress], dict[str, Any]]:
+        """The attributes that the estimator would have, had the fit ended with an epoch."""
+
+        def attributes(progress: Progress) -> dict[str, Any]:
+            model = FitResult(
+                coef=progress.coef,
+                intercept=progress.intercept,
+                classes=data.classes_of_model,
+                history=History(),
+                n_steps=progress.n_steps,
+                n_epochs=progress.epoch,
+                stop_reason=StopReason.CALLBACK,
+                state={},
+                loss=loss.name,
+                batch_size=0,
+                loss_object=loss,
+            )
+            return {**self._fitted(model), **data.shown}
+
+        return attributes
+
+    def _fitted(self, result: FitResult) -> dict[str, Any]:
+        """The fitted attributes that follow from a result: parameters, in the shapes of scikit-learn."""
+        raise NotImplementedError
+
+    def _show(self, result: FitResult, data: TrainingSet, n_epochs_before: int = 0) -> None:
+        """Sets all fitted attributes, once nothing can fail any more."""
+        history = result.history
+        scores = history.metrics.get("score")
+        curve = history.epoch_loss.tolist()
+        self.__dict__.update(self._fitted(result), **data.shown)
+        self.n_iter_ = result.n_epochs - n_epochs_before
+        self.t_ = result.n_steps + 1
+        self.history_ = history
+        self.loss_curve_ = curve
+        self.best_loss_ = min(curve, default=None)
+        self.validation_scores_ = None if scores is None else scores.tolist()
+
+    @contextmanager
+    def _input_kept_on_failure(self) -> Iterator[None]:
+        """Columns are noted when X is checked, before anything else can fail: then they are as they were."""
+        names = ("n_features_in_", "feature_names_in_")
+        before = {name: self.__dict__[name] for name in names if name in self.__dict__}
+        try:
+            yield
+        except BaseException:
+            for name in names:
+                self.__dict__.pop(name, None)
+            self.__dict__.update(before)
+            raise
+
+    def _checked_rows(self, X: Any, **options: Any) -> Any:
+        """Rows, checked by scikit-learn, of the model's type where there is one."""
+        return validate_data(self, X, **{**ROWS, **options})
+
+    def _checked_chunk(self, X: Any, **options: Any) -> Any:
+        """The same in `partial_fit`: rows must have the columns of those before, and take on their type."""
+        if not hasattr(self, "result_"):
+            return self._checked_rows(X, **options)
+        return self._checked_rows(X, reset=False, dtype=self.result_.coef.dtype, **options)
+
+    def _check_no_early_stopping(self) -> None:
+        """`partial_fit` has no rows to set aside."""
+        if getattr(self, "early_stopping", False):
+            raise ValueError("early_stopping should be False with partial_fit")
+
+    def _validation(self, X_val: Any, y_val: Any, sample_weight_val: Any) -> Any:
+        """What `fit` of this package is to validate with, if anything; targets as they were given."""
+        if X_val is None:
+            given = [name for name, value in (("y_val", y_val), ("sample_weight_val", sample_weight_val))
+                     if value is not None]  # fmt: skip
+            if given:
+                raise ValueError(f"X_val must be given where {given[0]} is, got None")
+            return self.validation_fraction if self.early_stopping else None
+        if y_val is None:
+            raise ValueError("y_val must be given where X_val is, got None")
+        rows = self._checked_rows(X_val, reset=False)
+        return (rows, y_val) if sample_weight_val is None else (rows, y_val, sample_weight_val)
+
+    def _start(self, coef_init: Any, intercept_init: Any, n_outputs: int, n_columns: int) -> Any:
+        """Where to begin, if something was given or is kept by `warm_start`."""
+        if self.warm_start and hasattr(self, "result_"):
+            model = self._current_model()
+            coef_init = model.coef if coef_init is None else coef_init
+            intercept_init = model.intercept if intercept_init is None else intercept_init
+        if coef_init is None and intercept_init is None:
+            return None
+        coef = np.zeros((n_outputs, n_columns)) if coef_init is None else np.asarray(coef_init)
+        intercept = np.zeros(n_outputs) if intercept_init is None else np.asarray(intercept_init)
+        if coef.size != n_outputs * n_columns or intercept.size != n_outputs:
+            name = "coef_init" if coef.size != n_outputs * n_columns else "intercept_init"
+            expected = (n_outputs, n_columns) if name == "coef_init" else (n_outputs,)
+            got = coef.shape if name == "coef_init" else intercept.shape
+            raise ValueError(
+                f"Provided {name} does not match dataset. It must have shape {expected}, got {got}"
+            )
+        return coef.reshape(n_outputs, n_columns), intercept.reshape(n_outputs)
+
+    def _current_model(self) -> FitResult:
+        """The result, with the parameters that the estimator shows, which may have been changed."""
+        result = self.result_
+        coef = self.coef_.toarray() if sparse.issparse(self.coef_) else np.asarray(self.coef_)
+        intercept = np.asarray(self.intercept_)
+        return replace(
+            result,
+            coef=np.ascontiguousarray(coef.reshape(result.coef.shape)),
+            intercept=intercept.reshape(np.shape(result.intercept))[()],
+        )
+
+    def _model_for(self, X: Any) -> tuple[FitResult, Any]:
+        """The model, and rows for it, checked."""
+        check_is_fitted(self)
+        return self._current_model(), self._checked_rows(X, reset=False)
+
+    def sparsify(self) -> LinearEstimator:
+        """Keep ``coef_`` as a sparse matrix.
+
+        Worth its while where most coefficients are 0, by an l1 penalty. Predictions stay the same.
+
+        Returns
+        -------
+        self
+        """
+        check_is_fitted(self)
+        self.coef_ = sparse.csr_matrix(np.atleast_2d(self.coef_))
+        return self
+
+    def densify(self) -> LinearEstimator:
+        """Keep ``coef_`` as an array again.
+
+        Returns
+        -------
+        self
+        """
+        check_is_fitted(self)
+        if sparse.issparse(self.coef_):
+            self.coef_ = self.coef_.toarray().reshape(self._fitted(self.result_)["coef_"].shape)
+        return self
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

@@ -1,0 +1,176 @@
+"""What the parameters of an estimator mean as arguments of :func:`mbgd_rs.fit`."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from numbers import Integral
+from typing import Any, Literal
+
+import numpy as np
+
+from ..automatic import converges
+from ..averages import Average, Polyak
+from ..choices import resolve
+from ..losses import Loss, Perceptron
+from ..optimizers import SGD, Adagrad, Optimizer
+from ..penalties import ElasticNet, GroupElasticNet, GroupL1, Penalty
+from ..schedules import InverseScaling, LearningRate, Optimal, Plateau
+from ..stopping import Converged, NoImprovement, StopRule
+
+__all__ = [
+    "average_of",
+    "batch_size_of",
+    "loss_of",
+    "optimizer_of",
+    "penalty_of",
+    "seed_of",
+    "shuffle_of",
+    "stop_of",
+]
+
+MOST_SEEDS = 2**31 - 1
+USUAL_ROWS = 256
+"""Rows of a batch whose size chooses itself, unless there are very many rows."""
+FEW_ROWS = 64
+"""Rows of a batch where steps are what teaches."""
+SHARE_OF_TOL = 0.1
+"""Of `tol`, how far the objective may be from the optimum: with scikit-learn's default that of `fit`."""
+STREAM = Adagrad(0.1)
+"""The optimizer "auto" of `partial_fit`, where rows may be seen but once."""
+OF_PERCEPTRON = Adagrad()
+"""The optimizer "auto" of the perceptron's loss, whose least value is at the parameters 0: what finds the
+optimum would find these, and it is mistakes on the way that teach.
+"""
+STREAM_OF_GROUPS = SGD(InverseScaling(0.1))
+"""The same beside a penalty of groups, which needs one rate for all coefficients."""
+
+
+def loss_of(estimator: Any) -> Loss:
+    """The loss, with those parameters of the estimator that it has."""
+    if isinstance(estimator.loss, Loss):
+        return estimator.loss
+    loss = resolve("loss", estimator.loss, Loss)
+    own = {of.name for of in fields(loss)} & {"epsilon", "quantile", "power"}
+    return replace(loss, **{name: getattr(estimator, name) for name in own if hasattr(estimator, name)})
+
+
+def penalty_of(estimator: Any) -> Penalty | None:
+    """The penalty, of strength `alpha` unless it is an object that has its own."""
+    if estimator.penalty is None or isinstance(estimator.penalty, Penalty):
+        return estimator.penalty
+    penalty = resolve("penalty", estimator.penalty, Penalty)
+    if not isinstance(penalty, ElasticNet | GroupElasticNet):
+        return replace(penalty, alpha=estimator.alpha)
+    if estimator.l1_ratio is None:
+        raise ValueError(f"l1_ratio must be set when penalty is {estimator.penalty!r}")
+    return replace(penalty, alpha=estimator.alpha, l1_ratio=estimator.l1_ratio)
+
+
+def optimizer_of(estimator: Any, loss: Loss, *, in_stream: bool) -> Optimizer | Literal["auto"]:
+    """The optimizer, with its learning rate and momentum; `in_stream` that of `partial_fit`.
+
+    "auto" is plain gradient descent where a rate, a schedule or momentum is asked for, which only that has.
+    """
+    rate = rate_of(estimator)
+    given = estimator.optimizer
+    if isinstance(given, Optimizer):
+        for name, value in (("learning_rate", rate), ("momentum", estimator.momentum or None)):
+            if value is not None:
+                asked = "schedule" if name == "learning_rate" and estimator.schedule is not None else name
+                raise ValueError(
+                    f"{asked} must be left at its default where optimizer is an object, which has its own, "
+                    f"got {getattr(estimator, asked)!r} with {given!r}"
+                )
+        return given
+    is_auto = isinstance(given, str) and given.lower() == "auto"
+    if is_auto and rate is None and not estimator.momentum:
+        if not in_stream:
+            return OF_PERCEPTRON if isinstance(loss, Perceptron) else "auto"
+        return STREAM_OF_GROUPS if isinstance(penalty_of(estimator), GroupL1 | GroupElasticNet) else STREAM
+    chosen = SGD() if is_auto else resolve("optimizer", given, Optimizer)
+    if estimator.momentum:
+        if not isinstance(chosen, SGD):
+            raise ValueError(f"momentum must be 0 with optimizer {given!r}, got {estimator.momentum}")
+        chosen = replace(chosen, momentum=estimator.momentum)
+    if rate is None:
+        return chosen
+    if not hasattr(chosen, "learning_rate"):
+        raise ValueError(
+            f"learning_rate must be 'auto' with optimizer {given!r}, got {estimator.learning_rate!r}"
+        )
+    return replace(chosen, learning_rate=rate)  # type: ignore[call-arg]
+
+
+def rate_of(estimator: Any) -> LearningRate | None:
+    """The learning rate that is asked for, None if the optimizer is to have its own."""
+    name, eta0 = estimator.learning_rate, estimator.eta0
+    if estimator.schedule is not None:
+        if name != "auto":
+            raise ValueError(f"learning_rate must be 'auto' where a schedule is given, got {name!r}")
+        rate: LearningRate = estimator.schedule
+        return rate
+    if name == "optimal":
+        strength = strength_of(estimator)
+        if strength == 0:
+            raise ValueError(
+                "alpha must be > 0 since learning_rate is 'optimal'. alpha is used to compute the optimal "
+                "learning rate."
+            )
+        return Optimal(alpha=strength)
+    if name == "invscaling":
+        return InverseScaling(eta0, power_t=estimator.power_t)
+    if name == "adaptive" and estimator.tol is not None:
+        return Plateau(eta0, n_iter_no_change=estimator.n_iter_no_change, tol=estimator.tol)
+    return None if name == "auto" else float(eta0)
+
+
+def strength_of(estimator: Any) -> float:
+    """The strength of the penalty, by which "optimal" falls."""
+    return float(estimator.nu if hasattr(estimator, "nu") else estimator.alpha)
+
+
+def batch_size_of(estimator: Any, optimizer: Optimizer | Literal["auto"]) -> Any:
+    """The rows of a step."""
+    return FEW_ROWS if optimizer is OF_PERCEPTRON and estimator.batch_size == "auto" else estimator.batch_size
+
+
+def stop_of(estimator: Any, loss: Loss, optimizer: Optimizer | Literal["auto"]) -> list[StopRule]:
+    """When a fit is done, by `tol`.
+
+    With `early_stopping` the score of the validation rows says so; else for an optimizer that comes to rest
+    at the optimum how far that is, and for any other scikit-learn's rule about the loss. The end of the rate
+    "adaptive" is a callback, see :class:`mbgd_rs.sklearn.epochs.AdaptiveEnd`.
+    """
+    tol, patience = estimator.tol, estimator.n_iter_no_change
+    if tol is None:
+        return []
+    if getattr(estimator, "early_stopping", False):
+        return [NoImprovement("score", tol=tol, patience=patience, mode="max", restore_best=True)]
+    if estimator.learning_rate == "adaptive":
+        return []
+    comes_to_rest = not loss.has_kink if optimizer == "auto" else converges(optimizer)
+    if comes_to_rest and tol > 0:
+        return [Converged(SHARE_OF_TOL * tol)]
+    # The perceptron's loss has no scale of its own.
+    return [NoImprovement(tol=tol, patience=patience, relative=optimizer is OF_PERCEPTRON)]
+
+
+def average_of(estimator: Any, n_rows: int) -> Average | None:
+    """The average of the parameters; a number says after how many rows it begins."""
+    average = estimator.average
+    if isinstance(average, Average) or average is None or average is False:
+        return average or None
+    given = estimator.batch_size
+    usual = n_rows if given == "full" else USUAL_ROWS
+    size = min(int(given) if isinstance(given, Integral) else usual, n_rows)
+    return Polyak(start=-(-int(average) // size) - 1)
+
+
+def shuffle_of(estimator: Any) -> Any:
+    """The way of shuffling: True is a new permutation every epoch."""
+    return "full" if estimator.shuffle is True else estimator.shuffle
+
+
+def seed_of(random_state: np.random.RandomState) -> int:
+    """A seed, drawn as scikit-learn draws its own."""
+    return int(random_state.randint(MOST_SEEDS))
