@@ -11,7 +11,8 @@ const TASK_BYTES: usize = 1 << 18;
 /// Rows prefetched before they are copied.
 const N_AHEAD: usize = 16;
 
-/// The selected rows of a matrix, one after the other. A row is `width` bytes of any type.
+/// The first `n` of the selected rows of a matrix, one after the other. A row is `width` bytes of any type. Of those
+/// behind, which another call may be about, the next are prefetched.
 ///
 /// # Errors
 /// [`Error::OutOfRange`] if a row does not exist; [`Error::TooLarge`] or [`Error::OutOfMemory`] if the result
@@ -20,35 +21,38 @@ pub fn gathered_rows(
     values: &[u8],
     width: usize,
     rows: &[usize],
+    n: usize,
     n_threads: usize,
     interrupted: &dyn Fn() -> bool,
 ) -> Result<Vec<u8>> {
     let n_rows = values.len().checked_div(width).unwrap_or(usize::MAX);
-    check(rows, n_rows)?;
-    let n_bytes = rows.len().checked_mul(width).ok_or_else(|| Error::TooLarge {
-        what: "a batch of rows",
-        size: format!("{} x {width} bytes", rows.len()),
-    })?;
+    let wanted = &rows[..n];
+    check(wanted, n_rows)?;
+    let n_bytes = n
+        .checked_mul(width)
+        .ok_or_else(|| Error::TooLarge { what: "a batch of rows", size: format!("{n} x {width} bytes") })?;
     if n_threads > 1 && n_bytes >= 4 * TASK_BYTES {
         let mut out = try_filled("a batch of rows", n_bytes, 0)?;
-        gather_rows(values, width, rows, &mut out, n_threads, interrupted)?;
+        gather_rows(values, width, wanted, &mut out, n_threads, interrupted)?;
         return Ok(out);
     }
     let mut out = try_reserved("a batch of rows", n_bytes)?;
-    for rows in rows.chunks((4 * TASK_BYTES / width.max(1)).max(1)) {
+    let n_at_once = (4 * TASK_BYTES / width.max(1)).max(1);
+    for start in (0..n).step_by(n_at_once) {
         if interrupted() {
             return Err(Error::Interrupted);
         }
+        let (rows, n) = (&rows[start..], n_at_once.min(n - start));
         match width {
             0 => {}
-            1 => extend_by::<1>(values, rows, &mut out),
-            2 => extend_by::<2>(values, rows, &mut out),
-            4 => extend_by::<4>(values, rows, &mut out),
-            8 => extend_by::<8>(values, rows, &mut out),
-            16 => extend_by::<16>(values, rows, &mut out),
+            1 => extend_by::<1>(values, rows, n, &mut out),
+            2 => extend_by::<2>(values, rows, n, &mut out),
+            4 => extend_by::<4>(values, rows, n, &mut out),
+            8 => extend_by::<8>(values, rows, n, &mut out),
+            16 => extend_by::<16>(values, rows, n, &mut out),
             _ => {
-                for (i, &row) in rows.iter().enumerate() {
-                    if let Some(&ahead) = rows.get(i + N_AHEAD) {
+                for (i, &row) in rows[..n].iter().enumerate() {
+                    if let Some(&ahead) = rows.get(i + N_AHEAD).filter(|&&ahead| ahead < n_rows) {
                         prefetch(&values[ahead * width..][..width]);
                     }
                     out.extend_from_slice(&values[row * width..][..width]);
@@ -60,11 +64,11 @@ pub fn gathered_rows(
 }
 
 /// Appends rows of a width known at compile time, each copied through a register.
-fn extend_by<const WIDTH: usize>(values: &[u8], rows: &[usize], out: &mut Vec<u8>) {
+fn extend_by<const WIDTH: usize>(values: &[u8], rows: &[usize], n: usize, out: &mut Vec<u8>) {
     let values = values.as_chunks::<WIDTH>().0;
-    for (i, &row) in rows.iter().enumerate() {
-        if let Some(&ahead) = rows.get(i + N_AHEAD) {
-            prefetch(&values[ahead]);
+    for (i, &row) in rows[..n].iter().enumerate() {
+        if let Some(ahead) = rows.get(i + N_AHEAD).and_then(|&ahead| values.get(ahead)) {
+            prefetch(ahead);
         }
         out.extend_from_slice(&values[row]);
     }

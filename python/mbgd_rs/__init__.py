@@ -12,43 +12,45 @@ True
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import (
-    averages,
-    batch_sizes,
-    diagnostics,
-    landscapes,
-    losses,
-    optimizers,
-    penalties,
-    plotting,
-    preconditioners,
-    reference,
-    sampling,
-    schedules,
-    stopping,
-)
 from ._core import __version__
-from .auto_batch_size import AutoBatchSize
-from .auto_rate import AutoRate
-from .batches import Batches, minibatches
-from .callbacks import Progress, StepProgress
-from .errors import ConvergenceWarning, DivergenceError
-from .history import History
-from .loading import load
-from .metrics import Metric
-from .minimization import minimize
-from .minimize_result import MinimizeResult
-from .objective import gradient
-from .result import FitResult
-from .solver import Solver
-from .standardization import Standardization
-from .stop_reason import StopReason
-from .threads import get_num_threads, set_num_threads, show_versions, simd_tier
-from .training import fit
+from .threadpool import register_when_imported
 
 if TYPE_CHECKING:
+    from . import (
+        averages,
+        batch_sizes,
+        callbacks,
+        diagnostics,
+        landscapes,
+        losses,
+        optimizers,
+        penalties,
+        plotting,
+        preconditioners,
+        reference,
+        sampling,
+        schedules,
+        stopping,
+    )
+    from .auto_batch_size import AutoBatchSize
+    from .auto_rate import AutoRate
+    from .batches import Batches, minibatches
+    from .errors import ConvergenceWarning, DivergenceError
+    from .history import History
+    from .loading import load
+    from .metrics import Metric
+    from .minimization import minimize
+    from .minimize_result import MinimizeResult
+    from .objective import gradient
+    from .progress import Progress, StepProgress
+    from .result import FitResult
     from .sklearn import MBGDClassifier as MBGDClassifier
     from .sklearn import MBGDRegressor as MBGDRegressor
+    from .solver import Solver
+    from .standardization import Standardization
+    from .stop_reason import StopReason
+    from .threads import get_num_threads, set_num_threads, show_versions, simd_tier
+    from .training import fit
 
 __all__ = [
     "AutoBatchSize",
@@ -68,6 +70,7 @@ __all__ = [
     "__version__",
     "averages",
     "batch_sizes",
+    "callbacks",
     "diagnostics",
     "fit",
     "get_num_threads",
@@ -91,15 +94,64 @@ __all__ = [
 ]
 
 ESTIMATORS = ("MBGDClassifier", "MBGDRegressor")
-"""Names that need scikit-learn, which is imported when one of them is first asked for."""
+"""Names that need scikit-learn: not among those that ``from mbgd_rs import *`` imports."""
+MODULES = (
+    "averages",
+    "batch_sizes",
+    "callbacks",
+    "diagnostics",
+    "landscapes",
+    "losses",
+    "optimizers",
+    "penalties",
+    "plotting",
+    "preconditioners",
+    "reference",
+    "sampling",
+    "schedules",
+    "stopping",
+)
+HOMES = {
+    "AutoBatchSize": "auto_batch_size",
+    "AutoRate": "auto_rate",
+    "Batches": "batches",
+    "ConvergenceWarning": "errors",
+    "DivergenceError": "errors",
+    "FitResult": "result",
+    "History": "history",
+    "MBGDClassifier": "sklearn",
+    "MBGDRegressor": "sklearn",
+    "Metric": "metrics",
+    "MinimizeResult": "minimize_result",
+    "Progress": "progress",
+    "Solver": "solver",
+    "Standardization": "standardization",
+    "StepProgress": "progress",
+    "StopReason": "stop_reason",
+    "fit": "training",
+    "get_num_threads": "threads",
+    "gradient": "objective",
+    "load": "loading",
+    "minibatches": "batches",
+    "minimize": "minimization",
+    "set_num_threads": "threads",
+    "show_versions": "threads",
+    "simd_tier": "threads",
+}
+"""The public names, and the files they come from: each is imported when it is first asked for."""
+
+register_when_imported()
 
 
 def __getattr__(name: str) -> Any:
-    """The estimators, and the package they are in, where they are asked for."""
-    if name == "sklearn" or name in ESTIMATORS:
-        module = import_module(".sklearn", __name__)
-        return module if name == "sklearn" else getattr(module, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """A public name that nobody has asked for yet."""
+    if name in MODULES or name == "sklearn":
+        return import_module(f".{name}", __name__)
+    if name not in HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{HOMES[name]}", __name__), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

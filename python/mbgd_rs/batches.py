@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from . import _core
 from .batch_sizes import BatchSizes, resolve_batch_size
-from .gathering import as_sources, built, labels_of
+from .gathering import Builder, as_sources, built, labels_of
 from .inputs import as_flag, as_integer
 from .sampling import Shuffle, Weighted, n_positions, resolve_shuffle
 from .threads import resolve_n_threads
@@ -230,17 +230,17 @@ def gathered(
     threads = resolve_n_threads(n_threads)
     is_single = len(builders) == 1 and not with_rows
     all_dense = not any(builders)
+    ahead = _core.Minibatches(
+        batches, sources, epochs, threads, with_rows, first, bare=is_single and all_dense
+    )
+    return batches, ahead if all_dense else with_matrices(ahead, builders, is_single)
 
-    def generate() -> Iterator[Any]:
-        ahead = _core.Minibatches(batches, sources, epochs, threads, with_rows, first)
-        try:
-            for found in ahead:
-                if with_rows:
-                    found[-1] = found[-1].view(np.intp)
-                if not all_dense:
-                    found = built(builders, found)
-                yield found[0] if is_single else tuple(found)
-        finally:
-            ahead.close()
 
-    return batches, generate()
+def with_matrices(ahead: _core.Minibatches, builders: list[Builder | None], is_single: bool) -> Iterator[Any]:
+    """The same batches, with matrices made of the arrays of those that are sparse."""
+    try:
+        for found in ahead:
+            arrays = built(builders, found)
+            yield arrays[0] if is_single else tuple(arrays)
+    finally:
+        ahead.close()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .frames import columns_of, frame_array
 from .tensors import unwrapped
 
-__all__ = ["as_sources", "built", "labels_of"]
+__all__ = ["Builder", "as_sources", "built", "labels_of"]
 
 Array = NDArray[Any]
 Builder = Callable[[Array, Array, Array], Any]
@@ -90,7 +90,7 @@ def without_objects(name: str, array: Array) -> Array:
         if all(isinstance(value, kinds) for value in array.flat):
             return np.array(array.tolist())
     raise TypeError(
-        f"{name} must be of a dtype without Python objects, got {array.dtype}: give numbers or text throughout"
+        f"{name} must be of a dtype without Python objects, got {array.dtype}: give numbers or text only"
     )
 
 
@@ -132,7 +132,7 @@ def matrix_builder(matrix: Any) -> Builder:
     return build
 
 
-def built(builders: list[Builder | None], found: list[Any]) -> list[Any]:
+def built(builders: list[Builder | None], found: tuple[Any, ...]) -> list[Any]:
     """The arrays of a batch, sparse ones made of three, and whatever comes after them."""
     rest = iter(found)
     arrays = [

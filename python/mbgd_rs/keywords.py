@@ -46,7 +46,7 @@ OF_ARGUMENTS = {
     "clip_norm": "max_grad_norm gradient_clip_val clipnorm max_norm",
     "clip_value": "clipvalue",
     "accumulate": "accumulate_grad_batches gradient_accumulation_steps",
-    "progress": "verbose progress_bar",
+    "progress": "progress_bar",
     "callback": "callbacks",
     "replacement": "replace with_replacement",
     "metrics": "metric scoring",

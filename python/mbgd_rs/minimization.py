@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 from . import _core
 from .batch_sizes import BatchSizes
 from .batches import gathered
-from .callbacks import Progress, check_callback, ends, progress_bar
 from .choices import resolve
 from .errors import DivergenceError, raise_with
 from .gathering import as_gatherable
@@ -20,9 +19,11 @@ from .keywords import with_hints
 from .minimize_result import MinimizeResult
 from .minimize_run import Diverged, Run
 from .optimizers import Optimizer, OptimizerName
+from .progress import Progress
 from .sampling import Shuffle, among
 from .stop_reason import StopReason
 from .stopping import StopRule, resolve_stop
+from .watching import asked, running, watchers_of
 
 __all__ = ["minimize"]
 
@@ -44,8 +45,9 @@ def minimize(
     resume: MinimizeResult | None = None,
     validation: float | tuple[ArrayLike, ...] | None = None,
     stop: StopRule | Sequence[StopRule] | None = None,
-    callback: Callable[[Progress], Any] | None = None,
+    callback: Callable[[Progress], Any] | Sequence[Callable[[Progress], Any]] | None = None,
     progress: bool = False,
+    verbose: int = 0,
 ) -> MinimizeResult:
     """Minimise the mean over rows of an objective of your own, by its gradient on batches.
 
@@ -74,11 +76,11 @@ def minimize(
         ``history.validation_loss``. A fraction in (0, 1) sets rows aside by `seed`.
     stop : rule of mbgd_rs.stopping or sequence of rules, optional
         When to end before all epochs are done. Monitors are "loss" and "validation_loss".
-    callback : callable, optional
+    callback : callable or list of callables, optional
         Called after every epoch with a :class:`mbgd_rs.Progress`, its `coef` being the parameters and its
-        `intercept` None; the answer True ends the run.
-    progress : bool, default=False
-        Show a progress bar; needs tqdm.
+        `intercept` None; the answer True of any ends the run. :mod:`mbgd_rs.callbacks` has some.
+    progress, verbose
+        As in :func:`mbgd_rs.fit`.
 
     Returns
     -------
@@ -108,7 +110,7 @@ def minimize(
     if not callable(fun):
         raise TypeError(f"fun must be callable, got {fun!r}")
     rule = resolve("optimizer", optimizer, Optimizer)
-    check_callback(callback)
+    watchers = watchers_of(callback, progress, verbose, has_steps=False)
     run = Run.begin(rule, params, resume)
     n_epochs = as_integer("epochs", epochs, 0)
     arrays = [X] if y is None else [X, y]
@@ -130,15 +132,13 @@ def minimize(
     )
     reason = StopReason.EPOCHS
     try:
-        with progress_bar(progress, n_epochs) as show:
+        with running(watchers, n_epochs):
             for batch in iterator:
                 batch = batch if isinstance(batch, tuple) else (batch,)
                 run.step(fun, batch)
                 if run.n_steps == run.first_step_of_next_epoch(batches):
                     run.end_epoch(fun, judged, judge)
-                    if show is not None:
-                        show(run.records["epoch_loss"][-1])
-                    if callback is not None and ends(callback(run.progress())):
+                    if watchers and asked(watchers, run.progress()):
                         reason = StopReason.CALLBACK
                         break
                 reason_now = run.reason or judge.limit(len(run.records["step_loss"]), run.seconds())

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from . import _core
-from .callbacks import Progress
 from .history import History
 from .inputs import as_float
 from .judging import Judge
 from .minimize_result import MinimizeResult
 from .optimizers import Optimizer
 from .optimizers.optimizer import pair_leaves
+from .progress import Progress
 from .stop_reason import StopReason
 
 __all__ = ["Diverged", "Run"]

@@ -15,16 +15,18 @@ from .inputs import as_integer
 __all__ = ["get_num_threads", "set_num_threads", "show_versions", "simd_tier"]
 
 MOST_THREADS = 1024
+VARIABLES = ("RAYON_NUM_THREADS", "OMP_NUM_THREADS")
+"""Of the environment, the first one that has a number counts."""
 _n_threads: int | None = None
 
 
-def set_num_threads(n: int) -> None:
+def set_num_threads(n: int | None) -> None:
     """Set how many threads are used where ``n_threads`` is not given.
 
     Parameters
     ----------
-    n : int
-        At least 1.
+    n : int or None
+        At least 1; None goes back to what the environment and the machine say.
 
     Examples
     --------
@@ -36,22 +38,31 @@ def set_num_threads(n: int) -> None:
     >>> mb.set_num_threads(before)
     """
     global _n_threads
-    _n_threads = as_integer("n", n, 1)
+    _n_threads = None if n is None else as_integer("n", n, 1)
 
 
 def get_num_threads() -> int:
     """How many threads are used where ``n_threads`` is not given.
 
-    The number set by :func:`set_num_threads`, else that of the environment variables RAYON_NUM_THREADS or
-    OMP_NUM_THREADS, else that of the processors this process may run on, by its affinity and control group.
+    What is said first in this order counts:
+
+    1. the argument `n_threads` of a function, or `n_jobs` of an estimator, which this does not know of;
+    2. :func:`set_num_threads`, and threadpoolctl's ``threadpool_limits``, whichever was called last;
+    3. the environment variable RAYON_NUM_THREADS;
+    4. the environment variable OMP_NUM_THREADS, which joblib sets in its workers;
+    5. the processors that this process may run on: fewer than there are, if its affinity or the quota of its
+       control group (of a container, say) says so.
 
     Returns
     -------
     int
     """
-    if _n_threads is not None:
-        return _n_threads
-    for variable in ("RAYON_NUM_THREADS", "OMP_NUM_THREADS"):
+    return default_num_threads() if _n_threads is None else _n_threads
+
+
+def default_num_threads() -> int:
+    """The number that the environment or the machine says; asked anew each time, as both may change."""
+    for variable in VARIABLES:
         value = os.environ.get(variable, "").split(",")[0].strip()  # OMP_NUM_THREADS may be a list
         if value.isdecimal() and int(value) > 0:
             return int(value)

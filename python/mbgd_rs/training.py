@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -22,7 +22,6 @@ from .automatic import (
 )
 from .averages import Average, AverageName
 from .batch_sizes import BatchSizes
-from .callbacks import Progress, SeesSteps, after_epoch, after_steps, progress_bar
 from .choices import members_of, names_of, resolve
 from .class_weights import ClassWeight
 from .docstrings import with_names
@@ -46,6 +45,7 @@ from .stop_reason import StopReason
 from .stopping import StopRule, resolve_stop
 from .threads import resolve_n_threads
 from .validation import make_validation, with_class_weight
+from .watching import Watcher, after_epoch, after_steps, running, watchers_of
 
 __all__ = ["fit"]
 
@@ -89,8 +89,9 @@ def fit(
     seed: int = 0,
     n_threads: int | None = None,
     record: RecordName | Iterable[RecordName] = "epoch",
-    callback: Callable[[Progress], Any] | SeesSteps | None = None,
+    callback: Watcher | Sequence[Watcher] | None = None,
     progress: bool = False,
+    verbose: int = 0,
 ) -> FitResult:
     """Train a linear model by mini-batch gradient descent.
 
@@ -210,14 +211,17 @@ def fit(
     record : "epoch", "step", "full_loss", "path", "noise" or several of them, default="epoch"
         What `history` has besides the loss of each epoch, see :class:`mbgd_rs.History`. "noise" is
         how noisy the gradients are, see :class:`mbgd_rs.diagnostics.RecordedNoise`.
-    callback : callable or object with a method on_step, optional
-        Called with a :class:`Progress` after every epoch; the answer True, and no other, ends the run. Its
-        method `on_step`, if it has one, is called with a :class:`StepProgress` after every `every_steps`-th
-        step, an attribute that is 1 if it is missing, and may end the run after any of them. An exception it
+    callback : callable, object with a method on_step, or list of them, optional
+        Called with a :class:`Progress` after every epoch; the answer True of any, and no other, ends the run.
+        A method `on_step`, where there is one, is called with a :class:`StepProgress` after every
+        `every_steps`-th step, an attribute that is 1 if it is missing, and may end the run after any of them.
+        :mod:`mbgd_rs.callbacks` has some that are ready, for TensorBoard and Optuna, say. An exception one
         raises, or that of Ctrl-C or of a learning rate given as a function, is raised here; its
         attribute `result` is the run so far, to be resumed.
     progress : bool, default=False
         Show a progress bar; needs tqdm.
+    verbose : int, default=0
+        Above 0, print a line of text for every epoch.
 
     Returns
     -------
@@ -383,6 +387,7 @@ def fit(
             standardized=standardize,
         )
     measured = Metrics(named, judged.X, judged.y, judged.offset)
+    watchers = watchers_of(callback, progress, verbose)
     run: dict[str, Any] = {}
 
     def finished() -> FitResult:
@@ -399,40 +404,40 @@ def fit(
             solver=solver_of(run["state"], rule, reason, run["gap"]),
         )
 
-    try:
-        with progress_bar(progress, n_epochs) as show:
-            training = Training(
-                optimizer=course.optimizer,
-                batches=sampling.batches,
-                epochs=n_epochs,
-                accumulate=n_accumulated,
-                average=None if average is None else resolve("average", average, Average),
-                clip_norm=None if clip_norm is None else as_float("clip_norm", clip_norm),
-                clip_value=None if clip_value is None else as_float("clip_value", clip_value),
-                record=resolve_record(record),
-                n_threads=resolve_n_threads(n_threads),
-                init=course.init,
-                state=None if resume is None else resume.state,
-                callback=after_epoch(problem, callback, show, measured),
-                step_callback=after_steps(problem, callback),
-                validation=course.validation,
-                split=judged.split,
-                stop=course.stop,
-                metrics=tuple(named),
-                chooses_batch_size=key if chooses_batch_size and n_epochs > 0 else None,
-            )
+    training = Training(
+        optimizer=course.optimizer,
+        batches=sampling.batches,
+        epochs=n_epochs,
+        accumulate=n_accumulated,
+        average=None if average is None else resolve("average", average, Average),
+        clip_norm=None if clip_norm is None else as_float("clip_norm", clip_norm),
+        clip_value=None if clip_value is None else as_float("clip_value", clip_value),
+        record=resolve_record(record),
+        n_threads=resolve_n_threads(n_threads),
+        init=course.init,
+        state=None if resume is None else resume.state,
+        callback=after_epoch(problem, watchers, measured),
+        step_callback=after_steps(problem, watchers),
+        validation=course.validation,
+        split=judged.split,
+        stop=course.stop,
+        metrics=tuple(named),
+        chooses_batch_size=key if chooses_batch_size and n_epochs > 0 else None,
+    )
+    with running(watchers, n_epochs):
+        try:
             _core.fit(course.trained, training, run)
-        result = finished()
-    except KeyboardInterrupt as signal:  # on the way back from the core
-        if "stop_reason" not in run:
-            raise
-        run["raised"] = signal
-        result = finished()
-    if "raised" in run:
-        raise_with(run["raised"], replace(result, stop_reason=StopReason.INTERRUPTED))
-    if result.stop_reason is StopReason.DIVERGED:
-        epoch, step = run["diverged_at"]
-        raise DivergenceError(run["stop_reason"][1], epoch, step, result)
+            result = finished()
+        except KeyboardInterrupt as signal:  # on the way back from the core
+            if "stop_reason" not in run:
+                raise
+            run["raised"] = signal
+            result = finished()
+        if "raised" in run:
+            raise_with(run["raised"], replace(result, stop_reason=StopReason.INTERRUPTED))
+        if result.stop_reason is StopReason.DIVERGED:
+            epoch, step = run["diverged_at"]
+            raise DivergenceError(run["stop_reason"][1], epoch, step, result)
     if ends_by_itself and converges(rule) and result.stop_reason is StopReason.EPOCHS:
         warn_of_no_convergence(result)
     return result

@@ -23,6 +23,7 @@ mod sampling;
 mod selection;
 mod signal;
 mod state;
+mod symbol;
 mod tensors;
 
 use pyo3::prelude::*;

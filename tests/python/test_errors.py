@@ -508,7 +508,7 @@ BAD_CALLS = {  # everything but fit
     "minibatches, objects": (
         lambda: mb.minibatches(np.array([None]), batch_size=2),
         TypeError,
-        r"X must be of a dtype without Python objects, got object: give numbers or text throughout",
+        r"X must be of a dtype without Python objects, got object: give numbers or text only",
     ),
     "minibatches, epochs": (
         lambda: mb.minibatches(X, batch_size=2, epochs=-1),

@@ -2,6 +2,8 @@
 
 import ast
 import re
+import runpy
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,13 @@ def test_pages_are_pages(path):
     assert title_of(text)
     assert "\nplt.show()\n" in text, "run by itself, a page shows its picture at the end"
     assert "sys.argv" not in text
+
+
+@pytest.mark.parametrize(("library", "script"), [("torch", "pytorch_loop.py"), ("jax", "jax_loop.py")])
+def test_loops_say_what_they_need(library, script, monkeypatch):
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(SystemExit, match=f"pip install {library}"):
+        runpy.run_path(str(EXAMPLES / "loops" / script))
 
 
 def title_of(text):

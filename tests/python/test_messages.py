@@ -185,4 +185,4 @@ def test_weights_of_labels_that_a_fold_does_not_have():
 
 
 def test_the_module_shows_its_public_names():
-    assert sorted(dir(mb)) == sorted(mb.__all__)
+    assert sorted(dir(mb)) == sorted([*mb.__all__, *mb.ESTIMATORS])

@@ -41,7 +41,7 @@ def test_verbose_prints_a_line_for_each_epoch(capsys):
     for line in lines:
         assert ": loss " in line
         assert "validation loss" in line
-        assert "validation score" in line
+        assert ", score " in line
     MBGDRegressor(max_iter=3, tol=None).fit(X, Y)
     assert capsys.readouterr().out == ""
 

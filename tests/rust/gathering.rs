@@ -27,17 +27,22 @@ fn rows_of_any_width_are_gathered() {
         let rows: Vec<usize> = (0..1300).map(|i| i * 97 % 500).collect();
         let expected: Vec<u8> = rows.iter().flat_map(|&r| &values[r * width..][..width]).copied().collect();
         for n_threads in [1, 3] {
-            assert!(
-                gathered_rows(&values, width, &rows, n_threads, &|| false).unwrap() == expected,
-                "width {width}"
-            );
+            for n in [1300, 1299, 700, 1, 0] {
+                let got = gathered_rows(&values, width, &rows, n, n_threads, &|| false).unwrap();
+                assert!(got == expected[..n * width], "width {width}, the first {n} rows");
+            }
         }
     }
-    assert!(gathered_rows(&[1, 2, 3, 4], 2, &[], 1, &|| false).unwrap().is_empty());
-    let error = gathered_rows(&[1, 2, 3, 4], 2, &[1, 2], 1, &|| false).unwrap_err().to_string();
+    assert!(gathered_rows(&[1, 2, 3, 4], 2, &[], 0, 1, &|| false).unwrap().is_empty());
+    let error = gathered_rows(&[1, 2, 3, 4], 2, &[1, 2], 2, 1, &|| false).unwrap_err().to_string();
     assert_eq!(error, "rows must be less than the number of rows, got 2");
+    // Rows behind the first n are no more than a hint.
+    assert_eq!(
+        gathered_rows(&[1, 2, 3, 4], 2, &[[1; 20], [9; 20]].concat(), 1, 1, &|| false).unwrap(),
+        [3, 4]
+    );
     assert!(matches!(
-        gathered_rows(&[0; 4], usize::MAX, &[0, 0], 1, &|| false),
+        gathered_rows(&[0; 4], usize::MAX, &[0, 0], 2, 1, &|| false),
         Err(Error::OutOfRange { .. })
     ));
 }

@@ -1,13 +1,13 @@
-"""What an estimator does after each epoch: callbacks of the user, a line of text, the end of "adaptive"."""
+"""What an estimator does after each epoch: callbacks of the user, and the end of "adaptive"."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from ..callbacks import Progress, ends
+from ..progress import Progress
 
-__all__ = ["AdaptiveEnd", "callback_of", "callbacks_of", "print_epoch"]
+__all__ = ["AdaptiveEnd", "callbacks_of"]
 
 Callback = Callable[[Progress], Any]
 SMALLEST_RATE = 1e-6
@@ -23,27 +23,6 @@ def callbacks_of(callbacks: Any) -> list[Callback]:
         if not callable(callback):
             raise TypeError(f"callbacks must be a callable or a list of callables, got {callback!r}")
     return several
-
-
-def callback_of(callbacks: list[Callback]) -> Callback | None:
-    """One callback that calls all of these; the answer True of any ends the run."""
-    if not callbacks:
-        return None
-
-    def call(progress: Progress) -> bool:
-        answers = [callback(progress) for callback in callbacks]
-        return any(map(ends, answers))
-
-    return call
-
-
-def print_epoch(progress: Progress) -> None:
-    """A line of plain text."""
-    parts = [f"loss {progress.loss:.6g}"]
-    if progress.validation_loss is not None:
-        parts.append(f"validation loss {progress.validation_loss:.6g}")
-    parts += [f"validation {name} {value:.6g}" for name, value in progress.metrics.items()]
-    print(f"epoch {progress.epoch}: {', '.join(parts)}, {progress.elapsed:.3g} s")
 
 
 class AdaptiveEnd:

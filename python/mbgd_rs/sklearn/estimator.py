@@ -17,15 +17,16 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..callbacks import Progress
+from ..callbacks import PrintEpochs
 from ..errors import DivergenceError
 from ..history import History
 from ..losses import Loss
 from ..penalties import Penalty
+from ..progress import Progress
 from ..result import FitResult
 from ..stop_reason import StopReason
 from ..training import fit
-from .epochs import AdaptiveEnd, callback_of, callbacks_of, print_epoch
+from .epochs import AdaptiveEnd, callbacks_of
 from .files import save_estimator
 from .fit_tasks import CallbackSupportMixin, FitTask
 from .threads import n_threads_of
@@ -93,7 +94,7 @@ class LinearEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc
                 validation=data.validation,
                 metrics=data.metrics,
                 seed=seed_of(check_random_state(self.random_state)),
-                callback=callback_of(callbacks),
+                callback=callbacks,
             )
         if self.tol is not None and result.stop_reason is StopReason.EPOCHS:
             warnings.warn(
@@ -123,8 +124,8 @@ class LinearEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc
                 where = {"init": self._current_model()}
         if "seed" not in where:
             where["seed"] = seed_of(check_random_state(self.random_state))
-        callback = callback_of(self._callbacks())
-        result = self._run(data, loss, optimizer=optimizer, epochs=1, callback=callback, **where)
+        callbacks = self._callbacks()
+        result = self._run(data, loss, optimizer=optimizer, epochs=1, callback=callbacks, **where)
         return result, before.n_epochs if before is not None and "resume" in where else 0
 
     def _run(self, data: TrainingSet, loss: Loss, **how: Any) -> FitResult:
@@ -156,7 +157,7 @@ class LinearEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc
     def _callbacks(self) -> list[Callable[[Progress], Any]]:
         """What the user wants to be called or shown after each epoch."""
         callbacks = callbacks_of(self.callbacks)
-        return [*callbacks, print_epoch] if self.verbose else callbacks
+        return [*callbacks, PrintEpochs()] if self.verbose else callbacks
 
     def _attributes_after(self, loss: Loss, data: TrainingSet) -> Callable[[Progress], dict[str, Any]]:
         """The attributes that the estimator would have, had the fit ended with an epoch."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..callbacks import Progress
+from ..progress import Progress
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks

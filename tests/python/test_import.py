@@ -1,0 +1,76 @@
+"""What `import mbgd_rs` loads: NumPy, the core, and nothing that nobody has asked for."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import mbgd_rs as mb
+import pytest
+
+
+def in_a_process(code):
+    """What a new Python prints, as JSON."""
+    command = [sys.executable, "-W", "error", "-c", f"import json, sys, mbgd_rs\n{code}"]
+    made = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
+    return json.loads(made.stdout)
+
+
+def test_nothing_heavy_is_imported():
+    heavy = [
+        "sklearn",
+        "matplotlib",
+        "scipy",
+        "pandas",
+        "polars",
+        "pyarrow",
+        "tqdm",
+        "joblib",
+        "threadpoolctl",
+    ]
+    code = f"print(json.dumps([name for name in {heavy} if name in sys.modules]))"
+    assert in_a_process(code) == []
+    assert in_a_process(f"mbgd_rs.fit([[1.0], [2.0]], [1.0, 2.0]).predict([[1.0]])\n{code}") == []
+
+
+def test_modules_are_imported_when_they_are_asked_for():
+    listed = "[name for name in sys.modules if name.startswith('mbgd_rs.')]"
+    assert sorted(in_a_process(f"print(json.dumps({listed}))")) == ["mbgd_rs._core", "mbgd_rs.threadpool"]
+    loaded = in_a_process(f"mbgd_rs.minibatches\nprint(json.dumps({listed}))")
+    assert "mbgd_rs.batches" in loaded
+    assert "mbgd_rs.training" not in loaded
+
+
+@pytest.mark.parametrize("name", mb.__all__)
+def test_every_name_is_there_whatever_came_before(name):
+    assert in_a_process(f"print(json.dumps(getattr(mbgd_rs, {name!r}) is not None))") is True
+    assert getattr(mb, name) is getattr(mb, name)
+
+
+def test_names_that_are_not_there():
+    with pytest.raises(AttributeError, match="module 'mbgd_rs' has no attribute 'fitt'"):
+        mb.fitt  # noqa: B018
+    with pytest.raises(ImportError, match="cannot import name 'fitt'"):
+        from mbgd_rs import fitt  # noqa: F401
+
+
+def test_what_is_imported_late_is_what_type_checkers_see():
+    tree = ast.parse(Path(mb.__file__).read_text())
+    (checked,) = (node for node in tree.body if isinstance(node, ast.If))
+    homes, modules = {}, set()
+    for node in checked.body:
+        names = {alias.asname or alias.name for alias in node.names}
+        if node.module is None:
+            modules |= names
+        else:
+            homes |= dict.fromkeys(names, node.module)
+    assert set(mb.MODULES) == modules
+    assert homes == mb.HOMES
+    assert {*mb.__all__, *mb.ESTIMATORS} == modules | set(homes) | {"__version__"}
+
+
+def test_all_of_it_can_be_imported_at_once():
+    code = "names = {}\nexec('from mbgd_rs import *', names)\nprint(json.dumps(sorted(names)))"
+    assert set(mb.__all__) <= set(in_a_process(code))
