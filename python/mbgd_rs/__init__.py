@@ -48,6 +48,7 @@ from .training import fit
 
 if TYPE_CHECKING:
     from .sklearn import MBGDClassifier as MBGDClassifier
+    from .sklearn import MBGDOneClassSVM as MBGDOneClassSVM
     from .sklearn import MBGDRegressor as MBGDRegressor
 
 __all__ = [
@@ -90,7 +91,7 @@ __all__ = [
     "stopping",
 ]
 
-ESTIMATORS = ("MBGDClassifier", "MBGDRegressor")
+ESTIMATORS = ("MBGDClassifier", "MBGDOneClassSVM", "MBGDRegressor")
 """Names that need scikit-learn, which is imported when one of them is first asked for."""
 
 

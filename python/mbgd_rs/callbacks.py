@@ -26,6 +26,7 @@ __all__ = [
     "check_callback",
     "ends",
     "progress_bar",
+    "sees_steps",
 ]
 
 Array = NDArray[Any]

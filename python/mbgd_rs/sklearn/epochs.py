@@ -2,39 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from typing import Any
 
-from ..callbacks import Progress, ends
+from ..callbacks import Progress, StepProgress, ends, sees_steps
+from ..inputs import as_integer
 
 __all__ = ["AdaptiveEnd", "callback_of", "callbacks_of", "print_epoch"]
 
-Callback = Callable[[Progress], Any]
 SMALLEST_RATE = 1e-6
 """Below which scikit-learn's "adaptive" does not go."""
 
 
-def callbacks_of(callbacks: Any) -> list[Callback]:
+def callbacks_of(callbacks: Any) -> list[Any]:
     """One callable, several or none, as a list."""
     if callbacks is None:
         return []
     several = list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
     for callback in several:
-        if not callable(callback):
+        if not callable(callback) and not sees_steps(callback):
             raise TypeError(f"callbacks must be a callable or a list of callables, got {callback!r}")
     return several
 
 
-def callback_of(callbacks: list[Callback]) -> Callback | None:
-    """One callback that calls all of these; the answer True of any ends the run."""
-    if not callbacks:
-        return None
+def callback_of(callbacks: list[Any]) -> Any:
+    """One callback that calls all of these."""
+    if len(callbacks) < 2:
+        return callbacks[0] if callbacks else None
+    return SeveralSeeingSteps(callbacks) if any(map(sees_steps, callbacks)) else Several(callbacks)
 
-    def call(progress: Progress) -> bool:
-        answers = [callback(progress) for callback in callbacks]
+
+class Several:
+    """Callbacks that are called one after the other; the answer True of any ends the run."""
+
+    def __init__(self, callbacks: list[Any]) -> None:
+        self.callbacks = callbacks
+
+    def __call__(self, progress: Progress) -> bool:
+        """After an epoch."""
+        answers = [callback(progress) for callback in self.callbacks if callable(callback)]
         return any(map(ends, answers))
 
-    return call
+
+class SeveralSeeingSteps(Several):
+    """The same, where some of them are told of steps: each of those it wants to be told of."""
+
+    def __init__(self, callbacks: list[Any]) -> None:
+        super().__init__(callbacks)
+        self.periods = [
+            (callback, as_integer("callback.every_steps", getattr(callback, "every_steps", 1), 1))
+            for callback in callbacks
+            if sees_steps(callback)
+        ]
+        self.every_steps = math.gcd(*(period for _, period in self.periods))
+        self.wants_params = any(getattr(callback, "wants_params", False) for callback, _ in self.periods)
+
+    def on_step(self, progress: StepProgress) -> bool:
+        """After a step."""
+        answers = [
+            callback.on_step(progress) for callback, period in self.periods if progress.n_steps % period == 0
+        ]
+        return any(map(ends, answers))
 
 
 def print_epoch(progress: Progress) -> None:
