@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from .progress import Progress, StepProgress
     from .result import FitResult
     from .sklearn import MBGDClassifier as MBGDClassifier
+    from .sklearn import MBGDOneClassSVM as MBGDOneClassSVM
     from .sklearn import MBGDRegressor as MBGDRegressor
     from .solver import Solver
     from .standardization import Standardization
@@ -93,7 +94,7 @@ __all__ = [
     "stopping",
 ]
 
-ESTIMATORS = ("MBGDClassifier", "MBGDRegressor")
+ESTIMATORS = ("MBGDClassifier", "MBGDOneClassSVM", "MBGDRegressor")
 """Names that need scikit-learn: not among those that ``from mbgd_rs import *`` imports."""
 MODULES = (
     "averages",
@@ -120,6 +121,7 @@ HOMES = {
     "FitResult": "result",
     "History": "history",
     "MBGDClassifier": "sklearn",
+    "MBGDOneClassSVM": "sklearn",
     "MBGDRegressor": "sklearn",
     "Metric": "metrics",
     "MinimizeResult": "minimize_result",

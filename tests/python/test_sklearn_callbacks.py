@@ -34,6 +34,31 @@ def test_callbacks_are_called_after_each_epoch_and_can_end_the_fit():
     assert not hasattr(single, "coef_")
 
 
+def test_steps_are_told_to_those_who_ask():
+    class Steps:
+        def __init__(self, every_steps, last=None):
+            self.every_steps, self.last = every_steps, last
+            self.wants_params = every_steps == 4
+            self.seen = []
+
+        def on_step(self, progress):
+            self.seen.append((progress.n_steps, progress.coef is not None))
+            return progress.n_steps == self.last
+
+    epochs = []
+    how = {"batch_size": 20, "learning_rate": "constant", "max_iter": 3, "tol": None}
+    alone = Steps(3)
+    MBGDRegressor(callbacks=alone, **how).fit(X, Y)
+    assert alone.seen == [(t, False) for t in range(3, 31, 3)]
+    four, six = Steps(4), Steps(6, last=18)
+    model = MBGDRegressor(callbacks=[four, six, epochs.append], **how).fit(X, Y)
+    assert [t for t, _ in four.seen] == [4, 8, 12, 16]
+    assert all(has_params for _, has_params in four.seen)
+    assert [t for t, _ in six.seen] == [6, 12, 18]
+    assert [p.epoch for p in epochs] == [1]
+    assert model.t_ == 19
+
+
 def test_verbose_prints_a_line_for_each_epoch(capsys):
     MBGDRegressor(verbose=1, max_iter=3, tol=None, early_stopping=True, random_state=0).fit(X, Y)
     lines = capsys.readouterr().out.splitlines()

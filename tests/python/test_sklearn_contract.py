@@ -3,7 +3,7 @@
 import pytest
 from mbgd_rs.optimizers import Adam
 from mbgd_rs.sklearn import MBGDClassifier, MBGDRegressor
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from scikit_learn_checks import with_checks
 
 CLASSIFIERS = [
     MBGDClassifier(),
@@ -35,6 +35,6 @@ REGRESSORS = [
 
 
 @pytest.mark.filterwarnings("ignore")  # checks are about results; scikit-learn's own estimators warn in them
-@parametrize_with_checks([*CLASSIFIERS, *REGRESSORS])
+@with_checks([*CLASSIFIERS, *REGRESSORS])
 def test_checks_of_scikit_learn(estimator, check):
     check(estimator)

@@ -20,11 +20,12 @@ from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - which 
 from sklearn.feature_selection import SelectFromModel
 from sklearn.inspection import permutation_importance
 from sklearn.kernel_approximation import Nystroem
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import Ridge
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, cross_val_score, cross_validate
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier, MultiOutputRegressor, RegressorChain
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -70,13 +71,13 @@ def test_tasks_of_joblib_share_the_processors():
 
 def test_classifiers_in_meta_estimators():
     X, y = IRIS
-    logistic = LogisticRegression(max_iter=1000)
+    theirs = GaussianNB()
     metas = [
         make_pipeline(StandardScaler(), classifier),
         CalibratedClassifierCV(MBGDClassifier(loss="squared_hinge", alpha=1e-2, random_state=0), cv=3),
-        VotingClassifier([("ours", classifier), ("theirs", logistic)], voting="soft"),
-        StackingClassifier([("ours", classifier), ("theirs", logistic)], cv=3),
-        StackingClassifier([("theirs", logistic)], final_estimator=classifier, cv=3),
+        VotingClassifier([("ours", classifier), ("theirs", theirs)], voting="soft"),
+        StackingClassifier([("ours", classifier), ("theirs", theirs)], cv=3),
+        StackingClassifier([("theirs", theirs)], final_estimator=classifier, cv=3),
         BaggingClassifier(classifier, n_estimators=3, random_state=0),
         OneVsRestClassifier(classifier),
         make_pipeline(SelectFromModel(MBGDClassifier(penalty="l1", alpha=0.02, random_state=0)), classifier),

@@ -104,6 +104,12 @@ def test_after_a_fit_and_after_changed_parameters_it_begins_from_what_is_shown()
     np.testing.assert_allclose(model.coef_, np.arange(6.0), atol=1e-6)
 
 
+def test_a_loss_may_be_changed_on_the_way():
+    model = MBGDClassifier(learning_rate="constant").partial_fit(X, OF_THREE, classes=[0, 1, 2])
+    model.set_params(loss="hinge").partial_fit(X, OF_THREE)
+    assert model.result_.loss == "hinge"
+
+
 def test_chunks_take_on_the_type_of_the_first():
     model = MBGDRegressor().partial_fit(X[:50].astype(np.float32), Y[:50])
     model.partial_fit(X[50:], Y[50:])

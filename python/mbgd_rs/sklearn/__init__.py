@@ -1,7 +1,7 @@
-"""Estimators for scikit-learn: :class:`MBGDClassifier` and :class:`MBGDRegressor`.
+"""Estimators for scikit-learn: :class:`MBGDClassifier`, :class:`MBGDRegressor` and :class:`MBGDOneClassSVM`.
 
-They take the parameters of scikit-learn's ``SGDClassifier`` and ``SGDRegressor`` by the same names, and train
-by :func:`mbgd_rs.fit`. Also reachable as ``mbgd_rs.MBGDClassifier`` and so on; they need
+They take the parameters of ``SGDClassifier``, ``SGDRegressor`` and ``SGDOneClassSVM`` by the same names, and
+train by :func:`mbgd_rs.fit`. Also reachable as ``mbgd_rs.MBGDClassifier`` and so on; they need
 ``pip install 'mbgd_rs[sklearn]'``.
 
 >>> from sklearn.datasets import load_breast_cancer
@@ -20,9 +20,10 @@ except ModuleNotFoundError as error:
     ) from error
 
 from .classifier import MBGDClassifier
+from .one_class import MBGDOneClassSVM
 from .onnx_registration import register_when_imported
 from .regressor import MBGDRegressor
 
-__all__ = ["MBGDClassifier", "MBGDRegressor"]
+__all__ = ["MBGDClassifier", "MBGDOneClassSVM", "MBGDRegressor"]
 
 register_when_imported([MBGDClassifier, MBGDRegressor])

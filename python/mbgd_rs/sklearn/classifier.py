@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.utils.metaestimators import available_if
 
 from ..choices import names_of
 from ..losses import Loss
 from ..result import FitResult
+from .class_predictions import ClassPredictions
 from .constraints import CLASS_WEIGHTS, OF_LINEAR_MODELS, check_params, names
 from .estimator import LinearEstimator, TrainingSet
 from .fit_tasks import fit_task, with_callbacks
-from .losses_of_classes import has_probabilities, loss_of_classes, name_of_loss
+from .losses_of_classes import loss_of_classes, name_of_loss
 from .targets import Labels, as_labels, first_classes, refuse_balanced
 
 __all__ = ["MBGDClassifier"]
@@ -29,7 +29,7 @@ CONSTRAINTS = {
 }
 
 
-class MBGDClassifier(ClassifierMixin, LinearEstimator):  # type: ignore[misc]
+class MBGDClassifier(ClassPredictions, ClassifierMixin, LinearEstimator):  # type: ignore[misc]
     """Linear classifier, trained by mini-batch gradient descent: :func:`mbgd_rs.fit` for scikit-learn.
 
     Parameters have the names and meanings of scikit-learn's ``SGDClassifier``, and are given by keyword.
@@ -226,6 +226,8 @@ class MBGDClassifier(ClassifierMixin, LinearEstimator):  # type: ignore[misc]
         X_val: Any = None,
         y_val: Any = None,
         sample_weight_val: Any = None,
+        offset: Any = None,
+        offset_val: Any = None,
     ) -> MBGDClassifier:
         """Train on all rows.
 
@@ -241,6 +243,8 @@ class MBGDClassifier(ClassifierMixin, LinearEstimator):  # type: ignore[misc]
             Rows to judge by after each epoch, not learned from.
         sample_weight_val : array-like, optional
             Weights of these in ``history_.validation_loss``.
+        offset, offset_val : array-like of shape (n,) or (n, k), optional
+            Known parts of the scores, added to these.
 
         Returns
         -------
@@ -257,10 +261,10 @@ class MBGDClassifier(ClassifierMixin, LinearEstimator):  # type: ignore[misc]
             X, y = self._checked_rows(X, y=y, multi_output=True)
             loss = loss_of_classes(self)
             labels = as_labels(y, classes=None, is_of_numbers=not loss.is_classification)
-            judged = labels.of_validation(self._validation(X_val, y_val, sample_weight_val))
+            judged = labels.of_validation(self._validation(X_val, y_val, sample_weight_val, offset_val))
             start = self._start(coef_init, intercept_init, labels.n_outputs, X.shape[1])
             task = fit_task(self, max_iter=self.max_iter, X=X, y=y, sample_weight=sample_weight)
-            data = self._data(X, labels, sample_weight)
+            data = self._data(X, labels, sample_weight, offset)
             if judged is not None:
                 data = data._replace(validation=judged, metrics={"score": labels.score})
             result = self._train(data, loss, start=start, task=task)
@@ -268,7 +272,9 @@ class MBGDClassifier(ClassifierMixin, LinearEstimator):  # type: ignore[misc]
         task.end()
         return self
 
-    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> MBGDClassifier:
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None, *, offset: Any = None
+    ) -> MBGDClassifier:
         """Train one epoch on some rows, from where the model is.
 
         Optimizer and schedule go on where they were: k calls on the batches of an epoch, in their order, give
@@ -281,6 +287,7 @@ class MBGDClassifier(ClassifierMixin, LinearEstimator):  # type: ignore[misc]
         classes : array-like, optional
             All labels that there are in all calls; needed in the first, and then never again.
         sample_weight : array-like of shape (n,), optional
+        offset : array-like of shape (n,) or (n, k), optional
 
         Returns
         -------
@@ -294,79 +301,12 @@ class MBGDClassifier(ClassifierMixin, LinearEstimator):  # type: ignore[misc]
             loss = loss_of_classes(self)
             known = first_classes(self, classes, y)
             labels = as_labels(y, classes=known, is_of_numbers=not loss.is_classification)
-            data = self._data(X, labels, sample_weight)
+            data = self._data(X, labels, sample_weight, offset)
             result, n_epochs = self._train_on(data, loss)
         self._show(result, data, n_epochs)
         return self
 
-    def decision_function(self, X: Any) -> Array:
-        """Scores.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, d)
-
-        Returns
-        -------
-        ndarray of shape (n,) or (n, k)
-            For two classes, above 0 means the second.
-        """
-        model, rows = self._model_for(X)
-        return model.decision_function(rows)
-
-    def predict(self, X: Any) -> Array:
-        """The class of each row, or 0 and 1 for each of several labels.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, d)
-
-        Returns
-        -------
-        ndarray of shape (n,) or (n, k)
-        """
-        scores = self.decision_function(X)
-        if scores.ndim == 1:
-            labels: Array = self.classes_[(scores > 0).astype(np.intp)]
-        elif self._has_several_labels:
-            labels = (scores > 0).astype(np.int64)
-        else:
-            labels = self.classes_[scores.argmax(axis=1)]
-        return labels
-
-    @available_if(has_probabilities)  # type: ignore[untyped-decorator]
-    def predict_proba(self, X: Any) -> Array:
-        """The probability of each class, or of each of several labels.
-
-        There only with the losses "log_loss", "modified_huber" and "focal".
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, d)
-
-        Returns
-        -------
-        ndarray of shape (n, n_classes)
-            In the order of `classes_`.
-        """
-        model, rows = self._model_for(X)
-        return model.predict_proba(rows)
-
-    @available_if(has_probabilities)  # type: ignore[untyped-decorator]
-    def predict_log_proba(self, X: Any) -> Array:
-        """The logarithms of the probabilities.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, d)
-
-        Returns
-        -------
-        ndarray of shape (n, n_classes)
-        """
-        return np.log(self.predict_proba(X))  # type: ignore[no-any-return]
-
-    def _data(self, X: Any, labels: Labels, sample_weight: Any) -> TrainingSet:
+    def _data(self, X: Any, labels: Labels, sample_weight: Any, offset: Any) -> TrainingSet:
         """What is learned from."""
         is_of_classes = not labels.is_of_numbers
         weights = sample_weight if is_of_classes else labels.weighted(self.class_weight, sample_weight)
@@ -374,6 +314,7 @@ class MBGDClassifier(ClassifierMixin, LinearEstimator):  # type: ignore[misc]
             X,
             labels.targets(labels.y),
             sample_weight=weights,
+            offset=offset,
             class_weight=self.class_weight if is_of_classes else None,
             classes=labels.classes if is_of_classes and not labels.has_several else None,
             classes_of_model=labels.classes_of_model,

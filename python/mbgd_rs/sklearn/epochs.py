@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from ..progress import Progress
+from ..watching import sees_steps
 
 __all__ = ["AdaptiveEnd", "callbacks_of"]
 
-Callback = Callable[[Progress], Any]
 SMALLEST_RATE = 1e-6
 """Below which scikit-learn's "adaptive" does not go."""
 
 
-def callbacks_of(callbacks: Any) -> list[Callback]:
+def callbacks_of(callbacks: Any) -> list[Any]:
     """One callable, several or none, as a list."""
     if callbacks is None:
         return []
     several = list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
     for callback in several:
-        if not callable(callback):
+        if not callable(callback) and not sees_steps(callback):
             raise TypeError(f"callbacks must be a callable or a list of callables, got {callback!r}")
     return several
 

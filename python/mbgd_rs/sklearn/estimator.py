@@ -45,6 +45,7 @@ class TrainingSet(NamedTuple):
     X: Any
     y: Any
     sample_weight: Any = None
+    offset: Any = None
     class_weight: Any = None
     classes: Array | None = None
     """All labels that there are, if the loss is of one label a row."""
@@ -105,21 +106,25 @@ class LinearEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc
             )
         return result
 
-    def _train_on(self, data: TrainingSet, loss: Loss) -> tuple[FitResult, int]:
-        """One more epoch, on these rows, from where the model is; and how many there were before.
+    def _train_on(self, data: TrainingSet, loss: Loss, *, start: Any = None) -> tuple[FitResult, int]:
+        """One more epoch, on these rows, from where the model is, or from `start` if there is none; and how
+        many there were before.
 
         The optimizer goes on where it was. Where the model was trained by another kind, which `fit` may have
-        chosen, or its parameters were changed since, it begins anew from these.
+        chosen, or for another loss, or its parameters were changed since, it begins anew from these.
         """
         optimizer = optimizer_of(self, loss, in_stream=True)
         before: FitResult | None = getattr(self, "result_", None)
-        where: dict[str, Any] = {}
+        where: dict[str, Any] = {"init": start}
         if before is not None:
-            is_same_kind = type(before.arguments.get("optimizer")) is type(optimizer)
-            if self._is_as_left(before) and is_same_kind and before.state is not None:
+            state = before.state
+            is_same = (
+                type(before.arguments.get("optimizer")) is type(optimizer) and before.loss_object == loss
+            )
+            if state is not None and is_same and self._is_as_left(before):
                 # Rows of a stream are all of one objective, so that no average of parameters begins anew.
-                state = {**before.state, "fingerprint": None}
-                where = {"resume": replace(before, state=state), "seed": before.arguments["seed"]}
+                resumed = replace(before, state={**state, "fingerprint": None})
+                where = {"resume": resumed, "seed": before.arguments["seed"]}
             else:
                 where = {"init": self._current_model()}
         if "seed" not in where:
@@ -135,6 +140,7 @@ class LinearEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc
                 data.X,
                 data.y,
                 sample_weight=data.sample_weight,
+                offset=data.offset,
                 class_weight=data.class_weight,
                 classes=data.classes,
                 loss=loss,
@@ -225,18 +231,17 @@ class LinearEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc
         if getattr(self, "early_stopping", False):
             raise ValueError("early_stopping should be False with partial_fit")
 
-    def _validation(self, X_val: Any, y_val: Any, sample_weight_val: Any) -> Any:
+    def _validation(self, X_val: Any, y_val: Any, sample_weight_val: Any, offset_val: Any) -> Any:
         """What `fit` of this package is to validate with, if anything; targets as they were given."""
+        others = {"y_val": y_val, "sample_weight_val": sample_weight_val, "offset_val": offset_val}
         if X_val is None:
-            given = [name for name, value in (("y_val", y_val), ("sample_weight_val", sample_weight_val))
-                     if value is not None]  # fmt: skip
-            if given:
-                raise ValueError(f"X_val must be given where {given[0]} is, got None")
+            for name, value in others.items():
+                if value is not None:
+                    raise ValueError(f"X_val must be given where {name} is, got None")
             return self.validation_fraction if self.early_stopping else None
         if y_val is None:
             raise ValueError("y_val must be given where X_val is, got None")
-        rows = self._checked_rows(X_val, reset=False)
-        return (rows, y_val) if sample_weight_val is None else (rows, y_val, sample_weight_val)
+        return self._checked_rows(X_val, reset=False), y_val, sample_weight_val, offset_val
 
     def _start(self, coef_init: Any, intercept_init: Any, n_outputs: int, n_columns: int) -> Any:
         """Where to begin, if something was given or is kept by `warm_start`."""

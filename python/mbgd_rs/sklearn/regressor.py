@@ -169,6 +169,8 @@ class MBGDRegressor(RegressorMixin, LinearEstimator):  # type: ignore[misc]
         X_val: Any = None,
         y_val: Any = None,
         sample_weight_val: Any = None,
+        offset: Any = None,
+        offset_val: Any = None,
     ) -> MBGDRegressor:
         """Train on all rows.
 
@@ -183,6 +185,8 @@ class MBGDRegressor(RegressorMixin, LinearEstimator):  # type: ignore[misc]
             Rows to judge by after each epoch, not learned from.
         sample_weight_val : array-like, optional
             Weights of these in ``history_.validation_loss``.
+        offset, offset_val : array-like of shape (n,) or (n, k), optional
+            Known parts of the scores, added to these: for counts the logarithm of the exposure.
 
         Returns
         -------
@@ -199,10 +203,10 @@ class MBGDRegressor(RegressorMixin, LinearEstimator):  # type: ignore[misc]
             X, y = self._checked_rows(X, y=y, multi_output=True, y_numeric=True)
             loss = self._loss()
             y = targets_for(loss, y)
-            judged = self._validation(X_val, y_val, sample_weight_val)
+            judged = self._validation(X_val, y_val, sample_weight_val, offset_val)
             start = self._start(coef_init, intercept_init, 1 if y.ndim == 1 else y.shape[1], X.shape[1])
             task = fit_task(self, max_iter=self.max_iter, X=X, y=y, sample_weight=sample_weight)
-            data = TrainingSet(X, y, sample_weight)
+            data = TrainingSet(X, y, sample_weight, offset)
             if judged is not None:
                 data = data._replace(validation=judged, metrics={"score": r2_score})
             result = self._train(data, loss, start=start, task=task)
@@ -210,7 +214,7 @@ class MBGDRegressor(RegressorMixin, LinearEstimator):  # type: ignore[misc]
         task.end()
         return self
 
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MBGDRegressor:
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, *, offset: Any = None) -> MBGDRegressor:
         """Train one epoch on some rows, from where the model is.
 
         Optimizer and schedule go on where they were: k calls on the batches of an epoch, in their order, give
@@ -221,6 +225,7 @@ class MBGDRegressor(RegressorMixin, LinearEstimator):  # type: ignore[misc]
         X : array-like or sparse matrix of shape (n, d)
         y : array-like of shape (n,) or (n, k)
         sample_weight : array-like of shape (n,), optional
+        offset : array-like of shape (n,) or (n, k), optional
 
         Returns
         -------
@@ -231,24 +236,42 @@ class MBGDRegressor(RegressorMixin, LinearEstimator):  # type: ignore[misc]
         with self._input_kept_on_failure():
             X, y = self._checked_chunk(X, y=y, multi_output=True, y_numeric=True)
             loss = self._loss()
-            data = TrainingSet(X, targets_for(loss, y), sample_weight)
+            data = TrainingSet(X, targets_for(loss, y), sample_weight, offset)
             result, n_epochs = self._train_on(data, loss)
         self._show(result, data, n_epochs)
         return self
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: Any, offset: Any = None) -> Array:
         """The value predicted for each row, on the scale of y.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n, d)
+        offset : array-like of shape (n,) or (n, k), optional
+            Added to the scores.
 
         Returns
         -------
         ndarray of shape (n,) or (n, k)
         """
         model, rows = self._model_for(X)
-        return model.predict(rows)
+        return model.predict(rows, offset)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None, *, offset: Any = None) -> float:
+        """R2, of several outputs the mean.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, d)
+        y : array-like of shape (n,) or (n, k)
+        sample_weight : array-like of shape (n,), optional
+        offset : array-like of shape (n,) or (n, k), optional
+
+        Returns
+        -------
+        float
+        """
+        return float(r2_score(y, self.predict(X, offset), sample_weight=sample_weight))
 
     def _loss(self) -> Loss:
         """The loss, of numbers."""
