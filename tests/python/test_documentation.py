@@ -11,8 +11,9 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 def test_the_reference_has_every_public_module_once():
     listed = re.findall(r"^   (mbgd_rs\S*)$", (DOCS / "api.rst").read_text(encoding="utf-8"), re.MULTILINE)
-    public = [f"mbgd_rs.{name}" for name in mb.__all__ if isinstance(getattr(mb, name), ModuleType)]
-    assert sorted(listed) == sorted(["mbgd_rs", "mbgd_rs.sklearn", *public])
+    shown = [*mb.__all__, "sklearn"]  # imported where it is asked for, so that it is not in __all__
+    public = [f"mbgd_rs.{name}" for name in shown if isinstance(getattr(mb, name), ModuleType)]
+    assert sorted(listed) == sorted(["mbgd_rs", *public])
 
 
 def test_the_guide_lists_every_page_once():
