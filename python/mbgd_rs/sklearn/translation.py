@@ -140,8 +140,9 @@ def stop_of(estimator: Any, loss: Loss, optimizer: Optimizer | Literal["auto"]) 
     """When a fit is done, by `tol`.
 
     With `early_stopping` the score of the validation rows says so; else for an optimizer that comes to rest
-    at the optimum how far that is, and for any other scikit-learn's rule about the loss. The end of the rate
-    "adaptive" is a callback, see :class:`mbgd_rs.sklearn.epochs.AdaptiveEnd`.
+    at the optimum how far that is, and for any other scikit-learn's rule about the loss. Losses of classes
+    end by that rule, too: of separable classes the optimum may be far away and its loss next to nothing. The
+    end of the rate "adaptive" is a callback, see :class:`mbgd_rs.sklearn.epochs.AdaptiveEnd`.
     """
     tol, patience = estimator.tol, estimator.n_iter_no_change
     if tol is None:
@@ -152,7 +153,11 @@ def stop_of(estimator: Any, loss: Loss, optimizer: Optimizer | Literal["auto"]) 
         return []
     comes_to_rest = not loss.has_kink if optimizer == "auto" else converges(optimizer)
     if comes_to_rest and tol > 0:
-        return [Converged(SHARE_OF_TOL * tol)]
+        near, at_rest = (
+            Converged(SHARE_OF_TOL * tol),
+            NoImprovement(tol=SHARE_OF_TOL * tol, patience=patience),
+        )
+        return [near, at_rest] if loss.is_classification else [near]
     # The perceptron's loss has no scale of its own.
     return [NoImprovement(tol=tol, patience=patience, relative=optimizer is OF_PERCEPTRON)]
 
