@@ -9,12 +9,18 @@ BIN    := $(VENV)/bin
 STAMPS := $(VENV)/stamps
 # Peers of the race have a place of their own: what they need may not fit what the tests need.
 PEERS_VENV := build/peers
+# What would be published, and the tests of it. The oldest NumPy that pyproject.toml allows is not there for newer Pythons.
+PACKED := build/packed
+OLDEST_PYTHON ?= python3.11
+TESTS_OF_PACKAGES := tests/python/test_sklearn_*.py tests/python/test_import.py tests/python/test_gallery.py \
+    tests/python/test_against_reference.py tests/python/test_optimizers.py
 SOURCE := Cargo.toml pyproject.toml $(shell find src -name '*.rs')
 # Set in some environments, these slow NumPy down and would flatter every comparison with it.
 unexport OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
 
 .PHONY: help demo pictures build test test-rust test-python lint fmt bench bench-peers bench-solvers bench-guard bench-guard-record \
-        docs docs-rust docs-environment sdist-check check clean need-cargo need-python
+        docs docs-rust docs-environment sdist wheel wheel-check test-of-wheel test-of-sdist check clean need-cargo \
+        need-python
 
 help:            ## list the verbs
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  +##' $(MAKEFILE_LIST) | sed -E 's/:.*## / \t/' | expand -t 20
@@ -89,18 +95,38 @@ docs-environment:
 	@$(MAKE) --no-print-directory $(STAMPS)/docs
 	@$(MAKE) --no-print-directory build
 
-sdist-check: need-cargo $(STAMPS)/venv  ## install from the source distribution into an empty environment; test there
-	rm -rf build/sdist
-	$(BIN)/maturin sdist --out build/sdist
-	tar -xzf build/sdist/*.tar.gz -C build/sdist --strip-components=1
-	@git ls-files | while read -r file; do test -e "build/sdist/$$file" || echo "$$file"; done > build/missing
+# Unpacked with the time of now: by that of the archive cargo would take a file that has changed for one that has not.
+sdist: need-cargo $(STAMPS)/venv $(STAMPS)/pack  ## the source distribution, in build/packed; fails if it lacks a file or PyPI would refuse it
+	rm -rf $(PACKED)
+	$(BIN)/maturin sdist --out $(PACKED)
+	mkdir $(PACKED)/source
+	tar --touch -xzf $(PACKED)/*.tar.gz -C $(PACKED)/source --strip-components=1
+	@git ls-files | while read -r file; do test -e "$(PACKED)/source/$$file" || echo "$$file"; done > build/missing
 	@test ! -s build/missing || { echo "The source distribution lacks:"; cat build/missing; exit 1; }
-	$(PYTHON) -m venv build/sdist/.venv
-	build/sdist/.venv/bin/python -m pip install --quiet --upgrade pip
-	CARGO_TARGET_DIR=$(abspath target) build/sdist/.venv/bin/python -m pip install --quiet build/sdist/*.tar.gz
-	cd build/sdist && .venv/bin/python -m pip install --quiet --group test
-	cd build/sdist && .venv/bin/python -m pytest -q docs/guide tests/python/test_gallery.py \
-	    tests/python/test_against_reference.py tests/python/test_optimizers.py
+	$(BIN)/twine check --strict $(PACKED)/*.tar.gz
+
+# Without the line tables, which are there for perf, it is a third of the size.
+wheel test-of-sdist: export MATURIN_STRIP = true
+wheel test-of-sdist: export CARGO_TARGET_DIR = $(abspath target)
+wheel: sdist  ## the wheel, built from that, beside it; fails if it needs more of Python than 3.11's stable interface
+	$(BIN)/maturin build --release --quiet --out $(PACKED) --manifest-path $(PACKED)/source/Cargo.toml
+	$(BIN)/abi3audit --strict --summary $(PACKED)/*.whl
+	$(BIN)/twine check --strict $(PACKED)/*.whl
+
+# The tests run in the source that was unpacked: it has no compiled core, so that what they import is what was installed.
+wheel-check: wheel  ## install the wheel, then the source, into empty environments of the oldest versions; test there
+	$(OLDEST_PYTHON) tests/oldest_versions.py > build/oldest.txt
+	@$(MAKE) --no-print-directory test-of-wheel test-of-sdist
+
+test-of-wheel: PACKAGE = $(PACKED)/*.whl
+# Of the folder instead of the archive, which pip would unpack elsewhere: cargo then has built it already.
+test-of-sdist: PACKAGE = ./$(PACKED)/source
+test-of-wheel test-of-sdist: test-of-%:
+	rm -rf build/of-$*
+	$(OLDEST_PYTHON) -m venv build/of-$*
+	build/of-$*/bin/python -m pip install --quiet --upgrade pip
+	build/of-$*/bin/python -m pip install --quiet -r build/oldest.txt $(PACKAGE)
+	cd $(PACKED)/source && ../../of-$*/bin/python -m pytest -q $(TESTS_OF_PACKAGES)
 
 check: lint test  ## what CI runs
 
@@ -133,6 +159,6 @@ $(STAMPS)/demo: $(STAMPS)/venv pyproject.toml
 	$(BIN)/python -m pip install --quiet "matplotlib>=3.8" "scikit-learn>=1.6"
 	@touch $@
 
-$(STAMPS)/test $(STAMPS)/lint $(STAMPS)/docs: $(STAMPS)/%: $(STAMPS)/venv pyproject.toml
+$(STAMPS)/test $(STAMPS)/lint $(STAMPS)/docs $(STAMPS)/pack: $(STAMPS)/%: $(STAMPS)/venv pyproject.toml
 	$(BIN)/python -m pip install --quiet --group $*
 	@touch $@

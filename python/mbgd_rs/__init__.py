@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         schedules,
         stopping,
     )
+    from . import sklearn as sklearn
     from .auto_batch_size import AutoBatchSize
     from .auto_rate import AutoRate
     from .batches import Batches, minibatches
@@ -145,15 +146,17 @@ HOMES = {
 register_when_imported()
 
 
-def __getattr__(name: str) -> Any:
-    """A public name that nobody has asked for yet."""
-    if name in MODULES or name == "sklearn":
-        return import_module(f".{name}", __name__)
-    if name not in HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{HOMES[name]}", __name__), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # to type checkers there are no other names
+
+    def __getattr__(name: str) -> Any:
+        """A public name that nobody has asked for yet."""
+        if name in MODULES or name == "sklearn":
+            return import_module(f".{name}", __name__)
+        if name not in HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f".{HOMES[name]}", __name__), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

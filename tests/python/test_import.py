@@ -33,6 +33,7 @@ def test_nothing_heavy_is_imported():
     code = f"print(json.dumps([name for name in {heavy} if name in sys.modules]))"
     assert in_a_process(code) == []
     assert in_a_process(f"mbgd_rs.fit([[1.0], [2.0]], [1.0, 2.0]).predict([[1.0]])\n{code}") == []
+    assert in_a_process(f"[getattr(mbgd_rs, name) for name in mbgd_rs.__all__]\n{code}") == []
 
 
 def test_modules_are_imported_when_they_are_asked_for():
@@ -43,10 +44,26 @@ def test_modules_are_imported_when_they_are_asked_for():
     assert "mbgd_rs.training" not in loaded
 
 
-@pytest.mark.parametrize("name", mb.__all__)
-def test_every_name_is_there_whatever_came_before(name):
-    assert in_a_process(f"print(json.dumps(getattr(mbgd_rs, {name!r}) is not None))") is True
-    assert getattr(mb, name) is getattr(mb, name)
+def test_every_name_is_there_whatever_came_before():
+    # Each in a package that is imported anew, in which nothing has been loaded for the sake of another name.
+    code = """
+there = []
+for name in mbgd_rs.__all__:
+    for loaded in [m for m in sys.modules if m.startswith("mbgd_rs") and m != "mbgd_rs._core"]:
+        del sys.modules[loaded]
+    import mbgd_rs
+    thing = getattr(mbgd_rs, name)
+    assert thing is getattr(mbgd_rs, name)
+    assert name == "__version__" or thing.__name__ in (name, f"mbgd_rs.{name}"), thing
+    there.append(name)
+print(json.dumps(there))"""
+    assert in_a_process(code) == mb.__all__
+
+
+def test_training_loads_neither_the_reference_nor_the_diagnostics():
+    listed = in_a_process("mbgd_rs.fit([[1.0], [2.0]], [1.0, 2.0])\nprint(json.dumps([*sys.modules]))")
+    assert "mbgd_rs.training" in listed
+    assert not [name for name in listed if name.startswith(("mbgd_rs.reference", "mbgd_rs.diagnostics"))]
 
 
 def test_names_that_are_not_there():
@@ -58,7 +75,8 @@ def test_names_that_are_not_there():
 
 def test_what_is_imported_late_is_what_type_checkers_see():
     tree = ast.parse(Path(mb.__file__).read_text())
-    (checked,) = (node for node in tree.body if isinstance(node, ast.If))
+    checked = next(node for node in tree.body if isinstance(node, ast.If))
+    assert ast.unparse(checked.test) == "TYPE_CHECKING"
     homes, modules = {}, set()
     for node in checked.body:
         names = {alias.asname or alias.name for alias in node.names}
@@ -66,6 +84,7 @@ def test_what_is_imported_late_is_what_type_checkers_see():
             modules |= names
         else:
             homes |= dict.fromkeys(names, node.module)
+    modules.remove("sklearn")
     assert set(mb.MODULES) == modules
     assert homes == mb.HOMES
     assert {*mb.__all__, *mb.ESTIMATORS} == modules | set(homes) | {"__version__"}

@@ -3,13 +3,10 @@
 import mbgd_rs as mb
 import numpy as np
 import pytest
+from mbgd_rs.choices import members_of
 
-CLASSIFICATION = [
-    name for name, kind in mb.choices.members_of(mb.losses.Loss).items() if kind.is_classification
-]
-REGRESSION = [
-    name for name, kind in mb.choices.members_of(mb.losses.Loss).items() if not kind.is_classification
-]
+CLASSIFICATION = [name for name, kind in members_of(mb.losses.Loss).items() if kind.is_classification]
+REGRESSION = [name for name, kind in members_of(mb.losses.Loss).items() if not kind.is_classification]
 N, D = 3000, 96  # more than a mebibyte, up to which X is always scanned first
 RNG = np.random.default_rng(0)
 X64 = RNG.standard_normal((N, D))

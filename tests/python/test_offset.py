@@ -6,6 +6,7 @@ import mbgd_rs as mb
 import numpy as np
 import pytest
 from mbgd_rs import diagnostics, losses, optimizers, reference
+from mbgd_rs.choices import members_of
 from mbgd_rs.stopping import Converged, MaxSteps, NoImprovement
 from scipy.optimize import minimize
 from scipy.sparse import csr_array
@@ -26,7 +27,7 @@ LOG_EXPOSURE = np.log(EXPOSURE)
 PROBLEMS = {
     **{
         name: (kind(), (LABELS > 0) if kind.is_classification else np.abs(Z[:, 0]) + 0.1, OFFSETS[:, 0])
-        for name, kind in mb.choices.members_of(losses.Loss).items()
+        for name, kind in members_of(losses.Loss).items()
     },
     "two outputs": (losses.Huber(0.5), Z[:, :2] + OFFSETS[:, :2] + 0.1, OFFSETS[:, :2]),
     "one output in a column": (losses.LogCosh(), Z[:, :1], OFFSETS[:, :1]),

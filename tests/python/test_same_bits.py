@@ -10,6 +10,7 @@ from pathlib import Path
 import mbgd_rs as mb
 import numpy as np
 import pytest
+from mbgd_rs.choices import members_of
 
 N_THREADS = [1, 2, 3, 7]
 
@@ -52,7 +53,7 @@ def cases():
                 label = f"{name}, {np.dtype(dtype)}, batch_size={batch_size}"
                 epochs = 1 if batch_size == 7 else 3
                 yield label, (X.astype(dtype), y), {"batch_size": batch_size, "epochs": epochs, **options}
-        for name, rule in mb.choices.members_of(mb.optimizers.Optimizer).items():
+        for name, rule in members_of(mb.optimizers.Optimizer).items():
             decay = {"weight_decay": 0.1} if hasattr(rule, "weight_decay") else {}
             options = {"optimizer": rule(0.01, **decay), "penalty": net, "batch_size": 300, "epochs": 2}
             average = None if name.startswith("schedule_free") else "ema"

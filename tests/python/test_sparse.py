@@ -16,6 +16,7 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mbgd_rs import reference
+from mbgd_rs.inputs import as_rows
 from mbgd_rs.optimizers import FTRL, SGD, SGLD, Adagrad, Adam, AdamW, DoG, Lion, RMSprop, ScheduleFreeSGD
 from mbgd_rs.penalties import L1, L2, ElasticNet
 from mbgd_rs.schedules import Cosine, InverseScaling, Warmup
@@ -239,7 +240,7 @@ def test_the_arrays_of_the_caller_are_used_in_place_and_not_changed(tmp_path):
     mapped = sp.csr_matrix(X.shape)
     for name, array in arrays.items():
         setattr(mapped, name, array)
-    rows = mb.inputs.as_rows(mapped)
+    rows = as_rows(mapped)
     assert all(np.shares_memory(getattr(rows, name), array) for name, array in arrays.items())
     expected = mb.fit(X, y, batch_size=8)
     assert bits(mb.fit(mapped, y, batch_size=8)) == bits(expected)

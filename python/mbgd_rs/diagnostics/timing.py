@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _core, reference
+from .. import _core
 from ..arguments import Training
 from ..objective import Problem
 from ..optimizers import SGD
@@ -76,6 +76,8 @@ def time_reference(
     X: Any, y: Any, batch_sizes: Sequence[int], *, n_draws: int, seed: int, **options: Any
 ) -> list[list[float]]:
     """The same of the NumPy reference, with NumPy's own permutations."""
+    from .. import reference  # nothing else of the package needs its forty files
+
     n = X.shape[0]
     rng = np.random.default_rng(seed)
     seconds: list[list[float]] = [[] for _ in batch_sizes]
