@@ -1,8 +1,12 @@
-// The search shows the guide first, then the reference and the gallery, and last what developers read.
+// The search shows what users read first: the guide, then the reference of their objects, then the gallery; and last
+// what developers read.
+const FIRST = ["index", "install", "guide/tabular", "guide/estimators", "guide/coming_from", "guide/which_loss",
+  "guide/which_optimizer"];
 var Scorer = {
   score: ([docname, title, anchor, descr, score, filename, kind]) => {
     if (docname.startsWith("project/")) return score - 1000;
-    if (docname.startsWith("guide/") || docname === "install") return score + 20;
+    if (FIRST.includes(docname)) return score + 25;
+    if (docname.startsWith("guide/")) return score + 20;
     if (docname.startsWith("api/mbgd_rs.reference")) return score - 20;
     return score;
   },

@@ -3,11 +3,10 @@
 One or several of them are the argument `stop` of :func:`mbgd_rs.fit`. All are told of every epoch, in the
 order given, and the first that is met is the reason of the end. What they look at, the *monitor*, is
 
-- "loss": the objective with its penalty. Where the model is where training is, that of the epoch, the mean of
-the
-  batches' before their steps, as ``history.epoch_loss`` has it. Where the model is an average, by `average`,
-  by a schedule-free optimizer or by ``learning_rate="auto"`` on batches, the objective of the model over all
-  rows, which costs a pass over them each epoch;
+- "loss": the objective with its penalty. Where the model is where training is, that of the epoch, the mean
+  of the batches' before their steps, as ``history.epoch_loss`` has it. Where the model is an average, by
+  `average`, by a schedule-free optimizer or by ``learning_rate="auto"`` on batches, the objective of the
+  model over all rows, which costs a pass over them each epoch;
 - "validation_loss": the mean loss over the validation rows, without the penalty;
 - any other name: that metric.
 """
