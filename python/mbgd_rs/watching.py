@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any, Protocol
 
 import numpy as np
@@ -55,14 +55,13 @@ def watchers_of(callback: Any, progress: Any, verbose: Any, *, has_steps: bool =
     return shown + given
 
 
-@contextmanager
-def running(watchers: Sequence[Watcher], n_epochs: int) -> Iterator[None]:
+def running(watchers: Sequence[Watcher], n_epochs: int) -> ExitStack:
     """The time of a run, for those that want to know when it begins and ends."""
-    with ExitStack() as stack:
+    with ExitStack() as stack:  # if one of them fails to begin, those before it end
         for watcher in watchers:
             if isinstance(watcher, Callback):
                 stack.enter_context(watcher.running(n_epochs))
-        yield
+        return stack.pop_all()
 
 
 def asked(watchers: Sequence[Watcher], progress: Progress) -> bool:

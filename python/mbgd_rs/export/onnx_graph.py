@@ -37,7 +37,7 @@ class Output(NamedTuple):
     n_columns: int | None
 
 
-@dataclass
+@dataclass(eq=False)
 class Graph:
     """Nodes in the order in which they are computed, and constants."""
 
