@@ -47,7 +47,8 @@ TABLE = {
     "saga at a rate": (optimizers.SAGA(0.3, preconditioner="diagonal"), 1e-8),
     "svrg": (optimizers.SVRG(), 1e-8),
     "svrg, seldom": (optimizers.SVRG(snapshot_every=3), 1e-8),
-    "sgd in a metric": (optimizers.SGD(preconditioner="auto"), 1e-8),
+    # A rate by trials compares objectives, whose rounding is the square of that of the parameters.
+    "sgd in a metric": (optimizers.SGD(preconditioner="auto"), 1e-7),
     "momentum in a metric": (optimizers.SGD(0.1, momentum=0.9, preconditioner="diagonal"), 1e-8),
 }
 # Rules with options that are not the usual ones, for what has to hold of any.

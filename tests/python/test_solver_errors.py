@@ -97,7 +97,7 @@ def test_another_metric_or_rate_goes_on(change):
         ("share", -np.inf, "share.* must be a finite number"),
         ("refuge", np.zeros(3), r"refuge.* must be a vector of"),
         ("penalty", np.zeros(2), "penalty.* must be 6 numbers, got 2"),
-        ("before", (np.nan, 0.0), "before.* must be a pair of numbers"),
+        ("losses", np.array([0.1, np.nan]), "losses.* must be finite, got NaN"),
         ("n_builds", -1, "n_builds.* must be an integer"),
     ],
 )
