@@ -13,11 +13,11 @@ pub struct DriftStep {
 /// The steps of a flush interval, as runs of equal ones: there are few, since rates stay but for the last step of an epoch.
 #[derive(Debug, Default)]
 pub(super) struct DriftSteps {
-    runs: Vec<Run>,
+    runs: Vec<EqualSteps>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Run {
+struct EqualSteps {
     n_steps: usize,
     rate: f64,
     n_rows: f64,
@@ -31,7 +31,7 @@ impl DriftSteps {
     pub(super) fn push(&mut self, DriftStep { rate }: DriftStep, n_rows: f64) {
         match self.runs.last_mut() {
             Some(run) if run.rate == rate && run.n_rows == n_rows => run.n_steps += 1,
-            _ => self.runs.push(Run { n_steps: 1, rate, n_rows }),
+            _ => self.runs.push(EqualSteps { n_steps: 1, rate, n_rows }),
         }
     }
 
@@ -42,7 +42,7 @@ impl DriftSteps {
             return caught_up;
         }
         let mut seen = from;
-        for &Run { n_steps, rate, n_rows } in &self.runs {
+        for &EqualSteps { n_steps, rate, n_rows } in &self.runs {
             if seen >= n_steps {
                 seen -= n_steps;
                 continue;
@@ -52,7 +52,7 @@ impl DriftSteps {
             if l2 == 0.0 {
                 caught_up.w = w - n as f64 * push;
             } else {
-                let drift = Drift::of(1.0 - h * l2, n);
+                let drift = DriftMap::of(1.0 - h * l2, n);
                 caught_up.w = drift.power * w - drift.sum * push;
                 caught_up.penalty += 0.5 * l2 * n_rows * drift.squares(w, push);
             }
@@ -67,7 +67,7 @@ impl DriftSteps {
 /// By doubling, for `(1 - a^n) / (1 - a)` would lose digits where a is near 1; where it is not negative all terms are
 /// positive. No functions of a library, whose bits depend on the machine.
 #[derive(Debug, Clone, Copy)]
-struct Drift {
+struct DriftMap {
     /// `a^n`.
     power: f64,
     /// `s_n`.
@@ -76,7 +76,7 @@ struct Drift {
     of_squares: [f64; 3],
 }
 
-impl Drift {
+impl DriftMap {
     #[inline]
     fn of(a: f64, n: usize) -> Self {
         let mut drift = Self { power: a, sum: 1.0, of_squares: [1.0, 0.0, 0.0] };
