@@ -192,6 +192,11 @@ impl<'a, T: Scalar> Csr<'a, T> {
         }
     }
 
+    /// The columns and values of a row. A column may come twice.
+    pub(crate) fn entries_of(&self, row: usize) -> impl Iterator<Item = (usize, T)> {
+        self.entries(row).map(|p| (self.indices.get(p) as usize, self.values[p]))
+    }
+
     /// Entries of the same column add up before they are squared.
     pub(super) fn squared_norm(&self, row: usize) -> f64 {
         let entries = self.entries(row);

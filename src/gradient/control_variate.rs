@@ -4,7 +4,9 @@
 //! and `m = X^T r' / n` over all rows. Its mean is the gradient over all rows, whatever r' is; and its variance vanishes
 //! where r' approaches r, as it does when the parameters come to rest.
 
-use super::Layout;
+use super::model::ParameterBlock;
+use super::{Layout, Model};
+use crate::data::Active;
 use crate::error::{Error, Result, try_copied, try_filled};
 use crate::kernel::{prefetch, prefetch_one};
 use crate::scalar::Scalar;
@@ -20,8 +22,18 @@ pub struct ControlVariate<T> {
     /// Whether `mean` is part of the gradient. Not while the first epoch of SAGA fills the table: then the gradient is that
     /// of the batch alone, and the table of a row that was not seen yet is 0.
     pub uses_mean: bool,
-    /// What the step under way changes the sum `X^T r'` by.
+    /// What the step under way changes the sum `X^T r'` by, of all columns or those of the batch.
     change: Vec<T>,
+}
+
+/// The columns that a gradient has: some of all.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OnColumns<'c> {
+    pub(super) columns: &'c [usize],
+    /// The layout of the gradient.
+    pub(super) few: Layout,
+    /// The layout of the problem.
+    pub(super) all: Layout,
 }
 
 /// Where slopes are known from.
@@ -108,15 +120,31 @@ impl<T: Scalar> ControlVariate<T> {
     /// Told `X_B^T (r - r')` of a step.
     #[inline]
     pub(super) fn keep_change(&mut self, sum: &[T]) {
-        self.change.copy_from_slice(sum);
+        self.change.clear();
+        self.change.extend_from_slice(sum);
     }
 
-    /// Adds the mean to a part of the gradient, if it is used.
+    /// Adds the mean to a block of the gradient, if it is used.
     #[inline]
-    pub(super) fn add_mean(&self, at: std::ops::Range<usize>, gradient: &mut [T]) {
-        if self.uses_mean {
-            let mean = &self.mean[at];
-            gradient.iter_mut().zip(mean).for_each(|(g, &mean)| *g = T::from_f64(g.to_f64() + mean));
+    pub(super) fn add_mean(&self, on: Option<OnColumns<'_>>, block: &ParameterBlock, gradient: &mut [T]) {
+        if !self.uses_mean {
+            return;
+        }
+        let add = |g: &mut T, mean: f64| *g = T::from_f64(g.to_f64() + mean);
+        match on {
+            None => {
+                gradient.iter_mut().zip(&self.mean[block.range.clone()]).for_each(|(g, &mean)| add(g, mean))
+            }
+            Some(on) if block.range.start == 0 => {
+                for (few, all) in on.coefficients() {
+                    let (gradient, mean) = (&mut gradient[few..], &self.mean[all..]);
+                    on.columns.iter().zip(gradient).for_each(|(&column, g)| add(g, mean[column]));
+                }
+            }
+            Some(on) => {
+                let mean = &self.mean[on.all.n_coef()..];
+                gradient.iter_mut().zip(mean).for_each(|(g, &mean)| add(g, mean));
+            }
         }
     }
 
@@ -135,14 +163,34 @@ impl<T: Scalar> ControlVariate<T> {
     }
 
     /// Takes the [kept change](Self::keep_change) into the mean over `n_rows` rows; of a table only.
-    pub(super) fn take_change(&mut self, n_rows: usize) {
-        if let Baseline::Table(_) = self.baseline {
-            let share = 1.0 / n_rows as f64;
-            self.mean
-                .iter_mut()
-                .zip(&self.change)
-                .for_each(|(mean, change)| *mean += change.to_f64() * share);
+    pub(super) fn take_change(&mut self, on: Option<OnColumns<'_>>, n_rows: usize) {
+        let Self { baseline: Baseline::Table(_), mean, change, .. } = self else { return };
+        let share = 1.0 / n_rows as f64;
+        let add = |mean: &mut f64, change: &T| *mean += change.to_f64() * share;
+        let Some(on) = on else {
+            mean.iter_mut().zip(&*change).for_each(|(mean, change)| add(mean, change));
+            return;
+        };
+        for (few, all) in on.coefficients() {
+            let (change, mean) = (&change[few..], &mut mean[all..]);
+            on.columns.iter().zip(change).for_each(|(&column, change)| add(&mut mean[column], change));
         }
+        let (mean, change) = (&mut mean[on.all.n_coef()..], &change[on.few.n_coef()..]);
+        mean.iter_mut().zip(change).for_each(|(mean, change)| add(mean, change));
+    }
+}
+
+impl<'c> OnColumns<'c> {
+    /// Of a gradient by `model`, on the columns of a batch if some are active.
+    #[inline(always)]
+    pub(super) fn of<T: Scalar>(active: Option<&'c Active<T>>, model: &Model, all: Layout) -> Option<Self> {
+        active.map(|active| Self { columns: active.columns(), few: model.layout(), all })
+    }
+
+    /// Where the coefficients of each output begin, in the gradient and among all.
+    fn coefficients(self) -> impl Iterator<Item = (usize, usize)> {
+        let Self { few, all, .. } = self;
+        (0..few.n_outputs()).map(move |c| (c * few.stride(), c * all.stride()))
     }
 }
 

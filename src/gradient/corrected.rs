@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::control_variate::{Baseline, ControlVariate};
-use super::pass::Wanted;
+use super::control_variate::{Baseline, ControlVariate, OnColumns};
+use super::pass::{Pass, Wanted};
 use super::work::exclusive;
 use super::{Evaluator, work::Work};
 use crate::data::Order;
@@ -25,6 +25,13 @@ impl<T: Scalar> Evaluator<'_, '_, T> {
     /// What gradients on batches are corrected by.
     pub fn control_variate(&mut self) -> Option<&mut ControlVariate<T>> {
         self.team.job().pass.variate.as_mut()
+    }
+
+    /// The parameters, and what gradients on batches are corrected by.
+    #[inline]
+    pub fn params_and_control_variate(&mut self) -> (&mut Vec<T>, Option<&ControlVariate<T>>) {
+        let Work { pass, .. } = self.team.job();
+        (&mut pass.params, pass.variate.as_ref())
     }
 
     /// Whether the mean gradient is that of the slopes in the table, to rounding: not if rows or weights have changed since.
@@ -64,8 +71,9 @@ impl<T: Scalar> Evaluator<'_, '_, T> {
     #[inline]
     pub fn accept_slopes(&mut self) {
         let Work { pass, workers, .. } = self.team.job();
-        let Some(variate) = &mut pass.variate else { return };
-        variate.take_change(pass.problem.n_rows());
+        let Pass { problem, model, active, variate, .. } = pass;
+        let Some(variate) = variate else { return };
+        variate.take_change(OnColumns::of(active.as_ref(), model, problem.layout()), problem.n_rows());
         for worker in workers {
             variate.take_in(&exclusive(worker).seen);
         }

@@ -8,7 +8,7 @@ use super::pass::{Own, Pass, Wanted};
 use super::prefetching::PrefetchHeuristic;
 use super::sum::{LEAF_ROWS, TreeSum};
 use super::work::{Work, exclusive};
-use super::{Layout, Model, Penalty, Problem};
+use super::{Layout, Problem};
 use crate::data::{Active, Order};
 use crate::error::{Error, Result, try_reserved};
 use crate::kernel::{Prefetch, Tier, norm};
@@ -31,19 +31,6 @@ pub struct Evaluator<'t, 'a, T> {
     products: TreeSum<T>,
     /// A buffer for the parameters of a value elsewhere.
     spare: Vec<T>,
-}
-
-/// What a step moves, and by what: of the problem, or of the columns of a batch.
-#[derive(Debug)]
-pub struct AtStep<'e, T> {
-    /// The model.
-    pub model: Model,
-    /// The penalty of its parameters.
-    pub penalty: &'e Penalty,
-    /// Its parameters.
-    pub params: &'e mut Vec<T>,
-    /// The gradient computed last.
-    pub gradient: &'e mut Vec<T>,
 }
 
 /// Calls `lead` with an evaluator of `problem` at `params`, and a team of `n_workers`. `interrupted` is asked about
@@ -144,7 +131,7 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
                 }
             }
             if let Some(variate) = pass.variate.as_ref().filter(|_| block.is_trained) {
-                variate.add_mean(block.range, gradient);
+                variate.add_mean(pass.on_columns(), &block, gradient);
             }
         }
         sum.loss / n_rows.max(1) as f64 + cost
@@ -323,14 +310,6 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
     /// Rows of the problem.
     pub fn n_rows(&mut self) -> usize {
         self.team.job().pass.problem.n_rows()
-    }
-
-    /// What a step moves, and by what.
-    #[inline]
-    pub fn at_step(&mut self) -> AtStep<'_, T> {
-        let Pass { problem, model, params, active, active_penalty, .. } = &mut self.team.job().pass;
-        let penalty = if active.is_some() { &*active_penalty } else { &problem.objective.penalty };
-        AtStep { model: *model, penalty, params, gradient: &mut self.total.finish().gradient }
     }
 
     /// Multiplies the weight of row i by `factors[i]` wherever a gradient is computed, because rows are drawn by

@@ -1,5 +1,6 @@
 //! The objective on a batch, and its gradient.
 
+mod at_step;
 mod control_variate;
 mod corrected;
 mod curvature;
@@ -20,9 +21,10 @@ pub mod sum;
 mod value_and_gradient;
 mod work;
 
+pub use at_step::AtStep;
 pub use control_variate::{Baseline, ControlVariate};
 pub use curvature::row_curvatures;
-pub use evaluator::{AtStep, Evaluator, with_evaluator};
+pub use evaluator::{Evaluator, with_evaluator};
 pub use layout::Layout;
 pub use loss::Loss;
 pub use model::Model;

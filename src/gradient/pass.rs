@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::control_variate::{Baseline, ControlVariate, Seen};
+use super::control_variate::{Baseline, ControlVariate, OnColumns, Seen};
 use super::loss::TileOf;
 use super::model::RowScratch;
 use super::sum::{LEAF_ROWS, Partial, TreeSum};
@@ -108,6 +108,12 @@ impl<T: Scalar> Pass<'_, T> {
         let slope = T::from_f64(self.intercept_slope);
         gradient[..self.model.layout().n_outputs()].iter_mut().for_each(|g| *g += slope);
         self.cost_of_intercepts()
+    }
+
+    /// Where a gradient on the columns of `active` belongs among those of all.
+    #[inline(always)]
+    pub(super) fn on_columns(&self) -> Option<OnColumns<'_>> {
+        OnColumns::of(self.active.as_ref(), &self.model, self.problem.layout())
     }
 
     /// Rows of a leaf for a batch of `n_rows`. Of sparse rows more may be wanted: a leaf has a gradient of its

@@ -3,15 +3,20 @@
 //! The parameters of these columns are brought up to date, gathered, moved by the same code that moves those of
 //! dense rows, and put back. All others stay as their last update has left them; the steps they have missed are
 //! caught up with when they are next wanted, and for all columns at a flush.
+//!
+//! A solver looks at all parameters before some steps and at the end of an epoch. It finds them where those of dense rows
+//! are, with the evaluator: its parameters are taken from there by a step, and put back by a flush.
 
 use super::State;
-use super::run::Batch;
+use super::catch_up::{CatchUp, catch_up, cost, slots_at};
+use super::control::{Drift, Solver};
+use super::step::Batch;
 use crate::data::{Active, Csr};
 use crate::error::{Result, try_filled, try_reserved};
 use crate::gradient::{AtStep, Evaluator, Layout, Penalty};
 use crate::kernel::prefetch;
 use crate::scalar::Scalar;
-use crate::update::lazy::{LazyUpdate, MissedSteps, Slots};
+use crate::update::lazy::{LazyUpdate, MissedSteps};
 
 /// Steps from one flush to the next, counted from the beginning of the epoch, whose end is a flush too. It bounds
 /// the memory for missed steps, and is part of what the last bits depend on.
@@ -25,7 +30,9 @@ const COLUMNS_AHEAD: usize = 32;
 pub(super) struct LazyParameters<'a, T> {
     csr: Csr<'a, T>,
     layout: Layout,
+    /// All, or where the evaluator has them room for those of a batch.
     params: Vec<T>,
+    has_all: bool,
     slots: Vec<Vec<T>>,
     /// None while a step has it.
     active: Option<Active<T>>,
@@ -35,20 +42,14 @@ pub(super) struct LazyParameters<'a, T> {
     of_columns: Option<&'a Penalty>,
     /// The step of the last flush; steps are numbered from 1 on, and anew before the numbers run out.
     last_flush: u32,
+    /// The step before the flush interval.
+    before_interval: u32,
     /// The penalty of the columns that the batch at hand does not have, where it is recorded.
     inactive_penalty: f64,
+    /// The square of the norm of their gradient: that of the penalty and a mean gradient, where there is one.
+    inactive_square: f64,
     /// Room for parameters that are up to date, where that penalty is recorded.
     model: Vec<T>,
-}
-
-/// What catching up with missed steps has found.
-#[derive(Debug, Clone, Copy)]
-#[must_use]
-pub(super) struct CatchUp {
-    /// Sum over the missed steps of the rows times the penalty.
-    pub(super) penalty: f64,
-    /// Whether all parameters are finite; one that is not is left as it was.
-    pub(super) is_finite: bool,
 }
 
 impl<'a, T: Scalar> LazyParameters<'a, T> {
@@ -67,19 +68,37 @@ impl<'a, T: Scalar> LazyParameters<'a, T> {
             None => (MissedSteps::frozen(), Some(penalty)),
         };
         let active = Some(Active::new(layout.n_columns())?);
-        let (last_flush, inactive_penalty, model) = (0, 0.0, Vec::new());
         Ok(Self {
             csr,
             layout,
             params,
+            has_all: true,
             slots,
             active,
             missed,
             of_columns,
-            last_flush,
-            inactive_penalty,
-            model,
+            last_flush: 0,
+            before_interval: 0,
+            inactive_penalty: 0.0,
+            inactive_square: 0.0,
+            model: Vec::new(),
         })
+    }
+
+    /// Leaves all parameters in exchange for these, if a solver is to find them elsewhere.
+    pub(super) fn leave_all(&mut self, elsewhere: &mut Vec<T>) {
+        if self.has_all && self.missed.are_drifts() {
+            std::mem::swap(&mut self.params, elsewhere);
+            self.has_all = false;
+        }
+    }
+
+    /// Takes them back.
+    fn take_all(&mut self, elsewhere: &mut Vec<T>) {
+        if !self.has_all {
+            std::mem::swap(&mut self.params, elsewhere);
+            self.has_all = true;
+        }
     }
 
     /// Resumes within an epoch, after so many steps of it, from what [`Self::into_state`] gave. `step_of` says what
@@ -104,18 +123,20 @@ impl<'a, T: Scalar> LazyParameters<'a, T> {
         }
     }
 
-    /// Gives the state its vectors back, and by column how many steps since the last flush it has seen; no numbers if
+    /// Gives the state its vectors back, and by column how many steps of the flush interval it has seen; no numbers if
     /// all columns are up to date.
     pub(super) fn into_state(self, state: &mut State<T>) -> Result<()> {
         if let Some(active) = self.active.as_ref().filter(|_| !self.is_up_to_date()) {
             let columns = 0..self.layout.n_columns();
             state.last_update_steps = try_reserved("last-update steps", columns.len())?;
-            let n_seen = |column| self.n_seen(active.last_update_step(column)) as u32;
-            state.last_update_steps.extend(columns.map(n_seen));
+            let last = |column| active.last_update_step(column).max(self.last_flush) - self.before_interval;
+            state.last_update_steps.extend(columns.map(last));
         } else {
             state.last_update_steps = Vec::new();
         }
-        state.params = self.params;
+        if self.has_all {
+            state.params = self.params;
+        }
         state.optimizer.slots = self.slots;
         Ok(())
     }
@@ -129,9 +150,10 @@ impl<'a, T: Scalar> LazyParameters<'a, T> {
         last_update.saturating_sub(self.last_flush) as usize
     }
 
-    /// The penalty of the columns that the last batch did not have, where it was to be recorded.
-    pub(super) fn inactive_penalty(&self) -> f64 {
-        self.inactive_penalty
+    /// The penalty of the columns that the last batch did not have and the square of the norm of their gradient, where
+    /// they were to be recorded.
+    pub(super) fn of_inactive(&self) -> (f64, f64) {
+        (self.inactive_penalty, self.inactive_square)
     }
 
     /// Lends a step the rows of its batch, and what belongs to their columns, brought up to date. `slots` are those
@@ -140,10 +162,13 @@ impl<'a, T: Scalar> LazyParameters<'a, T> {
         &mut self,
         batch: &Batch,
         recorded: Option<&Penalty>,
+        solver: Option<&Solver<T>>,
         slots: &mut [Vec<T>],
         evaluator: &mut Evaluator<'_, 'a, T>,
     ) -> Result<CatchUp> {
-        let of_all = recorded.map(|penalty| self.penalty_of_all(penalty)).transpose()?;
+        self.take_all(evaluator.params());
+        let drift = Drift::of(solver, evaluator.params_and_control_variate().1);
+        let of_all = recorded.map(|penalty| self.penalty_of_all(penalty, drift)).transpose()?;
         let mut active = match self.active.take() {
             Some(active) => active,
             None => Active::new(self.layout.n_columns())?, // the step before failed
@@ -151,12 +176,17 @@ impl<'a, T: Scalar> LazyParameters<'a, T> {
         let step = self.last_flush + self.missed.n_steps() as u32 + 1;
         active.collect(&self.csr, evaluator.stored_rows(batch.positions.clone()), step)?;
         let few = Layout::new::<T>(active.columns().len(), self.layout.n_outputs())?;
-        let params = evaluator.params();
+        let (params, variate) = evaluator.params_and_control_variate();
+        let drift = Drift::of(solver, variate);
         resize(params, few.len())?;
         for vector in slots.iter_mut() {
             resize(vector, few.len())?;
         }
-        let mut caught_up = self.gather(&active, few, params, slots);
+        let mut caught_up = self.gather(&active, few, params, slots, drift);
+        if let (Some(penalty), Some(drift)) = (recorded, drift) {
+            let is_inactive = |column| active.last_update_step(column) != step;
+            self.inactive_square = drift.square(self.layout, penalty.l2(), &self.model, is_inactive);
+        }
         if let Some(penalty) = self.of_columns {
             for (&column, &last_update) in active.columns().iter().zip(active.last_update_steps()) {
                 let n_rows = self.missed.n_rows_since(self.n_seen(last_update));
@@ -171,7 +201,14 @@ impl<'a, T: Scalar> LazyParameters<'a, T> {
         Ok(caught_up)
     }
 
-    fn gather(&self, active: &Active<T>, few: Layout, params: &mut [T], slots: &mut [Vec<T>]) -> CatchUp {
+    fn gather(
+        &self,
+        active: &Active<T>,
+        few: Layout,
+        params: &mut [T],
+        slots: &mut [Vec<T>],
+        drift: Option<Drift<'_, T>>,
+    ) -> CatchUp {
         let mut caught_up = CatchUp::nothing();
         for c in 0..few.n_outputs() {
             let (from, to) = (c * self.layout.stride(), c * few.stride());
@@ -181,6 +218,7 @@ impl<'a, T: Scalar> LazyParameters<'a, T> {
                 if let Some(&ahead) = active.columns().get(i + COLUMNS_AHEAD) {
                     prefetch(&self.params[from + ahead..][..1]);
                     self.slots.iter().for_each(|vector| prefetch(&vector[from + ahead..][..1]));
+                    drift.inspect(|drift| drift.prefetch(ahead, from + ahead));
                 }
                 let (at, i) = (from + column, to + i);
                 params[i] = self.params[at];
@@ -189,7 +227,8 @@ impl<'a, T: Scalar> LazyParameters<'a, T> {
                 }
                 if !self.missed.is_nothing() {
                     let n_seen = self.n_seen(last_update);
-                    caught_up.add(catch_up(&self.missed, n_seen, &mut params[i], slots, i));
+                    let in_place = || drift.map(|drift| drift.slots(column, at));
+                    caught_up.add(catch_up(&self.missed, n_seen, &mut params[i], (slots, i), in_place));
                 }
             }
         }
@@ -210,12 +249,14 @@ impl<'a, T: Scalar> LazyParameters<'a, T> {
         Ok(())
     }
 
-    /// Takes back what a step has moved. `step` is what it did to all other columns. At the end of an epoch, and
-    /// where missed steps would become too many, flushes.
+    /// Takes back what a step has moved. `step` is what it did to all other columns; none if it was not made after all, and
+    /// then all columns are brought up to date, for the run goes on from elsewhere. At the end of an epoch, and where missed
+    /// steps would become too many, flushes.
     pub(super) fn give_back(
         &mut self,
-        step: LazyUpdate,
+        step: Option<LazyUpdate>,
         is_last: bool,
+        solver: Option<&Solver<T>>,
         slots: &[Vec<T>],
         evaluator: &mut Evaluator<'_, 'a, T>,
     ) -> Result<CatchUp> {
@@ -232,24 +273,58 @@ impl<'a, T: Scalar> LazyParameters<'a, T> {
             }
             to[self.layout.n_coef()..].copy_from_slice(&from[few.n_coef()..]);
         }
-        self.missed.push(step, active.n_rows());
+        let n_rows = active.n_rows();
         self.active = Some(active);
-        let is_due = is_last || self.missed.n_steps() == FLUSH_INTERVAL;
-        Ok(if is_due { self.flush() } else { CatchUp::nothing() })
+        let (params, variate) = evaluator.params_and_control_variate();
+        let drift = Drift::of(solver, variate);
+        let mut caught_up = CatchUp::nothing();
+        match step {
+            Some(step) => self.missed.push(step, n_rows),
+            None => {
+                caught_up = self.flush(drift);
+                self.last_flush += 1;
+            }
+        }
+        let n_steps = (self.last_flush - self.before_interval) as usize + self.missed.n_steps();
+        if is_last || n_steps == FLUSH_INTERVAL {
+            caught_up.add(self.flush(drift));
+            self.begin_interval();
+        }
+        if is_last {
+            self.leave_all(params);
+        }
+        Ok(caught_up)
+    }
+
+    /// Brings all columns up to date where a solver finds them.
+    pub(super) fn flush_to(
+        &mut self,
+        solver: Option<&Solver<T>>,
+        evaluator: &mut Evaluator<'_, 'a, T>,
+    ) -> CatchUp {
+        if !self.missed.are_drifts() {
+            return CatchUp::nothing();
+        }
+        let (params, variate) = evaluator.params_and_control_variate();
+        self.take_all(params);
+        let caught_up = self.flush(Drift::of(solver, variate));
+        self.leave_all(params);
+        caught_up
     }
 
     /// Brings all columns up to date.
-    pub(super) fn flush(&mut self) -> CatchUp {
+    pub(super) fn flush(&mut self, drift: Option<Drift<'_, T>>) -> CatchUp {
         let mut caught_up = CatchUp::nothing();
         let Some(active) = &mut self.active else { return caught_up };
-        if !self.missed.is_nothing() {
+        if !self.missed.is_nothing() && self.missed.n_steps() > 0 {
             self.missed.prepare_flush();
             for c in 0..self.layout.n_outputs() {
                 for column in 0..self.layout.n_columns() {
                     let at = c * self.layout.stride() + column;
                     let n_seen = active.last_update_step(column).saturating_sub(self.last_flush) as usize;
                     let (param, slots) = (&mut self.params[at], &mut self.slots);
-                    caught_up.add(catch_up(&self.missed, n_seen, param, slots, at));
+                    let in_place = || drift.map(|drift| drift.slots(column, at));
+                    caught_up.add(catch_up(&self.missed, n_seen, param, (slots, at), in_place));
                 }
             }
         }
@@ -261,25 +336,33 @@ impl<'a, T: Scalar> LazyParameters<'a, T> {
             }
         }
         self.last_flush += self.missed.n_steps() as u32;
-        if self.last_flush > u32::MAX - 2 * FLUSH_INTERVAL as u32 {
-            active.set_last_update_steps(std::iter::repeat_n(0, self.layout.n_columns()));
-            self.last_flush = 0;
-        }
         self.missed.clear();
         caught_up
     }
 
-    /// Writes all parameters as they would be if they were up to date; they are not changed.
-    pub(super) fn copy_to(&self, model: &mut [T]) {
-        model.copy_from_slice(&self.params);
+    /// After a flush: steps are counted from here.
+    fn begin_interval(&mut self) {
+        if self.last_flush > u32::MAX - 2 * FLUSH_INTERVAL as u32 {
+            if let Some(active) = &mut self.active {
+                active.set_last_update_steps(std::iter::repeat_n(0, self.layout.n_columns()));
+            }
+            self.last_flush = 0;
+        }
+        self.before_interval = self.last_flush;
+    }
+
+    /// Writes all parameters as they would be if they were up to date; they are not changed. `elsewhere` are those that a
+    /// solver finds.
+    pub(super) fn copy_to(&self, model: &mut [T], elsewhere: &[T], drift: Option<Drift<'_, T>>) {
+        let params = if self.has_all { &self.params } else { elsewhere };
+        model.copy_from_slice(params);
         let Some(active) = self.active.as_ref().filter(|_| !self.is_up_to_date()) else { return };
         for c in 0..self.layout.n_outputs() {
             for column in 0..self.layout.n_columns() {
                 let at = c * self.layout.stride() + column;
                 let n_seen = self.n_seen(active.last_update_step(column));
-                let caught_up =
-                    self.missed.catch_up(self.params[at].to_f64(), slots_at(&self.slots, at), n_seen);
-                let w = T::from_f64(caught_up.w);
+                let slots = drift.map_or_else(|| slots_at(&self.slots, at), |drift| drift.slots(column, at));
+                let w = T::from_f64(self.missed.catch_up(params[at].to_f64(), slots, n_seen).w);
                 if w.is_finite() {
                     model[at] = w;
                 }
@@ -288,72 +371,14 @@ impl<'a, T: Scalar> LazyParameters<'a, T> {
     }
 
     /// The penalty of all parameters as they would be if they were up to date.
-    fn penalty_of_all(&mut self, penalty: &Penalty) -> Result<f64> {
+    fn penalty_of_all(&mut self, penalty: &Penalty, drift: Option<Drift<'_, T>>) -> Result<f64> {
         let mut model = std::mem::take(&mut self.model);
         resize(&mut model, self.layout.len())?;
-        self.copy_to(&mut model);
+        self.copy_to(&mut model, &[], drift);
         let cost = penalty.value(self.layout, &model[..self.layout.n_coef()]);
         self.model = model;
         Ok(cost)
     }
-}
-
-impl CatchUp {
-    /// There was nothing to catch up with.
-    pub(super) fn nothing() -> Self {
-        Self { penalty: 0.0, is_finite: true }
-    }
-
-    /// This and that.
-    pub(super) fn and(mut self, other: CatchUp) -> Self {
-        self.add(other);
-        self
-    }
-
-    /// What is not finite, if anything.
-    pub(super) fn non_finite(&self) -> Option<&'static str> {
-        (!self.is_finite).then_some("a parameter")
-    }
-
-    fn add(&mut self, other: CatchUp) {
-        self.penalty += other.penalty;
-        self.is_finite &= other.is_finite;
-    }
-}
-
-/// Makes up for the steps from `n_seen` on, for a parameter and the optimizer's slots of it at `at`.
-#[inline(always)]
-fn catch_up<T: Scalar>(
-    missed: &MissedSteps,
-    n_seen: usize,
-    param: &mut T,
-    slots: &mut [Vec<T>],
-    at: usize,
-) -> CatchUp {
-    if n_seen >= missed.n_steps() {
-        return CatchUp::nothing();
-    }
-    let caught_up = missed.catch_up(param.to_f64(), slots_at(slots, at), n_seen);
-    let (w, in_slots) = (T::from_f64(caught_up.w), caught_up.slots.map(T::from_f64));
-    let is_finite = w.is_finite() && in_slots.iter().all(|v| v.is_finite());
-    if is_finite {
-        *param = w;
-        slots.iter_mut().zip(in_slots).for_each(|(vector, v)| vector[at] = v);
-    }
-    CatchUp { penalty: caught_up.penalty, is_finite }
-}
-
-/// What a column has cost in steps over so many rows that have left it alone.
-fn cost<T: Scalar>(n_rows: f64, penalty: &Penalty, layout: Layout, params: &[T], column: usize) -> f64 {
-    if n_rows == 0.0 { 0.0 } else { n_rows * penalty.value_of_column(layout, params, column) }
-}
-
-/// What the optimizer's slots have for the parameter at `at`.
-#[inline(always)]
-fn slots_at<T: Scalar>(slots: &[Vec<T>], at: usize) -> Slots {
-    let mut values = Slots::default();
-    values.iter_mut().zip(slots).for_each(|(v, vector)| *v = vector[at].to_f64());
-    values
 }
 
 /// So many zeros; only the largest batch so far has to make room.

@@ -1,6 +1,7 @@
 //! The loop around shuffle, gradient and update. `descent.rs` is the algorithm: begin there.
 
 mod auto_batch_size;
+mod catch_up;
 mod config;
 mod control;
 mod descent;
@@ -16,6 +17,7 @@ mod pilot;
 mod recorder;
 mod run;
 mod state;
+mod step;
 mod stop;
 mod stop_reason;
 mod stopping;

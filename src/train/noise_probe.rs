@@ -1,6 +1,6 @@
 //! `Probe`: what a batch says about the noise of its gradient, and which batches are asked.
 
-use super::run::Batch;
+use super::step::Batch;
 use crate::error::Result;
 use crate::gradient::{BatchNoise, Evaluator};
 use crate::scalar::Scalar;

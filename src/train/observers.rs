@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use super::recorder::{EpochRecord, Recorder};
-use super::run::Step;
+use super::step::Step;
 use super::stop::Stop;
 use super::validation::Values;
 use super::view::View;

@@ -1,7 +1,9 @@
 //! `Parameters`: whole, or lazily updated on sparse rows; which a step borrows, moves and gives back.
 
-use super::lazy::{CatchUp, LazyParameters};
-use super::run::Batch;
+use super::catch_up::CatchUp;
+use super::control::{Drift, Solver};
+use super::lazy::LazyParameters;
+use super::step::Batch;
 use super::{Config, State};
 use crate::data::{Csr, Rows};
 use crate::error::{Error, Result};
@@ -12,6 +14,8 @@ use crate::update::{Entries, Optimizer, OptimizerState, Schedule};
 
 /// Columns that may be moved without a gradient, in vectors, for every stored entry of a batch.
 const COLUMNS_FOR_ENTRY: usize = 2;
+/// The same for steps of a solver: what a column of a batch has missed takes longer to make up for than by others.
+const COLUMNS_FOR_ENTRY_OF_SOLVER: usize = 8;
 
 /// The parameters of a run.
 #[derive(Debug)]
@@ -39,7 +43,8 @@ impl<'a, T: Scalar> Parameters<'a, T> {
         if !is_lazy && !is_behind {
             return Ok(Self::Whole);
         }
-        if let Schedule::Auto(_) = config.optimizer.learning_rate {
+        let first = config.optimizer.lazy_update(0, &state.optimizer, 0.0);
+        if is_auto(config) && !matches!(first, LazyUpdate::Drift(_)) {
             return Err(Error::Incompatible(
                 "learning_rate must be a number, a schedule or a function of the step to resume within an epoch over \
                  sparse rows that was begun with one, got 'auto'"
@@ -48,10 +53,12 @@ impl<'a, T: Scalar> Parameters<'a, T> {
         }
         let mut lazy = lazy_from(problem, config, csr, state)?;
         if is_lazy {
+            lazy.leave_all(&mut state.params);
             return Ok(Self::Lazy(Box::new(lazy)));
         }
         // The steps so far were on the columns of their batches; from here on they are on all columns.
-        state.loss_sum += lazy.flush().penalty;
+        let solver = state.control.solver.as_deref().filter(|solver| solver.fits(problem, config));
+        state.loss_sum += lazy.flush(Drift::of(solver, None)).penalty;
         Self::Lazy(Box::new(lazy)).into_state(state)?;
         Ok(Self::Whole)
     }
@@ -62,12 +69,13 @@ impl<'a, T: Scalar> Parameters<'a, T> {
         &mut self,
         batch: &Batch,
         recorded: Option<&Penalty>,
+        solver: Option<&Solver<T>>,
         optimizer: &mut OptimizerState<T>,
         evaluator: &mut Evaluator<'_, 'a, T>,
     ) -> Result<CatchUp> {
         match self {
             Self::Whole => Ok(CatchUp::nothing()),
-            Self::Lazy(lazy) => lazy.lend(batch, recorded, &mut optimizer.slots, evaluator),
+            Self::Lazy(lazy) => lazy.lend(batch, recorded, solver, &mut optimizer.slots, evaluator),
         }
     }
 
@@ -79,18 +87,31 @@ impl<'a, T: Scalar> Parameters<'a, T> {
         }
     }
 
-    /// Takes back what a step has moved. `update` says what it did to all other columns.
+    /// Brings all parameters up to date where a solver looks at them.
+    pub(super) fn flush(
+        &mut self,
+        solver: Option<&Solver<T>>,
+        evaluator: &mut Evaluator<'_, 'a, T>,
+    ) -> CatchUp {
+        match self {
+            Self::Whole => CatchUp::nothing(),
+            Self::Lazy(lazy) => lazy.flush_to(solver, evaluator),
+        }
+    }
+
+    /// Takes back what a step has moved. `update` says what it did to all other columns, if it was made.
     #[inline]
     pub(super) fn give_back(
         &mut self,
-        update: impl FnOnce() -> LazyUpdate,
+        update: impl FnOnce() -> Option<LazyUpdate>,
         is_last: bool,
+        solver: Option<&Solver<T>>,
         optimizer: &OptimizerState<T>,
         evaluator: &mut Evaluator<'_, 'a, T>,
     ) -> Result<CatchUp> {
         match self {
             Self::Whole => Ok(CatchUp::nothing()),
-            Self::Lazy(lazy) => lazy.give_back(update(), is_last, &optimizer.slots, evaluator),
+            Self::Lazy(lazy) => lazy.give_back(update(), is_last, solver, &optimizer.slots, evaluator),
         }
     }
 
@@ -100,20 +121,27 @@ impl<'a, T: Scalar> Parameters<'a, T> {
         matches!(self, Self::Lazy(_))
     }
 
-    /// The penalty of the columns that the last batch did not have, where it was to be recorded.
+    /// The penalty of the columns that the last batch did not have and the square of the norm of their gradient, where
+    /// they were to be recorded.
     #[inline]
-    pub(super) fn inactive_penalty(&self) -> f64 {
+    pub(super) fn of_inactive(&self) -> (f64, f64) {
         match self {
-            Self::Whole => 0.0,
-            Self::Lazy(lazy) => lazy.inactive_penalty(),
+            Self::Whole => (0.0, 0.0),
+            Self::Lazy(lazy) => lazy.of_inactive(),
         }
     }
 
     /// Copies all parameters, as they would be if they were up to date.
-    pub(super) fn copy_to(&self, to: &mut [T], evaluator: &mut Evaluator<'_, 'a, T>) {
+    pub(super) fn copy_to(
+        &self,
+        to: &mut [T],
+        solver: Option<&Solver<T>>,
+        evaluator: &mut Evaluator<'_, 'a, T>,
+    ) {
+        let (params, variate) = evaluator.params_and_control_variate();
         match self {
-            Self::Whole => to.copy_from_slice(evaluator.params()),
-            Self::Lazy(lazy) => lazy.copy_to(to),
+            Self::Whole => to.copy_from_slice(params),
+            Self::Lazy(lazy) => lazy.copy_to(to, params, Drift::of(solver, variate)),
         }
     }
 
@@ -148,10 +176,32 @@ fn lazy_from<'a, T: Scalar>(
     let mut lazy = LazyParameters::new(csr, layout, (first, decays), penalty, params, slots)?;
     if state.step > 0 && state.step < state.batches(&config.batches).n_steps() {
         let n_done = (state.step / config.accumulate.get()) as u64;
-        let evaluated = optimizer.tabulate(state.optimizer.n_steps - n_done..state.optimizer.n_steps)?;
+        let evaluated = match is_auto(config) {
+            true => chosen(problem, config, state)?,
+            false => optimizer.tabulate(state.optimizer.n_steps - n_done..state.optimizer.n_steps)?,
+        };
         replay(&mut lazy, config, evaluated.as_ref().unwrap_or(optimizer), strengths.1, state);
     }
     Ok(lazy)
+}
+
+/// The optimizer with the rate that a solver has chosen for the steps of the epoch so far, since there was a flush.
+fn chosen<T: Scalar>(
+    problem: &Problem<'_, T>,
+    config: &Config,
+    state: &State<T>,
+) -> Result<Option<Optimizer>> {
+    let batches = state.batches(&config.batches);
+    let last = batches.n_steps().min(config.accumulate.get()) - 1;
+    let rows_of_step = batches.positions(0).start..batches.positions(last).end;
+    let Some(solver) = &state.control.solver else { return Ok(None) };
+    let learning_rate = solver.schedule_for(problem.n_rows(), rows_of_step.len())?;
+    Ok(Some(Optimizer { learning_rate, ..config.optimizer.clone() }))
+}
+
+/// Whether the learning rate is automatic.
+fn is_auto(config: &Config) -> bool {
+    matches!(config.optimizer.learning_rate, Schedule::Auto(_))
 }
 
 /// Tells `lazy` of the steps of the epoch that `state` is in the middle of.
@@ -184,12 +234,13 @@ fn is_worth_it<T: Scalar>(
 ) -> bool {
     let strengths = problem.penalty().uniform();
     let (_, l2) = strengths.unwrap_or_default();
-    if let Schedule::Auto(_) = config.optimizer.learning_rate {
+    let update = config.optimizer.lazy_update(0, &state.optimizer, l2);
+    if is_auto(config) && !matches!(update, LazyUpdate::Drift(_)) {
         return false; // its trials and models are of all columns
     }
     let n_rows = config.batches.batch_size().saturating_mul(config.accumulate.get()).min(csr.n_rows());
     let n_entries = csr.n_entries() / csr.n_rows() * n_rows;
-    match config.optimizer.lazy_update(0, &state.optimizer, l2) {
+    match update {
         LazyUpdate::Dense => false,
         LazyUpdate::Frozen => true,
         // Maps of columns with strengths of their own cannot be composed for all together.
@@ -198,6 +249,10 @@ fn is_worth_it<T: Scalar>(
             let is_same = l2 == 0.0 || config.clip.is_none();
             let pays = csr.n_columns() / COLUMNS_FOR_ENTRY > n_entries && config.average.is_none();
             pays || !is_same
+        }
+        LazyUpdate::Drift(_) => {
+            let pays = csr.n_columns() / COLUMNS_FOR_ENTRY_OF_SOLVER > n_entries;
+            pays && Solver::can_miss_steps(state.control.solver.as_deref(), problem, config)
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::noise_probe::steps_between_probes;
-use super::run::Step;
+use super::step::Step;
 use super::view::View;
 use super::{History, Record, StepProgress};
 use crate::error::{Result, try_filled};

@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
+use super::catch_up::CatchUp;
 use super::control::{Place, value_at};
-use super::lazy::CatchUp;
 use super::noise_probe::{self, Probe};
 use super::observers::Epoch;
 use super::parameters::{Parameters, entries_of};
+use super::step::{Batch, Gradient, Step};
 use super::stop::Stop;
 use super::streak::Streak;
 use super::view::View;
@@ -47,38 +48,6 @@ pub(super) struct Run<'t, 'a, T> {
     streak: Option<Streak<T>>,
 }
 
-/// The rows of a step: positions of the epoch's order.
-#[derive(Debug)]
-pub(super) struct Batch {
-    pub(super) positions: Range<usize>,
-    /// Batches of the epoch done after the step.
-    n_done: usize,
-    /// Whether these are all.
-    is_last: bool,
-}
-
-/// What the evaluator has computed, beside the gradient itself, which it keeps.
-#[derive(Debug)]
-#[must_use]
-pub(super) struct Gradient {
-    loss: f64,
-    caught_up: CatchUp,
-}
-
-/// A step made: what can be recorded of it.
-#[derive(Debug)]
-pub(super) struct Step {
-    /// Counted from 0 over the whole run.
-    pub(super) t: u64,
-    pub(super) n_rows: usize,
-    /// The objective on the batch before the step.
-    pub(super) loss: f64,
-    /// The norm of the gradient before clipping, if somebody wants to know it.
-    pub(super) norm: f64,
-    /// Whether the epoch is over.
-    pub(super) is_last: bool,
-}
-
 impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
     /// A run from `state`, whose parameters the evaluator has.
     pub(super) fn new(
@@ -112,6 +81,9 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
 
     /// Looks at the data for an automatic learning rate, if one is asked for and none is resumed.
     pub(super) fn begin(&mut self) -> Result<(), Stop> {
+        if !self.state.control.knows(self.problem, self.config, &mut self.evaluator)? {
+            self.forget_solver();
+        }
         let Self { problem, config, state, evaluator, interrupted, .. } = self;
         Ok(state.control.begin(problem, config, state.epoch, evaluator, *interrupted)?)
     }
@@ -171,15 +143,22 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
     /// interrupted call nothing is left.
     #[inline]
     pub(super) fn gradient(&mut self, batch: &Batch) -> Result<Gradient, Stop> {
-        let Self { problem, config, state, params, evaluator, .. } = self;
         let n_batches = self.batches.n_steps();
         let positions = batch.positions.clone();
-        let place = Place { epoch: state.epoch, n_done: state.step, n_batches, positions };
+        let place = Place { epoch: self.state.epoch, n_done: self.state.step, n_batches, positions };
+        if self.params.is_lazy() && self.state.control.looks_at_all(self.problem, self.config, &place) {
+            self.flush()?;
+        }
+        let Self { problem, config, state, params, evaluator, .. } = self;
         state.control.prepare(problem, config, place, &mut state.optimizer, evaluator)?;
-        let is_wanted = config.record.wants_step(state.optimizer.n_steps);
-        let recorded = is_wanted.then_some(problem.penalty());
-        let caught_up = params.lend(batch, recorded, &mut state.optimizer, evaluator)?;
-        match self.loss_on(batch) {
+        let is_probed =
+            noise_probe::is_due(state.optimizer.n_steps, config.record.noise, state.control.wants_noise());
+        let solver = state.control.solver.as_deref();
+        let is_recorded =
+            config.record.wants_step(state.optimizer.n_steps) || (is_probed && solver.is_some());
+        let recorded = is_recorded.then_some(problem.penalty());
+        let caught_up = params.lend(batch, recorded, solver, &mut state.optimizer, evaluator)?;
+        match self.loss_on(batch, is_probed) {
             Ok(loss) => Ok(Gradient { loss, caught_up }),
             Err(error) => {
                 self.params.cancel(&mut self.evaluator)?;
@@ -189,16 +168,26 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
     }
 
     #[inline]
-    fn loss_on(&mut self, batch: &Batch) -> Result<f64> {
-        let (t, is_recorded) = (self.state.optimizer.n_steps, self.config.record.noise);
+    fn loss_on(&mut self, batch: &Batch, is_probed: bool) -> Result<f64> {
         self.probe = None;
-        if noise_probe::is_due(t, is_recorded, self.state.control.wants_noise()) {
-            let (loss, probe) = Probe::of(batch, t, is_recorded, &mut self.evaluator)?;
+        if is_probed {
+            let (t, is_recorded) = (self.state.optimizer.n_steps, self.config.record.noise);
+            let (loss, mut probe) = Probe::of(batch, t, is_recorded, &mut self.evaluator)?;
+            probe.noise.batch_squared_norm += self.params.of_inactive().1;
             self.probe = Some(probe);
             return Ok(loss);
         }
         self.evaluator.sum(batch.positions.clone(), Wanted::Gradient)?;
         Ok(self.evaluator.finish(batch.positions.len()))
+    }
+
+    /// Brings all parameters up to date where a solver looks at them.
+    fn flush(&mut self) -> Result<(), Stop> {
+        let Self { state, params, evaluator, .. } = self;
+        let caught_up = params.flush(state.control.solver.as_deref(), evaluator);
+        state.loss_sum += caught_up.penalty;
+        let rejected = state.control.reject(caught_up.non_finite());
+        rejected.map_or(Ok(()), |quantity| Err(self.diverged(quantity)))
     }
 
     /// How the parameters move: against the gradient that the evaluator keeps.
@@ -207,28 +196,29 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
         let Self { config, state, evaluator, optimizer, .. } = self;
         let loss = state.control.observe(config, gradient.loss, optimizer, evaluator)?;
         let norm = self.clip();
-        let non_finite = self.step(loss)?;
+        let non_finite = self.step(loss)?.or(gradient.caught_up.non_finite());
         let Self { config, state, evaluator, .. } = self;
         let (rejected, loss) =
             state.control.accept(config.tier, non_finite, loss, &mut state.optimizer, evaluator);
-        let caught_up = gradient.caught_up.and(self.give_back(batch.is_last)?);
-        if let Some(quantity) = rejected.or(caught_up.non_finite()) {
+        let is_made = non_finite.is_none();
+        let flushed = self.give_back(is_made, batch.is_last)?;
+        if let Some(quantity) = rejected.or(self.state.control.reject(flushed.non_finite())) {
             return Err(self.diverged(quantity));
         }
-        if non_finite.is_none() {
+        if is_made {
             self.average();
         }
         let n_rows = batch.positions.len();
         self.state.step = batch.n_done;
         self.state.n_seen += n_rows as u64;
-        self.state.loss_sum += loss * n_rows as f64 + caught_up.penalty;
+        self.state.loss_sum += loss * n_rows as f64 + gradient.caught_up.and(flushed).penalty;
         if let Some(probe) = &self.probe {
             self.state.control.see(probe.noise);
         }
         Ok(Step {
             t: self.state.optimizer.n_steps - 1,
             n_rows,
-            loss: loss + self.params.inactive_penalty(),
+            loss: if is_made { loss + self.params.of_inactive().0 } else { loss },
             norm,
             is_last: batch.is_last,
         })
@@ -242,7 +232,11 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
             return f64::NAN;
         }
         let gradient = self.evaluator.last();
-        let norm = norm(tier, gradient);
+        let mut norm = norm(tier, gradient);
+        let (_, square) = self.params.of_inactive();
+        if square > 0.0 {
+            norm = (norm * norm + square).sqrt();
+        }
         if let Some(clip) = clip {
             clip.apply(gradient, norm);
         }
@@ -256,7 +250,7 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
         if let Some(solver) = &mut self.state.control.solver {
             solver.precondition(tier, self.evaluator.at_step());
         }
-        let AtStep { model, penalty, params, gradient } = self.evaluator.at_step();
+        let AtStep { model, penalty, params, gradient, .. } = self.evaluator.at_step();
         let layout = model.layout();
         self.last_finite.clear();
         self.last_finite.extend_from_slice(params);
@@ -290,13 +284,16 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
 
     /// Takes back, of sparse rows, what the step was lent.
     #[inline]
-    fn give_back(&mut self, is_last: bool) -> Result<CatchUp> {
+    fn give_back(&mut self, is_made: bool, is_last: bool) -> Result<CatchUp> {
         let Self { problem, state, params, evaluator, optimizer, .. } = self;
+        let solver = state.control.solver.as_deref();
         let of_step = || {
             let (_, l2) = problem.penalty().uniform().unwrap_or_default();
-            optimizer.lazy_update(state.optimizer.n_steps.saturating_sub(1), &state.optimizer, l2)
+            let t = state.optimizer.n_steps.saturating_sub(1);
+            // Without a solver a step that was not made ends the run.
+            (is_made || solver.is_none()).then(|| optimizer.lazy_update(t, &state.optimizer, l2))
         };
-        params.give_back(of_step, is_last, &state.optimizer, evaluator)
+        params.give_back(of_step, is_last, solver, &state.optimizer, evaluator)
     }
 
     /// Takes the parameters into their average, if there is one.
@@ -305,7 +302,8 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
         let Some(average) = self.config.average else { return };
         let (tier, t) = (self.config.tier, self.state.optimizer.n_steps - 1);
         if self.params.is_lazy() {
-            self.params.copy_to(&mut self.up_to_date, &mut self.evaluator);
+            let solver = self.state.control.solver.as_deref();
+            self.params.copy_to(&mut self.up_to_date, solver, &mut self.evaluator);
             self.evaluator.count_params(self.up_to_date.len());
             average.step(tier, t, &mut self.state.average, &self.up_to_date);
         } else {
@@ -371,8 +369,19 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
     ) -> Result<()> {
         let Some((before, params)) = resumed else { return Ok(()) };
         let now = Fingerprint::of(&params, validation.problem(), &mut self.evaluator)?;
+        if !before.has_objective_of(now) {
+            self.forget_solver();
+        }
         self.state.forget_other_objectives(before, now, &self.config.optimizer);
         Ok(())
+    }
+
+    /// Forgets the solver of another problem, but not how it has moved columns that have missed its steps.
+    fn forget_solver(&mut self) {
+        let Self { problem, config, state, params, evaluator, .. } = self;
+        let solver = state.control.solver.take().filter(|solver| solver.fits(problem, config));
+        state.loss_sum += params.flush(solver.as_deref(), evaluator).penalty;
+        evaluator.set_control_variate(None);
     }
 
     /// Everything needed to resume the run.

@@ -29,7 +29,7 @@ impl<'a, T: Scalar> View<'_, '_, 'a, T> {
     pub(super) fn copy_model(&mut self, to: &mut [T]) {
         match self.state.average(self.config) {
             Some(average) => to.copy_from_slice(average),
-            None => self.params.copy_to(to, self.evaluator),
+            None => self.params.copy_to(to, self.state.control.solver.as_deref(), self.evaluator),
         }
         self.evaluator.count_params(to.len());
     }

@@ -1,5 +1,6 @@
 //! SAGA: gradient descent on gradients whose noise dies away, by a table of slopes.
 
+use super::lazy::{DriftStep, LazyUpdate};
 use super::metric::Preconditioner;
 use super::{EffectiveStepSize, SgdArithmetic, SgdStep, StepContext, Update, VarianceReduction};
 use crate::error::Result;
@@ -42,6 +43,11 @@ impl Update for Saga {
 
     fn variance_reduction(&self) -> Option<VarianceReduction> {
         Some(VarianceReduction::Saga)
+    }
+
+    /// In a metric of columns that are apart, without l1: the mean gradient of a column changes with its steps alone.
+    fn lazy_update(&self, _t: u64, learning_rate: f64, _l2: f64) -> LazyUpdate {
+        LazyUpdate::Drift(DriftStep { rate: learning_rate })
     }
 
     fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T> {

@@ -4,7 +4,9 @@
 use mbgd_rs::data::{Csr, Indices, LinearParams, LinearParamsMut, Rows, Tile};
 use mbgd_rs::kernel::{Prefetch, Tier};
 use mbgd_rs::rng;
-use mbgd_rs::update::lazy::{AffineStep, Compose, DiagonalStep, Divisor, Dyadic, LazyUpdate, MissedSteps};
+use mbgd_rs::update::lazy::{
+    AffineStep, Compose, DiagonalStep, Divisor, DriftStep, Dyadic, LazyUpdate, MissedSteps,
+};
 use proptest::prelude::*;
 
 fn tier() -> Tier {
@@ -168,6 +170,35 @@ proptest! {
         prop_assert!((caught_up.w - expected_w).abs() <= 1e-12 * scale, "{caught_up:?}, w = {expected_w}");
         prop_assert!((caught_up.slots[0] - expected_v).abs() <= 1e-12 * scale, "{caught_up:?}, v = {expected_v}");
         prop_assert!((caught_up.penalty - penalty).abs() <= 1e-10 * (1.0 + penalty), "{caught_up:?}, {penalty}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn missed_steps_along_a_gradient_that_stays_are_caught_up(
+        n in 1_usize..3000,
+        from in 0_usize..3000,
+        w in prop_oneof![Just(0.0), -2.0..2.0_f64],
+        mean in prop_oneof![Just(0.0), -1.0..1.0_f64],
+        size in prop_oneof![Just(0.0), 1e-3..1.0_f64],
+        l2 in prop_oneof![Just(0.0), Just(1e-300), Just(1e-12), 1e-6..1.0_f64, Just(15.0)],
+    ) {
+        let from = from.min(n - 1);
+        // The last step of an epoch may be a short one.
+        let step_at = |t: usize| (if t == n - 1 { 0.05 } else { 0.1 }, if t == n - 1 { 3 } else { 64 });
+        let mut missed = MissedSteps::new(LazyUpdate::Drift(DriftStep { rate: 0.1 }), false, false, 0.0, l2);
+        for (rate, n_rows) in (0..n).map(step_at) {
+            missed.push(LazyUpdate::Drift(DriftStep { rate }), n_rows);
+        }
+        let (mut expected, mut penalty) = (w, 0.0);
+        for (rate, n_rows) in (from..n).map(step_at) {
+            penalty += n_rows as f64 * 0.5 * l2 * expected * expected;
+            expected -= rate * size * (l2 * expected + mean);
+        }
+        let caught_up = missed.catch_up(w, [size, mean], from);
+        let scale = w.abs() + expected.abs();
+        prop_assert!((caught_up.w - expected).abs() <= 1e-11 * scale, "{caught_up:?}, w = {expected}");
+        prop_assert!((caught_up.penalty - penalty).abs() <= 1e-10 * penalty, "{caught_up:?}, {penalty}");
     }
 }
 

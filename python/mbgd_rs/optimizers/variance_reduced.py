@@ -58,10 +58,11 @@ class SAGA(Optimizer, name="saga"):
     it; then before the epochs 1, 2, 4, 8, ..., or before every epoch where there are fewer than 2000 rows.
 
     The table has a number of the type of X for each row and output, n k in all. Every row has to be seen
-    once an epoch: rows cannot be drawn with replacement or by weights. Steps are on all columns, of sparse
-    rows too: with many thousands of these another optimizer is faster. On arrays of your own, in `step` and
-    :func:`mbgd_rs.minimize`, there are no rows to know slopes of, and it is plain descent with the rate
-    given.
+    once an epoch: rows cannot be drawn with replacement or by weights. On sparse rows of many columns, with
+    a diagonal metric or none, steps move the columns of their batch, and the others make up for what they
+    have missed, exactly: not beside an l1 part in the penalty, with averages or clipping, or at a rate by a
+    schedule; then steps are on all columns. On arrays of your own, in `step` and :func:`mbgd_rs.minimize`,
+    there are no rows to know slopes of, and it is plain descent with the rate given.
 
     References
     ----------

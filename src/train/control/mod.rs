@@ -7,7 +7,7 @@ mod solver;
 pub use adaptive_batch_size::AdaptiveBatchSize;
 pub(super) use auto_rate::value_at;
 pub use auto_rate::{AutoRate, Method, Spectral, Trials};
-pub(super) use solver::{Place, check as check_solver, is_solver};
+pub(super) use solver::{Drift, Place, check as check_solver, is_solver};
 pub use solver::{Safeguard, Solver, Standardisation};
 
 use super::{Config, State};
@@ -39,6 +39,25 @@ impl<T> Default for Control<T> {
 }
 
 impl<T: Scalar> Control<T> {
+    /// Whether a solver that is resumed is of this problem. The evaluator has what it corrects gradients by from here on.
+    ///
+    /// # Errors
+    /// If a buffer cannot be allocated, or the work was interrupted.
+    pub(super) fn knows(
+        &mut self,
+        problem: &Problem<'_, T>,
+        config: &Config,
+        evaluator: &mut Evaluator<'_, '_, T>,
+    ) -> Result<bool> {
+        let Some(solver) = &mut self.solver else { return Ok(true) };
+        if !is_solver(&config.optimizer.rule) || !solver.fits(problem, config) {
+            return Ok(false);
+        }
+        evaluator.set_control_variate(solver.variate.take());
+        // A fingerprint of few rows may have missed a change of others.
+        evaluator.knows_these_rows()
+    }
+
     /// Begins an automatic rate, if one is asked for and none is resumed: looks at the data.
     ///
     /// # Errors
@@ -54,14 +73,6 @@ impl<T: Scalar> Control<T> {
         let is_automatic = matches!(config.optimizer.learning_rate, Schedule::Auto(_));
         let has_solver = is_solver(&config.optimizer.rule);
         if has_solver {
-            self.solver = self.solver.take().filter(|solver| solver.fits(problem, config));
-            if let Some(solver) = &mut self.solver {
-                evaluator.set_control_variate(solver.variate.take());
-                // A fingerprint of few rows may have missed a change of others.
-                if !evaluator.knows_these_rows()? {
-                    self.solver = None;
-                }
-            }
             if self.solver.is_none() && config.n_epochs > 0 {
                 self.solver = Some(Box::new(Solver::begin(problem, config, epoch, evaluator, interrupted)?));
             }
@@ -91,6 +102,12 @@ impl<T: Scalar> Control<T> {
             Some(adaptive) => batches.clone().resized(adaptive.batch_size),
             None => batches.of_epoch(epoch),
         }
+    }
+
+    /// Whether [`Self::prepare`] looks at all parameters before this step.
+    #[inline]
+    pub(super) fn looks_at_all(&self, problem: &Problem<'_, T>, config: &Config, place: &Place) -> bool {
+        self.solver.as_ref().is_some_and(|solver| solver.looks_at_all(problem, config, place))
     }
 
     /// Before a step, when nothing of it is done yet: here a control may evaluate all rows, and only here be interrupted.
@@ -162,6 +179,16 @@ impl<T: Scalar> Control<T> {
         match rate.backtrack(evaluator.params(), &mut optimizer.slots) {
             Some(loss_before) => (None, loss_before),
             None => (non_finite, loss),
+        }
+    }
+
+    /// Told of what has become non-finite when parameters made up for steps. Returns it, if it cannot be blamed on the rate.
+    #[inline]
+    pub(super) fn reject(&mut self, non_finite: Option<&'static str>) -> Option<&'static str> {
+        let solver = self.solver.as_mut().filter(|_| non_finite.is_some());
+        match solver.and_then(|solver| solver.safeguard.backtrack()) {
+            Some(_) => None,
+            None => non_finite,
         }
     }
 

@@ -7,12 +7,15 @@
 
 mod affine;
 mod diagonal;
+mod drift;
 mod dyadic;
 mod soft_threshold;
 
 pub use affine::AffineMap;
 use diagonal::DiagonalSteps;
 pub use diagonal::{DiagonalStep, Divisor};
+pub use drift::DriftStep;
+use drift::DriftSteps;
 pub use dyadic::{Compose, Dyadic};
 pub use soft_threshold::SoftThreshold;
 
@@ -39,6 +42,9 @@ pub enum LazyUpdate {
     Affine(AffineStep),
     /// A proximal map with a step size of each parameter's own: sparse rows give the results of dense ones.
     Diagonal(DiagonalStep),
+    /// A step along a gradient that stays, with a step size of each parameter's own: sparse rows give the results of dense
+    /// ones.
+    Drift(DriftStep),
     /// Something without a closed form, which is left out: the parameters of columns that a batch does not have keep
     /// their values, and so do their slots.
     Frozen,
@@ -69,9 +75,12 @@ enum Kind {
     Simulated(Simulated),
     /// With a step size that depends on the slots, and no l2.
     Diagonal(DiagonalSteps),
+    /// Along a gradient that stays, and no l1.
+    Drifts(DriftSteps),
 }
 
-/// The first two slots of a parameter; zeros where the optimizer has fewer.
+/// The first two slots of a parameter, zeros where the optimizer has fewer; or what is in their place, with a
+/// [`DriftStep`] its step size and mean gradient.
 pub type Slots = [f64; 2];
 
 impl MissedSteps {
@@ -84,13 +93,14 @@ impl MissedSteps {
             LazyUpdate::Affine(_) if l1 == 0.0 => Kind::AffineMaps(Dyadic::default()),
             LazyUpdate::Affine(_) => Kind::Simulated(Simulated::default()),
             LazyUpdate::Diagonal(_) => Kind::Diagonal(DiagonalSteps::default()),
+            LazyUpdate::Drift(_) => Kind::Drifts(DriftSteps::default()),
         };
         let is_nothing = l1 == 0.0
             && l2 == 0.0
             && match kind {
                 Kind::Frozen { .. } => true,
                 Kind::SoftThresholds(_) => !decays,
-                Kind::AffineMaps(_) | Kind::Simulated(_) => false,
+                Kind::AffineMaps(_) | Kind::Simulated(_) | Kind::Drifts(_) => false,
                 Kind::Diagonal(_) => {
                     matches!(first, LazyUpdate::Diagonal(DiagonalStep { by: Divisor::Root { .. }, .. }))
                 }
@@ -126,6 +136,7 @@ impl MissedSteps {
             Kind::AffineMaps(steps) => steps.clear(),
             Kind::Simulated(steps) => steps.clear(),
             Kind::Diagonal(steps) => steps.clear(),
+            Kind::Drifts(steps) => steps.clear(),
         }
     }
 
@@ -146,16 +157,23 @@ impl MissedSteps {
                 steps.push(step, self.l1 * step.rate, n_rows)
             }
             (Kind::Diagonal(steps), LazyUpdate::Diagonal(step)) => steps.push(step, self.l1, n_rows),
+            (Kind::Drifts(steps), LazyUpdate::Drift(step)) => steps.push(step, n_rows),
             // The lazy updates of a rule are all of one variant.
-            (_, LazyUpdate::Affine(_) | LazyUpdate::Diagonal(_) | LazyUpdate::Frozen | LazyUpdate::Dense) => {
-            }
+            (
+                _,
+                LazyUpdate::Affine(_)
+                | LazyUpdate::Diagonal(_)
+                | LazyUpdate::Drift(_)
+                | LazyUpdate::Frozen
+                | LazyUpdate::Dense,
+            ) => {}
         }
     }
 
     /// Prepares for all parameters to catch up.
     pub fn prepare_flush(&mut self) {
         match &mut self.kind {
-            Kind::Frozen { .. } => {}
+            Kind::Frozen { .. } | Kind::Drifts(_) => {}
             Kind::SoftThresholds(steps) => steps.make_tails(),
             Kind::AffineMaps(steps) => steps.make_tails(),
             Kind::Simulated(steps) => {
@@ -164,6 +182,11 @@ impl MissedSteps {
             }
             Kind::Diagonal(steps) => steps.prepare_flush(),
         }
+    }
+
+    /// Whether steps are [`LazyUpdate::Drift`].
+    pub fn are_drifts(&self) -> bool {
+        matches!(self.kind, Kind::Drifts(_))
     }
 
     /// Number of recorded steps.
@@ -198,6 +221,7 @@ impl MissedSteps {
                 CaughtUp { w, slots: [v, second], penalty }
             }
             Kind::Diagonal(steps) => steps.catch_up(w, slots, from, self.l1),
+            Kind::Drifts(steps) => steps.catch_up(w, slots, from, self.l2),
         }
     }
 

@@ -227,14 +227,11 @@ impl<T: Scalar> Metric<T> {
             }
         }
         let mut leverages = second.squares_along(workers, factors)?;
-        let rows = second.rows.chunks_exact(second.width).zip(&second.curvatures);
-        for (leverage, (x, h)) in leverages.iter_mut().zip(rows) {
-            if let Inverse::LowRank { diagonal, .. } = &self.inverse {
-                let of_diagonal = x.iter().zip(diagonal).map(|(x, d)| x.to_f64() * x.to_f64() * d.to_f64());
-                *leverage = of_diagonal.sum::<f64>() - *leverage;
-            }
-            *leverage *= h;
+        if let Inverse::LowRank { diagonal, .. } = &self.inverse {
+            let of_diagonal = second.weighted_squares(diagonal);
+            leverages.iter_mut().zip(of_diagonal).for_each(|(leverage, all)| *leverage = all - *leverage);
         }
+        leverages.iter_mut().zip(&second.curvatures).for_each(|(leverage, h)| *leverage *= h);
         leverages.sort_by(f64::total_cmp);
         let at = QUANTILE * (leverages.len() - 1) as f64;
         let (below, above) = (leverages[at.floor() as usize], leverages[at.ceil() as usize]);

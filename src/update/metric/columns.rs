@@ -46,6 +46,11 @@ impl<T: Scalar> Columns<T> {
         self.centre.len()
     }
 
+    /// Whether something is subtracted of a column.
+    pub fn are_centred(&self) -> bool {
+        self.centre.iter().any(|&centre| centre != T::ZERO)
+    }
+
     /// Writes the row of a sample: centred, scaled, and `one` for the intercept; zeros follow.
     pub fn standardise(&self, x: &[T], one: T, to: &mut [T]) {
         let d = self.n();

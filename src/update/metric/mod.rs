@@ -5,16 +5,18 @@ mod columns;
 mod preconditioner;
 mod proximal;
 mod sample;
+mod sparse_rows;
 
 pub use build::Geometry;
 pub use columns::Columns;
 pub use preconditioner::Preconditioner;
 pub use proximal::Proximal;
 pub use sample::{Sample, Vectors, Workers};
+pub use sparse_rows::SparseRows;
 
 use crate::error::{Result, try_filled};
 use crate::kernel::rows::{Accumulate, Scores};
-use crate::kernel::{Prefetch, Tier};
+use crate::kernel::{Prefetch, Tier, prefetch_one};
 use crate::scalar::Scalar;
 
 /// A positive definite matrix P near the Hessian of the mean loss in [standardised columns](Columns), by its inverse. It is
@@ -200,6 +202,48 @@ impl<T: Scalar> Metric<T> {
         for (to, (&inverse_scale, &d)) in to.iter_mut().zip(scales) {
             *to = T::from_f64(rate * inverse_scale.to_f64() * inverse_scale.to_f64() * d.to_f64());
         }
+    }
+
+    /// [`Self::precondition`] in a metric whose columns [are apart](Self::has_columns_apart), where the gradient is that of
+    /// these columns alone.
+    #[inline]
+    pub fn precondition_columns(
+        &self,
+        columns: &[usize],
+        stride: usize,
+        coef: &mut [T],
+        intercept: &mut [T],
+    ) {
+        let Inverse::LowRank { diagonal, .. } = &self.inverse else { return };
+        let scales = &self.columns.inverse_scale;
+        for (c, intercept) in intercept.iter_mut().enumerate() {
+            for (g, &column) in coef[c * stride..].iter_mut().zip(columns) {
+                *g = diagonal[column] * (*g * scales[column]) * scales[column];
+            }
+            *intercept *= diagonal[self.columns.n()];
+        }
+    }
+
+    /// The step size of a coefficient of this column, whose learning rate is 1; in a metric whose columns are apart.
+    #[inline]
+    pub fn step_size(&self, column: usize) -> f64 {
+        let Inverse::LowRank { diagonal, .. } = &self.inverse else { return 0.0 };
+        let scale = self.columns.inverse_scale[column].to_f64();
+        scale * scale * diagonal[column].to_f64()
+    }
+
+    /// Prefetches what [`Self::step_size`] reads.
+    #[inline]
+    pub fn prefetch(&self, column: usize) {
+        if let Inverse::LowRank { diagonal, .. } = &self.inverse {
+            prefetch_one(&diagonal[column]);
+            prefetch_one(&self.columns.inverse_scale[column]);
+        }
+    }
+
+    /// Whether the step of a column depends on its own gradient alone, and the intercept on no column.
+    pub fn has_columns_apart(&self) -> bool {
+        self.is_diagonal() && !self.columns.are_centred()
     }
 
     /// Whether columns are independent of each other.

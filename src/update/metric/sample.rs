@@ -1,5 +1,6 @@
 //! `Sample`: rows that stand for all where the curvature of the objective is looked at.
 
+use super::SparseRows;
 use crate::error::{Result, try_copied, try_filled};
 use crate::kernel::outputs::{OutputAccumulate, OutputScores};
 use crate::kernel::rows::{Accumulate, Scores};
@@ -32,8 +33,10 @@ impl Workers {
 /// Standardised rows, each `width` entries long: columns, the intercept's 1, zeros up to whole vectors.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample<T> {
-    /// All rows, one after the other.
+    /// All rows, one after the other; none if they are sparse.
     pub rows: Vec<T>,
+    /// Sparse rows, of which a metric of columns that are apart can be made.
+    pub sparse: Option<SparseRows<T>>,
     /// Entries of a row.
     pub width: usize,
     /// The second derivative of the weighted loss of each row.
@@ -167,6 +170,9 @@ impl<T: Scalar> Sample<T> {
     /// # Errors
     /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory).
     pub fn hessian_times(&self, by: Workers, with: &Vectors<T>) -> Result<Vectors<T>> {
+        if let Some(sparse) = &self.sparse {
+            return sparse.weighted_gram_times(self.shares(), with);
+        }
         self.summed(by, with.n(), |room, rows, factors| {
             let stride = factors.len().next_multiple_of(T::LANES);
             for products in room.products(by.tier, rows, with).chunks_exact_mut(stride) {
@@ -238,13 +244,32 @@ impl<T: Scalar> Sample<T> {
     /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory).
     pub fn hessian_diagonal(&self) -> Result<Vec<f64>> {
         let mut sum = try_filled("the metric", self.width, 0.0)?;
-        let share = 1.0 / self.n_rows() as f64;
-        for (row, h) in self.rows.chunks_exact(self.width).zip(&self.curvatures) {
+        if let Some(sparse) = &self.sparse {
+            sparse.add_squares(self.shares(), &mut sum);
+            return Ok(sum);
+        }
+        for (row, share) in self.rows.chunks_exact(self.width).zip(self.shares()) {
             for (sum, x) in sum.iter_mut().zip(row) {
-                *sum += h * share * x.to_f64() * x.to_f64();
+                *sum += share * x.to_f64() * x.to_f64();
             }
         }
         Ok(sum)
+    }
+
+    /// The curvature of every row over m.
+    fn shares(&self) -> impl Iterator<Item = f64> + Clone {
+        let share = 1.0 / self.n_rows() as f64;
+        self.curvatures.iter().map(move |h| h * share)
+    }
+
+    /// `sum_j x_ij^2 d_j` for every row i.
+    pub(super) fn weighted_squares<'s>(&'s self, d: &'s [T]) -> Box<dyn Iterator<Item = f64> + 's> {
+        match &self.sparse {
+            Some(sparse) => Box::new(sparse.weighted_squares(d)),
+            None => Box::new(self.rows.chunks_exact(self.width).map(move |x| {
+                x.iter().zip(d).map(|(x, d)| x.to_f64() * x.to_f64() * d.to_f64()).sum::<f64>()
+            })),
+        }
     }
 
     /// `sum_v (x_i . v)^2` over all vectors v, for every row i.

@@ -1,9 +1,9 @@
 //! How the metric of a solver is built: of which kind, of which rows.
 
 use super::Solver;
+use super::drift::is_wide;
 use super::geometry::Standardisation;
 use super::samples::{draw, gather};
-use crate::data::Rows;
 use crate::error::{Error, Result};
 use crate::gradient::{Evaluator, Penalty, Problem};
 use crate::rng::{SKETCH, Stream};
@@ -29,8 +29,6 @@ const LARGEST_RANK_WITH_PROX: usize = 16;
 /// A sketch has at most so many ranks for every row of a batch, and entries in all.
 const RANKS_OF_BATCH: usize = 4;
 const ENTRIES_OF_SKETCH: usize = 1 << 18;
-/// Sparse rows of more columns have a diagonal metric.
-const MANY_SPARSE_COLUMNS: usize = 4096;
 /// Below this rank a diagonal is as good.
 const LEAST_RANK: usize = 8;
 /// All of the curvature is learned of at most so many columns for every row of a batch.
@@ -59,9 +57,10 @@ impl<T: Scalar> Solver<T> {
         let n_wanted = n_rows_wanted.min(most_rows);
         let (first, second) = draw(problem, config.batches.seed(), self.n_builds, n_wanted)?;
         let Standardisation { columns, penalty, largest_squares, .. } = &self.standardisation;
-        let first = gather(problem, evaluator.params(), columns, &first, config.tier)?;
+        let are_apart = matches!(wanted, None | Some(Preconditioner::Diagonal | Preconditioner::Auto));
+        let first = gather(problem, evaluator.params(), (columns, are_apart), &first, config.tier)?;
         let second = match second {
-            Some(second) => &gather(problem, evaluator.params(), columns, &second, config.tier)?,
+            Some(second) => &gather(problem, evaluator.params(), (columns, are_apart), &second, config.tier)?,
             None => &first,
         };
         let last_damping = self.metric.as_ref().map_or(0.0, |metric| metric.damping);
@@ -109,8 +108,6 @@ impl<T: Scalar> Solver<T> {
     fn wanted(&self, problem: &Problem<'_, T>, config: &Config, batch_size: usize) -> Option<Preconditioner> {
         let d = problem.layout().n_columns();
         let most = (RANKS_OF_BATCH * batch_size).min(ENTRIES_OF_SKETCH / (d + 1)).min(d + 1);
-        // Rows of so many columns share few: there is little to be learned but how often each column has entries.
-        let is_wide = matches!(problem.data.rows, Rows::Csr(_)) && d > MANY_SPARSE_COLUMNS;
         let has_prox = problem.penalty().has_prox();
         // Of as many columns as there are a sketch would be the full metric, which has no proximal map.
         let n = d + usize::from(problem.fits_intercept());
@@ -120,7 +117,7 @@ impl<T: Scalar> Solver<T> {
             Preconditioner::Auto if has_prox && matches!(problem.penalty(), Penalty::Group(_)) => {
                 Some(Preconditioner::Diagonal)
             }
-            Preconditioner::Auto if is_wide => Some(Preconditioner::Diagonal),
+            Preconditioner::Auto if is_wide(problem) => Some(Preconditioner::Diagonal),
             Preconditioner::Auto if !has_prox && d <= COLUMNS_OF_BATCH * batch_size => {
                 Some(Preconditioner::Newton)
             }

@@ -4,6 +4,7 @@
 //! batch. All decisions follow from the state, so that a resumed run makes the same.
 
 mod build;
+mod drift;
 mod gap;
 mod geometry;
 mod prox;
@@ -12,6 +13,7 @@ mod samples;
 
 use std::ops::Range;
 
+pub(in crate::train) use self::drift::Drift;
 pub use self::geometry::Standardisation;
 pub use self::safeguard::Safeguard;
 use crate::error::{Error, Result, try_copied};
@@ -185,6 +187,17 @@ impl<T: Scalar> Solver<T> {
         Ok(self.metric.as_mut())
     }
 
+    /// Whether [`Self::prepare`] looks at all parameters before this step.
+    #[inline]
+    pub(in crate::train) fn looks_at_all(
+        &self,
+        problem: &Problem<'_, T>,
+        config: &Config,
+        place: &Place,
+    ) -> bool {
+        self.safeguard.is_due() || place.n_done == 0 || self.builds(problem, config, place)
+    }
+
     /// Before a step, when nothing of it is done yet: judges the epoch before, builds a metric or takes a snapshot if that
     /// is due, and chooses the rate.
     ///
@@ -202,11 +215,8 @@ impl<T: Scalar> Solver<T> {
         if self.safeguard.is_due() {
             self.safeguard.judge(age, evaluator)?;
         }
-        let is_new = self.prepared != Some((place.epoch, place.n_done as u64));
-        // Curvatures of losses with a kink are all the same, and trials of a rate compare steps in one metric.
-        let is_tried = reduction.is_none() && matches!(config.optimizer.learning_rate, Schedule::Auto(_));
-        let stays = self.metric.is_some() && (problem.objective.loss.has_kink() || is_tried);
-        if is_new && !stays && self.is_due(age, place, problem.n_rows()) {
+        let is_new = self.is_new(place);
+        if self.builds(problem, config, place) {
             self.build(problem, config, evaluator)?;
         }
         if place.n_done == 0 && is_new {
@@ -224,14 +234,26 @@ impl<T: Scalar> Solver<T> {
             }
         }
         self.prepared = Some((place.epoch, place.n_done as u64));
-        if let Some(metric) = &self.metric {
-            let smoothness = metric.expected_smoothness(problem.n_rows(), place.positions.len());
-            self.rate = self.safeguard.share / smoothness;
-        }
+        self.rate = self.rate_for(problem.n_rows(), place.positions.len());
         Ok(())
     }
 
+    /// Whether nothing was prepared for this step yet.
+    fn is_new(&self, place: &Place) -> bool {
+        self.prepared != Some((place.epoch, place.n_done as u64))
+    }
+
     /// Whether a metric is to be built before this step.
+    fn builds(&self, problem: &Problem<'_, T>, config: &Config, place: &Place) -> bool {
+        let Optimizer { rule, learning_rate } = &config.optimizer;
+        // Curvatures of losses with a kink are all the same, and trials of a rate compare steps in one metric.
+        let is_tried = rule.variance_reduction().is_none() && matches!(learning_rate, Schedule::Auto(_));
+        let stays = self.metric.is_some() && (problem.objective.loss.has_kink() || is_tried);
+        let age = place.epoch.saturating_sub(self.first_epoch);
+        !stays && self.is_new(place) && self.is_due(age, place, problem.n_rows())
+    }
+
+    /// Whether a metric is due, by how many epochs there were.
     fn is_due(&self, age: u64, place: &Place, n_rows: usize) -> bool {
         let Place { n_done, n_batches, .. } = *place;
         match age {
@@ -241,12 +263,22 @@ impl<T: Scalar> Solver<T> {
         }
     }
 
-    /// The rate for the optimizer.
+    /// The rate of the step under way for the optimizer, if it is to be chosen.
     pub(in crate::train) fn schedule(&self, optimizer: &Optimizer) -> Result<Option<Schedule>> {
-        if !matches!(optimizer.learning_rate, Schedule::Auto(_)) {
-            return Ok(None);
+        match optimizer.learning_rate {
+            Schedule::Auto(_) => schedule_of(self.rate).map(Some),
+            _ => Ok(None),
         }
-        Ok(Some(Schedule::Constant(Constant::new(self.rate.clamp(f64::MIN_POSITIVE, f64::MAX))?)))
+    }
+
+    /// The rate of a step of so many of `n_rows` rows.
+    pub(in crate::train) fn schedule_for(&self, n_rows: usize, rows_of_step: usize) -> Result<Schedule> {
+        schedule_of(self.rate_for(n_rows, rows_of_step))
+    }
+
+    fn rate_for(&self, n_rows: usize, rows_of_step: usize) -> f64 {
+        let smoothness = self.metric.as_ref().map(|metric| metric.expected_smoothness(n_rows, rows_of_step));
+        smoothness.map_or(0.0, |smoothness| self.safeguard.share / smoothness)
     }
 
     /// Makes a direction of the gradient.
@@ -254,11 +286,12 @@ impl<T: Scalar> Solver<T> {
     pub(in crate::train) fn precondition(&mut self, tier: Tier, step: AtStep<'_, T>) {
         let layout = step.model.layout();
         if let Some(metric) = self.metric.as_mut() {
-            let (coef, intercept) = step.gradient.split_at_mut(layout.n_coef());
+            let (stride, (coef, intercept)) = (layout.stride(), step.gradient.split_at_mut(layout.n_coef()));
             let intercept = &mut intercept[..layout.n_outputs()];
-            match step.penalty.has_prox() && !metric.is_diagonal() {
-                true => metric.precondition_by_diagonal(layout.stride(), coef, intercept),
-                false => metric.precondition(tier, layout.stride(), coef, intercept),
+            match (step.columns, step.penalty.has_prox() && !metric.is_diagonal()) {
+                (Some(columns), _) => metric.precondition_columns(columns, stride, coef, intercept),
+                (None, true) => metric.precondition_by_diagonal(stride, coef, intercept),
+                (None, false) => metric.precondition(tier, stride, coef, intercept),
             }
         }
     }
@@ -286,4 +319,8 @@ impl<T: Scalar> Solver<T> {
     pub(in crate::train) fn end_epoch(&mut self, loss: f64, params: &[T]) {
         self.safeguard.end_epoch(loss, params);
     }
+}
+
+fn schedule_of(rate: f64) -> Result<Schedule> {
+    Ok(Schedule::Constant(Constant::new(rate.clamp(f64::MIN_POSITIVE, f64::MAX))?))
 }

@@ -89,7 +89,7 @@ impl<T: Scalar> Safeguard<T> {
 
     /// Notes that a step has become non-finite, and was not made. Returns an objective in its place, or nothing if this is not
     /// the fault of the rate.
-    pub(super) fn backtrack(&mut self) -> Option<f64> {
+    pub(in crate::train) fn backtrack(&mut self) -> Option<f64> {
         self.n_backtracks += 1;
         self.is_lost = true;
         let is_possible = self.n_backtracks <= MOST_BACKTRACKS && self.best_loss.is_finite();

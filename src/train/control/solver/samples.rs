@@ -6,7 +6,7 @@ use crate::gradient::{Problem, row_curvatures};
 use crate::kernel::Tier;
 use crate::rng::{SAMPLE, Stream};
 use crate::scalar::Scalar;
-use crate::update::metric::{Columns, Sample};
+use crate::update::metric::{Columns, Sample, SparseRows};
 
 /// Rows that the objective is estimated from at the start.
 const N_SPREAD: usize = 2048;
@@ -49,17 +49,27 @@ pub(super) fn draw<T: Scalar>(
     Ok((of_sample(0)?, Some(of_sample(1)?)))
 }
 
-/// Standardised rows, with the curvature of their loss at `params`.
+/// Standardised rows, with the curvature of their loss at `params`: sparse ones by their entries, if columns are to be apart.
 pub(super) fn gather<T: Scalar>(
     problem: &Problem<'_, T>,
     params: &[T],
-    columns: &Columns<T>,
+    (columns, are_apart): (&Columns<T>, bool),
     stored_rows: &[usize],
     tier: Tier,
 ) -> Result<Sample<T>> {
     let d = columns.n();
     let width = (d + 1).next_multiple_of(T::LANES);
     let one = if problem.fits_intercept() { T::ONE } else { T::ZERO };
+    let curvatures = row_curvatures(problem, params, stored_rows, tier)?;
+    if let (Rows::Csr(x), true) = (&problem.data.rows, are_apart && !columns.are_centred()) {
+        let n_entries = stored_rows.iter().map(|&row| x.entries_of(row).count() + 1).sum();
+        let mut sparse = SparseRows::with_room(stored_rows.len(), n_entries)?;
+        for &row in stored_rows {
+            let scaled = x.entries_of(row).map(|(column, x)| (column, x * columns.inverse_scale[column]));
+            sparse.push(scaled.chain([(d, one)]));
+        }
+        return Ok(Sample { rows: Vec::new(), sparse: Some(sparse), width, curvatures });
+    }
     let mut rows = try_filled("a sample of rows", stored_rows.len().saturating_mul(width), T::ZERO)?;
     let mut dense = try_filled("a row", d, T::ZERO)?;
     for (to, &row) in rows.chunks_exact_mut(width).zip(stored_rows) {
@@ -72,5 +82,5 @@ pub(super) fn gather<T: Scalar>(
             }
         }
     }
-    Ok(Sample { rows, width, curvatures: row_curvatures(problem, params, stored_rows, tier)? })
+    Ok(Sample { rows, sparse: None, width, curvatures })
 }
