@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import mbgd_rs
 
@@ -71,3 +72,13 @@ sphinx_gallery_conf = {
     "backreferences_dir": "gallery/backreferences",
     "image_srcset": ["2x"],
 }
+
+
+def skips_requests(app: Any, what: str, name: str, member: Any, skip: bool, options: Any) -> bool | None:
+    """Leaves out scikit-learn's `set_fit_request` and the like: there are many, and all read the same."""
+    return True if name.startswith("set_") and name.endswith("_request") else None
+
+
+def setup(app: Any) -> None:
+    """Called by sphinx."""
+    app.connect("autodoc-skip-member", skips_requests)
