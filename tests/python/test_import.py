@@ -49,6 +49,14 @@ def test_every_name_is_there_whatever_came_before(name):
     assert getattr(mb, name) is getattr(mb, name)
 
 
+def test_without_numpy_it_is_an_import_error():
+    code = "import sys\nsys.modules['numpy'] = None\nimport mbgd_rs"
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert made.returncode == 1
+    assert made.stderr.splitlines()[-1].startswith("ModuleNotFoundError: import of numpy halted")
+    assert "panicked" not in made.stderr
+
+
 def test_names_that_are_not_there():
     with pytest.raises(AttributeError, match="module 'mbgd_rs' has no attribute 'fitt'"):
         mb.fitt  # noqa: B018
