@@ -12,6 +12,8 @@ True
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import numpy as _numpy  # noqa: F401  # before the core, whose own import of a broken NumPy is a panic
+
 from ._core import __version__
 from .threadpool import register_when_imported
 

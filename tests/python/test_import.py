@@ -66,6 +66,14 @@ def test_training_loads_neither_the_reference_nor_the_diagnostics():
     assert not [name for name in listed if name.startswith(("mbgd_rs.reference", "mbgd_rs.diagnostics"))]
 
 
+def test_without_numpy_it_is_an_import_error():
+    code = "import sys\nsys.modules['numpy'] = None\nimport mbgd_rs"
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert made.returncode == 1
+    assert made.stderr.splitlines()[-1].startswith("ModuleNotFoundError: import of numpy halted")
+    assert "panicked" not in made.stderr
+
+
 def test_names_that_are_not_there():
     with pytest.raises(AttributeError, match="module 'mbgd_rs' has no attribute 'fitt'"):
         mb.fitt  # noqa: B018
