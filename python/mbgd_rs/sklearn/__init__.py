@@ -1,4 +1,4 @@
-"""Estimators for scikit-learn: :class:`MBGDClassifier`, :class:`MBGDRegressor` and :class:`MBGDOneClassSVM`.
+"""Estimators for scikit-learn: `MBGDClassifier`, `MBGDRegressor` and `MBGDOneClassSVM`.
 
 They take the parameters of ``SGDClassifier``, ``SGDRegressor`` and ``SGDOneClassSVM`` by the same names, and
 train by :func:`mbgd_rs.fit`. Also reachable as ``mbgd_rs.MBGDClassifier`` and so on; they need
