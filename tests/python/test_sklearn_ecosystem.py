@@ -49,7 +49,7 @@ def test_searches_in_parallel_give_what_they_give_one_by_one(backend):
     assert together.best_score_ > 0.95
     assert halved.best_score_ > 0.9
     for fitted in scores["estimator"]:
-        assert fitted.result_.stop_reason == "converged"
+        assert fitted.result_.stop_reason in ("converged", "no_improvement")
 
 
 def threads_of_task(seconds):

@@ -157,6 +157,12 @@ class Trials(LearningRate):
             self.tail += w.flat.dtype.type(1 / (position - half)) * (w.flat - self.tail)
         return True, loss
 
+    def end_epoch(self, loss: float, w: Parameters) -> None:
+        is_lost = self.loss != 0 and not loss <= 10 * abs(self.loss)
+        if is_lost and self.t - self.begun < self.n_steps:  # the trial leads away: it is over
+            self.n_steps = self.t - self.begun
+            self.tail = w.flat.copy()
+
     def is_trying(self) -> bool:
         return self.t - self.begun < self.n_steps or not self.n_steps
 

@@ -54,7 +54,8 @@ class MBGDClassifier(ClassPredictions, ClassifierMixin, LinearEstimator):  # typ
         When a fit is done; None is after `max_iter` epochs. As in ``SGDClassifier`` once the objective has
         not improved by `tol` for `n_iter_no_change` epochs, or with `early_stopping` the score on the
         validation rows. But with an optimizer that converges (SAGA, SVRG) once the objective is within
-        ``tol / 10 * objective`` of the optimum, about, see :class:`mbgd_rs.stopping.Converged`.
+        ``tol / 10 * objective`` of the optimum, about, see :class:`mbgd_rs.stopping.Converged`; or, if `tol`
+        is at least 1e-4, has not improved by ``tol / 10`` for so many epochs.
     shuffle : bool, str or object of mbgd_rs.sampling, default=True
         Whether rows come in a new order each epoch; others as in :func:`mbgd_rs.fit`.
     verbose : int, default=0
@@ -104,8 +105,9 @@ class MBGDClassifier(ClassPredictions, ClassifierMixin, LinearEstimator):  # typ
     multi_class : {"auto", "multinomial", "ovr"}, default="auto"
         With more than two classes: all at once, which "log_loss" and "crammer_singer" can, or each against
         the rest. "auto" is all at once where possible.
-    callbacks : callable, list of callables or None, default=None
-        Called with a :class:`mbgd_rs.Progress` after each epoch; the answer True ends the fit.
+    callbacks : callable, object of mbgd_rs.callbacks, list of these or None, default=None
+        Called with a :class:`mbgd_rs.Progress` after each epoch, or told of steps as in
+        :func:`mbgd_rs.fit`; the answer True ends the fit.
 
     Attributes
     ----------

@@ -35,6 +35,8 @@ FEW_ROWS = 64
 """Rows of a batch where steps are what teaches."""
 SHARE_OF_TOL = 0.1
 """Of `tol`, how far the objective may be from the optimum: with scikit-learn's default that of `fit`."""
+LEAST_AT_REST = 1e-4
+"""The least `tol` with which a loss at rest ends such a fit, too: less than that is the noise of epochs."""
 STREAM = Adagrad(0.1)
 """The optimizer "auto" of `partial_fit`, where rows may be seen but once."""
 OF_PERCEPTRON = Adagrad()
@@ -141,8 +143,9 @@ def stop_of(estimator: Any, loss: Loss, optimizer: Optimizer | Literal["auto"]) 
 
     With `early_stopping` the score of the validation rows says so; else for an optimizer that comes to rest
     at the optimum how far that is, and for any other scikit-learn's rule about the loss. Losses of classes
-    end by that rule, too: of separable classes the optimum may be far away and its loss next to nothing. The
-    end of the rate "adaptive" is a callback, see :class:`mbgd_rs.sklearn.epochs.AdaptiveEnd`.
+    end by that rule, too, unless `tol` is small: of separable classes the optimum may be far away and its
+    loss next to nothing. The end of the rate "adaptive" is a callback, see
+    :class:`mbgd_rs.sklearn.epochs.AdaptiveEnd`.
     """
     tol, patience = estimator.tol, estimator.n_iter_no_change
     if tol is None:

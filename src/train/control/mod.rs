@@ -229,8 +229,10 @@ impl<T: Scalar> Control<T> {
         loss: f64,
         params: &[T],
     ) {
-        if let (Some(solver), None) = (&mut self.solver, &self.auto_rate) {
-            solver.end_epoch(loss, params);
+        match (&mut self.auto_rate, &mut self.solver) {
+            (Some(rate), _) => rate.end_epoch(loss, params),
+            (None, Some(solver)) => solver.end_epoch(loss, params),
+            (None, None) => {}
         }
         if let (Some(batch_size), Some(test)) = (&mut self.batch_size, config.batches.norm_test()) {
             *batch_size = batch_size.next(test, &config.batches, config.accumulate.get());

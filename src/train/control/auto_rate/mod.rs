@@ -159,6 +159,13 @@ impl<T: Scalar> AutoRate<T> {
         }
     }
 
+    /// Told of the mean objective of an epoch, and where it has ended.
+    pub(in crate::train) fn end_epoch(&mut self, loss: f64, params: &[T]) {
+        if let Method::Trials(trials) = &mut self.method {
+            trials.end_epoch(loss, params);
+        }
+    }
+
     /// Evaluates the rate by the objective at the candidate, over all rows. May put the parameters back and clear the
     /// optimizer's `slots`.
     ///

@@ -9,7 +9,8 @@ use crate::update::approach;
 /// the run so far. At the end of a trial the objective over all rows is taken at the mean of the parameters over
 /// its second half, where most of the noise is gone: it tells a rate that is too long from one that is merely
 /// noisy. If it has come down, the rate rises: by 2 until it fails for the first time, then by less. If it has
-/// gone up, the rate is halved, and if that was the first time or it was much, the trial is taken back.
+/// gone up, the rate is halved, and if that was the first time or it was much, the trial is taken back. A trial may be many
+/// epochs long; it ends with an epoch whose mean objective is many times the least.
 ///
 /// The model is an average that forgets, `a += (GAMMA + 1)/(t + GAMMA) (w - a)`, which comes to rest although the
 /// rate does not.
@@ -46,6 +47,8 @@ const GAMMA: f64 = 3.0;
 /// What the objective may rise by, relatively, and still count as not higher; and what is too much to continue from.
 const TOLERANCE: f64 = 0.02;
 const TOO_MUCH: f64 = 0.1;
+/// How many times the least objective that of an epoch may be.
+const FAR_TOO_MUCH: f64 = 10.0;
 const FIRST_GROWTH: f64 = 2.0;
 const LATER_GROWTH: f64 = 1.3;
 const AFTER_FAILURE: f64 = 0.5;
@@ -102,6 +105,15 @@ impl<T: Scalar> Trials<T> {
         let (position, half) = (self.t - self.begun, self.n_steps / 2);
         if position > half {
             take_in(tier, &mut self.tail, params, 1.0 / (position - half) as f64);
+        }
+    }
+
+    /// Told of the mean objective of an epoch, and where it has ended: a trial that leads away is over.
+    pub(super) fn end_epoch(&mut self, loss: f64, params: &[T]) {
+        let is_lost = self.loss != 0.0 && !(loss <= FAR_TOO_MUCH * self.loss.abs());
+        if is_lost && self.n_steps > 0 && !self.is_due() {
+            self.n_steps = self.t - self.begun;
+            self.tail.copy_from_slice(params);
         }
     }
 
