@@ -18,7 +18,7 @@ SOURCE := Cargo.toml pyproject.toml $(shell find src -name '*.rs')
 # Set in some environments, these slow NumPy down and would flatter every comparison with it.
 unexport OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
 
-.PHONY: help demo pictures build test test-rust test-python lint fmt bench bench-peers bench-solvers bench-guard bench-guard-record \
+.PHONY: help demo pictures build build-tests test test-rust test-python lint fmt bench bench-peers bench-solvers bench-guard bench-guard-record \
         docs docs-rust docs-environment sdist wheel wheel-check test-of-wheel test-of-sdist check clean need-cargo \
         need-python
 
@@ -34,6 +34,9 @@ pictures: build $(STAMPS)/demo  ## the same, but redraw the pictures of the READ
 build: $(STAMPS)/build  ## the package, in release, in .venv
 
 test: test-rust test-python  ## all tests
+
+build-tests: need-cargo  ## compile the tests of the Rust core
+	cargo test --lib --tests --no-run
 
 test-rust: need-cargo  ## tests of the Rust core
 	cargo test --lib --tests
