@@ -19,7 +19,7 @@ SOURCE := Cargo.toml pyproject.toml $(shell find src -name '*.rs')
 unexport OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
 
 .PHONY: help demo pictures build build-tests test test-rust test-python lint fmt bench bench-peers bench-solvers bench-guard bench-guard-record \
-        docs docs-rust docs-environment sdist wheel wheel-check test-of-wheel test-of-sdist check clean need-cargo \
+        docs docs-check docs-rust docs-environment sdist wheel wheel-check test-of-wheel test-of-sdist check clean need-cargo \
         need-python
 
 help:            ## list the verbs
@@ -90,6 +90,9 @@ docs: need-cargo $(STAMPS)/venv  ## the documentation: site in docs/_build/html,
 	rm -rf docs/api docs/gallery
 	$(BIN)/python -m sphinx -W --keep-going -q -j auto -b html docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
+
+docs-check: docs-environment  ## the site in build/site without running its pages; a warning fails
+	$(BIN)/python -m sphinx -W --keep-going -q -D plot_gallery=0 -b html docs build/site
 
 docs-rust: need-cargo
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --quiet
