@@ -110,7 +110,8 @@ impl<T: Scalar> Trials<T> {
 
     /// Told of the mean objective of an epoch, and where it has ended: a trial that leads away is over.
     pub(super) fn end_epoch(&mut self, loss: f64, params: &[T]) {
-        let is_lost = self.loss != 0.0 && !(loss <= FAR_TOO_MUCH * self.loss.abs());
+        let is_far = loss.is_nan() || loss > FAR_TOO_MUCH * self.loss.abs();
+        let is_lost = is_far && self.loss != 0.0;
         if is_lost && self.n_steps > 0 && !self.is_due() {
             self.n_steps = self.t - self.begun;
             self.tail.copy_from_slice(params);
