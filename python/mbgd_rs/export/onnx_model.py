@@ -75,5 +75,5 @@ def outside(graph: Graph, i: int) -> Any:
     from onnx import helper
 
     name, dtype, n_columns = graph.outputs[i]
-    shape = ["n"] if n_columns is None else ["n", n_columns]
+    shape: list[str | int | None] = ["n"] if n_columns is None else ["n", n_columns]
     return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(dtype), shape)
