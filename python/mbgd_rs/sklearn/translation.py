@@ -156,11 +156,9 @@ def stop_of(estimator: Any, loss: Loss, optimizer: Optimizer | Literal["auto"]) 
         return []
     comes_to_rest = not loss.has_kink if optimizer == "auto" else converges(optimizer)
     if comes_to_rest and tol > 0:
-        near, at_rest = (
-            Converged(SHARE_OF_TOL * tol),
-            NoImprovement(tol=SHARE_OF_TOL * tol, patience=patience),
-        )
-        return [near, at_rest] if loss.is_classification else [near]
+        share = SHARE_OF_TOL * tol
+        may_rest = loss.is_classification and tol >= LEAST_AT_REST
+        return [Converged(share), *([NoImprovement(tol=share, patience=patience)] if may_rest else [])]
     # The perceptron's loss has no scale of its own.
     return [NoImprovement(tol=tol, patience=patience, relative=optimizer is OF_PERCEPTRON)]
 
