@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ MOST_EPOCHS = 100
 """Epochs of a run that ends when it has converged; more where all of them see few entries."""
 MOST_SMALL_EPOCHS = 1000
 ENTRIES = 50_000_000
+FAR = 100.0
+"""From how many times its width the quadratic part of a robust loss is nowhere near the targets."""
 FEW_EPOCHS = 10
 """Epochs of a run of any other optimizer, where none are given."""
 POWERS = {"poisson": 1.0, "gamma": 2.0}
@@ -40,6 +43,16 @@ def optimizer_for(problem: Problem, *, shuffle: Any, replacement: bool) -> tuple
     if problem.loss.has_kink:
         reason = f"the slope of {problem.loss_name} jumps, so that gradients keep their noise"
         return SGD(preconditioner="diagonal"), reason
+    if is_far_from_quadratic(problem):
+        reason = f"targets so far apart that the slope of {problem.loss_name} is the same for most rows"
+        if problem.loss_name == "log_cosh":
+            warnings.warn(
+                "y should be in units in which it is spread over less than 100 for loss='log_cosh', which has "
+                "no curvature far away, so that no rate is right: give standardize=True, or huber",
+                UserWarning,
+                stacklevel=5,
+            )
+        return SGD(preconditioner="diagonal"), reason
     if replacement or isinstance(shuffle, Weighted):
         return SGD(preconditioner="diagonal"), "rows are drawn, and not each seen once in an epoch"
     n_bytes = problem.X.shape[0] * problem.n_outputs * problem.X.dtype.itemsize
@@ -48,6 +61,16 @@ def optimizer_for(problem: Problem, *, shuffle: Any, replacement: bool) -> tuple
     if isinstance(problem.X, SparseRows):
         return SAGA(), "a smooth loss; the columns of sparse rows are scaled and not centred"
     return SAGA(), "a smooth loss on dense rows"
+
+
+def is_far_from_quadratic(problem: Problem) -> bool:
+    """Whether the loss is nearly the absolute error of these targets, which has no curvature to learn of."""
+    width = {"huber": getattr(problem.loss, "epsilon", 1.0), "log_cosh": 1.0}.get(problem.loss_name)
+    if width is None or not problem.fit_intercept:
+        return False
+    y = problem.y.astype(np.float64)
+    spread = np.median(np.abs(y - np.median(y, axis=0)), axis=0)
+    return bool(np.max(spread) > FAR * width)
 
 
 def converges(optimizer: Optimizer) -> bool:

@@ -121,3 +121,8 @@ def test_a_border_that_is_no_hyperplane():
     labels = make_pipeline(kernel, MBGDOneClassSVM(nu=0.1, random_state=0)).fit_predict(ring)
     exact = OneClassSVM(gamma=0.1, nu=0.1).fit_predict(ring)
     assert (labels == exact).mean() > 0.93
+
+
+def test_columns_are_not_centred():
+    with pytest.raises(ValueError, match="standardize must be False: centred columns .*, got True"):
+        MBGDOneClassSVM(standardize=True).fit(np.eye(3))

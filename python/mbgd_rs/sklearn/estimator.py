@@ -231,7 +231,9 @@ class LinearEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc
         if getattr(self, "early_stopping", False):
             raise ValueError("early_stopping should be False with partial_fit")
 
-    def _validation(self, X_val: Any, y_val: Any, sample_weight_val: Any, offset_val: Any) -> Any:
+    def _validation(
+        self, X_val: Any, y_val: Any, sample_weight_val: Any, offset_val: Any, *, offset: Any = None
+    ) -> Any:
         """What `fit` of this package is to validate with, if anything; targets as they were given."""
         others = {"y_val": y_val, "sample_weight_val": sample_weight_val, "offset_val": offset_val}
         if X_val is None:
@@ -241,6 +243,8 @@ class LinearEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc
             return self.validation_fraction if self.early_stopping else None
         if y_val is None:
             raise ValueError("y_val must be given where X_val is, got None")
+        if offset is not None and offset_val is None:
+            raise ValueError("offset_val must be given where offset and X_val are, got None")
         return self._checked_rows(X_val, reset=False), y_val, sample_weight_val, offset_val
 
     def _start(self, coef_init: Any, intercept_init: Any, n_outputs: int, n_columns: int) -> Any:

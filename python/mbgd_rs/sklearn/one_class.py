@@ -136,7 +136,7 @@ class MBGDOneClassSVM(OutlierMixin, LinearEstimator):  # type: ignore[misc]
         check_params(self, CONSTRAINTS)
         with self._input_kept_on_failure():
             X = self._checked_rows(X)
-            loss = OneClass(self.nu)
+            loss = self._loss()
             start = self._beginning(
                 coef_init, offset_init, X.shape[1], optimizer_of(self, loss, in_stream=False)
             )
@@ -164,11 +164,19 @@ class MBGDOneClassSVM(OutlierMixin, LinearEstimator):  # type: ignore[misc]
         with self._input_kept_on_failure():
             X = self._checked_chunk(X)
             data = TrainingSet(X, np.ones(X.shape[0]), sample_weight)
-            loss = OneClass(self.nu)
+            loss = self._loss()
             start = self._beginning(None, None, X.shape[1], optimizer_of(self, loss, in_stream=True))
             result, n_epochs = self._train_on(data, loss, start=start)
         self._show(result, data, n_epochs)
         return self
+
+    def _loss(self) -> OneClass:
+        """That of the rows, which are told from the origin: columns must not be centred."""
+        if self.standardize:
+            raise ValueError(
+                "standardize must be False: centred columns put the origin amid the rows, got True"
+            )
+        return OneClass(self.nu)
 
     def decision_function(self, X: Any) -> Array:
         """How far inside a row is: negative for outliers.

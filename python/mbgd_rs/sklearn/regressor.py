@@ -203,7 +203,7 @@ class MBGDRegressor(RegressorMixin, LinearEstimator):  # type: ignore[misc]
             X, y = self._checked_rows(X, y=y, multi_output=True, y_numeric=True)
             loss = self._loss()
             y = targets_for(loss, y)
-            judged = self._validation(X_val, y_val, sample_weight_val, offset_val)
+            judged = self._validation(X_val, y_val, sample_weight_val, offset_val, offset=offset)
             start = self._start(coef_init, intercept_init, 1 if y.ndim == 1 else y.shape[1], X.shape[1])
             task = fit_task(self, max_iter=self.max_iter, X=X, y=y, sample_weight=sample_weight)
             data = TrainingSet(X, y, sample_weight, offset)

@@ -7,11 +7,12 @@ from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
+from sklearn.base import is_regressor
 
 from ..automatic import converges
 from ..averages import Average, Polyak
 from ..choices import resolve
-from ..losses import Loss, Perceptron
+from ..losses import Huber, LogCosh, Loss, Perceptron
 from ..optimizers import SGD, Adagrad, Optimizer
 from ..penalties import ElasticNet, GroupElasticNet, GroupL1, Penalty
 from ..schedules import InverseScaling, LearningRate, Optimal, Plateau
@@ -155,7 +156,9 @@ def stop_of(estimator: Any, loss: Loss, optimizer: Optimizer | Literal["auto"]) 
     if estimator.learning_rate == "adaptive":
         return []
     comes_to_rest = not loss.has_kink if optimizer == "auto" else converges(optimizer)
-    if comes_to_rest and tol > 0:
+    # Far from the targets these have no curvature, of which the distance to the optimum could be told.
+    has_tails = isinstance(loss, Huber | LogCosh) and is_regressor(estimator)
+    if comes_to_rest and tol > 0 and not has_tails:
         share = SHARE_OF_TOL * tol
         may_rest = loss.is_classification and tol >= LEAST_AT_REST
         return [Converged(share), *([NoImprovement(tol=share, patience=patience)] if may_rest else [])]
