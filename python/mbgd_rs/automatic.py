@@ -47,8 +47,8 @@ def optimizer_for(problem: Problem, *, shuffle: Any, replacement: bool) -> tuple
         reason = f"targets so far apart that the slope of {problem.loss_name} is the same for most rows"
         if problem.loss_name == "log_cosh":
             warnings.warn(
-                "y should be in units in which it is spread over less than 100 for loss='log_cosh', which has "
-                "no curvature far away, so that no rate is right: give standardize=True, or huber",
+                "y should be in units in which it is spread over less than 100 for loss='log_cosh', which "
+                "has no curvature far away, so that no rate is right: give standardize=True, or huber",
                 UserWarning,
                 stacklevel=5,
             )

@@ -124,5 +124,5 @@ def test_a_border_that_is_no_hyperplane():
 
 
 def test_columns_are_not_centred():
-    with pytest.raises(ValueError, match="standardize must be False: centred columns .*, got True"):
+    with pytest.raises(ValueError, match="standardize must be False"):
         MBGDOneClassSVM(standardize=True).fit(np.eye(3))

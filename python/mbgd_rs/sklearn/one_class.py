@@ -174,7 +174,7 @@ class MBGDOneClassSVM(OutlierMixin, LinearEstimator):  # type: ignore[misc]
         """That of the rows, which are told from the origin: columns must not be centred."""
         if self.standardize:
             raise ValueError(
-                "standardize must be False: centred columns put the origin amid the rows, got True"
+                "standardize must be False: centred rows have the origin amid them, got True"
             )
         return OneClass(self.nu)
 
