@@ -173,9 +173,7 @@ class MBGDOneClassSVM(OutlierMixin, LinearEstimator):  # type: ignore[misc]
     def _loss(self) -> OneClass:
         """That of the rows, which are told from the origin: columns must not be centred."""
         if self.standardize:
-            raise ValueError(
-                "standardize must be False: centred rows have the origin amid them, got True"
-            )
+            raise ValueError("standardize must be False: centred rows have the origin amid them, got True")
         return OneClass(self.nu)
 
     def decision_function(self, X: Any) -> Array:
