@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as _numpy  # noqa: F401  # before the core, whose own import of a broken NumPy is a panic
 
 from ._core import __version__
-from .threadpool import register_when_imported
+from .late_imports import when_imported
 
 if TYPE_CHECKING:
     from . import (
@@ -145,7 +145,7 @@ HOMES = {
 }
 """The public names, and the files they come from: each is imported when it is first asked for."""
 
-register_when_imported()
+when_imported("threadpoolctl", lambda module: import_module(".threadpool", __name__).register(module))
 
 
 if not TYPE_CHECKING:  # to type checkers there are no other names

@@ -6,64 +6,18 @@ With it installed, ``threadpool_limits(1)`` limits this library as it does BLAS 
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import _core
+from .threads import default_num_threads, get_num_threads, set_num_threads
 
-if TYPE_CHECKING:
-    from importlib.machinery import ModuleSpec
-    from types import ModuleType
-
-__all__ = ["register_when_imported"]
-
-LIBRARY = "threadpoolctl"
-
-
-def register_when_imported() -> None:
-    """Registers the controller: now, if threadpoolctl is there already, else once it is imported."""
-    if LIBRARY in sys.modules:
-        register(sys.modules[LIBRARY])
-    else:
-        sys.meta_path.insert(0, Registration())
-
-
-class Registration:
-    """A finder of modules that waits for the import of threadpoolctl, and is gone after that."""
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        """That of the other finders, whose module then is told of this library; None of any other module."""
-        if name != LIBRARY:
-            return None
-        from importlib.util import find_spec
-
-        sys.meta_path.remove(self)
-        try:
-            spec = find_spec(name)
-        finally:
-            sys.meta_path.insert(0, self)  # somebody may only have asked whether there is such a module
-        if spec is not None and spec.loader is not None:
-            execute = spec.loader.exec_module
-
-            def exec_module(module: ModuleType) -> None:
-                execute(module)
-                if self in sys.meta_path:
-                    sys.meta_path.remove(self)
-                    register(module)
-
-            spec.loader.exec_module = exec_module  # type: ignore[method-assign]
-        return spec
+__all__ = ["register"]
 
 
 def register(threadpoolctl: Any) -> None:
     """Tells threadpoolctl how to ask and to set our number of threads; not versions that cannot be told."""
     if not hasattr(threadpoolctl, "register"):
         return
-    # Not before: what need not be imported with the package is not.
-    from .threads import default_num_threads, get_num_threads, set_num_threads
 
     class Controller(threadpoolctl.LibController):  # type: ignore[misc]
         """Of this library. A limit is one of the whole process, as that of OpenBLAS is."""

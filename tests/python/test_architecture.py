@@ -40,7 +40,18 @@ FLOORS = (
     ("inputs", "moments"),
     ("frames",),
     ("entries",),
-    ("errors", "sparse", "columns", "tensors", "progress", "choices", "keywords", "docstrings", "reference"),
+    (
+        "errors",
+        "sparse",
+        "columns",
+        "tensors",
+        "progress",
+        "choices",
+        "keywords",
+        "docstrings",
+        "reference",
+        "late_imports",
+    ),
 )
 """From the top down. A file imports from the floors below its own and from no neighbour."""
 LONGEST = 400

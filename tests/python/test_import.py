@@ -38,7 +38,7 @@ def test_nothing_heavy_is_imported():
 
 def test_modules_are_imported_when_they_are_asked_for():
     listed = "[name for name in sys.modules if name.startswith('mbgd_rs.')]"
-    assert sorted(in_a_process(f"print(json.dumps({listed}))")) == ["mbgd_rs._core", "mbgd_rs.threadpool"]
+    assert sorted(in_a_process(f"print(json.dumps({listed}))")) == ["mbgd_rs._core", "mbgd_rs.late_imports"]
     loaded = in_a_process(f"mbgd_rs.minibatches\nprint(json.dumps({listed}))")
     assert "mbgd_rs.batches" in loaded
     assert "mbgd_rs.training" not in loaded

@@ -19,11 +19,12 @@ except ModuleNotFoundError as error:
         "the estimators of mbgd_rs need scikit-learn: pip install 'mbgd_rs[sklearn]'", name="sklearn"
     ) from error
 
+from ..late_imports import when_imported
 from .classifier import MBGDClassifier
 from .one_class import MBGDOneClassSVM
-from .onnx_registration import register_when_imported
+from .onnx_converter import register_converters
 from .regressor import MBGDRegressor
 
 __all__ = ["MBGDClassifier", "MBGDOneClassSVM", "MBGDRegressor"]
 
-register_when_imported([MBGDClassifier, MBGDRegressor])
+when_imported("skl2onnx", lambda _: register_converters([MBGDClassifier, MBGDRegressor]))
