@@ -17,7 +17,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..callbacks import PrintEpochs
 from ..errors import DivergenceError
 from ..history import History
 from ..losses import Loss
@@ -79,7 +78,7 @@ class LinearEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc
         """All epochs of a fit."""
         optimizer = optimizer_of(self, loss, in_stream=False)
         rules = stop_of(self, loss, optimizer)
-        callbacks = self._callbacks()
+        callbacks = callbacks_of(self.callbacks)
         if self.learning_rate == "adaptive" and self.tol is not None:
             callbacks.append(AdaptiveEnd(self.eta0, self.tol, self.n_iter_no_change))
         with task.epochs(self._attributes_after(loss, data)) as tasks:
@@ -129,7 +128,7 @@ class LinearEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc
                 where = {"init": self._current_model()}
         if "seed" not in where:
             where["seed"] = seed_of(check_random_state(self.random_state))
-        callbacks = self._callbacks()
+        callbacks = callbacks_of(self.callbacks)
         result = self._run(data, loss, optimizer=optimizer, epochs=1, callback=callbacks, **where)
         return result, before.n_epochs if before is not None and "resume" in where else 0
 
@@ -152,6 +151,7 @@ class LinearEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc
                 average=average_of(self, data.X.shape[0]),
                 clip_norm=self.clip_norm,
                 n_threads=n_threads_of(self.n_jobs),
+                verbose=bool(self.verbose),
                 **how,
             )
         except DivergenceError as error:
@@ -159,11 +159,6 @@ class LinearEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc
                 f"Floating-point under-/overflow occurred at epoch #{error.epoch + 1}. Scaling input data "
                 f"with StandardScaler or MinMaxScaler might help. ({error})"
             ) from error
-
-    def _callbacks(self) -> list[Callable[[Progress], Any]]:
-        """What the user wants to be called or shown after each epoch."""
-        callbacks = callbacks_of(self.callbacks)
-        return [*callbacks, PrintEpochs()] if self.verbose else callbacks
 
     def _attributes_after(self, loss: Loss, data: TrainingSet) -> Callable[[Progress], dict[str, Any]]:
         """The attributes that the estimator would have, had the fit ended with an epoch."""
