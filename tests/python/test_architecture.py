@@ -33,6 +33,7 @@ FLOORS = (
         "stopping",
         "averages",
         "losses",
+        "models",
         "penalties",
         "class_weights",
     ),

@@ -12,6 +12,7 @@ from mbgd_rs import (
     averages,
     batch_sizes,
     losses,
+    models,
     optimizers,
     penalties,
     preconditioners,
@@ -34,7 +35,9 @@ FAMILIES = {
 """The argument of fit, the family, and the type of its names."""
 OF_OPTIMIZERS = {"preconditioner": (preconditioners.Preconditioner, preconditioners.PreconditionerName)}
 """The argument of optimizers, the family, and the type of its names."""
-NAMED = FAMILIES | OF_OPTIMIZERS
+OF_MODELS = {"model": (models.Model, models.ModelName)}
+"""The same of models, until `fit` takes them."""
+NAMED = FAMILIES | OF_OPTIMIZERS | OF_MODELS
 WITH_PRECONDITIONER = [optimizers.SGD, optimizers.SAGA, optimizers.SVRG]
 CHOSEN = {"optimizer": {"auto"}, "preconditioner": {"auto"}}
 """What else an argument may be named: then what it is to be is found out."""
@@ -56,7 +59,8 @@ def test_every_name_of_the_type_has_a_class_and_the_other_way_round(argument):
     family, names = NAMED[argument]
     assert names_of(family) == typing.get_args(names) == tuple(members_of(family))
     assert all(kind.name == name for name, kind in members_of(family).items())
-    for taker in [mb.fit] if argument in FAMILIES else WITH_PRECONDITIONER:
+    takers = WITH_PRECONDITIONER if argument in OF_OPTIMIZERS else [mb.fit]
+    for taker in takers if argument not in OF_MODELS else []:
         hint = typing.get_type_hints(taker)[argument]
         assert family in typing.get_args(hint)
         assert named_in(hint) == {*typing.get_args(names)} | CHOSEN.get(argument, set())
@@ -115,7 +119,9 @@ def test_families_without_names_have_all_that_their_module_shows(family):
     assert sorted(kind.__name__ for kind in kinds) == sorted(members_of(family))
 
 
-@pytest.mark.parametrize("module", [losses, penalties, optimizers, averages, schedules, preconditioners])
+@pytest.mark.parametrize(
+    "module", [losses, models, penalties, optimizers, averages, schedules, preconditioners]
+)
 def test_modules_show_their_members(module):
     kinds = (kind for kind in vars(module).values() if kind in Choice.__subclasses__())
     (family,) = (kind for kind in kinds if kind.__module__.startswith(module.__name__))
