@@ -38,6 +38,7 @@ mod avx512;
 mod coefficients;
 mod lanes;
 pub mod math;
+pub mod matrix;
 pub mod moments;
 #[cfg(target_arch = "aarch64")]
 mod neon;

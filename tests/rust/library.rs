@@ -5,6 +5,7 @@ mod every_loss;
 mod gathering;
 mod kernel;
 mod loss;
+mod matrix;
 mod moments;
 mod noise;
 mod oracle;

@@ -1,0 +1,117 @@
+//! The product of transposed rows with a matrix, added up: the gradient of a layer's weights.
+
+use super::RowList;
+use crate::kernel::{Kernel, Lanes, Prefetch};
+use crate::scalar::Scalar;
+
+/// Columns of A of a block, which are rows of the result.
+const COLUMNS: usize = 6;
+/// Vectors of a block, with many registers; else 1.
+const VECTORS: usize = 4;
+/// From so many registers on blocks are large.
+const MANY_REGISTERS: usize = 32;
+
+/// `G += A^T R`: entry (j, q) of G goes through the chain of fused multiply-adds `g_jq + a_0j r_0q + a_1j r_1q + ...`,
+/// in this order.
+#[derive(Debug)]
+pub struct AccumulateProduct<'a, T> {
+    /// The m x k matrix.
+    pub a: RowList<'a, T>,
+    /// Rows of `a.values` to prefetch while these are read.
+    pub ahead: &'a [usize],
+    /// How.
+    pub prefetch: Prefetch,
+    /// The m x n matrix R, row by row.
+    pub slopes: &'a [T],
+    /// Distance between the beginnings of consecutive rows of `slopes`.
+    pub slopes_stride: usize,
+    /// n, the number of columns of `slopes`.
+    pub n_outputs: usize,
+    /// The k x n result, row by row. Its rows need no padding: of each n numbers are read and written.
+    pub g: &'a mut [T],
+    /// Distance between the beginnings of consecutive rows of `g`.
+    pub g_stride: usize,
+}
+
+impl<T: Scalar> Kernel<T> for AccumulateProduct<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes<Elem = T>>(mut self) {
+        let (m, k, n) = (self.a.rows.len(), self.a.n_columns, self.n_outputs);
+        assert!(m == 0 || self.slopes.len() >= (m - 1) * self.slopes_stride + n);
+        for i in 0..m {
+            self.a.row(i); // panics if it is not there
+        }
+        for &r in self.ahead {
+            self.prefetch.row(&self.a.values[r * self.a.stride..][..k]);
+        }
+        let mut j = 0;
+        while j < k {
+            if j + COLUMNS <= k {
+                self.columns::<L, COLUMNS>(j);
+                j += COLUMNS;
+            } else {
+                self.columns::<L, 1>(j);
+                j += 1;
+            }
+        }
+    }
+}
+
+impl<T: Scalar> AccumulateProduct<'_, T> {
+    /// `C` rows of the result, from the j-th on.
+    #[inline(always)]
+    fn columns<L: Lanes<Elem = T>, const C: usize>(&mut self, j: usize) {
+        let mut q = 0;
+        while L::REGISTERS >= MANY_REGISTERS && q + VECTORS * T::LANES <= self.n_outputs {
+            self.block::<L, C, VECTORS>(j, q);
+            q += VECTORS * T::LANES;
+        }
+        while q < self.n_outputs {
+            self.block::<L, C, 1>(j, q);
+            q += T::LANES;
+        }
+    }
+
+    /// `C` rows of the result from the j-th on, `V` vectors of each from column q on, of which the last may go beyond
+    /// the end.
+    #[inline(always)]
+    #[allow(clippy::needless_range_loop)] // loops over indices are unrolled, so that everything is in registers
+    fn block<L: Lanes<Elem = T>, const C: usize, const V: usize>(&mut self, j: usize, q: usize) {
+        let lanes = T::LANES;
+        let width = (self.n_outputs - q).min(V * lanes);
+        let mut acc = [[L::splat(T::ZERO); V]; C];
+        for c in 0..C {
+            let g = &self.g[(j + c) * self.g_stride + q..][..width];
+            for v in 0..V {
+                acc[c][v] = L::load_partial(&g[v * lanes..]);
+            }
+        }
+        let mut s = [L::splat(T::ZERO); V];
+        for (i, &r) in self.a.rows.iter().enumerate() {
+            let at = i * self.slopes_stride + q;
+            // SAFETY: row i < m of `slopes` has n >= q + width columns: see the assertion in `run`.
+            let slopes = unsafe { self.slopes.get_unchecked(at..at + width) };
+            for v in 0..V - 1 {
+                // SAFETY: v < V - 1, so (v + 1) * lanes <= width.
+                s[v] = L::load(unsafe { slopes.get_unchecked(v * lanes..(v + 1) * lanes) });
+            }
+            // SAFETY: (V - 1) * lanes <= width.
+            s[V - 1] = L::load_partial(unsafe { slopes.get_unchecked((V - 1) * lanes..) });
+            for c in 0..C {
+                // SAFETY: `run` has asked for every row, and j + c < k.
+                let a = L::splat(unsafe { *self.a.values.get_unchecked(r * self.a.stride + j + c) });
+                for v in 0..V {
+                    acc[c][v] = s[v].mul_add(a, acc[c][v]);
+                }
+            }
+        }
+        for c in 0..C {
+            let g = &mut self.g[(j + c) * self.g_stride + q..][..width];
+            for v in 0..V {
+                acc[c][v].store_partial(&mut g[v * lanes..]);
+            }
+        }
+    }
+}
