@@ -55,7 +55,7 @@
 //! assert_eq!(fit.state.optimizer.n_steps, 20 * 10);
 //!
 //! let link = Link::Probability(loss, TargetKind::Binary);
-//! let p = predict((rows, Offsets::none()), problem.layout(), &fit.state.params, link, tier, 2, &|| false)?;
+//! let p = predict((rows, Offsets::none()), problem.model(), &fit.state.params, link, tier, 2, &|| false)?;
 //! let n_right = p.chunks(2).zip(&y).filter(|(p, y)| (p[1] > 0.5) == (**y > 0.0)).count();
 //! assert!(n_right > 95);
 //! # Ok::<(), mbgd_rs::error::Error>(())

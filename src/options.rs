@@ -41,6 +41,13 @@ pub trait Options {
     }
     /// A string.
     fn text(&self, name: &'static str) -> Result<String>;
+    /// Several strings.
+    ///
+    /// # Errors
+    /// If there is no such option, or it is of something else.
+    fn texts(&self, name: &'static str) -> Result<Vec<String>> {
+        Ok(vec![self.text(name)?])
+    }
     /// Whether the value was left out.
     fn is_none(&self, name: &'static str) -> Result<bool>;
     /// A nested object with named values.

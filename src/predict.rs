@@ -1,8 +1,9 @@
 //! Predictions of a trained model: scores, means and probabilities.
 
-use crate::data::{Offsets, Rows, TargetKind, Tile};
+use crate::data::{Offsets, Rows, TargetKind, Tile, TileRows};
 use crate::error::{Error, Result, try_filled};
-use crate::gradient::{Layout, Loss};
+use crate::gradient::model::{ModelScratch, ParamsOfPass};
+use crate::gradient::{Loss, Model};
 use crate::kernel::{Prefetch, Tier};
 use crate::pool;
 use crate::scalar::Scalar;
@@ -41,13 +42,14 @@ const TILE: usize = 64;
 /// an allocation failed, or the work was interrupted.
 pub fn predict<T: Scalar>(
     (rows, offsets): (Rows<'_, T>, Offsets<'_, T>),
-    layout: Layout,
+    model: &Model,
     params: &[T],
     link: Link,
     tier: Tier,
     n_threads: usize,
     interrupted: &dyn Fn() -> bool,
 ) -> Result<Vec<T>> {
+    let layout = model.layout();
     let (n_rows, k) = (rows.n_rows(), layout.n_outputs());
     if let Link::Probability(loss, _) = link
         && !loss.has_probabilities()
@@ -71,25 +73,31 @@ pub fn predict<T: Scalar>(
         size.ok_or_else(|| Error::TooLarge { what: "predictions", size: format!("{n_rows} x {n_out}") })?;
     let mut out = try_filled("predictions", size, T::ZERO)?;
     let n_tasks = out.len().div_ceil(TILE * n_out);
-    let scratch = || try_filled("scores", k.max(2).saturating_mul(TILE), T::ZERO);
-    let work = |scores: &mut Vec<T>, i: usize, out: &mut [T], _: &dyn Fn() -> bool| {
-        let n = out.len() / n_out;
-        let stride = n.next_multiple_of(T::LANES);
-        let numbers: [usize; TILE] = std::array::from_fn(|j| i * TILE + j);
-        let tile = Tile { rows: &numbers[..n], ahead: &[], prefetch: Prefetch::NONE };
-        rows.scores(tier, tile, layout.linear(params), &mut scores[..k * stride]);
-        offsets.add_to(tile.rows, stride, &mut scores[..k * stride]);
-        let scores = &mut scores[..n_out * stride];
-        match link {
-            Link::Identity => {}
-            Link::Mean(loss) => loss.means(tier, scores),
-            Link::Probability(loss, kind) => loss.probabilities(tier, kind, scores, stride),
-        }
-        for (c, scores) in scores.chunks_exact(stride).enumerate() {
-            out.chunks_exact_mut(n_out).zip(scores).for_each(|(out, &p)| out[c] = p);
-        }
-        Ok(())
+    let scratch = || {
+        let scores = try_filled("scores", k.max(2).saturating_mul(TILE), T::ZERO)?;
+        Ok((scores, ModelScratch::new(model)?))
     };
+    let at = ParamsOfPass { params, prepared: &[] };
+    let work =
+        |(scores, scratch): &mut (Vec<T>, ModelScratch<T>), i: usize, out: &mut [T], _: &dyn Fn() -> bool| {
+            let n = out.len() / n_out;
+            let stride = n.next_multiple_of(T::LANES);
+            let numbers: [usize; TILE] = std::array::from_fn(|j| i * TILE + j);
+            let tile = Tile { rows: &numbers[..n], ahead: &[], prefetch: Prefetch::NONE };
+            let tile_rows = TileRows::Stored(&rows, tile);
+            model.forward(tier, &tile_rows, at, &mut scores[..k * stride], scratch);
+            offsets.add_to(tile.rows, stride, &mut scores[..k * stride]);
+            let scores = &mut scores[..n_out * stride];
+            match link {
+                Link::Identity => {}
+                Link::Mean(loss) => loss.means(tier, scores),
+                Link::Probability(loss, kind) => loss.probabilities(tier, kind, scores, stride),
+            }
+            for (c, scores) in scores.chunks_exact(stride).enumerate() {
+                out.chunks_exact_mut(n_out).zip(scores).for_each(|(out, &p)| out[c] = p);
+            }
+            Ok(())
+        };
     let n_threads = n_threads.min(n_tasks.div_ceil(16));
     pool::each_chunk(n_threads, &mut out, TILE * n_out, interrupted, scratch, work)?;
     Ok(out)

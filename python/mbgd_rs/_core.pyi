@@ -126,7 +126,7 @@ def predict(
     x: Any,
     offset: NDArray[Any] | None,
     params: NDArray[Any],
-    n_outputs: int,
+    model: tuple[Any, int],
     link: tuple[str, Any, int],
     n_threads: int,
 ) -> NDArray[Any]: ...

@@ -23,6 +23,7 @@ from .inputs import (
 )
 from .labels import as_classes, as_labels
 from .losses import Loss, LossName
+from .models import Linear, Model
 from .penalties import Penalty, PenaltyName, check_strengths
 from .result import FitResult
 from .sparse import SparseRows
@@ -32,6 +33,7 @@ from .threads import resolve_n_threads
 __all__ = ["Problem", "gradient", "make_problem"]
 
 Array = NDArray[Any]
+LINEAR = Linear()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,6 +50,7 @@ class Problem:
     fit_intercept: bool
     classes: Array | None
     is_vector: bool
+    model: Model = LINEAR
     offset: Array | None = None
     """What is added to the scores of rows, shape (n, k)."""
     names: Names | None = None

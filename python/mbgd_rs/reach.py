@@ -143,7 +143,7 @@ def seen_from(problem: Problem, rows: Array, start: Array) -> Seen:
         problem, X=problem.X[rows], y=problem.y[rows], sample_weight=None, offset=offset, penalty=None
     )
     _, slopes = _core.gradient(some, start, None, 1)
-    scores = _core.predict(some.X, offset, start, some.n_outputs, ("scores", some.loss, 0), 1)
+    scores = _core.predict(some.X, offset, start, (some.model, some.n_outputs), ("scores", some.loss, 0), 1)
     left = some.y.astype(np.float64) - scores
     with np.errstate(over="ignore", invalid="ignore"):
         return Seen(

@@ -18,6 +18,7 @@ from .diagnosis import table
 from .history import History
 from .inputs import as_flag, as_offset, as_rows, as_type
 from .losses import Loss
+from .models import Linear
 from .plotting.curves import training_curves
 from .solver import Solver
 from .standardization import Standardization
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["FitResult"]
 
 Array = NDArray[Any]
+LINEAR = Linear()
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -342,4 +344,4 @@ class FitResult:
         n_classes = 0 if self.classes is None else len(self.classes)
         link = (wanted, self.loss_object, n_classes)
         known = as_offset(offset, matrix, n_outputs)
-        return _core.predict(matrix, known, params, n_outputs, link, resolve_n_threads(None))
+        return _core.predict(matrix, known, params, (LINEAR, n_outputs), link, resolve_n_threads(None))

@@ -8,7 +8,7 @@ use crate::scalar::Scalar;
 #[derive(Debug)]
 pub struct AtStep<'e, T> {
     /// The model.
-    pub model: Model,
+    pub model: &'e Model,
     /// The penalty of its parameters.
     pub penalty: &'e Penalty,
     /// The columns of the data that the parameters are of, if not of all.
@@ -28,6 +28,6 @@ impl<T: Scalar> Evaluator<'_, '_, T> {
             None => (&problem.objective.penalty, None),
             Some(active) => (&*active_penalty, Some(active.columns())),
         };
-        AtStep { model: *model, penalty, columns, params, gradient: &mut self.total.finish().gradient }
+        AtStep { model, penalty, columns, params, gradient: &mut self.total.finish().gradient }
     }
 }

@@ -64,7 +64,10 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
     /// [`Error::Interrupted`] if the caller wants the work to end.
     #[inline(always)]
     pub fn sum(&mut self, positions: Range<usize>, wanted: Wanted) -> Result<()> {
-        self.team.job().pass.prefetch = self.prefetch(positions.len());
+        let prefetch = self.prefetch(positions.len());
+        let pass = &mut self.team.job().pass;
+        pass.prefetch = prefetch;
+        pass.model.prepare(pass.tier, &pass.params, &mut pass.prepared);
         if positions.len() <= LEAF_ROWS {
             self.sum_leaf(positions, wanted)
         } else {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::control_variate::{Baseline, ControlVariate, OnColumns, Seen};
 use super::loss::TileOf;
-use super::model::RowScratch;
+use super::model::{ModelScratch, ParamsOfPass};
 use super::sum::{LEAF_ROWS, Partial, TreeSum};
 use super::{Model, Penalty, Problem};
 use crate::data::{Active, Order, Rows, Tile, TileRows};
@@ -43,6 +43,8 @@ pub(super) struct Pass<'a, T> {
     pub(super) params: Vec<T>,
     /// The model of the problem, or the same on the columns of `active`.
     pub(super) model: Model,
+    /// What the model has made of `params` for the pass under way.
+    pub(super) prepared: Vec<T>,
     /// See [`Loss::intercept_slope`](super::Loss::intercept_slope).
     pub(super) intercept_slope: f64,
     /// The rows at `positions` as a matrix of their own, which `params` and `model` are for then.
@@ -249,7 +251,9 @@ impl<T: Scalar> Pass<'_, T> {
                 TileRows::Active(batch, first..first + n)
             }
         };
-        self.model.forward(self.tier, &tile_rows, &self.params, scores);
+        let at = ParamsOfPass { params: &self.params, prepared: &self.prepared };
+        let model_scratch = &mut scratch.model;
+        self.model.forward(self.tier, &tile_rows, at, scores, model_scratch);
         data.offsets.add_to(rows, stride, scores);
         let tile = TileOf { n_outputs, scores, targets: y, weights: s, unit: data.targets.unit() };
         partial.loss += objective.loss.slopes(self.tier, data.targets.kind(), tile);
@@ -261,7 +265,8 @@ impl<T: Scalar> Pass<'_, T> {
                     ControlVariate::gather(table, rows, n_outputs, stride, known);
                 }
                 Baseline::Snapshot(params) => {
-                    self.model.forward(self.tier, &tile_rows, params, known);
+                    let at = ParamsOfPass { params, prepared: &[] };
+                    self.model.forward(self.tier, &tile_rows, at, known, model_scratch);
                     data.offsets.add_to(rows, stride, known);
                     let tile = TileOf {
                         n_outputs,
@@ -276,7 +281,7 @@ impl<T: Scalar> Pass<'_, T> {
             self.tier.run(ScaleAdd { y: scores, scale: T::ONE, x: known, factor: -T::ONE });
         }
         if matches!(self.wanted, Wanted::Gradient | Wanted::GradientAndSquares) {
-            self.model.backward(self.tier, &tile_rows, scores, &mut partial.gradient);
+            self.model.backward(self.tier, &tile_rows, at, scores, &mut partial.gradient, model_scratch);
         }
         if matches!(self.wanted, Wanted::GradientAndSquares | Wanted::Products) {
             self.probe_rows(position, n, scratch, partial);
@@ -289,11 +294,11 @@ impl<T: Scalar> Pass<'_, T> {
     #[inline(never)]
     fn probe_rows(&self, position: usize, n: usize, scratch: &mut Scratch<T>, partial: &mut Partial<T>) {
         let stride = n.next_multiple_of(T::LANES);
-        let Scratch { rows, scores, row_scratch, .. } = scratch;
+        let Scratch { rows, scores, model, .. } = scratch;
         let slopes = &scores[..self.model.layout().n_outputs() * stride];
         let (data, rows) = (&self.problem.data.rows, &rows[..n]);
         if self.wanted == Wanted::GradientAndSquares {
-            partial.of_rows[0] += self.model.row_squares(self.tier, data, rows, slopes, row_scratch);
+            partial.of_rows[0] += self.model.row_squares(self.tier, data, rows, slopes, model);
             return;
         }
         let tile_rows = match &self.active {
@@ -303,8 +308,7 @@ impl<T: Scalar> Pass<'_, T> {
                 TileRows::Active(batch, first..first + n)
             }
         };
-        let [sum, squares] =
-            self.model.row_products(self.tier, &tile_rows, slopes, &self.direction, row_scratch);
+        let [sum, squares] = self.model.row_products(self.tier, &tile_rows, slopes, &self.direction, model);
         partial.of_rows[0] += sum;
         partial.of_rows[1] += squares;
     }
@@ -331,7 +335,7 @@ pub(super) struct Scratch<T> {
     known: Vec<T>,
     /// Rows of a pass whose slopes are to be known.
     pub(super) seen: Seen<T>,
-    row_scratch: RowScratch<T>,
+    model: ModelScratch<T>,
     /// Of how many rows `weights` are known to be the weights, whichever rows these are; 0 if of none.
     pub(super) weights_are_for: usize,
     /// Multiply-adds since the last poll.
@@ -352,7 +356,7 @@ impl<T: Scalar> Scratch<T> {
             weights: filled("weights", 1)?,
             known: filled("scores", n_outputs)?,
             seen: Seen::default(),
-            row_scratch: RowScratch { squares: vec![0.0; LEAF_ROWS], along: filled("scores", n_outputs)? },
+            model: ModelScratch::new(&problem.objective.model)?,
             weights_are_for: 0,
             n_worked: 0,
             own: Own { end: 0, next: 0 },

@@ -1,6 +1,6 @@
 //! `Problem`: an objective and a dataset that are known to fit together.
 
-use super::model::LinearModel;
+use super::model::Architecture;
 use super::{Layout, Loss, Model, Objective, Penalty};
 use crate::data::{Dataset, Offsets, Rows, TargetKind, Targets, Weights};
 use crate::error::{Error, Result};
@@ -29,6 +29,21 @@ impl<'a, T: Scalar> Problem<'a, T> {
         penalty: Penalty,
         fit_intercept: bool,
     ) -> Result<Self> {
+        Self::of(rows, targets, weights, loss, penalty, (&Architecture::Linear, fit_intercept))
+    }
+
+    /// Puts the parts together.
+    ///
+    /// # Errors
+    /// As [`Problem::new`], and if the model is not for this loss.
+    pub fn of(
+        rows: Rows<'a, T>,
+        targets: Targets<'a, T>,
+        weights: Weights<T>,
+        loss: Loss,
+        penalty: Penalty,
+        (architecture, fit_intercept): (&Architecture, bool),
+    ) -> Result<Self> {
         if loss.is_classification() == (targets.kind() == TargetKind::Real) {
             return Err(Error::Incompatible(format!(
                 "loss {:?} is for {}, but y holds {}",
@@ -44,9 +59,9 @@ impl<'a, T: Scalar> Problem<'a, T> {
             )));
         }
         targets.check_domain(loss.domain(), loss.name())?;
-        let layout = Layout::new::<T>(rows.n_columns(), targets.n_outputs())?;
-        penalty.check(layout)?;
-        let model = Model::Linear(LinearModel { layout, fit_intercept });
+        architecture.check_loss(loss.name(), loss.intercept_slope() != 0.0)?;
+        let model = architecture.model::<T>(rows.n_columns(), targets.n_outputs(), fit_intercept)?;
+        penalty.check(model.layout())?;
         let data = Dataset::new(rows, targets, weights);
         Ok(Self { data, objective: Objective { model, loss, penalty } })
     }
@@ -77,6 +92,11 @@ impl<'a, T: Scalar> Problem<'a, T> {
         Ok(Self { data: self.data.subset_of_own(rows)?, objective: self.objective.clone() })
     }
 
+    /// What makes the scores.
+    pub fn model(&self) -> &Model {
+        &self.objective.model
+    }
+
     /// Where the parameters lie.
     pub fn layout(&self) -> Layout {
         self.objective.model.layout()
@@ -84,13 +104,12 @@ impl<'a, T: Scalar> Problem<'a, T> {
 
     /// Whether training moves the intercepts.
     pub fn fits_intercept(&self) -> bool {
-        let Model::Linear(model) = self.objective.model;
-        model.fit_intercept
+        self.objective.model.fits_intercept()
     }
 
     /// What a row costs, in multiply-adds of dense rows.
     pub(crate) fn work_of_row(&self) -> usize {
-        self.data.rows.work_of_row(self.layout().n_outputs(), self.layout().len())
+        self.objective.model.work_of_row(&self.data.rows)
     }
 
     /// A bound on the curvature of the loss, if there is one.

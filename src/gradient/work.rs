@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::pass::{Pass, Scratch, Wanted};
 use super::sum::{LEAF_ROWS, TreeSum, n_leaves_of_part};
-use super::{Layout, Model, Objective, Penalty, Problem};
+use super::{Layout, Objective, Penalty, Problem};
 use crate::data::{Active, Order};
 use crate::error::{Result, try_filled};
 use crate::kernel::{Prefetch, Tier};
@@ -58,11 +58,12 @@ impl<'a, T: Scalar> Work<'a, T> {
         let pass = Pass {
             problem,
             tier,
-            rows_of_tile: problem.data.rows.rows_of_tile(),
+            rows_of_tile: problem.objective.model.rows_of_tile(&problem.data.rows),
             prefetch: Prefetch::NONE,
             work_of_row: problem.work_of_row(),
             params,
-            model: problem.objective.model,
+            model: problem.objective.model.clone(),
+            prepared: Vec::new(),
             intercept_slope: problem.objective.loss.intercept_slope(),
             active: None,
             active_penalty: Penalty::none(),
@@ -100,20 +101,20 @@ impl<'a, T: Scalar> Work<'a, T> {
     /// From now on passes are over `active`, the rows at their positions on the columns they have entries in, and
     /// the parameters are those of these columns; or again over the data themselves.
     pub(super) fn set_active(&mut self, active: Option<Active<T>>) -> Result<Option<Active<T>>> {
-        let Objective { model: Model::Linear(whole), penalty, .. } = &self.pass.problem.objective;
+        let Objective { model, penalty, .. } = &self.pass.problem.objective;
         self.pass.model = match &active {
             Some(active) => {
-                penalty.restrict(whole.layout, active.columns(), &mut self.pass.active_penalty)?;
-                whole.on_columns::<T>(active.columns().len())?
+                penalty.restrict(model.layout(), active.columns(), &mut self.pass.active_penalty)?;
+                model.on_columns::<T>(active.columns().len())?
             }
-            None => Model::Linear(*whole),
+            None => model.clone(),
         };
         Ok(std::mem::replace(&mut self.pass.active, active))
     }
 
     /// Turns to another problem of the same layout. Returns the problem left.
     pub(super) fn exchange_problem(&mut self, problem: &'a Problem<'a, T>) -> &'a Problem<'a, T> {
-        self.pass.rows_of_tile = problem.data.rows.rows_of_tile();
+        self.pass.rows_of_tile = problem.objective.model.rows_of_tile(&problem.data.rows);
         self.pass.work_of_row = problem.work_of_row();
         self.forget_weights();
         std::mem::replace(&mut self.pass.problem, problem)

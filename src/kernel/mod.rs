@@ -48,6 +48,7 @@ mod prefetch;
 pub mod rows;
 mod scalar;
 pub mod sparse;
+pub mod sparse_matrix;
 mod square_matrix;
 mod tier;
 mod vector;

@@ -48,8 +48,7 @@ pub(super) fn unpacked<'py, T: Scalar + Element>(
     layout: Layout,
     params: &[T],
 ) -> PyResult<Bound<'py, PyArray1<T>>> {
-    let n = layout.n_outputs() * (layout.n_columns() + 1);
-    let mut flat = try_reserved("parameters", n).map_err(to_python)?;
+    let mut flat = try_reserved("parameters", layout.n_entries()).map_err(to_python)?;
     flat.extend(layout.entries(params));
     Ok(PyArray1::from_vec(py, flat))
 }

@@ -11,6 +11,7 @@ use pyo3::types::{PyBool, PyFloat, PyInt, PyString, PyType};
 
 use super::error::{caught, to_python};
 use crate::error::{Error, Foreign, Result};
+use crate::gradient::model::Architecture;
 use crate::gradient::{Loss, Penalty};
 use crate::options::{Options, StepFunction};
 use crate::shuffle::BatchSizes;
@@ -71,6 +72,11 @@ pub(super) fn learning_rate_at(learning_rate: &Bound<'_, PyAny>, t: u64) -> PyRe
 
 pub(super) fn loss(name: &str, choice: &Bound<'_, PyAny>) -> PyResult<Loss> {
     Loss::from_options(name, &Attributes(choice.clone())).map_err(to_python)
+}
+
+pub(super) fn model(choice: &Bound<'_, PyAny>) -> PyResult<Architecture> {
+    let architecture = Architecture::from_options(&Attributes(choice.clone())).map_err(to_python)?;
+    architecture.ok_or_else(|| wrong_type("model", "a model", choice))
 }
 
 pub(super) fn penalty(choice: &Bound<'_, PyAny>) -> PyResult<Penalty> {
@@ -201,6 +207,9 @@ impl Options for Attributes<'_> {
     }
     fn text(&self, name: &'static str) -> Result<String> {
         self.converted(name, "a string", |value| value.extract().ok())
+    }
+    fn texts(&self, name: &'static str) -> Result<Vec<String>> {
+        self.converted(name, "strings", |value| value.extract().ok())
     }
     fn is_none(&self, name: &'static str) -> Result<bool> {
         Ok(self.value(name)?.is_none())

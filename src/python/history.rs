@@ -48,6 +48,6 @@ pub(super) fn history_to_dict<'py, T: Scalar + Element>(
     dict.set_item("epoch_steps", to_array(py, epoch_steps)?)?;
     let noise = (!noise.step.is_empty()).then(|| noise_to_dict(py, noise)).transpose()?;
     dict.set_item("noise_records", noise)?;
-    dict.set_item("path", to_matrix(py, path, layout.n_outputs() * (layout.n_columns() + 1))?)?;
+    dict.set_item("path", to_matrix(py, path, layout.n_entries())?)?;
     Ok(dict)
 }

@@ -29,6 +29,7 @@ pub(super) struct Objective<'py> {
     loss_name: String,
     penalty: Bound<'py, PyAny>,
     fit_intercept: bool,
+    model: Bound<'py, PyAny>,
 }
 
 /// Calls a function generic over the type of the data with that of an array.
@@ -115,13 +116,14 @@ impl<'py, T: Scalar + Element> Arrays<'py, T> {
         let loss = choice::loss(&objective.loss_name, &objective.loss)?;
         let penalty = choice::penalty(&objective.penalty)?;
         let tier = Tier::current().map_err(to_python)?;
-        let fit_intercept = objective.fit_intercept;
+        let (architecture, fit_intercept) = (choice::model(&objective.model)?, objective.fit_intercept);
         let signals = Signals::new();
         let problem = detached(py, || {
             let rows = x.rows(tier, scan, &|| signals.interrupted())?;
             let targets = Targets::new(y, n_rows, per_row, kind)?;
             let weights = weights.map_or(Ok(Weights::equal()), |s| Weights::new(s, n_rows))?;
-            let problem = Problem::new(rows, targets, weights, loss, penalty, fit_intercept)?;
+            let model = (&architecture, fit_intercept);
+            let problem = Problem::of(rows, targets, weights, loss, penalty, model)?;
             problem.with_offsets(offsets(tier, offset, n_rows)?)
         });
         Ok((signals.or(problem)?, tier))
@@ -162,6 +164,6 @@ pub(super) fn packed<T: Scalar + Element>(
 ) -> PyResult<Vec<T>> {
     let flat: PyReadonlyArray1<'_, T> = flat.extract()?;
     let flat = entries(name, &flat)?;
-    let n_coef = flat.len().saturating_sub(layout.n_outputs());
+    let n_coef = flat.len().saturating_sub(layout.n_intercepts());
     layout.pack(name, &flat[..n_coef], &flat[n_coef..]).map_err(to_python)
 }

@@ -8,7 +8,6 @@ use super::error::{caught, detached, to_python};
 use super::objective::{by_dtype, kind_of, offset_of, offsets, packed};
 use super::rows::{ArraysOfX, Scan};
 use super::signal::Signals;
-use crate::gradient::Layout;
 use crate::kernel::Tier;
 use crate::predict::{Link, predict as predictions};
 use crate::scalar::Scalar;
@@ -21,19 +20,22 @@ pub(super) fn predict<'py>(
     x: Bound<'py, PyAny>,
     offset: Option<Bound<'py, PyAny>>,
     params: Bound<'py, PyAny>,
-    n_outputs: usize,
+    model: (Bound<'py, PyAny>, usize),
     link: (String, Bound<'py, PyAny>, usize),
     n_threads: usize,
 ) -> PyResult<Bound<'py, PyAny>> {
     caught(|| {
-        let (wanted, loss, n_classes) = link;
+        let ((architecture, n_outputs), (wanted, loss, n_classes)) = (model, link);
         let loss = choice::loss(&loss.getattr("name")?.extract::<String>()?, &loss)?;
         let link = match wanted.as_str() {
             "probabilities" => Link::Probability(loss, kind_of(n_classes, n_outputs)),
             "means" => Link::Mean(loss),
             _ => Link::Identity,
         };
-        by_dtype!(x, predict_typed(py, &x, offset.as_ref(), &params, n_outputs, link, n_threads))
+        by_dtype!(
+            x,
+            predict_typed(py, &x, offset.as_ref(), &params, (&architecture, n_outputs), link, n_threads)
+        )
     })
 }
 
@@ -42,15 +44,15 @@ fn predict_typed<'py, T: Scalar + Element>(
     x: &Bound<'py, PyAny>,
     offset: Option<&Bound<'py, PyAny>>,
     params: &Bound<'py, PyAny>,
-    n_outputs: usize,
+    (architecture, n_outputs): (&Bound<'py, PyAny>, usize),
     link: Link,
     n_threads: usize,
 ) -> PyResult<Bound<'py, PyAny>> {
     let x = ArraysOfX::<T>::of(x)?;
     let tier = Tier::current().map_err(to_python)?;
     let (n_rows, n_columns) = x.shape();
-    let layout = Layout::new::<T>(n_columns, n_outputs).map_err(to_python)?;
-    let params: Vec<T> = packed(layout, "params", params)?;
+    let model = choice::model(architecture)?.model::<T>(n_columns, n_outputs, true).map_err(to_python)?;
+    let params: Vec<T> = packed(model.layout(), "params", params)?;
     let slices = x.slices()?;
     let offset: Option<PyReadonlyArray2<'_, T>> = offset.map(|offset| offset.extract()).transpose()?;
     let offset = offset_of(offset.as_ref())?;
@@ -59,7 +61,7 @@ fn predict_typed<'py, T: Scalar + Element>(
     let out = detached(py, || {
         let rows = slices.rows(tier, Scan::First, &interrupted)?;
         let offsets = offsets(tier, offset, n_rows)?;
-        predictions((rows, offsets), layout, &params, link, tier, n_threads, &interrupted)
+        predictions((rows, offsets), &model, &params, link, tier, n_threads, &interrupted)
     });
     let out = signals.or(out)?;
     Ok(PyArray1::from_vec(py, out).reshape([n_rows, link.n_columns(n_outputs)])?.into_any())

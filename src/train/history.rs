@@ -49,7 +49,7 @@ impl<T: Scalar> History<T> {
 
     /// Makes room for the parameters after `n_steps` more steps.
     pub(super) fn reserve_path(&mut self, n_steps: usize, layout: Layout) -> Result<()> {
-        let n = n_steps.saturating_mul(layout.n_outputs()).saturating_mul(layout.n_columns() + 1);
+        let n = n_steps.saturating_mul(layout.n_entries());
         self.path.try_reserve(n).map_err(|_| out_of_memory::<T>(n))
     }
 

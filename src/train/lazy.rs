@@ -175,7 +175,7 @@ impl<'a, T: Scalar> LazyParameters<'a, T> {
         };
         let step = self.last_flush + self.missed.n_steps() as u32 + 1;
         active.collect(&self.csr, evaluator.stored_rows(batch.positions.clone()), step)?;
-        let few = Layout::new::<T>(active.columns().len(), self.layout.n_outputs())?;
+        let few = self.layout.on_columns::<T>(active.columns().len())?;
         let (params, variate) = evaluator.params_and_control_variate();
         let drift = Drift::of(solver, variate);
         resize(params, few.len())?;
@@ -210,25 +210,27 @@ impl<'a, T: Scalar> LazyParameters<'a, T> {
         drift: Option<Drift<'_, T>>,
     ) -> CatchUp {
         let mut caught_up = CatchUp::nothing();
-        for c in 0..few.n_outputs() {
-            let (from, to) = (c * self.layout.stride(), c * few.stride());
+        for run in 0..few.n_runs() {
             for (i, (&column, &last_update)) in
                 active.columns().iter().zip(active.last_update_steps()).enumerate()
             {
                 if let Some(&ahead) = active.columns().get(i + COLUMNS_AHEAD) {
-                    prefetch(&self.params[from + ahead..][..1]);
-                    self.slots.iter().for_each(|vector| prefetch(&vector[from + ahead..][..1]));
-                    drift.inspect(|drift| drift.prefetch(ahead, from + ahead));
+                    let from = self.layout.run(run, ahead);
+                    prefetch(&self.params[from.clone()]);
+                    self.slots.iter().for_each(|vector| prefetch(&vector[from.clone()]));
+                    drift.inspect(|drift| drift.prefetch(ahead, from.start));
                 }
-                let (at, i) = (from + column, to + i);
-                params[i] = self.params[at];
-                for (to, from) in slots.iter_mut().zip(&self.slots) {
-                    to[i] = from[at];
+                let (from, to) = (self.layout.run(run, column), few.run(run, i));
+                params[to.clone()].copy_from_slice(&self.params[from.clone()]);
+                for (few, all) in slots.iter_mut().zip(&self.slots) {
+                    few[to.clone()].copy_from_slice(&all[from.clone()]);
                 }
                 if !self.missed.is_nothing() {
                     let n_seen = self.n_seen(last_update);
-                    let in_place = || drift.map(|drift| drift.slots(column, at));
-                    caught_up.add(catch_up(&self.missed, n_seen, &mut params[i], (slots, i), in_place));
+                    for (at, i) in from.zip(to) {
+                        let in_place = || drift.map(|drift| drift.slots(column, at));
+                        caught_up.add(catch_up(&self.missed, n_seen, &mut params[i], (slots, i), in_place));
+                    }
                 }
             }
         }
@@ -264,11 +266,9 @@ impl<'a, T: Scalar> LazyParameters<'a, T> {
         let Some(active) = evaluator.set_active(None)? else { return Ok(CatchUp::nothing()) };
         let vectors = std::iter::once((&mut self.params, &*evaluator.params()));
         for (to, from) in vectors.chain(self.slots.iter_mut().zip(slots)) {
-            for c in 0..few.n_outputs() {
-                let to = &mut to[c * self.layout.stride()..];
-                let from = &from[c * few.stride()..];
-                for (&column, &moved) in active.columns().iter().zip(from) {
-                    to[column] = moved;
+            for run in 0..few.n_runs() {
+                for (i, &column) in active.columns().iter().enumerate() {
+                    to[self.layout.run(run, column)].copy_from_slice(&from[few.run(run, i)]);
                 }
             }
             to[self.layout.n_coef()..].copy_from_slice(&from[few.n_coef()..]);
@@ -318,13 +318,14 @@ impl<'a, T: Scalar> LazyParameters<'a, T> {
         let Some(active) = &mut self.active else { return caught_up };
         if !self.missed.is_nothing() && self.missed.n_steps() > 0 {
             self.missed.prepare_flush();
-            for c in 0..self.layout.n_outputs() {
+            for run in 0..self.layout.n_runs() {
                 for column in 0..self.layout.n_columns() {
-                    let at = c * self.layout.stride() + column;
                     let n_seen = active.last_update_step(column).saturating_sub(self.last_flush) as usize;
-                    let (param, slots) = (&mut self.params[at], &mut self.slots);
-                    let in_place = || drift.map(|drift| drift.slots(column, at));
-                    caught_up.add(catch_up(&self.missed, n_seen, param, (slots, at), in_place));
+                    for at in self.layout.run(run, column) {
+                        let (param, slots) = (&mut self.params[at], &mut self.slots);
+                        let in_place = || drift.map(|drift| drift.slots(column, at));
+                        caught_up.add(catch_up(&self.missed, n_seen, param, (slots, at), in_place));
+                    }
                 }
             }
         }
@@ -357,14 +358,16 @@ impl<'a, T: Scalar> LazyParameters<'a, T> {
         let params = if self.has_all { &self.params } else { elsewhere };
         model.copy_from_slice(params);
         let Some(active) = self.active.as_ref().filter(|_| !self.is_up_to_date()) else { return };
-        for c in 0..self.layout.n_outputs() {
+        for run in 0..self.layout.n_runs() {
             for column in 0..self.layout.n_columns() {
-                let at = c * self.layout.stride() + column;
                 let n_seen = self.n_seen(active.last_update_step(column));
-                let slots = drift.map_or_else(|| slots_at(&self.slots, at), |drift| drift.slots(column, at));
-                let w = T::from_f64(self.missed.catch_up(params[at].to_f64(), slots, n_seen).w);
-                if w.is_finite() {
-                    model[at] = w;
+                for at in self.layout.run(run, column) {
+                    let slots =
+                        drift.map_or_else(|| slots_at(&self.slots, at), |drift| drift.slots(column, at));
+                    let w = T::from_f64(self.missed.catch_up(params[at].to_f64(), slots, n_seen).w);
+                    if w.is_finite() {
+                        model[at] = w;
+                    }
                 }
             }
         }

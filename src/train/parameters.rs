@@ -259,8 +259,7 @@ fn is_worth_it<T: Scalar>(
 
 /// Which entries of the flat vector an optimizer moves, and which of them decay.
 pub(super) fn entries_of(model: &Model) -> Entries {
-    let Model::Linear(linear) = model;
-    let layout = linear.layout;
-    let n_intercepts = if linear.fit_intercept { layout.n_outputs() } else { 0 };
-    Entries::padded(layout.n_columns(), layout.stride(), layout.n_coef(), n_intercepts)
+    let layout = model.layout();
+    let n_intercepts = if model.fits_intercept() { layout.n_intercepts() } else { 0 };
+    Entries::padded(layout.row_len(), layout.stride(), layout.n_coef(), n_intercepts)
 }

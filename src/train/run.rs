@@ -258,7 +258,7 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
         let state = &mut self.state.optimizer;
         let step_size = self.optimizer.step_checked(
             tier,
-            entries_of(&model),
+            entries_of(model),
             state,
             params,
             gradient,

@@ -97,7 +97,7 @@ impl<T: Scalar> State<T> {
         if let Some(len) = kept.chain([self.params.len()]).find(|&len| len != layout.len()) {
             return Err(Error::Shape {
                 argument: "resume",
-                expected: format!("parameters for {} x {}", layout.n_outputs(), layout.n_columns()),
+                expected: format!("{} parameters", layout.n_entries()),
                 got: format!("{len} parameters"),
             });
         }

@@ -2,8 +2,9 @@
 
 use mbgd_rs::data::{Dense, Offsets, Rows, TargetKind};
 use mbgd_rs::gather::gather_rows;
+use mbgd_rs::gradient::Loss;
 use mbgd_rs::gradient::loss::{Focal, Gamma, LogLoss, ModifiedHuber, MultiClass};
-use mbgd_rs::gradient::{Layout, Loss};
+use mbgd_rs::gradient::model::Architecture;
 use mbgd_rs::kernel::Tier;
 use mbgd_rs::predict::{Link, predict};
 
@@ -35,11 +36,12 @@ fn predictions_are_the_same_on_every_number_of_threads() {
     for (link, k, expected_of) in cases {
         for tier in Tier::available() {
             let rows = Rows::Dense(Dense::new(tier, &x, N_ROWS, 3).unwrap());
-            let layout = Layout::new::<f64>(3, k).unwrap();
+            let model = Architecture::Linear.model::<f64>(3, k, true).unwrap();
+            let layout = model.layout();
             let coef: Vec<f64> = (0..3 * k).map(|j| (j as f64).cos()).collect();
             let params = layout.pack("params", &coef, &vec![0.5; k]).unwrap();
             let on = |n_threads| {
-                predict((rows, Offsets::none()), layout, &params, link, tier, n_threads, &|| false).unwrap()
+                predict((rows, Offsets::none()), &model, &params, link, tier, n_threads, &|| false).unwrap()
             };
             let expected = on(1);
             let row = N_ROWS - 1;

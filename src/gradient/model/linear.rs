@@ -1,6 +1,6 @@
 //! `LinearModel`: scores `x . W + b`.
 
-use super::{Model, ParameterBlock, RowScratch};
+use super::{ModelScratch, ParameterBlock};
 use crate::data::{Rows, TileRows};
 use crate::error::Result;
 use crate::gradient::Layout;
@@ -22,9 +22,8 @@ impl LinearModel {
     ///
     /// # Errors
     /// If the parameters would not fit the address space.
-    pub fn on_columns<T: Scalar>(&self, n_columns: usize) -> Result<Model> {
-        let layout = Layout::new::<T>(n_columns, self.layout.n_outputs())?;
-        Ok(Model::Linear(Self { layout, ..*self }))
+    pub fn on_columns<T: Scalar>(&self, n_columns: usize) -> Result<Self> {
+        Ok(Self { layout: self.layout.on_columns::<T>(n_columns)?, ..*self })
     }
 
     #[inline(always)]
@@ -70,7 +69,7 @@ impl LinearModel {
         data: &Rows<'_, T>,
         rows: &[usize],
         slopes: &[T],
-        scratch: &mut RowScratch<T>,
+        scratch: &mut ModelScratch<T>,
     ) -> f64 {
         let squares = &mut scratch.squares[..rows.len().next_multiple_of(T::LANES)];
         data.squared_norms(tier, rows, &mut squares[..rows.len()]);
@@ -86,7 +85,7 @@ impl LinearModel {
         rows: &TileRows<'_, '_, T>,
         slopes: &[T],
         direction: &[T],
-        scratch: &mut RowScratch<T>,
+        scratch: &mut ModelScratch<T>,
     ) -> [f64; 2] {
         let along = &mut scratch.along[..slopes.len()];
         rows.scores(tier, self.layout.linear(direction), along);

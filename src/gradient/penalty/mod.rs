@@ -196,8 +196,7 @@ impl Penalty {
     pub fn value_of_column<T: Scalar>(&self, layout: Layout, w: &[T], column: usize) -> f64 {
         match self {
             Penalty::ElasticNet(penalty) => {
-                let coefficients = w[..layout.n_coef()].iter().skip(column).step_by(layout.stride());
-                coefficients.map(|w| penalty.value(std::slice::from_ref(w))).sum()
+                layout.of_column(column).map(|at| penalty.value(std::slice::from_ref(&w[at]))).sum()
             }
             Penalty::Weighted(penalty) => penalty.value_of_column(layout, w, column),
             Penalty::Group(penalty) => penalty.value_of_column(layout, w, column),

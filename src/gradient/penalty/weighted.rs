@@ -27,12 +27,13 @@ impl WeightedElasticNet {
     }
 
     pub(super) fn check(&self, layout: Layout) -> Result<()> {
-        let (k, d, n) = (layout.n_outputs(), layout.n_columns(), self.alphas.len());
-        if n == d || n == k * d {
+        let (of_row, of_all, n) = (layout.row_len(), layout.n_weights(), self.alphas.len());
+        if n == of_row || n == of_all {
             return Ok(());
         }
-        let of_all = if k > 1 { format!(", or {k} x {d}") } else { String::new() };
-        let expected = format!("{d} entries, one for each column of X{of_all}");
+        let all =
+            if of_all > of_row { format!(", or {} x {of_row}", of_all / of_row) } else { String::new() };
+        let expected = format!("{of_row} entries, one for each column of X{all}");
         Err(Error::Shape { argument: "alpha", expected, got: n.to_string() })
     }
 
@@ -64,32 +65,45 @@ impl WeightedElasticNet {
     fn rows(&self, layout: Layout) -> impl Iterator<Item = (usize, &[f64])> {
         // Of no columns, as a batch without an entry has, there are no rows and no strengths.
         let starts = (0..layout.n_coef()).step_by(layout.stride().max(1));
-        starts.zip(self.alphas.chunks(layout.n_columns().max(1)).cycle())
+        starts.zip(self.alphas.chunks(layout.row_len().max(1)).cycle())
     }
 
-    /// Whether there is a strength for each coefficient, not only for each column.
-    fn is_of_coefficients(&self, layout: Layout) -> bool {
-        self.alphas.len() != layout.n_columns()
+    /// The strength of an entry of the padded matrix.
+    fn alpha(&self, layout: Layout, at: usize) -> f64 {
+        let (row, column) = (at / layout.stride(), at % layout.stride());
+        match self.alphas.len() == layout.row_len() {
+            true => self.alphas[column],
+            false => self.alphas[row * layout.row_len() + column],
+        }
     }
 
     /// Puts the strengths of some columns in the place of those of `few`.
     pub(super) fn restrict(&self, layout: Layout, columns: &[usize], few: &mut Self) -> Result<()> {
-        let n_rows = if self.is_of_coefficients(layout) { layout.n_outputs() } else { 1 };
-        let alphas = reserved(&mut few.alphas, n_rows.saturating_mul(columns.len()))?;
+        few.l1_ratio = self.l1_ratio;
+        let (has_rows_of_columns, n_alphas) = (layout.has_rows_of_columns(), self.alphas.len());
+        if has_rows_of_columns && n_alphas == layout.row_len() {
+            reserved(&mut few.alphas, n_alphas)?.extend_from_slice(&self.alphas);
+            return Ok(());
+        }
+        let n_kept = n_alphas / layout.n_columns().max(1);
+        let alphas = reserved(&mut few.alphas, n_kept.saturating_mul(columns.len()))?;
+        if has_rows_of_columns {
+            columns.iter().for_each(|&j| alphas.extend_from_slice(&self.alphas[j * n_kept..][..n_kept]));
+            return Ok(());
+        }
         for row in self.alphas.chunks(layout.n_columns()) {
             alphas.extend(columns.iter().map(|&column| row[column]));
         }
-        few.l1_ratio = self.l1_ratio;
         Ok(())
     }
 
     /// The penalty of the coefficients of one column.
     pub(super) fn value_of_column<T: Scalar>(&self, layout: Layout, w: &[T], column: usize) -> f64 {
-        let value = |(start, alphas): (usize, &[f64])| {
-            let w = w[start + column].to_f64();
-            alphas[column] * (self.l1_ratio * w.abs() + (1.0 - self.l1_ratio) * 0.5 * w * w)
+        let value = |at: usize| {
+            let w = w[at].to_f64();
+            self.alpha(layout, at) * (self.l1_ratio * w.abs() + (1.0 - self.l1_ratio) * 0.5 * w * w)
         };
-        self.rows(layout).map(value).sum()
+        layout.of_column(column).map(value).sum()
     }
 
     pub(super) fn value<T: Scalar>(&self, layout: Layout, w: &[T]) -> f64 {

@@ -82,16 +82,16 @@ impl<T: Scalar + Element> Codec<Vec<T>> for Vector {
 
     fn read(&self, place: &Place<'_>, saved: &Bound<'_, PyAny>) -> PyResult<Vec<T>> {
         let vector = read_array::<T>(place, saved)?;
-        let (k, d) = (place.layout.n_outputs(), place.layout.n_columns());
-        if vector.len() != k * d + k {
-            let condition = format!("a vector of {k} x {d} coefficients and {k} intercepts");
+        let (n, n_intercepts) = (place.layout.n_weights(), place.layout.n_intercepts());
+        if vector.len() != n + n_intercepts {
+            let condition = format!("a vector of {n} coefficients and {n_intercepts} intercepts");
             return Err(place.refused_value(&condition, &format!("{} numbers", vector.len())));
         }
         if let Some(i) = vector.iter().position(|w| !w.is_finite()) {
             let got = format!("{} at entry {i}", vector[i].to_f64());
             return Err(place.refused_value("finite", &got));
         }
-        place.layout.pack("resume", &vector[..k * d], &vector[k * d..]).map_err(to_python)
+        place.layout.pack("resume", &vector[..n], &vector[n..]).map_err(to_python)
     }
 }
 
