@@ -7,11 +7,12 @@ Symbols: x row, y target, w parameters, z score, r slope, g gradient, s weight, 
 b batch size, t step.
 """
 
-from . import adaptive, optimizers, schedule_free  # noqa: F401 - they enter their classes into RULES
+from . import adaptive, factorization_machine, mlp, optimizers, schedule_free  # noqa: F401 - enter what they have
 from .classification import Hinge, LogLoss, Softmax
 from .diagnostics import gradient_angles, gradient_bias, gradient_noise
 from .landscapes import Landscape
 from .losses import LOSSES, SquaredError
+from .model import MODELS
 from .objective import Objective, gradient
 from .random import permutation, philox, random_blocks, random_words
 from .rules import make_optimizer
@@ -23,6 +24,7 @@ from .validation import split
 
 __all__ = [
     "LOSSES",
+    "MODELS",
     "Fit",
     "Hinge",
     "Landscape",

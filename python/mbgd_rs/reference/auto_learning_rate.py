@@ -227,7 +227,7 @@ def make_learning_rate(
         return Spectral(rate, rate_of_all / 2, lambda flat: objective.value_at(flat, data))
 
     def value_at(flat: Array) -> float:
-        coef = flat[: w.flat_coef.size].astype(np.float64)
+        coef = flat[: w.flat_weights.size].astype(np.float64)
         return objective.value_at(flat, data) + float(decay / 2 * (coef @ coef))
 
     if not is_smooth:

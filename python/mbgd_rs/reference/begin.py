@@ -1,21 +1,38 @@
-"""Where SAGA and SVRG begin, and with how large batches, if nothing else is said."""
+"""What must fit together, where SAGA and SVRG begin, and how large batches are, if nothing else is said."""
 
 from typing import Any
 
 import numpy as np
 
 from .losses import Gamma, Poisson
-from .model import Parameters
+from .model import Linear, Model, Parameters
 from .objective import Objective
 
 MANY_ROWS = 131_072
 
 
-def batch_size_for(rule: Any, n: int) -> int | str:
+def batch_size_for(rule: Any, n: int, is_linear: bool = True) -> int | str:
     """Rows of a batch, of n; "auto" for all other optimizers."""
+    if not is_linear:
+        return min(n, 200)
     if rule.variance_reduction is None:
         return "auto"
     return min(n, 64 if n < MANY_ROWS else 512)
+
+
+def check_model(model: Model, rule: Any) -> None:
+    """Refuses what needs to know of a model that it is linear."""
+    if isinstance(model, Linear):
+        return
+    needs = {
+        "variance_reduction": rule.variance_reduction is not None,
+        "preconditioner": rule.preconditioner is not None,
+        'learning_rate="auto"': isinstance(rule.learning_rate, str),
+    }
+    for need, is_there in needs.items():
+        if is_there:
+            kind = type(model).__name__
+            raise ValueError(f"{need} needs the model 'linear', got {kind} with {type(rule).__name__}")
 
 
 def begin_at_mean(

@@ -54,8 +54,9 @@ class Corrected(Objective):
         """Makes the slopes of all rows at w known. Returns the objective there."""
         x, y, s, o = self.data.batch(ALL, drawn=False)
         g = self.model.zeros()
-        r = self.slopes(self.model.forward(w, x, o), y, s)
-        self.model.backward(x, r, g)
+        z, trace = self.model.forward(w, x, o)
+        r = self.slopes(z, y, s)
+        self.model.backward(w, trace, r, g)
         self.keep(w, r)
         self.mean, self.uses_mean = g.flat.astype(np.float64) / len(x), True
         return self.value(w, self.data)
@@ -113,7 +114,7 @@ class Snapshot(Corrected):
 
     def known(self, data: Data, rows: Rows) -> Array:
         x, y, s, o = data.batch(rows, drawn=True)
-        return self.slopes(self.model.forward(self.snapshot, x, o), y, s)
+        return self.slopes(self.model.scores(self.snapshot, x, o), y, s)
 
     def begin_epoch(self, epoch: int, w: Parameters) -> None:
         if epoch % self.every == 0:

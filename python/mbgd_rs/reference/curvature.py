@@ -67,7 +67,7 @@ def row_curvatures(objective: Objective, data: Data, w: Parameters, rows: Array)
     s = np.ones(len(rows)) if s is None else s.reshape(len(rows)).astype(np.float64)
     loss, h = objective.loss, np.ones(len(rows))
     if not loss.has_kink:
-        z = objective.model.forward(w, x, o).astype(np.float64)
+        z = objective.model.scores(w, x, o).astype(np.float64)
         of_outputs = second_derivatives(loss, z, y).reshape(len(rows), -1)
         h = np.fmax(np.fmax.reduce(of_outputs, axis=1), 0.0)
     h = np.where(np.isfinite(h) & (s > 0), h, 0.0)

@@ -33,9 +33,10 @@ class Point:
         offset: Any,
         penalty: Any,
         intercept: bool,
+        model: Any,
     ) -> None:
         self.objective, self.data, _ = make_problem(
-            X, y, sample_weight, loss, penalty, intercept, offset=offset
+            X, y, sample_weight, loss, penalty, intercept, offset=offset, model=model
         )
         self.w, self.g = self.objective.model.start(at), self.objective.model.zeros()
         self.n = len(self.data)
@@ -48,18 +49,16 @@ class Point:
 
     def kink(self) -> Array:
         """The subgradient of that part."""
-        g = np.zeros(self.g.flat.size)
-        coef = g[: self.w.flat_coef.size].reshape(self.w.coef.shape)
-        self.objective.penalty.add_subgradient(self.w.coef, coef)
-        return g
+        g = self.objective.model.zeros()
+        self.objective.penalty.add_subgradient(self.w.weights, g.weights)
+        return g.flat.astype(np.float64)
 
     def of_rows(self) -> Array:
         """The gradients of all rows, shape (n, parameters), without the penalty."""
-        of_penalty = np.zeros(self.g.flat.size)
-        coef = of_penalty[: self.w.flat_coef.size].reshape(self.w.coef.shape)
-        self.objective.penalty.add_gradient(self.w.coef, coef)
-        of_penalty[coef.size :] = self.objective.loss.intercept_slope
-        return np.array([self.smooth(np.array([row])) for row in range(self.n)]) - of_penalty
+        of_penalty = self.objective.model.zeros()
+        self.objective.penalty.add_gradient(self.w.weights, of_penalty.weights)
+        of_penalty.intercept[...] = self.objective.loss.intercept_slope
+        return np.array([self.smooth(np.array([row])) for row in range(self.n)]) - of_penalty.flat
 
 
 class Draws:
@@ -102,6 +101,7 @@ def gradient_noise(
     seed: int = 0,
     penalty: Any = None,
     fit_intercept: bool = True,
+    model: Any = "linear",
 ) -> SimpleNamespace:
     """Variances by batch size, the slope of their logarithms, and the noise scale.
 
@@ -115,7 +115,7 @@ def gradient_noise(
     >>> found.variance.round(1), round(found.noise_scale, 2)
     (array([5.6, 1.9]), 0.75)
     """
-    point = Point(X, y, at, loss, sample_weight, offset, penalty, fit_intercept)
+    point = Point(X, y, at, loss, sample_weight, offset, penalty, fit_intercept, model)
     n, b = point.n, np.asarray(batch_sizes)
     deviation = point.of_rows()
     deviation -= deviation.mean(axis=0)
@@ -194,6 +194,7 @@ def gradient_bias(
     fit_intercept: bool = True,
     shuffle: Any = "full",
     replacement: bool = False,
+    model: Any = "linear",
 ) -> SimpleNamespace:
     """``|mean_j e_j|`` of the deviations e of batch gradients, and what random signs make of it.
 
@@ -203,7 +204,7 @@ def gradient_bias(
     >>> float(gradient_bias(X, y, rows=[[6, 7, 4]] * 20).p_value[0])
     0.001
     """
-    point = Point(X, y, at, loss, sample_weight, offset, penalty, fit_intercept)
+    point = Point(X, y, at, loss, sample_weight, offset, penalty, fit_intercept, model)
     draws = Draws(point.n, shuffle, replacement, seed, y)
     point.data.importance_weights = None if rows is not None else importance_weights(shuffle)
     batches = (
@@ -243,6 +244,7 @@ def gradient_angles(
     fit_intercept: bool = True,
     shuffle: Any = "full",
     replacement: bool = False,
+    model: Any = "linear",
 ) -> Array:
     """Cosines between the gradients of pairs of batches, shape (sizes, draws).
 
@@ -250,7 +252,7 @@ def gradient_angles(
     >>> gradient_angles(X, y, batch_sizes=[1], n_draws=6, fit_intercept=False)
     array([[-1., -1., -1., -1.,  1.,  1.]])
     """
-    point = Point(X, y, at, loss, sample_weight, offset, penalty, fit_intercept)
+    point = Point(X, y, at, loss, sample_weight, offset, penalty, fit_intercept, model)
     draws = Draws(point.n, shuffle, replacement, seed, y)
     point.data.importance_weights = importance_weights(shuffle)
     kink = point.kink()

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .data import Data
-from .model import Parameters
+from .model import Model, Parameters
 from .rules import Rule
 from .shuffle import Rows
 
@@ -16,7 +16,9 @@ ALL = slice(None)
 
 
 class Whole:
-    """Every step moves all parameters: those of dense rows, and of rules that know no lazy update."""
+    """Every step moves all parameters: those of dense rows, of rules that know no lazy update, and of models
+    whose weights are not those of columns.
+    """
 
     def lend(self, batches: Sequence[Rows]) -> Any:
         """Begins a step. Returns the entries of the flat vectors that are lent to it."""
@@ -29,7 +31,8 @@ class Whole:
 class Lazy(Whole):
     """Sparse rows: the columns in which a batch has entries, zero or not, are active in its step.
 
-    What a step does to the coefficients of an inactive column depends on the rule's `lazy_update` alone:
+    What a step does to the weights of an inactive column, its coefficients and factors, depends on the
+    rule's `lazy_update` alone:
 
     - "frozen" (Adam and its kin, RMSprop, Adadelta, Lion): it leaves them and their optimizer state as they
       are. No penalty moves them, whether it has one strength, one for each coefficient or is one of groups;
@@ -44,9 +47,8 @@ class Lazy(Whole):
     inactive columns: it brings an affine one up to date when it is active again.
     """
 
-    def __init__(self, stored: Array, w: Parameters, rule: Rule) -> None:
-        self.stored, self.w, self.rule = stored, w, rule
-        self.n_outputs = w.intercept.size
+    def __init__(self, stored: Array, model: Model, w: Parameters, rule: Rule) -> None:
+        self.stored, self.model, self.w, self.rule = stored, model, w, rule
         self.inactive = np.zeros(w.flat.size, bool)
         self.frozen: dict[str, Array] = {}
 
@@ -56,7 +58,7 @@ class Lazy(Whole):
 
     def lend(self, batches: Sequence[Rows]) -> Any:
         has_entries = np.logical_or.reduce([self.stored[rows].any(axis=0) for rows in batches])
-        self.inactive[: self.w.flat_coef.size] = np.tile(~has_entries, self.n_outputs)
+        self.inactive[: self.w.flat_weights.size] = self.model.entries_of(~has_entries)
         if self.rule.lazy_update == "frozen":
             self.frozen = {name: vector[self.inactive] for name, vector in self.vectors().items()}
         return ~self.inactive
@@ -67,8 +69,8 @@ class Lazy(Whole):
             vectors[name][self.inactive] = values
 
 
-def parameters_of(data: Data, w: Parameters, rule: Rule, is_automatic: bool) -> Whole:
+def parameters_of(data: Data, model: Model, w: Parameters, rule: Rule, is_automatic: bool) -> Whole:
     """How steps are lent the parameters. An automatic learning rate needs all of them in every step."""
-    if data.stored is None or is_automatic or rule.lazy_update == "dense":
+    if data.stored is None or is_automatic or rule.lazy_update == "dense" or not model.has_columns:
         return Whole()
-    return Lazy(data.stored, w, rule)
+    return Lazy(data.stored, model, w, rule)

@@ -34,20 +34,22 @@ class BatchNoise:
     """var_i(g_i . g)."""
 
 
-def row_gradients(objective: Objective, data: Data, w: Parameters, rows: Rows) -> Array:
+def row_gradients(
+    objective: Objective, data: Data, w: Parameters, rows: Rows, masks: list[Array] | None = None
+) -> Array:
     """The gradient of the loss of each row, weight and all, without the penalty: shape (b, n_params)."""
     x, y, s, o = data.batch(rows, drawn=True)
-    r = objective.compared(objective.slopes(objective.model.forward(w, x, o), y, s), data, rows)
-    r, x = np.asarray(r, np.float64).reshape(len(x), -1), np.asarray(x, np.float64)
-    coef = (r[:, :, None] * x[:, None, :]).reshape(len(x), -1)
-    return np.concatenate([coef, r * objective.model.fit_intercept], axis=1)
+    z, trace = objective.model.forward(w, x, o, masks)
+    r = objective.compared(objective.slopes(z, y, s), data, rows)
+    return objective.model.row_gradients(w, trace, r)
 
 
 def noise_of(
-    objective: Objective, data: Data, w: Parameters, rows: Rows, g: Array, replacement: bool
-) -> BatchNoise:
+    objective: Objective, data: Data, w: Parameters, rows: Rows, g: Array, replacement: bool,
+    masks: list[Array] | None = None,
+) -> BatchNoise:  # fmt: skip
     """The noise of the gradient g on the rows of a batch."""
-    of_rows = row_gradients(objective, data, w, rows)
+    of_rows = row_gradients(objective, data, w, rows, masks)
     b, n = len(of_rows), len(data)
     trace = float(((of_rows - of_rows.mean(axis=0)) ** 2).sum() / (b - 1)) if b > 1 else math.nan
     variance = trace / b * (1 if replacement else 1 - b / n) if replacement or b < n else 0.0
@@ -63,11 +65,13 @@ class NoiseProbe:
         self.objective, self.data = objective, data
         self.replacement, self.steps_between = replacement, steps_between
 
-    def measure(self, t: int, w: Parameters, batches: list[Rows], g: Parameters) -> BatchNoise | None:
+    def measure(
+        self, t: int, w: Parameters, batches: list[Rows], g: Parameters, masks: list[Array] | None
+    ) -> BatchNoise | None:
         """The noise of the gradient g of step t, if it is one of these."""
         if t % self.steps_between:
             return None
-        return noise_of(self.objective, self.data, w, joined(batches), g.flat, self.replacement)
+        return noise_of(self.objective, self.data, w, joined(batches), g.flat, self.replacement, masks)
 
 
 def make_probe(objective: Objective, data: Data, batches: Batches, is_recorded: bool) -> NoiseProbe | None:

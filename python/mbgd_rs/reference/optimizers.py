@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .preconditioned import Preconditioned
-from .random import NOISE, random_words
+from .random import NOISE, normals
 from .rules import RULES, Rule
 
 Array = NDArray[Any]
@@ -74,20 +74,11 @@ class Sgld(Rule):
     seed: int
 
     def move(self, w: Array, g: Array, t: int, learning_rate: float) -> Any:
-        xi = normals(self.seed, t, w.size)
+        xi = normals(self.seed, t, w.size, NOISE)
         if not self.has_intercepts:
             xi[self.n_coef :] = 0
         w += np.sqrt(2 * learning_rate * self.temperature) * xi - learning_rate * g
         return learning_rate
-
-
-def normals(seed: int, t: int, n: int) -> Array:
-    """Standard normal numbers of a step, by Box and Muller's transform of two uniform numbers of 53 bits."""
-    words = random_words(seed, t, NOISE, 4 * -(-n // 2)).reshape(-1, 4)
-    bits = (words[:, 0::2] << np.uint64(32) | words[:, 1::2]) >> np.uint64(11)
-    radius = np.sqrt(-2 * np.log((bits[:, 0] + 1.0) * 2.0**-53))
-    angle = math.tau * (bits[:, 1] * 2.0**-53)
-    return np.column_stack([radius * np.cos(angle), radius * np.sin(angle)]).ravel()[:n]
 
 
 @RULES.add

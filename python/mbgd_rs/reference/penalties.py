@@ -1,5 +1,6 @@
 """What large coefficients cost."""
 
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,7 +14,7 @@ PENALTIES: Registry["type[Penalty]"] = Registry("penalty")
 
 
 class Penalty:
-    """l1 |W| + l2/2 |W|^2: strengths for all coefficients, for each column, or for each coefficient.
+    """l1 |W| + l2/2 |W|^2 of weights W: strengths for all, for each column, or for each weight.
 
     |W| is the sum of absolute values or, for groups, of the 2-norms of columns. For a vector both are the
     same.
@@ -23,9 +24,9 @@ class Penalty:
     """Of the strength alpha; None if the choice says it, as `l1_ratio`."""
     is_group: ClassVar[bool] = False
 
-    def __init__(self, options: Any) -> None:
-        alpha = np.asarray(getattr(options, "alpha", 1e-4))
-        l1_ratio = getattr(options, "l1_ratio", 0.15) if self.share_of_l1 is None else self.share_of_l1
+    def __init__(self, alpha: Any, l1_ratio: float) -> None:
+        alpha = np.asarray(alpha)
+        l1_ratio = l1_ratio if self.share_of_l1 is None else self.share_of_l1
         self.l1, self.l2 = alpha * l1_ratio, alpha * (1 - l1_ratio)
         self.has_l1, self.has_l2 = bool(self.l1.any()), bool(self.l2.any())
 
@@ -94,11 +95,18 @@ class NoPenalty(Penalty):
     """Nothing."""
 
     def __init__(self) -> None:
-        super().__init__(None)
-        self.l1 = self.l2 = np.zeros(())
-        self.has_l1 = self.has_l2 = False
+        super().__init__(0.0, 0.0)
 
 
-def make_penalty(penalty: Any) -> Penalty:
-    """The penalty by name, by an object with its options, or None."""
-    return NoPenalty() if penalty is None else PENALTIES.named(penalty)(penalty)
+def make_penalty(penalty: Any, strengths: Callable[[Mapping[str, Any]], Any]) -> Penalty:
+    """The penalty by name, by an object with its options, or None.
+
+    Its strengths may be a dict by the names of the blocks of a model: `strengths` says what the weights have
+    then.
+    """
+    if penalty is None:
+        return NoPenalty()
+    alpha = getattr(penalty, "alpha", 1e-4)
+    if isinstance(alpha, Mapping):
+        alpha = strengths(alpha)
+    return PENALTIES.named(penalty)(alpha, getattr(penalty, "l1_ratio", 0.15))

@@ -16,6 +16,9 @@ ORDER = 0
 NOISE = 3
 """The stream of an optimizer's noise."""
 
+START = 36
+"""The stream of the weights that training begins with."""
+
 LOW, HALF = np.uint64(0xFFFF_FFFF), np.uint64(32)
 
 
@@ -50,6 +53,15 @@ def random_blocks(seed: int, epoch: int, stream: int, blocks: Array) -> Array:
 def random_words(seed: int, epoch: int, stream: int, n: int) -> Array:
     """The first n words of a stream: word i is lane i % 4 of block i // 4."""
     return random_blocks(seed, epoch, stream, np.arange(-(-n // 4))).T.reshape(-1)[:n]
+
+
+def normals(seed: int, epoch: int, n: int, stream: int) -> Array:
+    """Standard normal numbers, by Box and Muller's transform of two uniform numbers of 53 bits."""
+    words = random_words(seed, epoch, stream, 4 * -(-n // 2)).reshape(-1, 4)
+    bits = (words[:, 0::2] << HALF | words[:, 1::2]) >> np.uint64(11)
+    radius = np.sqrt(-2 * np.log((bits[:, 0] + 1.0) * 2.0**-53))
+    angle = math.tau * (bits[:, 1] * 2.0**-53)
+    return np.column_stack([radius * np.cos(angle), radius * np.sin(angle)]).ravel()[:n]
 
 
 def words64(seed: int, epoch: int, stream: int, first_block: int = 0) -> Iterator[int]:

@@ -55,7 +55,7 @@ class Solver(LearningRate):
         self.b, _ = batches.first_step()
         n, n_spread = len(data), min(len(data), ROWS_OF_FIRST_LOSS)
         x, y, s, o = data.batch(np.arange(n_spread) * n // n_spread, drawn=False)
-        losses = objective.loss.value(objective.model.forward(w, x, o), y)
+        losses = objective.loss.value(objective.model.scores(w, x, o), y)
         first_loss = float((losses if s is None else s * losses).sum()) / n_spread
         self.safeguard = Safeguard(w.flat, first_loss + objective.cost(w))
         self.columns = (

@@ -11,10 +11,10 @@ from .adaptive_batch_size import make_batches
 from .auto_batch_size import auto_batch_size
 from .auto_learning_rate import make_learning_rate
 from .averages import Average
-from .begin import batch_size_for, begin_at_mean
+from .begin import batch_size_for, begin_at_mean, check_model
 from .clipping import Clip
 from .control_variate import with_control_variate
-from .data import Data
+from .data import Data, n_rows_of
 from .lazy import parameters_of
 from .learning_rate import LearningRate
 from .model import Parameters
@@ -77,25 +77,32 @@ class Run:
     average: Average | None
     probe: NoiseProbe | None
     wants_loss: bool
+    seed: int
 
     def __post_init__(self) -> None:
         self.g, self.averaged = self.objective.model.zeros(), self.objective.model.zeros()
-        self.parameters = parameters_of(self.data, self.w, self.rule, self.learning_rate.is_automatic)
-        self.t = self.n_epochs = 0
+        self.parameters = parameters_of(
+            self.data, self.objective.model, self.w, self.rule, self.learning_rate.is_automatic
+        )
+        self.t = self.n_epochs = self.epoch = self.position = 0
         self.loss_sum, self.n_seen = 0.0, 0
 
     def shuffle(self, epoch: int) -> list[list[Rows]]:
         """The batches of every step of an epoch."""
         steps = self.batches.steps_of(epoch)
         self.learning_rate.begin_epoch(epoch, steps)
+        self.epoch, self.position = epoch, 0
         return steps
 
     def gradient(self, batch: list[Rows]) -> Gradient:
         """The gradient on a batch, left in `g`."""
         self.learning_rate.prepare(self.w, batch)
         active = self.parameters.lend(batch)
-        n_rows, loss = self.objective.gradient(self.w, self.data, batch, self.g, self.wants_loss)
-        noise = None if self.probe is None else self.probe.measure(self.t, self.w, batch, self.g)
+        n_rows = sum(n_rows_of(rows) for rows in batch)
+        masks = self.objective.model.masks(self.seed, self.epoch, self.position, n_rows)
+        self.position += n_rows
+        _, loss = self.objective.gradient(self.w, self.data, batch, self.g, self.wants_loss, masks)
+        noise = None if self.probe is None else self.probe.measure(self.t, self.w, batch, self.g, masks)
         return Gradient(n_rows, loss, active, noise)
 
     def update(self, gradient: Gradient) -> Step:
@@ -106,7 +113,8 @@ class Run:
         learning_rate = self.learning_rate.at(t)
         step_size = self.rule.step(w.flat, g.flat, t, learning_rate)
         if self.objective.penalty.has_l1:
-            self.objective.penalty.prox(w.coef, step_size[: w.coef.size].reshape(w.coef.shape))
+            of_weights = step_size[: w.weights.size].reshape(w.weights.shape)
+            self.objective.penalty.prox(w.weights, of_weights)
         self.rule.post_prox(w.flat)
         self.parameters.give_back()
         is_made, loss = self.learning_rate.accept(w, loss)
@@ -168,27 +176,35 @@ class Run:
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """A trained model and what was recorded on the way, an array for each name."""
+    """A trained model and what was recorded on the way, an array for each name.
 
-    coef: Array
-    intercept: Any
+    The arrays of `params` are attributes as well: `coef` and `intercept`, if the model is linear.
+    """
+
+    params: dict[str, Any]
     classes: Array | None
     history: dict[str, Array]
     n_steps: int
     n_epochs: int
     stop_reason: str
 
+    def __getattr__(self, name: str) -> Any:
+        params = vars(self).get("params", {})
+        if name not in params:
+            raise AttributeError(f"there is no {name!r}; params has {', '.join(params)}")
+        return params[name]
+
 
 def fit(
     X: ArrayLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None,
     class_weight: Any = None, loss: Any = "squared_error", penalty: Any = None, fit_intercept: bool = True,
-    optimizer: Any = "sgd", batch_size: Any = "auto", shuffle: Any = "full", replacement: bool = False,
-    drop_last: bool = False, epochs: int = 10, init: Any = None, validation: Any = None, stop: Any = None,
-    accumulate: int = 1,
+    model: Any = "linear", optimizer: Any = "auto", batch_size: Any = "auto", shuffle: Any = "full",
+    replacement: bool = False, drop_last: bool = False, epochs: int = 10, init: Any = None,
+    validation: Any = None, stop: Any = None, accumulate: int = 1,
     average: Any = None, clip_norm: float | None = None, clip_value: float | None = None, seed: int = 0,
     record: str | tuple[str, ...] = "epoch", orders: Callable[[int], Array | None] | None = None,
 ) -> Fit:  # fmt: skip
-    """Trains a linear model; the arguments are those of `mbgd_rs.fit`, and these:
+    """Trains a model; the arguments are those of `mbgd_rs.fit`, and these:
 
     record: "epoch", or several of "epoch", "step", "full_loss", "path", "noise". With () no loss is computed
     that nothing asks for, as in a loop written by hand.
@@ -201,22 +217,26 @@ def fit(
     >>> model.coef.round(2), model.intercept.round(2), model.n_steps
     (array([ 1., -2.]), np.float64(3.0), 1000)
     """
-    if name_of(batch_size) == "auto" and epochs > 0 and validation is None and orders is None:
+    is_linear = name_of(model) == "linear"
+    if name_of(optimizer) == "auto":
+        optimizer = "sgd" if is_linear else "adam"
+    if is_linear and name_of(batch_size) == "auto" and epochs > 0 and validation is None and orders is None:
         batch_size = auto_batch_size(
             fit, X, y, sample_weight, offset, accumulate, seed, class_weight=class_weight, loss=loss,
             penalty=penalty, fit_intercept=fit_intercept, optimizer=optimizer, init=init, clip_norm=clip_norm,
             clip_value=clip_value,
         )  # fmt: skip
     objective, data, classes, held_out = with_validation(
-        validation, seed, X, y, sample_weight, loss, penalty, fit_intercept, class_weight, offset
+        validation, seed, X, y, sample_weight, loss, penalty, fit_intercept, class_weight, offset, model
     )
     data.importance_weights = importance_weights(shuffle)
-    w = objective.model.start(init)
-    rule = make_optimizer(optimizer, w.flat, w.flat_coef.size, fit_intercept)
+    w = objective.model.start(init, seed)
+    rule = make_optimizer(optimizer, w.flat, w.flat_weights.size, fit_intercept)
+    check_model(objective.model, rule)
     if init is None:
         begin_at_mean(w, objective, rule, y, sample_weight, offset)
     if name_of(batch_size) == "auto":
-        batch_size = batch_size_for(rule, len(data))
+        batch_size = batch_size_for(rule, len(data), is_linear)
     objective = with_control_variate(objective, data, rule)
     batches = make_batches(data, batch_size, shuffle, replacement, drop_last, accumulate, seed, orders)
     names = (record,) if isinstance(record, str) else record
@@ -228,9 +248,9 @@ def fit(
         rate = make_learning_rate(objective, data, w, rule, batches, bool(clip), seed)
         mean = None if average is None else Average(average)
         wants_loss = observers.wants_loss or rate.wants_loss
-        run = Run(objective, data, w, rule, batches, rate, clip, mean, probe, wants_loss)
+        run = Run(objective, data, w, rule, batches, rate, clip, mean, probe, wants_loss, seed)
         reason = descend(run, observers, epochs)
         run.check()
-        model = run.best_model(rules.best)
+        best = run.best_model(rules.best)
     history = observers.history()
-    return Fit(model.coef, model.intercept[()], classes, history, run.t, run.n_epochs, reason)
+    return Fit(best.as_params(), classes, history, run.t, run.n_epochs, reason)

@@ -45,11 +45,11 @@ def split(n: int, fraction: float, classes: Array | None, seed: int) -> tuple[Ar
 
 def with_validation(
     validation: Any, seed: int, X: Any, y: Any, sample_weight: Any, loss: Any, penalty: Any,
-    fit_intercept: bool, class_weight: Any, offset: Any,
+    fit_intercept: bool, class_weight: Any, offset: Any, model: Any = "linear",
 ) -> tuple[Objective, Data, Array | None, Data | None]:  # fmt: skip
     """The objective, the training rows, the classes, and the validation rows, if there are any."""
     if validation is None:
-        problem = make_problem(X, y, sample_weight, loss, penalty, fit_intercept, class_weight, offset)
+        problem = make_problem(X, y, sample_weight, loss, penalty, fit_intercept, class_weight, offset, model)
         return *problem, None
     y = np.asarray(y)
     s = None if sample_weight is None else scaled_down(sample_weight)
@@ -59,7 +59,9 @@ def with_validation(
         X = np.concatenate([X, np.asarray(validation[0], X.dtype)])
         y = np.concatenate([y, validation[1]])
         offset = joined_offsets(offset, n, validation[3] if len(validation) > 3 else None, len(y) - n)
-    objective, everything, classes = make_problem(X, y, None, loss, penalty, fit_intercept, offset=offset)
+    objective, everything, classes = make_problem(
+        X, y, None, loss, penalty, fit_intercept, offset=offset, model=model
+    )
     if is_given:
         training, held_out = np.arange(n), np.arange(n, len(y))
         held_out_s = None if len(validation) == 2 or validation[2] is None else scaled_down(validation[2])
