@@ -63,7 +63,25 @@ impl<'a, T: Scalar> Problem<'a, T> {
         let model = architecture.model::<T>(rows.n_columns(), targets.n_outputs(), fit_intercept)?;
         penalty.check(model.layout())?;
         let data = Dataset::new(rows, targets, weights);
-        Ok(Self { data, objective: Objective { model, loss, penalty } })
+        let problem = Self { data, objective: Objective { model, loss, penalty } };
+        if let Penalty::Group(group) = problem.penalty() {
+            problem.needs_linear(&format!("penalty {:?}", group.name()))?;
+        }
+        Ok(problem)
+    }
+
+    /// That the model is linear, which `what` is for.
+    ///
+    /// # Errors
+    /// [`Error::Incompatible`] if it is another.
+    pub fn needs_linear(&self, what: &str) -> Result<()> {
+        match self.model().linear() {
+            Some(_) => Ok(()),
+            None => {
+                let name = self.model().name();
+                Err(Error::Incompatible(format!("model must be 'linear' for {what}, got {name:?}")))
+            }
+        }
     }
 
     /// The same with offsets of all stored rows.

@@ -39,7 +39,7 @@ impl Smoothness {
     /// does not.
     ///
     /// # Errors
-    /// If an allocation failed, or the work was interrupted.
+    /// If the model is not linear, an allocation failed, or the work was interrupted.
     pub fn of<T: Scalar>(
         problem: &Problem<'_, T>,
         importance_weights: Option<&[f64]>,
@@ -47,6 +47,7 @@ impl Smoothness {
         n_threads: usize,
         interrupted: &(dyn Fn() -> bool + Sync),
     ) -> Result<Self> {
+        problem.needs_linear("a bound on the smoothness")?;
         let (Dataset { rows, weights, .. }, penalty) = (&problem.data, problem.penalty());
         let curvature = problem.curvature().unwrap_or(1.0);
         let one = f64::from(u8::from(problem.fits_intercept()));

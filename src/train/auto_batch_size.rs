@@ -47,7 +47,7 @@ pub struct AutoBatchSize {
 /// rate, which is not what the batch size is to be chosen by.
 ///
 /// # Errors
-/// If an allocation failed, or the pilot is interrupted.
+/// If the model is not linear, an allocation failed, or the pilot is interrupted.
 pub fn auto_batch_size<T: Scalar>(
     problem: &Problem<'_, T>,
     config: &Config,
@@ -55,6 +55,7 @@ pub fn auto_batch_size<T: Scalar>(
     seed: u64,
     interrupted: &(dyn Fn() -> bool + Sync),
 ) -> Result<Option<AutoBatchSize>> {
+    problem.needs_linear("batch_size \"auto\"")?;
     let n_rows = problem.n_rows();
     let n_drawn = ROWS_OF_PILOT + ROWS_OF_PROBE;
     let drawn = BatchesConfig { replacement: true, seed, ..BatchesConfig::new(n_rows, n_drawn) };

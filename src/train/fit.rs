@@ -98,7 +98,7 @@ fn check<T: Scalar>(
 ) -> Result<()> {
     let Config { ref batches, ref optimizer, .. } = *config;
     config.check()?;
-    check_solver(problem.penalty(), config, awaits_convergence)?;
+    check_solver(problem, config, awaits_convergence)?;
     problem.penalty().check_step_sizes(optimizer.rule.has_uniform_step_size(), optimizer.rule.name())?;
     let adaptive = state.control.batch_size;
     state.control.batch_size = AdaptiveBatchSize::of_run(batches, adaptive, state.step > 0);

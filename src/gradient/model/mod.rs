@@ -56,6 +56,13 @@ impl Model {
         }
     }
 
+    /// What users call it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Linear(_) => "linear",
+        }
+    }
+
     /// The parameters by name, in the order of the flat vector.
     #[inline(always)]
     pub fn blocks(&self) -> [ParameterBlock; 2] {

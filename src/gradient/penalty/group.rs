@@ -40,7 +40,7 @@ impl Group {
         self.alphas.as_ptr()
     }
 
-    pub(super) fn name(&self) -> &'static str {
+    pub(in crate::gradient) fn name(&self) -> &'static str {
         if self.l1_ratio == 1.0 { "group_l1" } else { "group_elasticnet" }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! A step on one row takes some 40 ns, the latency of its own arithmetic. To ask all seams of the loop before and
 //! after it would cost three times as much. So steps of plain or momentum gradient descent on dense rows without offsets,
-//! for one output and with at most an l2 penalty, are made in streaks; the bits are those of the steps one by one.
+//! of a linear model for one output and with at most an l2 penalty, are made in streaks; the bits are those of the steps
+//! one by one.
 
 mod few_rows;
 mod one_row;
@@ -60,7 +61,8 @@ impl<T: Scalar> Streak<T> {
             && !state.control.is_active()
             && config.average.is_none()
             && problem.data.offsets.are_none()
-            && problem.intercept_slope() == 0.0;
+            && problem.intercept_slope() == 0.0
+            && problem.model().linear().is_some();
         if config.tier == Tier::SCALAR || !has_plain_steps || !is_alone || problem.layout().n_outputs() > 1 {
             return Ok(None);
         }

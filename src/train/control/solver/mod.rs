@@ -68,9 +68,22 @@ pub(in crate::train) fn is_solver(rule: &Rule) -> bool {
     rule.preconditioner().is_some() || rule.variance_reduction().is_some()
 }
 
-/// That batches, penalty, rules of stopping and preconditioner go together.
-pub(in crate::train) fn check(penalty: &Penalty, config: &Config, awaits_convergence: bool) -> Result<()> {
-    let rule = &config.optimizer.rule;
+/// That model, batches, penalty, rules of stopping and preconditioner go together.
+pub(in crate::train) fn check<T: Scalar>(
+    problem: &Problem<'_, T>,
+    config: &Config,
+    awaits_convergence: bool,
+) -> Result<()> {
+    let (rule, penalty) = (&config.optimizer.rule, problem.penalty());
+    if rule.variance_reduction().is_some() {
+        problem.needs_linear(rule.name())?;
+    }
+    if rule.preconditioner().is_some() {
+        problem.needs_linear("a preconditioner")?;
+    }
+    if matches!(config.optimizer.learning_rate, Schedule::Auto(_)) {
+        problem.needs_linear("learning_rate \"auto\"")?;
+    }
     if awaits_convergence && !is_solver(rule) {
         return Err(Error::Incompatible(format!(
             "stop must not have Converged with {} alone: only SAGA, SVRG and SGD with a preconditioner know how far the \
