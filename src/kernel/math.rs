@@ -123,6 +123,25 @@ pub fn tanh<L: Lanes>(x: L) -> L {
     L::select(x.lt(L::splat(L::Elem::ZERO)), y, y.neg())
 }
 
+/// `(m, p)` of the standard normal distribution: Phi(-|x|) = m p, with a small relative error also in the tail, and the
+/// density is p / sqrt(2 pi). What is multiplied by them is best multiplied by m first: p, which is e^(-x^2/2), may be
+/// subnormal.
+///
+/// With t = |x|, (t + 5) m is smooth enough, from zero to where p vanishes, to be a polynomial in (t - 5) / (t + 5).
+#[inline(always)]
+pub fn normal_tail<L: Lanes>(x: L) -> (L, L) {
+    let (one, five) = (L::splat(L::Elem::ONE), L::splat(L::Elem::from_f64(5.0)));
+    let t = L::splat(L::Elem::NORMAL_DOMAIN).min(x.abs()); // in this order, NaN propagates
+    // The square in two parts: alone, its rounding error would be that of the power many times over.
+    let square = t.mul(t);
+    let rest = t.mul_add(t, square.neg());
+    let power = exp_below(square.mul(half()).neg());
+    let power = power.mul(half()).mul_add(rest.neg(), power);
+    let w = one.div(t.add(five));
+    let s = w.mul_add(L::splat(L::Elem::from_f64(-10.0)), one);
+    (polynomial(L::Elem::MILLS, s).mul(w), power)
+}
+
 /// e^x - 1 for x <= 0, with a small relative error also near zero.
 #[inline(always)]
 fn exp_m1_below_zero<L: Lanes>(x: L) -> L {

@@ -31,6 +31,7 @@
 //! }
 //! ```
 
+mod activation;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -55,11 +56,12 @@ mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub use activation::{Activate, Activation};
 pub use lanes::Lanes;
 pub use prefetch::{Prefetch, prefetch, prefetch_one};
 pub use square_matrix::SquareMatrix;
 pub use tier::{Tier, Tiers};
-pub use vector::{Add, ScaleAdd, ScaleAddEach, distance, first_not_finite, norm};
+pub use vector::{Add, Multiply, ScaleAdd, ScaleAddEach, distance, first_not_finite, norm};
 
 use crate::scalar::Scalar;
 

@@ -98,6 +98,29 @@ impl<T: Scalar> Kernel<T> for Add<'_, T> {
     }
 }
 
+/// `y *= x`, entry by entry.
+#[derive(Debug)]
+pub struct Multiply<'a, T> {
+    /// Multiplied.
+    pub y: &'a mut [T],
+    /// By what; of the same length.
+    pub x: &'a [T],
+}
+
+impl<T: Scalar> Kernel<T> for Multiply<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes<Elem = T>>(self) {
+        let (mut lanes, others) = (self.y.chunks_exact_mut(T::LANES), self.x.chunks_exact(T::LANES));
+        let rest = others.remainder();
+        for (y, x) in (&mut lanes).zip(others) {
+            L::load(y).mul(L::load(x)).store(y);
+        }
+        lanes.into_remainder().iter_mut().zip(rest).for_each(|(y, &x)| *y *= x);
+    }
+}
+
 /// The index of the first entry that is infinite or NaN.
 pub fn first_not_finite<T: Scalar>(tier: Tier, x: &[T]) -> Option<usize> {
     struct AllFinite<'a, T>(&'a [T]);

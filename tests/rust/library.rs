@@ -1,5 +1,6 @@
 //! Tests of the library from outside, a file for each part of it.
 
+mod activation;
 mod diagnose;
 mod every_loss;
 mod gathering;
