@@ -77,7 +77,7 @@ pub fn predict<T: Scalar>(
         let scores = try_filled("scores", k.max(2).saturating_mul(TILE), T::ZERO)?;
         Ok((scores, ModelScratch::new(model)?))
     };
-    let at = ParamsOfPass { params, prepared: &[] };
+    let at = ParamsOfPass { params, prepared: &[], is_for_gradient: false, masks: None };
     let work =
         |(scores, scratch): &mut (Vec<T>, ModelScratch<T>), i: usize, out: &mut [T], _: &dyn Fn() -> bool| {
             let n = out.len() / n_out;

@@ -38,6 +38,11 @@ pub const SAMPLE: u32 = 34;
 /// The stream of the signs that a sketch of the curvature is made with; build `i` reads it at epoch `i`.
 pub const SKETCH: u32 = 35;
 
+/// The stream of the numbers that weights begin with; number i is made of word i of 64 bits.
+pub const START: u32 = 36;
+/// The stream of the units that a training step leaves out of a network.
+pub const DROPOUT: u32 = 37;
+
 const ROUNDS: usize = 10;
 const MULTIPLIERS: [u64; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const KEY_STEPS: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Active, LinearParams, LinearParamsMut, Rows, Tile};
+use super::{Active, LinearParams, LinearParamsMut, MatrixParams, Rows, Tile, TileMatrix, TileMatrixMut};
 use crate::kernel::Tier;
 use crate::scalar::Scalar;
 
@@ -22,6 +22,39 @@ impl<T: Scalar> TileRows<'_, '_, T> {
         match self {
             Self::Stored(rows, tile) => rows.scores(tier, *tile, w, scores),
             Self::Active(batch, range) => batch.scores(tier, range.clone(), w, scores),
+        }
+    }
+
+    /// Rows of the tile.
+    #[inline(always)]
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Stored(_, tile) => tile.rows.len(),
+            Self::Active(_, range) => range.len(),
+        }
+    }
+
+    /// See [`Rows::product`].
+    pub(crate) fn product(&self, tier: Tier, w: MatrixParams<'_, T>, to: TileMatrixMut<'_, T>) {
+        match self {
+            Self::Stored(rows, tile) => rows.product(tier, *tile, w, to),
+            Self::Active(batch, range) => batch.product(tier, range.clone(), w, to),
+        }
+    }
+
+    /// See [`Rows::accumulate_product`].
+    pub(crate) fn accumulate_product(&self, tier: Tier, slopes: TileMatrix<'_, T>, to: &mut [T]) {
+        match self {
+            Self::Stored(rows, tile) => rows.accumulate_product(tier, *tile, slopes, to),
+            Self::Active(batch, range) => batch.accumulate_product(tier, range.clone(), slopes, to),
+        }
+    }
+
+    /// `|x_i|^2` of row i of the tile.
+    pub(crate) fn squared_norm(&self, i: usize) -> f64 {
+        match self {
+            Self::Stored(rows, tile) => rows.squared_norm(tile.rows[i]),
+            Self::Active(batch, range) => batch.squared_norm(range.start + i),
         }
     }
 

@@ -84,7 +84,7 @@ impl GradientMoments {
             variance_along += h * h / n;
             covariance += q * h / n;
         }
-        let n_params = (layout.n_outputs() * (layout.n_columns() + 1)) as f64;
+        let n_params = layout.n_entries() as f64;
         let squared_norm = total_length * total_length;
         let squared_trace = 0.0;
         Ok(Self {

@@ -305,6 +305,12 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
         self.team.job().layout()
     }
 
+    /// From now on the gradients of batches are those of a network in training, which leaves units out: by this seed and
+    /// epoch.
+    pub fn set_dropout(&mut self, key: (u64, u32)) {
+        self.team.job().pass.dropout = Some(key);
+    }
+
     /// In which order rows come.
     pub fn order(&mut self) -> &mut Order {
         &mut self.team.job().pass.order

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::control_variate::{Baseline, ControlVariate, OnColumns, Seen};
 use super::loss::TileOf;
-use super::model::{ModelScratch, ParamsOfPass};
+use super::model::{Masks, ModelScratch, ParamsOfPass};
 use super::sum::{LEAF_ROWS, Partial, TreeSum};
 use super::{Model, Penalty, Problem};
 use crate::data::{Active, Order, Rows, Tile, TileRows};
@@ -45,6 +45,8 @@ pub(super) struct Pass<'a, T> {
     pub(super) model: Model,
     /// What the model has made of `params` for the pass under way.
     pub(super) prepared: Vec<T>,
+    /// Seed and epoch of the masks of a network that is trained; none where it is only looked at.
+    pub(super) dropout: Option<(u64, u32)>,
     /// See [`Loss::intercept_slope`](super::Loss::intercept_slope).
     pub(super) intercept_slope: f64,
     /// The rows at `positions` as a matrix of their own, which `params` and `model` are for then.
@@ -251,7 +253,7 @@ impl<T: Scalar> Pass<'_, T> {
                 TileRows::Active(batch, first..first + n)
             }
         };
-        let at = ParamsOfPass { params: &self.params, prepared: &self.prepared };
+        let at = self.at(position);
         let model_scratch = &mut scratch.model;
         self.model.forward(self.tier, &tile_rows, at, scores, model_scratch);
         data.offsets.add_to(rows, stride, scores);
@@ -265,7 +267,7 @@ impl<T: Scalar> Pass<'_, T> {
                     ControlVariate::gather(table, rows, n_outputs, stride, known);
                 }
                 Baseline::Snapshot(params) => {
-                    let at = ParamsOfPass { params, prepared: &[] };
+                    let at = ParamsOfPass { params, ..at };
                     self.model.forward(self.tier, &tile_rows, at, known, model_scratch);
                     data.offsets.add_to(rows, stride, known);
                     let tile = TileOf {
@@ -288,6 +290,14 @@ impl<T: Scalar> Pass<'_, T> {
         }
     }
 
+    /// What the model is asked at, for rows from `position` on.
+    #[inline(always)]
+    fn at(&self, position: usize) -> ParamsOfPass<'_, T> {
+        let is_for_gradient = self.wanted != Wanted::Value;
+        let masks = self.dropout.filter(|_| is_for_gradient).map(|key| Masks::new(key, position));
+        ParamsOfPass { params: &self.params, prepared: &self.prepared, is_for_gradient, masks }
+    }
+
     /// Adds up what a noise probe is made of, over the rows of the scratch, whose slopes are there. Out of line: steps
     /// that are not probed have a fixed cost that is counted in nanoseconds.
     #[cold]
@@ -297,10 +307,6 @@ impl<T: Scalar> Pass<'_, T> {
         let Scratch { rows, scores, model, .. } = scratch;
         let slopes = &scores[..self.model.layout().n_outputs() * stride];
         let (data, rows) = (&self.problem.data.rows, &rows[..n]);
-        if self.wanted == Wanted::GradientAndSquares {
-            partial.of_rows[0] += self.model.row_squares(self.tier, data, rows, slopes, model);
-            return;
-        }
         let tile_rows = match &self.active {
             None => TileRows::Stored(data, Tile { rows, ahead: &[], prefetch: Prefetch::NONE }),
             Some(batch) => {
@@ -308,7 +314,13 @@ impl<T: Scalar> Pass<'_, T> {
                 TileRows::Active(batch, first..first + n)
             }
         };
-        let [sum, squares] = self.model.row_products(self.tier, &tile_rows, slopes, &self.direction, model);
+        let at = self.at(position);
+        if self.wanted == Wanted::GradientAndSquares {
+            partial.of_rows[0] += self.model.row_squares(self.tier, &tile_rows, at, slopes, model);
+            return;
+        }
+        let on = (slopes, &self.direction[..]);
+        let [sum, squares] = self.model.row_products(self.tier, &tile_rows, at, on, model);
         partial.of_rows[0] += sum;
         partial.of_rows[1] += squares;
     }

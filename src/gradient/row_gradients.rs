@@ -1,9 +1,10 @@
 //! Norms and projections of the gradients of single rows, without computing the gradients.
 
 use super::loss::TileOf;
+use super::model::{ModelScratch, ParamsOfPass};
 use super::sum::LEAF_ROWS;
 use super::{Layout, Problem};
-use crate::data::{Dataset, LinearParamsMut, Tile, Unit};
+use crate::data::{Dataset, LinearParamsMut, Tile, TileRows, Unit};
 use crate::error::{Error, Result, try_filled, try_reserved};
 use crate::kernel::{Prefetch, Tier};
 use crate::scalar::Scalar;
@@ -13,7 +14,7 @@ const LEAST_SQUARE: f64 = 1e-280;
 
 /// Norms and projections of the gradients `g_i = s_i r_i (x_i, 1)` of all rows, without the penalty.
 ///
-/// With the slopes r of its scores, row i has `|g_i| = s_i |r_i| sqrt(|x_i|^2 + 1)`, and its product with a
+/// Of a linear model, with the slopes r of its scores, row i has `|g_i| = s_i |r_i| sqrt(|x_i|^2 + 1)`, and its product with a
 /// vector v is `g_i . v = s_i sum_c r_ic (x_i . v_c + v_c0)`: slopes times the scores that v would give as a
 /// model.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,10 +48,15 @@ impl RowGradients {
             along.push(try_reserved("gradients of rows", n)?);
         }
         let filled = |what, n_rows: usize| try_filled(what, n_rows * LEAF_ROWS, T::ZERO);
-        let (mut slopes, mut scores) = (filled("scores", k)?, filled("scores", k)?);
+        let mut slopes = filled("scores", k)?;
         let (mut y, mut s) = (filled("targets", targets.per_row())?, filled("weights", 1)?);
         let mut lengths = Lengths { problem, tier, row: Vec::new(), slopes: Vec::new() };
-        let rows_of_tile = data.rows_of_tile();
+        let model = problem.model();
+        let (mut scratch, mut prepared) = (ModelScratch::new(model)?, model.room_to_prepare()?);
+        model.prepare(tier, params, &mut prepared);
+        let at = ParamsOfPass { params, prepared: &prepared, is_for_gradient: true, masks: None };
+        let mut of_rows = [0.0; LEAF_ROWS];
+        let rows_of_tile = model.rows_of_tile(data);
         let mut numbers = [0; LEAF_ROWS];
         for first in (0..n).step_by(rows_of_tile) {
             if interrupted() {
@@ -60,28 +66,33 @@ impl RowGradients {
             rows.iter_mut().zip(first..).for_each(|(row, position)| *row = position);
             problem.data.to_stored_rows(rows);
             let stride = rows.len().next_multiple_of(T::LANES);
-            let (slopes, scores) = (&mut slopes[..k * stride], &mut scores[..k * stride]);
+            let slopes = &mut slopes[..k * stride];
             let (y, s) = (&mut y[..targets.per_row() * stride], &mut s[..stride]);
             targets.gather(rows, stride, y);
             weights.gather(rows, s);
-            let tile = Tile { rows, ahead: &[], prefetch: Prefetch::NONE };
-            data.scores(tier, tile, layout.linear(params), slopes);
+            let tile = TileRows::Stored(data, Tile { rows, ahead: &[], prefetch: Prefetch::NONE });
+            model.forward(tier, &tile, at, slopes, &mut scratch);
             offsets.add_to(rows, stride, slopes);
             loss.slopes(
                 tier,
                 targets.kind(),
                 TileOf { n_outputs: k, scores: slopes, targets: y, weights: s, unit: Unit::ONE },
             );
-            let slope = |c: usize, i: usize| slopes[c * stride + i].to_f64();
-            for (i, &row) in rows.iter().enumerate() {
-                let slope_norm = (0..k).fold(0.0, |norm: f64, c| norm.hypot(slope(c, i)));
-                let length = if slope_norm == 0.0 { 0.0 } else { lengths.of(row)?.hypot(one) };
-                norms.push(slope_norm * length);
+            let to = &mut of_rows[..rows.len()];
+            if model.linear().is_some() {
+                let slope = |c: usize, i: usize| slopes[c * stride + i].to_f64();
+                for (i, &row) in rows.iter().enumerate() {
+                    let slope_norm = (0..k).fold(0.0, |norm: f64, c| norm.hypot(slope(c, i)));
+                    let length = if slope_norm == 0.0 { 0.0 } else { lengths.of(row)?.hypot(one) };
+                    norms.push(slope_norm * length);
+                }
+            } else {
+                model.squares_of_rows(tier, &tile, at, slopes, to, &mut scratch);
+                norms.extend(to.iter().map(|square| square.sqrt()));
             }
             for (along, direction) in along.iter_mut().zip(directions) {
-                data.scores(tier, tile, layout.linear(direction), scores);
-                let product = |i| (0..k).map(|c| slope(c, i) * scores[c * stride + i].to_f64()).sum::<f64>();
-                along.extend((0..rows.len()).map(product));
+                model.products_of_rows(tier, &tile, at, (slopes, direction), to, &mut scratch);
+                along.extend_from_slice(to);
             }
         }
         Ok(Self { norms, along })

@@ -118,7 +118,8 @@ fn fit_typed<'py, T: Scalar + Element>(
     let validation: Option<(Arrays<'_, T>, _)> = validation.map_err(|error| of_validation(py, error))?;
     let optimizer = choice::optimizer(&training.optimizer)?;
     let is_weighted = arrays.sample_weight.is_some();
-    let scan = if is_weighted || begins_before_rows(&optimizer) { Scan::First } else { training.scan() };
+    let sees_every_entry = !is_weighted && objective.is_linear()? && !begins_before_rows(&optimizer);
+    let scan = if sees_every_entry { training.scan() } else { Scan::First };
     let (mut problem, tier) = arrays.problem_with(py, objective, scan)?;
     let judged = validation.as_ref().map(|(arrays, given)| Ok(arrays.problem(py, given)?.0)).transpose();
     let mut judged = judged.map_err(|error| of_validation(py, error))?;

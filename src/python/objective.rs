@@ -10,6 +10,7 @@ use super::rows::{ArraysOfX, Scan};
 use super::signal::Signals;
 use crate::data::{Offsets, TargetKind, Targets, Weights};
 use crate::error::{Result, try_copied};
+use crate::gradient::model::Architecture;
 use crate::gradient::{Layout, Problem, value_and_gradient};
 use crate::kernel::Tier;
 use crate::scalar::Scalar;
@@ -30,6 +31,13 @@ pub(super) struct Objective<'py> {
     penalty: Bound<'py, PyAny>,
     fit_intercept: bool,
     model: Bound<'py, PyAny>,
+}
+
+impl Objective<'_> {
+    /// Whether the model is linear.
+    pub(super) fn is_linear(&self) -> PyResult<bool> {
+        Ok(choice::model(&self.model)? == Architecture::Linear)
+    }
 }
 
 /// Calls a function generic over the type of the data with that of an array.

@@ -177,6 +177,14 @@ impl Batches {
         self.config.n_rows
     }
 
+    /// Seed and epoch of what a training step leaves out of a network.
+    ///
+    /// # Errors
+    /// As [`Batches::order`].
+    pub fn dropout_key(&self, epoch: u64) -> Result<(u64, u32)> {
+        Ok((self.config.seed, checked_epoch(epoch)?))
+    }
+
     /// The seed of all orders and draws.
     pub fn seed(&self) -> u64 {
         self.config.seed

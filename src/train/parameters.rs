@@ -232,6 +232,9 @@ fn is_worth_it<T: Scalar>(
     csr: Csr<'_, T>,
     state: &State<T>,
 ) -> bool {
+    if problem.layout().n_runs() == 0 {
+        return false; // columns have nothing of their own
+    }
     let strengths = problem.penalty().uniform();
     let (_, l2) = strengths.unwrap_or_default();
     let update = config.optimizer.lazy_update(0, &state.optimizer, l2);

@@ -95,8 +95,7 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
 
     /// Which rows: the order of the epoch, and with it how long its steps are.
     pub(super) fn shuffle(&mut self) -> Result<(), Stop> {
-        let Config { batches, optimizer, .. } = self.config;
-        let epoch = self.state.epoch;
+        let (Config { batches, optimizer, .. }, epoch) = (self.config, self.state.epoch);
         if !self.has_order || batches.reorders() {
             let old = std::mem::take(self.evaluator.order());
             let of_epoch = batches.of_epoch(epoch);
@@ -104,6 +103,7 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
             *self.evaluator.order() = order;
             self.has_order = true;
         }
+        self.evaluator.set_dropout(batches.dropout_key(epoch)?);
         self.batches = self.state.batches(batches);
         if let Some(optimizer) = optimizer.tabulate(self.steps_left())? {
             self.optimizer = optimizer;

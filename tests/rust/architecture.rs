@@ -165,6 +165,7 @@ impl Source {
 /// Who may allocate without asking whether there is memory, and what decides how much. An allocation that fails ends
 /// the process; [`mbgd_rs::error`] has functions for what is as large as a user likes.
 const SMALL_ALLOCATIONS: &[(&str, &str)] = &[
+    ("data/active.rs", "the entries of one row"),
     ("data/csr.rs", "the entries of one row"),
     ("diagnose/batch_size.rs", "the number of batch sizes that were tried"),
     ("diagnose/noise.rs", "the number of batch sizes that were tried"),
@@ -174,6 +175,9 @@ const SMALL_ALLOCATIONS: &[(&str, &str)] = &[
         "gradient/layout.rs",
         "the parameters, for tests and for users of the crate: Python's are read in place",
     ),
+    ("gradient/model/architecture.rs", "the number of layers"),
+    ("gradient/model/mlp/activations.rs", "the number of layers"),
+    ("gradient/model/mlp/mod.rs", "the number of layers"),
     ("gradient/work.rs", "the number of threads"),
     ("kernel/tier.rs", "the number of instruction sets"),
     ("prefetcher.rs", "at most 64"),

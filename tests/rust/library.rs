@@ -7,6 +7,7 @@ mod gathering;
 mod kernel;
 mod loss;
 mod matrix;
+mod mlp;
 mod moments;
 mod noise;
 mod oracle;

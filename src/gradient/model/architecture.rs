@@ -1,8 +1,11 @@
 //! `Architecture`: what a model is, before it is known for which data.
 
-use super::{LinearModel, Model};
+use std::sync::Arc;
+
+use super::{LinearModel, Mlp, Model};
 use crate::error::{Error, Result};
 use crate::gradient::Layout;
+use crate::kernel::Activation;
 use crate::options::Options;
 use crate::scalar::Scalar;
 
@@ -12,6 +15,13 @@ pub enum Architecture {
     /// See [`LinearModel`].
     #[default]
     Linear,
+    /// See [`Mlp`].
+    Mlp {
+        /// The units of each hidden layer, and what their scores go through.
+        hidden: Vec<(usize, Activation)>,
+        /// The share of hidden units that a training step leaves out.
+        dropout: f64,
+    },
 }
 
 impl Architecture {
@@ -22,6 +32,30 @@ impl Architecture {
     pub fn from_options(options: &dyn Options) -> Result<Option<Self>> {
         match options.name().as_str() {
             "Linear" => Ok(Some(Self::Linear)),
+            "MLP" => {
+                let sizes = options.numbers("hidden")?;
+                let names = match options.is_text("activation")? {
+                    true => vec![options.text("activation")?; sizes.len()],
+                    false => options.texts("activation")?,
+                };
+                if names.len() != sizes.len() {
+                    return Err(Error::Shape {
+                        argument: "activation",
+                        expected: format!("one name for each of {} hidden layers", sizes.len()),
+                        got: names.len().to_string(),
+                    });
+                }
+                let activation = |name: &String| {
+                    Activation::from_name(name).ok_or_else(|| Error::UnknownName {
+                        argument: "activation",
+                        value: name.clone(),
+                        known: Activation::NAMES,
+                    })
+                };
+                let hidden = sizes.iter().zip(&names).map(|(&n, name)| Ok((n as usize, activation(name)?)));
+                let dropout = options.number("dropout")?;
+                Ok(Some(Self::Mlp { hidden: hidden.collect::<Result<_>>()?, dropout }))
+            }
             _ => Ok(None),
         }
     }
@@ -36,6 +70,10 @@ impl Architecture {
                 let layout = Layout::new::<T>(n_columns, n_outputs)?;
                 Ok(Model::Linear(LinearModel { layout, fit_intercept }))
             }
+            Self::Mlp { hidden, dropout } => {
+                let mlp = Mlp::new::<T>((n_columns, n_outputs), hidden, *dropout, fit_intercept)?;
+                Ok(Model::Mlp(Arc::new(mlp)))
+            }
         }
     }
 
@@ -43,6 +81,7 @@ impl Architecture {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Linear => "linear",
+            Self::Mlp { .. } => "mlp",
         }
     }
 
@@ -50,12 +89,10 @@ impl Architecture {
     pub(crate) fn check_loss(&self, loss: &str, has_intercept_slope: bool) -> Result<()> {
         match self {
             Self::Linear => Ok(()),
-            #[allow(unreachable_patterns)]
             _ if has_intercept_slope => {
                 let name = self.name();
                 Err(Error::Incompatible(format!("model must be 'linear' for loss {loss:?}, got {name:?}")))
             }
-            #[allow(unreachable_patterns)]
             _ => Ok(()),
         }
     }

@@ -1,6 +1,6 @@
 //! `LinearModel`: scores `x . W + b`.
 
-use super::{ModelScratch, ParameterBlock};
+use super::ModelScratch;
 use crate::data::{Rows, TileRows};
 use crate::error::Result;
 use crate::gradient::Layout;
@@ -24,20 +24,6 @@ impl LinearModel {
     /// If the parameters would not fit the address space.
     pub fn on_columns<T: Scalar>(&self, n_columns: usize) -> Result<Self> {
         Ok(Self { layout: self.layout.on_columns::<T>(n_columns)?, ..*self })
-    }
-
-    #[inline(always)]
-    pub(super) fn blocks(&self) -> [ParameterBlock; 2] {
-        let (n_coef, len) = (self.layout.n_coef(), self.layout.len());
-        [
-            ParameterBlock { name: "coef", range: 0..n_coef, is_penalised: true, is_trained: true },
-            ParameterBlock {
-                name: "intercept",
-                range: n_coef..len,
-                is_penalised: false,
-                is_trained: self.fit_intercept,
-            },
-        ]
     }
 
     #[inline(always)]
@@ -90,5 +76,38 @@ impl LinearModel {
         let along = &mut scratch.along[..slopes.len()];
         rows.scores(tier, self.layout.linear(direction), along);
         tier.run(RowProducts { slopes, along, stride: slopes.len() / self.layout.n_outputs() })
+    }
+
+    /// The squares whose sum is [`Self::row_squares`].
+    pub(super) fn squares_of_rows<T: Scalar>(
+        &self,
+        rows: &TileRows<'_, '_, T>,
+        slopes: &[T],
+        to: &mut [f64],
+    ) {
+        let stride = slopes.len() / self.layout.n_outputs();
+        let one = f64::from(u8::from(self.fit_intercept));
+        for (i, to) in to.iter_mut().enumerate() {
+            let of_slopes: f64 = slopes.iter().skip(i).step_by(stride).map(|r| r.to_f64().powi(2)).sum();
+            *to = of_slopes * (rows.squared_norm(i) + one);
+        }
+    }
+
+    /// The products whose sum is the first of [`Self::row_products`].
+    pub(super) fn products_of_rows<T: Scalar>(
+        &self,
+        tier: Tier,
+        rows: &TileRows<'_, '_, T>,
+        (slopes, direction): (&[T], &[T]),
+        to: &mut [f64],
+        scratch: &mut ModelScratch<T>,
+    ) {
+        let along = &mut scratch.along[..slopes.len()];
+        rows.scores(tier, self.layout.linear(direction), along);
+        let stride = slopes.len() / self.layout.n_outputs();
+        for (i, to) in to.iter_mut().enumerate() {
+            let of_row = slopes.iter().zip(&*along).skip(i).step_by(stride);
+            *to = of_row.map(|(r, z)| r.to_f64() * z.to_f64()).sum();
+        }
     }
 }

@@ -2,18 +2,22 @@
 
 mod architecture;
 mod linear;
+mod mlp;
 mod scratch;
 
 pub use architecture::Architecture;
 pub use linear::LinearModel;
+pub(crate) use mlp::Masks;
+pub use mlp::Mlp;
 pub(crate) use scratch::ModelScratch;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::Layout;
 use super::sum::LEAF_ROWS;
 use crate::data::{Rows, TileRows};
-use crate::error::Result;
+use crate::error::{Result, try_filled};
 use crate::kernel::Tier;
 use crate::scalar::Scalar;
 
@@ -22,6 +26,8 @@ use crate::scalar::Scalar;
 pub enum Model {
     /// See [`LinearModel`].
     Linear(LinearModel),
+    /// See [`Mlp`].
+    Mlp(Arc<Mlp>),
 }
 
 /// Parameters that belong together: a run of the flat vector.
@@ -43,8 +49,11 @@ pub(crate) struct ParamsOfPass<'p, T> {
     /// In the layout of the model.
     pub(crate) params: &'p [T],
     /// What [`Model::prepare`] has made of them.
-    #[expect(dead_code, reason = "a linear model needs nothing")]
     pub(crate) prepared: &'p [T],
+    /// Whether a gradient is to follow the scores.
+    pub(crate) is_for_gradient: bool,
+    /// Which hidden units are left out, if some are.
+    pub(crate) masks: Option<Masks>,
 }
 
 impl Model {
@@ -53,6 +62,7 @@ impl Model {
     pub fn layout(&self) -> Layout {
         match self {
             Self::Linear(model) => model.layout,
+            Self::Mlp(model) => model.layout(),
         }
     }
 
@@ -60,21 +70,21 @@ impl Model {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Linear(_) => "linear",
+            Self::Mlp(_) => "mlp",
         }
     }
 
     /// The parameters by name, in the order of the flat vector.
     #[inline(always)]
     pub fn blocks(&self) -> [ParameterBlock; 2] {
-        match self {
-            Self::Linear(model) => model.blocks(),
-        }
+        blocks(self.layout(), self.fits_intercept())
     }
 
     /// Whether training moves the intercepts.
     pub fn fits_intercept(&self) -> bool {
         match self {
             Self::Linear(model) => model.fit_intercept,
+            Self::Mlp(model) => model.fits_intercept(),
         }
     }
 
@@ -82,6 +92,7 @@ impl Model {
     pub fn linear(&self) -> Option<&LinearModel> {
         match self {
             Self::Linear(model) => Some(model),
+            Self::Mlp(_) => None,
         }
     }
 
@@ -92,6 +103,7 @@ impl Model {
     pub fn on_columns<T: Scalar>(&self, n_columns: usize) -> Result<Self> {
         match self {
             Self::Linear(model) => model.on_columns::<T>(n_columns).map(Self::Linear),
+            Self::Mlp(_) => Ok(self.clone()),
         }
     }
 
@@ -100,6 +112,7 @@ impl Model {
     pub(crate) fn rows_of_tile<T: Scalar>(&self, rows: &Rows<'_, T>) -> usize {
         match self {
             Self::Linear(_) => rows.rows_of_tile(),
+            Self::Mlp(_) => LEAF_ROWS,
         }
         .min(LEAF_ROWS)
     }
@@ -108,14 +121,28 @@ impl Model {
     pub(super) fn work_of_row<T: Scalar>(&self, rows: &Rows<'_, T>) -> usize {
         match self {
             Self::Linear(model) => rows.work_of_row(model.layout.n_outputs(), model.layout.len()),
+            Self::Mlp(model) => model.work_of_row(rows.work_of_row(1, rows.n_columns())),
         }
+    }
+
+    /// Room for what [`Model::prepare`] writes.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory).
+    pub(super) fn room_to_prepare<T: Scalar>(&self) -> Result<Vec<T>> {
+        let n = match self {
+            Self::Linear(_) => 0,
+            Self::Mlp(model) => model.n_prepared(),
+        };
+        try_filled("transposed weights", n, T::ZERO)
     }
 
     /// Makes of the parameters what all rows of a pass read, beside the parameters themselves.
     #[inline(always)]
-    pub(super) fn prepare<T: Scalar>(&self, _tier: Tier, _params: &[T], _prepared: &mut Vec<T>) {
+    pub(super) fn prepare<T: Scalar>(&self, tier: Tier, params: &[T], prepared: &mut [T]) {
         match self {
             Self::Linear(_) => {}
+            Self::Mlp(model) => model.prepare(tier, params, prepared),
         }
     }
 
@@ -127,10 +154,11 @@ impl Model {
         rows: &TileRows<'_, '_, T>,
         at: ParamsOfPass<'_, T>,
         scores: &mut [T],
-        _scratch: &mut ModelScratch<T>,
+        scratch: &mut ModelScratch<T>,
     ) {
         match self {
             Self::Linear(model) => model.forward(tier, rows, at.params, scores),
+            Self::Mlp(model) => model.forward(tier, rows, at, scores, &mut scratch.activations),
         }
     }
 
@@ -141,13 +169,14 @@ impl Model {
         &self,
         tier: Tier,
         rows: &TileRows<'_, '_, T>,
-        _at: ParamsOfPass<'_, T>,
+        at: ParamsOfPass<'_, T>,
         slopes: &[T],
         gradient: &mut [T],
-        _scratch: &mut ModelScratch<T>,
+        scratch: &mut ModelScratch<T>,
     ) {
         match self {
             Self::Linear(model) => model.backward(tier, rows, slopes, gradient),
+            Self::Mlp(model) => model.backward(tier, rows, at, slopes, gradient, &mut scratch.activations),
         }
     }
 
@@ -155,13 +184,20 @@ impl Model {
     pub(super) fn row_squares<T: Scalar>(
         &self,
         tier: Tier,
-        data: &Rows<'_, T>,
-        rows: &[usize],
+        rows: &TileRows<'_, '_, T>,
+        at: ParamsOfPass<'_, T>,
         slopes: &[T],
         scratch: &mut ModelScratch<T>,
     ) -> f64 {
-        match self {
-            Self::Linear(model) => model.row_squares(tier, data, rows, slopes, scratch),
+        match (self, rows) {
+            (Self::Linear(model), TileRows::Stored(data, tile)) => {
+                model.row_squares(tier, data, tile.rows, slopes, scratch)
+            }
+            _ => {
+                let mut squares = [0.0; LEAF_ROWS];
+                self.squares_of_rows(tier, rows, at, slopes, &mut squares[..rows.len()], scratch);
+                squares.iter().sum()
+            }
         }
     }
 
@@ -171,12 +207,65 @@ impl Model {
         &self,
         tier: Tier,
         rows: &TileRows<'_, '_, T>,
-        slopes: &[T],
-        direction: &[T],
+        at: ParamsOfPass<'_, T>,
+        (slopes, direction): (&[T], &[T]),
         scratch: &mut ModelScratch<T>,
     ) -> [f64; 2] {
+        if let Self::Linear(model) = self {
+            return model.row_products(tier, rows, slopes, direction, scratch);
+        }
+        let mut products = [0.0; LEAF_ROWS];
+        self.products_of_rows(tier, rows, at, (slopes, direction), &mut products[..rows.len()], scratch);
+        products.iter().fold([0.0; 2], |[sum, squares], p| [sum + p, squares + p * p])
+    }
+
+    /// Writes the squared norms of the gradients of the rows of a tile, from their weighted slopes.
+    pub(super) fn squares_of_rows<T: Scalar>(
+        &self,
+        tier: Tier,
+        rows: &TileRows<'_, '_, T>,
+        at: ParamsOfPass<'_, T>,
+        slopes: &[T],
+        to: &mut [f64],
+        scratch: &mut ModelScratch<T>,
+    ) {
         match self {
-            Self::Linear(model) => model.row_products(tier, rows, slopes, direction, scratch),
+            Self::Linear(model) => model.squares_of_rows(rows, slopes, to),
+            Self::Mlp(model) => model.squares_of_rows(tier, rows, at, slopes, to, &mut scratch.activations),
         }
     }
+
+    /// Writes the products of the gradients of the rows of a tile with `direction`, from their weighted slopes.
+    pub(super) fn products_of_rows<T: Scalar>(
+        &self,
+        tier: Tier,
+        rows: &TileRows<'_, '_, T>,
+        at: ParamsOfPass<'_, T>,
+        (slopes, direction): (&[T], &[T]),
+        to: &mut [f64],
+        scratch: &mut ModelScratch<T>,
+    ) {
+        match self {
+            Self::Linear(model) => model.products_of_rows(tier, rows, (slopes, direction), to, scratch),
+            Self::Mlp(model) => {
+                let kept = &mut scratch.activations;
+                model.products_of_rows(tier, rows, at, (slopes, direction), to, kept);
+            }
+        }
+    }
+}
+
+/// The matrix, and the intercepts.
+#[inline(always)]
+fn blocks(layout: Layout, fit_intercept: bool) -> [ParameterBlock; 2] {
+    let (n_coef, len) = (layout.n_coef(), layout.len());
+    [
+        ParameterBlock { name: "coef", range: 0..n_coef, is_penalised: true, is_trained: true },
+        ParameterBlock {
+            name: "intercept",
+            range: n_coef..len,
+            is_penalised: false,
+            is_trained: fit_intercept,
+        },
+    ]
 }

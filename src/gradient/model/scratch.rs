@@ -1,6 +1,7 @@
 //! `ModelScratch`: what a model computes a tile of rows with, allocated once for each worker.
 
 use super::Model;
+use super::mlp::Activations;
 use crate::error::{Result, try_filled};
 use crate::gradient::sum::LEAF_ROWS;
 use crate::scalar::Scalar;
@@ -12,6 +13,8 @@ pub(crate) struct ModelScratch<T> {
     pub(super) squares: Vec<f64>,
     /// Scores along a direction.
     pub(super) along: Vec<T>,
+    /// What a network remembers of the rows.
+    pub(super) activations: Activations<T>,
 }
 
 impl<T: Scalar> ModelScratch<T> {
@@ -23,6 +26,10 @@ impl<T: Scalar> ModelScratch<T> {
         let n_outputs = model.layout().n_outputs();
         Ok(Self {
             squares: vec![0.0; LEAF_ROWS],
+            activations: match model {
+                Model::Mlp(mlp) => Activations::new(mlp)?,
+                Model::Linear(_) => Activations::default(),
+            },
             along: try_filled("scores", n_outputs.saturating_mul(LEAF_ROWS), T::ZERO)?,
         })
     }
