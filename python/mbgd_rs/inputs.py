@@ -26,6 +26,7 @@ __all__ = [
     "as_real_targets",
     "as_row_numbers",
     "as_rows",
+    "as_strength",
     "as_type",
     "as_weights",
     "in_place",
@@ -66,6 +67,14 @@ def as_float(name: str, value: Any) -> float:
         return float(value)
     except (TypeError, ValueError):
         raise TypeError(f"{name} must be a number, got {value!r}") from None
+
+
+def as_strength(name: str, value: Any) -> float:
+    """The strength of a penalty."""
+    strength = as_float(name, value)
+    if not 0 <= strength < np.inf:
+        raise ValueError(f"{name} must be finite and >= 0, got {value!r}")
+    return strength
 
 
 def as_array(name: str, values: Any) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,7 +25,7 @@ from .inputs import (
 from .labels import as_classes, as_labels
 from .losses import Loss, LossName
 from .models import Linear, Model
-from .penalties import Penalty, PenaltyName, check_strengths
+from .penalties import GroupElasticNet, GroupL1, Penalty, PenaltyName, check_strengths
 from .result import FitResult
 from .sparse import SparseRows
 from .standardization import Standardization
@@ -142,8 +143,30 @@ def make_problem(
         is_vector=is_vector,
         names=names_of(X),
     )
-    check_strengths(problem.penalty, problem.n_outputs, matrix.shape[1])
-    return replace(problem, offset=as_offset(offset, matrix, problem.n_outputs))
+    return replace(
+        problem,
+        penalty=in_weights(problem.penalty, problem.model, problem.n_outputs, matrix.shape[1]),
+        offset=as_offset(offset, matrix, problem.n_outputs),
+    )
+
+
+def in_weights(penalty: Penalty | None, model: Model, n_outputs: int, n_columns: int) -> Penalty | None:
+    """The penalty with strengths as the core reads them: one, or some for the weights of the model."""
+    if penalty is None:
+        return None
+    if isinstance(penalty.alpha, Mapping):
+        return replace(penalty, alpha=model.strengths(penalty.alpha, n_columns, n_outputs))
+    if not isinstance(model, Linear):
+        if isinstance(penalty, GroupL1 | GroupElasticNet):
+            raise ValueError(f"penalty must not be one of groups for model {model.name!r}, got {penalty!r}")
+        if np.ndim(penalty.alpha) > 0:
+            raise ValueError(
+                "alpha must be a number, or a dict with keys of "
+                f"{', '.join(map(repr, model.weight_blocks))}, for model {model.name!r}, got shape "
+                f"{np.shape(penalty.alpha)}"
+            )
+    check_strengths(penalty, n_outputs, n_columns)
+    return penalty
 
 
 def gradient(

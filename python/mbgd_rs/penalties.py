@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from . import _core
 from .choices import Choice, without_arrays
-from .inputs import as_array
+from .inputs import as_array, as_strength
 
 __all__ = ["L1", "L2", "ElasticNet", "GroupElasticNet", "GroupL1", "Penalty", "check_strengths"]
 
@@ -22,12 +23,23 @@ PenaltyName = Literal["l2", "l1", "elasticnet", "group_l1", "group_elasticnet"]
 class Penalty(Choice, names=PenaltyName):
     """What all penalties have in common.
 
-    An array of strengths is kept as a tuple, or as a tuple of rows, so that it cannot change.
+    An array of strengths is kept as a tuple, or as a tuple of rows, so that it cannot change; a dict of
+    strengths as a copy.
+
+    Any model takes one strength, or a dict by the names of its blocks of weights, `weight_blocks`, as in
+    ``L2({"coef": 1e-4, "factors": 1e-3})``, or for the layers of a network ``L2({"coefs": [0.1, 0.01]})``;
+    blocks that the dict does not have are free. Arrays of strengths are for linear models.
     """
 
-    alpha: float | ArrayLike = 1e-4
+    alpha: float | ArrayLike | Mapping[str, float | Sequence[float]] = 1e-4
 
     def __post_init__(self) -> None:
+        if isinstance(self.alpha, Mapping):
+            if isinstance(self, GroupL1 | GroupElasticNet):
+                raise TypeError(f"alpha must be a number or an array for groups, got {self.alpha!r}")
+            replace(self, alpha=0.0)  # which checks all else
+            object.__setattr__(self, "alpha", Strengths(self.alpha))
+            return
         if not isinstance(self.alpha, str | bool | int | float | None):
             object.__setattr__(self, "alpha", as_tuples(as_array("alpha", self.alpha)))
         without_arrays(self)
@@ -40,9 +52,10 @@ class L2(Penalty, name="l2", aliases="ridge tikhonov weight_decay squared_l2"):
 
     Parameters
     ----------
-    alpha : float or array-like of shape (d,) or (k, d), default=1e-4
+    alpha : float, array-like of shape (d,) or (k, d), or dict, default=1e-4
         Strength, finite and >= 0: one for all coefficients, one for each column of X, or one for each
-        coefficient, ``sum_j alpha_j / 2 * w_j^2``. A strength of 0 leaves a coefficient free.
+        coefficient, ``sum_j alpha_j / 2 * w_j^2``. A strength of 0 leaves a coefficient free. Of models
+        beyond linear, one for all weights or a dict by the names of blocks: see :class:`Penalty`.
 
     Examples
     --------
@@ -62,10 +75,11 @@ class L1(Penalty, name="l1", aliases="lasso"):
 
     Parameters
     ----------
-    alpha : float or array-like of shape (d,) or (k, d), default=1e-4
+    alpha : float, array-like of shape (d,) or (k, d), or dict, default=1e-4
         Strength, finite and >= 0: one for all coefficients, one for each column of X, or one for each
         coefficient, ``sum_j alpha_j * |w_j|`` (the adaptive lasso of Zou 2006). A strength of 0 leaves a
-        coefficient free.
+        coefficient free. Of models beyond linear, one for all weights or a dict by the names of blocks: see
+        :class:`Penalty`.
 
     Examples
     --------
@@ -83,9 +97,10 @@ class ElasticNet(Penalty, name="elasticnet", aliases="elastic_net l1l2 l1_l2"):
 
     Parameters
     ----------
-    alpha : float or array-like of shape (d,) or (k, d), default=1e-4
+    alpha : float, array-like of shape (d,) or (k, d), or dict, default=1e-4
         Strength, finite and >= 0: one for all coefficients, one for each column of X, or one for each
-        coefficient.
+        coefficient. Of models beyond linear, one for all weights or a dict by the names of blocks: see
+        :class:`Penalty`.
     l1_ratio : float, default=0.15
         Share of the l1 part, between 0 and 1.
 
@@ -156,9 +171,33 @@ class GroupElasticNet(Penalty, name="group_elasticnet", aliases="group_elastic_n
     l1_ratio: float = 0.15
 
 
+class Strengths(dict[str, Any]):
+    """Strengths by the names of blocks, each a number or a tuple of one for each layer.
+
+    >>> Strengths({"coefs": [0.1, 1]})
+    {'coefs': (0.1, 1.0)}
+    """
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        super().__init__({name: of_block(f'alpha["{name}"]', alpha) for name, alpha in given.items()})
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(self.items()))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Strengths, (dict(self),)
+
+
+def of_block(place: str, alpha: Any) -> float | tuple[float, ...]:
+    """The strength of a block, or those of its layers."""
+    if np.ndim(alpha) == 0:
+        return as_strength(place, alpha)
+    return tuple(as_strength(f"{place}[{i}]", strength) for i, strength in enumerate(alpha))
+
+
 def check_strengths(penalty: Penalty | None, n_outputs: int, n_columns: int) -> None:
     """That a matrix of strengths has the shape of the coefficients; that of a vector the core checks."""
-    if penalty is None or np.ndim(penalty.alpha) != 2:
+    if penalty is None or isinstance(penalty.alpha, Mapping) or np.ndim(penalty.alpha) != 2:
         return
     is_group = isinstance(penalty, GroupL1 | GroupElasticNet)
     shape, of_all = np.shape(penalty.alpha), f" or ({n_outputs}, {n_columns})"

@@ -1,5 +1,6 @@
 """Penalties: strengths for each coefficient, and columns as groups."""
 
+import copy
 import itertools
 import pickle
 
@@ -7,6 +8,8 @@ import mbgd_rs as mb
 import numpy as np
 import pytest
 from mbgd_rs import reference
+from mbgd_rs.models import MLP, FactorizationMachine
+from mbgd_rs.objective import in_weights
 from mbgd_rs.optimizers import SGD, Adam
 from mbgd_rs.penalties import L1, L2, ElasticNet, GroupElasticNet, GroupL1
 from scipy.optimize import minimize
@@ -253,6 +256,10 @@ REFUSED = [
     (lambda: GroupElasticNet(1.0, 2.0), ValueError, "l1_ratio must be between 0 and 1, got 2"),
     (lambda: ElasticNet([1.0], -1.0), ValueError, "l1_ratio must be between 0 and 1, got -1"),
     (lambda: L1(np.ones((1, 1, 1))), ValueError, r"alpha must have at most 2 dimensions, got shape \(1, 1,"),
+    (lambda: L1({"coef": -1}), ValueError, r'alpha\["coef"\] must be finite and >= 0, got -1$'),
+    (lambda: L2({"coefs": [1, "a"]}), TypeError, r'alpha\["coefs"\]\[1\] must be a number, got \'a\'$'),
+    (lambda: ElasticNet({"coef": 1}, 2.0), ValueError, "l1_ratio must be between 0 and 1, got 2"),
+    (lambda: GroupL1({"coef": 1}), TypeError, "alpha must be a number or an array for groups, got {"),
     (lambda: L1("much"), TypeError, "alpha must be a number, got 'much'"),
     (lambda: L1(None), TypeError, "alpha must be a number, got None"),
     (lambda: L1(True), TypeError, "alpha must be a number, got True"),
@@ -291,3 +298,54 @@ def test_penalties_are_values():
     for penalty in OF_MATRICES:
         assert pickle.loads(pickle.dumps(penalty)) == penalty
         assert hash(penalty) == hash(pickle.loads(pickle.dumps(penalty)))
+
+
+def test_strengths_of_blocks_are_values():
+    given = {"coefs": [0.1, 1], "other": np.float32(0.5)}
+    penalty = L2(given)
+    given["coefs"][0] = 5
+    given["more"] = 1
+    same = L2({"other": 0.5, "coefs": np.array([0.1, 1.0])})
+    assert (
+        penalty == same == eval(repr(penalty)) == pickle.loads(pickle.dumps(penalty)) == copy.deepcopy(same)
+    )
+    assert hash(penalty) == hash(same)
+    assert penalty != L2({"coefs": [0.1, 1]})
+
+
+@pytest.mark.parametrize("kind", [L1, L2, ElasticNet])
+def test_the_strength_of_the_only_block_of_a_linear_model(kind):
+    X, y, loss = data("classes")
+    options = {"loss": loss, "optimizer": SGD(0.1), "epochs": 3}
+    by_name, plain = (mb.fit(X, y, penalty=kind(alpha), **options) for alpha in ({"coef": 0.3}, 0.3))
+    np.testing.assert_array_equal(by_name.coef, plain.coef)
+    free = mb.fit(X, y, **options)
+    np.testing.assert_array_equal(mb.fit(X, y, penalty=kind({}), **options).coef, free.coef)
+    with pytest.raises(ValueError, match=r"got 'coefs': did you mean 'coef'\?$"):
+        mb.fit(X, y, penalty=kind({"coefs": 0.3}), **options)
+
+
+@pytest.mark.parametrize(
+    ("model", "penalty", "message"),
+    [
+        (MLP(3), L1([0.1] * 6), r"alpha must be .* keys of 'coefs', for model 'mlp', got shape \(6,\)"),
+        (MLP(3), GroupL1(0.1), "penalty must not be one of groups for model 'mlp', got GroupL1"),
+        (FactorizationMachine(3), L2(np.ones((3, 6))), "with keys of 'coef', 'factors', for model 'fact"),
+        (FactorizationMachine(3), GroupElasticNet(0.1), "must not be one of groups for model 'factorization"),
+    ],
+)  # fmt: skip
+def test_what_is_for_linear_models(model, penalty, message):
+    with pytest.raises(ValueError, match=message):
+        in_weights(penalty, model, n_outputs=3, n_columns=6)
+
+
+def test_strengths_in_the_weights_of_a_model():
+    for alpha, expected in (
+        ({"coef": 1, "factors": 2}, (1, 2, 2, 2) * 3),
+        ({"factors": 2}, (0, 2, 2, 2) * 3),
+    ):
+        assert in_weights(L2(alpha), FactorizationMachine(3), 3, 6).alpha == expected
+    assert in_weights(L1({"coefs": [1, 0]}), MLP(2), 3, 4).alpha == (1,) * 8 + (0,) * 6
+    assert in_weights(ElasticNet({"coefs": 2}, 0.5), MLP(2), 3, 4) == ElasticNet(2.0, 0.5)
+    assert in_weights(L1(0.1), MLP(2), 3, 4) == L1(0.1)
+    assert in_weights(None, MLP(2), 3, 4) is None

@@ -1,7 +1,6 @@
 """Models beyond linear in the reference: against finite differences, double loops and each other."""
 
 import math
-from types import SimpleNamespace
 
 import mbgd_rs as mb
 import numpy as np
@@ -10,6 +9,7 @@ import scipy.sparse
 from mbgd_rs import losses, reference
 from mbgd_rs.choices import members_of
 from mbgd_rs.models import MLP, FactorizationMachine, Linear
+from mbgd_rs.penalties import L1, L2, ElasticNet
 from mbgd_rs.reference.activations import ACTIVATIONS
 from mbgd_rs.reference.model import MODELS
 from mbgd_rs.reference.noise import row_gradients
@@ -18,22 +18,6 @@ from mbgd_rs.reference.random import random_words
 
 N, D = 12, 5
 NAMES = ["identity", "relu", "leaky_relu", "tanh", "logistic", "gelu", "silu"]
-
-
-class Strengths(SimpleNamespace):
-    """Options of a penalty whose strengths are those of blocks."""
-
-
-class L2(Strengths):
-    pass
-
-
-class L1(Strengths):
-    pass
-
-
-class ElasticNet(Strengths):
-    pass
 
 
 def targets(name, rng):
@@ -199,8 +183,8 @@ def test_gradients_with_penalties(model, penalty, name):
     loss = name.partition(",")[0]
     value, _ = reference.gradient(X, y, params, loss=loss, penalty=penalty, model=model)
     bare, _ = reference.gradient(X, y, params, loss=loss, model=model)
-    strengths = model.strengths(penalty.alpha, D, k)
     w = flat[: model.size(D, k).n_weights]
+    strengths = np.resize(model.strengths(penalty.alpha, D, k), len(w))
     ratio = {"L1": 1.0, "L2": 0.0}.get(type(penalty).__name__, getattr(penalty, "l1_ratio", None))
     expected = (strengths * (ratio * np.abs(w) + (1 - ratio) / 2 * w**2)).sum()
     assert value - bare == pytest.approx(expected, rel=1e-12)

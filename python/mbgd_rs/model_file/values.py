@@ -26,6 +26,7 @@ from ..averages import Average
 from ..batch_sizes import BatchSizes
 from ..choices import Choice, members_of
 from ..losses import Loss
+from ..models import Model
 from ..optimizers import Optimizer
 from ..penalties import Penalty
 from ..preconditioners import Preconditioner
@@ -43,6 +44,7 @@ FAMILIES: dict[str, type[Any]] = {
         Average,
         BatchSizes,
         Loss,
+        Model,
         Optimizer,
         Penalty,
         Preconditioner,

@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..inputs import as_float, as_integer
+from ..inputs import as_float, as_integer, as_strength
 from .draws import start_numbers
-from .model import Given, Model, Size, as_strength
+from .model import Given, Model, Size
 
 __all__ = ["FactorizationMachine"]
 
@@ -103,11 +103,8 @@ class FactorizationMachine(Model, name="factorization_machine", aliases="fm libf
         factors *= self.init_scale
         self._table(weights, d, k)[..., 1:] = factors.reshape(k, d, r)
 
-    def _set_strengths(
-        self, argument: str, alpha: Mapping[str, Any], strengths: Array, n_columns: int, n_outputs: int
-    ) -> None:
-        table = self._table(strengths, n_columns, n_outputs)
-        if "coef" in alpha:
-            table[..., 0] = as_strength(f'{argument}["coef"]', alpha["coef"])
-        if "factors" in alpha:
-            table[..., 1:] = as_strength(f'{argument}["factors"]', alpha["factors"])
+    def _strengths(self, argument: str, alpha: Mapping[str, Any], n_columns: int, n_outputs: int) -> Any:
+        coef, factors = (
+            as_strength(f'{argument}["{name}"]', alpha.get(name, 0.0)) for name in self.weight_blocks
+        )
+        return np.array(([coef] + [factors] * self.rank) * n_outputs)

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 
-from .model import Given, Model, Size, as_strength
+from ..inputs import as_strength
+from .model import Given, Model, Size
 
 __all__ = ["Linear"]
 
@@ -56,7 +57,5 @@ class Linear(Model, name="linear", aliases="linear_model glm"):
             params = {"coef": params.coef, "intercept": params.intercept}
         return super()._named(argument, params)
 
-    def _set_strengths(
-        self, argument: str, alpha: Mapping[str, Any], strengths: Array, n_columns: int, n_outputs: int
-    ) -> None:
-        strengths[...] = as_strength(f'{argument}["coef"]', alpha["coef"])
+    def _strengths(self, argument: str, alpha: Mapping[str, Any], n_columns: int, n_outputs: int) -> Any:
+        return as_strength(f'{argument}["coef"]', alpha["coef"])

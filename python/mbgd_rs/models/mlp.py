@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..choices import as_name
-from ..inputs import as_float, as_integer
+from ..inputs import as_float, as_integer, as_strength
 from .draws import start_numbers
-from .model import Given, Model, Size, as_strength
+from .model import Given, Model, Size
 
 __all__ = ["MLP"]
 
@@ -171,17 +171,14 @@ class MLP(Model, name="mlp", aliases="multilayer_perceptron network neural_netwo
         of_hidden = ["he_uniform" if name in RECTIFIERS else "glorot_uniform" for name in self.activations]
         return [*of_hidden, "glorot_uniform"]
 
-    def _set_strengths(
-        self, argument: str, alpha: Mapping[str, Any], strengths: Array, n_columns: int, n_outputs: int
-    ) -> None:
+    def _strengths(self, argument: str, alpha: Mapping[str, Any], n_columns: int, n_outputs: int) -> Any:
         layers, given, place = self.layers(n_columns, n_outputs), alpha["coefs"], f'{argument}["coefs"]'
         if np.ndim(given) == 0:
-            strengths[...] = as_strength(place, given)
-            return
+            return as_strength(place, given)
         if len(given) != len(layers):
             raise ValueError(f"{place} must be a number or {len(layers)}, a layer each, got {len(given)}")
-        for i, (W, strength) in enumerate(zip(matrices(strengths, layers), given, strict=True)):
-            W[...] = as_strength(f"{place}[{i}]", strength)
+        of_layers = [as_strength(f"{place}[{i}]", strength) for i, strength in enumerate(given)]
+        return np.repeat(of_layers, [n_in * n_out for n_in, n_out in layers])
 
 
 def matrices(weights: Array, layers: list[tuple[int, int]]) -> Iterator[Array]:

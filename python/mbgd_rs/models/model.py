@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..choices import Choice, as_name
-from ..inputs import as_array, as_float, fitted
+from ..inputs import as_array, as_strength, fitted
 
 __all__ = ["Model", "Size"]
 
@@ -127,7 +127,7 @@ class Model(Choice, names=ModelName):
         return flat
 
     def strengths(self, alpha: Any, n_columns: int, n_outputs: int, *, argument: str = "alpha") -> Any:
-        """What a penalty of strength `alpha` has for the weights.
+        """The strengths that a penalty has for the weights, in the order of the flat vector.
 
         Parameters
         ----------
@@ -136,8 +136,13 @@ class Model(Choice, names=ModelName):
 
         Returns
         -------
-        float, or array of shape (n_weights,)
-            One strength for all, or one for each weight in the order of the flat vector.
+        float, or array of shape (m,)
+            One strength for all; or one for each of the first m weights, and again for each of the next m.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For names that are none of `weight_blocks`, and for strengths that are not finite and >= 0.
         """
         if not isinstance(alpha, Mapping):
             return as_strength(argument, alpha)
@@ -145,11 +150,7 @@ class Model(Choice, names=ModelName):
             if name not in self.weight_blocks:
                 expected = f"a dict with keys of {listed(self.weight_blocks)}"
                 as_name(argument, str(name), self.weight_blocks, expected=expected)
-        size = self.size(n_columns, n_outputs)
-        strengths = np.zeros(size.n_weights)
-        if alpha:
-            self._set_strengths(argument, alpha, strengths, n_columns, n_outputs)
-        return strengths
+        return self._strengths(argument, alpha, n_columns, n_outputs) if alpha else 0.0
 
     def _named(self, argument: str, params: Any) -> Mapping[str, Any]:
         """The blocks by name, in whatever form they are given."""
@@ -186,10 +187,7 @@ class Model(Choice, names=ModelName):
     def _start(self, weights: Array, n_columns: int, n_outputs: int, seed: int) -> None:
         """Writes the first weights over zeros."""
 
-    def _set_strengths(
-        self, argument: str, alpha: Mapping[str, Any], strengths: Array, n_columns: int, n_outputs: int
-    ) -> None:
-        """Writes strengths by block over zeros."""
+    def _strengths(self, argument: str, alpha: Mapping[str, Any], n_columns: int, n_outputs: int) -> Any:
         raise NotImplementedError
 
 
@@ -226,14 +224,6 @@ class Given(NamedTuple):
             expected = " or ".join(map(str, shapes))
             raise ValueError(f"{place} must have shape {expected}, got {array.shape}")
         return fitted(place, array.reshape(shapes[0]), self.dtype)
-
-
-def as_strength(argument: str, alpha: Any) -> float:
-    """A strength of a penalty."""
-    strength = as_float(argument, alpha)
-    if not 0 <= strength < np.inf:
-        raise ValueError(f"{argument} must be finite and >= 0, got {alpha!r}")
-    return strength
 
 
 def listed(names: Any) -> str:
