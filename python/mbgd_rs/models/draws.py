@@ -27,6 +27,7 @@ def start_numbers(seed: int, n: int, kind: Literal["uniform", "normal"]) -> Arra
     Words are those of the core's `rng::Stream` of the seed, epoch 0: number i is made of the i-th word of 64
     bits, ``2 (word >> 11) 2^-53 - 1``; normal ones are two a block, by Box and Muller's transform of its two
     words, ``sqrt(-2 ln(((a >> 11) + 1) 2^-53))`` times cosine and sine of ``2 pi (b >> 11) 2^-53``.
+    The last bit of a normal number is that of NumPy's logarithm, sine and cosine, which processors differ in.
 
     >>> start_numbers(0, 3, "uniform").round(3)
     array([-0.207,  0.105, -0.278])
