@@ -40,6 +40,7 @@ __all__ = [
     "simd_tiers",
     "smoothed_noise",
     "split",
+    "start_numbers",
     "step_cost",
     "step_optimizer",
     "tuned_steps",
@@ -140,6 +141,7 @@ def split(
     n_rows: int, fraction: float, strata: NDArray[np.uintp] | None, seed: int
 ) -> list[NDArray[np.uintp]]: ...
 def step_cost(batch_sizes: list[int], seconds: list[list[float]]) -> dict[str, Any]: ...
+def start_numbers(seed: int, n: int, is_normal: bool) -> NDArray[np.float64]: ...
 def step_optimizer(
     optimizer: Any,
     saved: tuple[int, list[NDArray[Any]], list[float], list[float]],

@@ -6,6 +6,7 @@ mod advice;
 mod array;
 mod batches;
 mod choice;
+mod draws;
 mod error;
 mod fit;
 mod gradients;
@@ -62,6 +63,8 @@ mod _core {
     use super::batches::Batches;
     #[pymodule_export]
     use super::choice::{batch_size_at, check, check_loss, check_preconditioner, learning_rate_at};
+    #[pymodule_export]
+    use super::draws::start_numbers;
     #[pymodule_export]
     use super::fit::fit;
     #[pymodule_export]

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import mbgd_rs as mb
 import numpy as np
 import pytest
+from mbgd_rs._core import start_numbers
 from mbgd_rs.models import MLP, FactorizationMachine, Linear
-from mbgd_rs.models.draws import BLOCKS_AT_ONCE, start_numbers
 from mbgd_rs.reference.random import HALF, random_blocks
 
 MODELS = [
@@ -303,23 +303,23 @@ def words(seed, blocks):
 
 @pytest.mark.parametrize("seed", [0, 1, 2**32 + 7, 2**64 - 1])
 def test_numbers_are_those_of_their_address(seed):
-    n = 2 * BLOCKS_AT_ONCE + 5
-    uniform, normal = start_numbers(seed, n, "uniform"), start_numbers(seed, n, "normal")
+    n = 2 * 1024 + 5
+    uniform, normal = start_numbers(seed, n, False), start_numbers(seed, n, True)
     assert len(uniform) == len(normal) == n
-    for i in (0, 1, 2, 3, BLOCKS_AT_ONCE, 2 * BLOCKS_AT_ONCE - 1, 2 * BLOCKS_AT_ONCE, n - 1):
+    for i in (0, 1, 2, 3, 1024, 2 * 1024 - 1, 2 * 1024, n - 1):
         a, b = (int(word) for word in words(seed, [i // 2])[:, 0])
         assert uniform[i] == 2 * (((a, b)[i % 2] >> 11) * 2.0**-53) - 1
         radius = math.sqrt(-2 * math.log(((a >> 11) + 1) * 2.0**-53))
         turn = (math.cos, math.sin)[i % 2](math.tau * ((b >> 11) * 2.0**-53))
         assert normal[i] == pytest.approx(radius * turn, rel=1e-14)
-    for kind, numbers in (("uniform", uniform), ("normal", normal)):
+    for is_normal, numbers in enumerate((uniform, normal)):
         for shorter in (0, 1, 2, 7):
-            np.testing.assert_array_equal(start_numbers(seed, shorter, kind), numbers[:shorter])
+            np.testing.assert_array_equal(start_numbers(seed, shorter, bool(is_normal)), numbers[:shorter])
 
 
 def test_numbers_have_their_distribution():
     # Means of n numbers, by their standard errors; 5 of them are exceeded once in 2 million.
-    uniform, normal = (start_numbers(5, N_NUMBERS, kind) for kind in ("uniform", "normal"))
+    uniform, normal = (start_numbers(5, N_NUMBERS, is_normal) for is_normal in (False, True))
     assert -1 <= uniform.min() < -0.9999 < 0.9999 < uniform.max() < 1
     for numbers, variance, fourth in ((uniform, 1 / 3, 1 / 5), (normal, 1, 3)):
         assert abs(numbers.mean()) < 5 * math.sqrt(variance / N_NUMBERS)
@@ -375,7 +375,7 @@ def test_starts_of_factors(d, k, is_vector):
     params = model.split(model.start(d, k, seed=9), d, k, is_vector)
     assert not np.any(params["bias"])
     assert not params["coef"].any()
-    np.testing.assert_array_equal(params["factors"].ravel(), 0.5 * start_numbers(9, k * d * 3, "normal"))
+    np.testing.assert_array_equal(params["factors"].ravel(), 0.5 * start_numbers(9, k * d * 3, True))
 
 
 def test_starts_without_draws():

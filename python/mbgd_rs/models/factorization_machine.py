@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _core
 from ..inputs import as_float, as_integer, as_strength
-from .draws import start_numbers
 from .model import Given, Model, Size
 
 __all__ = ["FactorizationMachine"]
@@ -99,7 +99,7 @@ class FactorizationMachine(Model, name="factorization_machine", aliases="fm libf
 
     def _start(self, weights: Array, n_columns: int, n_outputs: int, seed: int) -> None:
         k, d, r = n_outputs, n_columns, self.rank
-        factors = start_numbers(seed, k * d * r, "normal")
+        factors = _core.start_numbers(seed, k * d * r, True)
         factors *= self.init_scale
         self._table(weights, d, k)[..., 1:] = factors.reshape(k, d, r)
 

@@ -11,9 +11,9 @@ from typing import Any, ClassVar, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _core
 from ..choices import as_name
 from ..inputs import as_float, as_integer, as_strength
-from .draws import start_numbers
 from .model import Given, Model, Size
 
 __all__ = ["MLP"]
@@ -158,7 +158,7 @@ class MLP(Model, name="mlp", aliases="multilayer_perceptron network neural_netwo
     def _start(self, weights: Array, n_columns: int, n_outputs: int, seed: int) -> None:
         layers = self.layers(n_columns, n_outputs)
         is_normal = self.init.endswith("normal")
-        numbers = start_numbers(seed, len(weights), "normal" if is_normal else "uniform")
+        numbers = _core.start_numbers(seed, len(weights), is_normal)
         for W, (n_in, n_out), init in zip(matrices(numbers, layers), layers, self._inits(), strict=True):
             n = n_in if init.startswith("he") else n_in + n_out
             W *= math.sqrt((2 if is_normal else 6) / n)
