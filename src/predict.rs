@@ -68,6 +68,7 @@ pub fn predict<T: Scalar>(
         });
     }
     offsets.check(n_rows, k)?;
+    let rows = model.merging(rows)?;
     let size = n_rows.checked_mul(n_out);
     let size =
         size.ok_or_else(|| Error::TooLarge { what: "predictions", size: format!("{n_rows} x {n_out}") })?;

@@ -38,6 +38,8 @@ pub struct Active<T> {
     columns: Vec<usize>,
     last_update_steps: Vec<u32>,
     marks: Vec<Mark>,
+    /// By column of the batch, where it was last seen in a row whose entries are merged.
+    places: Vec<usize>,
 }
 
 impl<T: Scalar> Active<T> {
@@ -51,6 +53,7 @@ impl<T: Scalar> Active<T> {
             columns: Vec::new(),
             last_update_steps: Vec::new(),
             marks,
+            places: Vec::new(),
         })
     }
 
@@ -128,6 +131,32 @@ impl<T: Scalar> Active<T> {
         }
         self.columns.truncate(n_columns);
         self.last_update_steps.truncate(n_columns);
+        if csr.merges { self.merge() } else { Ok(()) }
+    }
+
+    /// Makes one entry of those that a row has in a column: their sum, in the place of the first.
+    #[cold]
+    fn merge(&mut self) -> Result<()> {
+        let Self { values, indices, rows, columns, places, .. } = self;
+        resize(places, columns.len())?;
+        places.fill(usize::MAX);
+        let mut n = 0;
+        for row in rows {
+            let start = n;
+            for from in row.clone() {
+                let (x, column) = (values[from], indices[from]);
+                let place = &mut places[column as usize];
+                if (start..n).contains(place) {
+                    values[*place] += x;
+                } else {
+                    (values[n], indices[n], *place) = (x, column, n);
+                    n += 1;
+                }
+            }
+            *row = start..n;
+        }
+        values.truncate(n);
+        indices.truncate(n);
         Ok(())
     }
 
@@ -179,7 +208,8 @@ impl<T: Scalar> Active<T> {
     }
 
     /// The entries of rows of the batch.
-    fn row_list(&self, rows: Range<usize>) -> SparseRowList<'_, T, u32> {
+    #[inline(always)]
+    pub(super) fn row_list(&self, rows: Range<usize>) -> SparseRowList<'_, T, u32> {
         SparseRowList { values: &self.values, indices: &self.indices, rows: &self.rows[rows] }
     }
 

@@ -51,6 +51,8 @@ pub struct Csr<'a, T> {
     indptr: Indices<'a>,
     n_rows: usize,
     n_columns: usize,
+    /// Whether a row has several entries of a column, and is for a model to which they have to be one.
+    pub(super) merges: bool,
 }
 
 /// Bytes of a tile of rows, which are computed with twice.
@@ -102,7 +104,7 @@ impl<'a, T: Scalar> Csr<'a, T> {
             let expected = format!("{} entries, as X.data", values.len());
             return Err(Error::Shape { argument: "X.indices", expected, got: indices.len().to_string() });
         }
-        let csr = Self { values, indices, indptr, n_rows, n_columns };
+        let csr = Self { values, indices, indptr, n_rows, n_columns, merges: false };
         csr.check_pointers()?;
         csr.check_columns()?;
         let n_entries = csr.n_entries();
@@ -375,7 +377,7 @@ impl<'a, T: Scalar> Csr<'a, T> {
     }
 
     /// Where the entries of the rows of a tile are.
-    fn spans<'s>(&self, rows: &[usize], spans: &'s mut [Range<usize>; 64]) -> &'s [Range<usize>] {
+    pub(super) fn spans<'s>(&self, rows: &[usize], spans: &'s mut [Range<usize>; 64]) -> &'s [Range<usize>] {
         for (span, &row) in spans.iter_mut().zip(rows) {
             *span = self.entries(row);
         }

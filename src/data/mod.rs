@@ -7,6 +7,7 @@ mod active;
 mod csr;
 mod dataset;
 mod dense;
+mod merged_rows;
 mod moments;
 mod offsets;
 mod order;
@@ -19,12 +20,14 @@ pub use active::Active;
 pub use csr::{Csr, Indices};
 pub use dataset::Dataset;
 pub use dense::Dense;
+pub(crate) use merged_rows::MergedRows;
 pub use moments::ColumnMoments;
 pub use offsets::Offsets;
 pub use order::{Order, RowNumber};
 pub use raw_numbers::{RawNumber, cast_numbers, encode_labels};
 pub use targets::{Domain, TargetKind, Targets, Unit};
 pub use tile_rows::TileRows;
+pub(crate) use tile_rows::VisitRows;
 pub use weights::Weights;
 
 use crate::error::{Error, Result};
@@ -54,6 +57,17 @@ impl<'a, T: Scalar> Rows<'a, T> {
         match self {
             Rows::Dense(x) => x.n_columns(),
             Rows::Csr(x) => x.n_columns(),
+        }
+    }
+
+    /// The same for models to which entries of the same column of a row have to be one, their sum.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub(crate) fn merging(self) -> Result<Self> {
+        match self {
+            Rows::Dense(_) => Ok(self),
+            Rows::Csr(x) => x.merging().map(Rows::Csr),
         }
     }
 

@@ -2,8 +2,14 @@
 
 use std::ops::Range;
 
-use super::{Active, LinearParams, LinearParamsMut, MatrixParams, Rows, Tile, TileMatrix, TileMatrixMut};
+use super::{
+    Active, Indices, LinearParams, LinearParamsMut, MatrixParams, MergedRows, Rows, Tile, TileMatrix,
+    TileMatrixMut,
+};
 use crate::kernel::Tier;
+use crate::kernel::matrix::RowList;
+use crate::kernel::sparse::Index;
+use crate::kernel::sparse_matrix::SparseRowList;
 use crate::scalar::Scalar;
 
 /// The rows of a tile, and from where they are read.
@@ -13,6 +19,14 @@ pub enum TileRows<'t, 'a, T> {
     Stored(&'t Rows<'a, T>, Tile<'t>),
     /// A range of the rows of a batch, on the columns that this has entries in.
     Active(&'t Active<T>, Range<usize>),
+}
+
+/// Work on the rows of a tile, of one kind or the other.
+pub(crate) trait VisitRows<T> {
+    /// Computes with dense rows.
+    fn dense(self, rows: RowList<'_, T>);
+    /// Computes with sparse rows.
+    fn sparse<I: Index>(self, rows: SparseRowList<'_, T, I>);
 }
 
 impl<T: Scalar> TileRows<'_, '_, T> {
@@ -64,6 +78,50 @@ impl<T: Scalar> TileRows<'_, '_, T> {
         match self {
             Self::Stored(rows, tile) => rows.accumulate(tier, tile.rows, slopes, gradient),
             Self::Active(batch, range) => batch.accumulate(tier, range.clone(), slopes, gradient),
+        }
+    }
+
+    /// Prefetches the rows that are to come.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self) {
+        match self {
+            Self::Stored(Rows::Dense(x), tile) => {
+                let d = x.n_columns();
+                tile.ahead.iter().for_each(|&row| tile.prefetch.row(&x.values()[row * d..][..d]));
+            }
+            Self::Stored(Rows::Csr(x), tile) => tile.ahead.iter().for_each(|&row| x.prefetch(row)),
+            Self::Active(..) => {}
+        }
+    }
+
+    /// Shows the rows. Where entries of a column were to be [merged](Rows::merging), no column of a row comes twice;
+    /// `merged` is room for that.
+    #[inline(always)]
+    pub(crate) fn visit<V: VisitRows<T>>(&self, merged: &mut MergedRows<T>, visitor: V) {
+        match self {
+            Self::Stored(Rows::Dense(x), tile) => {
+                let (values, n_columns) = (x.values(), x.n_columns());
+                visitor.dense(RowList { values, stride: n_columns, n_columns, rows: tile.rows })
+            }
+            Self::Stored(Rows::Csr(x), tile) => {
+                let mut spans = [const { 0..0 }; 64];
+                let rows = x.spans(tile.rows, &mut spans);
+                match x.indices {
+                    Indices::Narrow(indices) if x.merges => {
+                        visitor.sparse(merged.of(SparseRowList { values: x.values, indices, rows }))
+                    }
+                    Indices::Wide(indices) if x.merges => {
+                        visitor.sparse(merged.of(SparseRowList { values: x.values, indices, rows }))
+                    }
+                    Indices::Narrow(indices) => {
+                        visitor.sparse(SparseRowList { values: x.values, indices, rows })
+                    }
+                    Indices::Wide(indices) => {
+                        visitor.sparse(SparseRowList { values: x.values, indices, rows })
+                    }
+                }
+            }
+            Self::Active(batch, range) => visitor.sparse(batch.row_list(range.clone())),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod activation;
 mod diagnose;
 mod every_loss;
+mod factorization_machine;
 mod gathering;
 mod kernel;
 mod loss;

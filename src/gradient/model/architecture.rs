@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{LinearModel, Mlp, Model};
+use super::{FactorizationMachine, LinearModel, Mlp, Model};
 use crate::error::{Error, Result};
 use crate::gradient::Layout;
 use crate::kernel::Activation;
@@ -21,6 +21,11 @@ pub enum Architecture {
         hidden: Vec<(usize, Activation)>,
         /// The share of hidden units that a training step leaves out.
         dropout: f64,
+    },
+    /// See [`FactorizationMachine`].
+    FactorizationMachine {
+        /// Factors of a column.
+        rank: usize,
     },
 }
 
@@ -56,6 +61,13 @@ impl Architecture {
                 let dropout = options.number("dropout")?;
                 Ok(Some(Self::Mlp { hidden: hidden.collect::<Result<_>>()?, dropout }))
             }
+            "FactorizationMachine" => {
+                let rank = options.integer("rank")?;
+                let rank = usize::try_from(rank).ok().filter(|&rank| rank >= 1).ok_or_else(|| {
+                    Error::OutOfRange { argument: "rank", condition: ">= 1", value: rank.to_string() }
+                })?;
+                Ok(Some(Self::FactorizationMachine { rank }))
+            }
             _ => Ok(None),
         }
     }
@@ -74,6 +86,10 @@ impl Architecture {
                 let mlp = Mlp::new::<T>((n_columns, n_outputs), hidden, *dropout, fit_intercept)?;
                 Ok(Model::Mlp(Arc::new(mlp)))
             }
+            Self::FactorizationMachine { rank } => {
+                let machine = FactorizationMachine::new::<T>((n_columns, n_outputs), *rank, fit_intercept)?;
+                Ok(Model::FactorizationMachine(machine))
+            }
         }
     }
 
@@ -82,6 +98,7 @@ impl Architecture {
         match self {
             Self::Linear => "linear",
             Self::Mlp { .. } => "mlp",
+            Self::FactorizationMachine { .. } => "factorization_machine",
         }
     }
 

@@ -1,11 +1,13 @@
 //! `Model`: what turns rows and parameters into scores, and slopes into a gradient.
 
 mod architecture;
+mod factorization_machine;
 mod linear;
 mod mlp;
 mod scratch;
 
 pub use architecture::Architecture;
+pub use factorization_machine::FactorizationMachine;
 pub use linear::LinearModel;
 pub(crate) use mlp::Masks;
 pub use mlp::Mlp;
@@ -28,6 +30,8 @@ pub enum Model {
     Linear(LinearModel),
     /// See [`Mlp`].
     Mlp(Arc<Mlp>),
+    /// See [`FactorizationMachine`].
+    FactorizationMachine(FactorizationMachine),
 }
 
 /// Parameters that belong together: a run of the flat vector.
@@ -63,6 +67,7 @@ impl Model {
         match self {
             Self::Linear(model) => model.layout,
             Self::Mlp(model) => model.layout(),
+            Self::FactorizationMachine(model) => model.layout(),
         }
     }
 
@@ -71,6 +76,7 @@ impl Model {
         match self {
             Self::Linear(_) => "linear",
             Self::Mlp(_) => "mlp",
+            Self::FactorizationMachine(_) => "factorization_machine",
         }
     }
 
@@ -85,6 +91,7 @@ impl Model {
         match self {
             Self::Linear(model) => model.fit_intercept,
             Self::Mlp(model) => model.fits_intercept(),
+            Self::FactorizationMachine(model) => model.fits_intercept(),
         }
     }
 
@@ -92,7 +99,7 @@ impl Model {
     pub fn linear(&self) -> Option<&LinearModel> {
         match self {
             Self::Linear(model) => Some(model),
-            Self::Mlp(_) => None,
+            Self::Mlp(_) | Self::FactorizationMachine(_) => None,
         }
     }
 
@@ -104,6 +111,20 @@ impl Model {
         match self {
             Self::Linear(model) => model.on_columns::<T>(n_columns).map(Self::Linear),
             Self::Mlp(_) => Ok(self.clone()),
+            Self::FactorizationMachine(model) => {
+                model.on_columns::<T>(n_columns).map(Self::FactorizationMachine)
+            }
+        }
+    }
+
+    /// The rows as the model has to see them: those of which a column may come twice in a row.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory).
+    pub(crate) fn merging<'a, T: Scalar>(&self, rows: Rows<'a, T>) -> Result<Rows<'a, T>> {
+        match self {
+            Self::Linear(_) | Self::Mlp(_) => Ok(rows),
+            Self::FactorizationMachine(_) => rows.merging(),
         }
     }
 
@@ -111,7 +132,7 @@ impl Model {
     /// [`LEAF_ROWS`].
     pub(crate) fn rows_of_tile<T: Scalar>(&self, rows: &Rows<'_, T>) -> usize {
         match self {
-            Self::Linear(_) => rows.rows_of_tile(),
+            Self::Linear(_) | Self::FactorizationMachine(_) => rows.rows_of_tile(),
             Self::Mlp(_) => LEAF_ROWS,
         }
         .min(LEAF_ROWS)
@@ -122,6 +143,7 @@ impl Model {
         match self {
             Self::Linear(model) => rows.work_of_row(model.layout.n_outputs(), model.layout.len()),
             Self::Mlp(model) => model.work_of_row(rows.work_of_row(1, rows.n_columns())),
+            Self::FactorizationMachine(model) => model.work_of_row(rows),
         }
     }
 
@@ -131,7 +153,7 @@ impl Model {
     /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory).
     pub(super) fn room_to_prepare<T: Scalar>(&self) -> Result<Vec<T>> {
         let n = match self {
-            Self::Linear(_) => 0,
+            Self::Linear(_) | Self::FactorizationMachine(_) => 0,
             Self::Mlp(model) => model.n_prepared(),
         };
         try_filled("transposed weights", n, T::ZERO)
@@ -141,7 +163,7 @@ impl Model {
     #[inline(always)]
     pub(super) fn prepare<T: Scalar>(&self, tier: Tier, params: &[T], prepared: &mut [T]) {
         match self {
-            Self::Linear(_) => {}
+            Self::Linear(_) | Self::FactorizationMachine(_) => {}
             Self::Mlp(model) => model.prepare(tier, params, prepared),
         }
     }
@@ -159,6 +181,9 @@ impl Model {
         match self {
             Self::Linear(model) => model.forward(tier, rows, at.params, scores),
             Self::Mlp(model) => model.forward(tier, rows, at, scores, &mut scratch.activations),
+            Self::FactorizationMachine(model) => {
+                model.forward(tier, rows, at.params, scores, &mut scratch.factor_sums)
+            }
         }
     }
 
@@ -177,6 +202,9 @@ impl Model {
         match self {
             Self::Linear(model) => model.backward(tier, rows, slopes, gradient),
             Self::Mlp(model) => model.backward(tier, rows, at, slopes, gradient, &mut scratch.activations),
+            Self::FactorizationMachine(model) => {
+                model.backward(tier, rows, at.params, slopes, gradient, &mut scratch.factor_sums)
+            }
         }
     }
 
@@ -232,6 +260,9 @@ impl Model {
         match self {
             Self::Linear(model) => model.squares_of_rows(rows, slopes, to),
             Self::Mlp(model) => model.squares_of_rows(tier, rows, at, slopes, to, &mut scratch.activations),
+            Self::FactorizationMachine(model) => {
+                model.squares_of_rows(tier, rows, at.params, slopes, to, &mut scratch.factor_sums)
+            }
         }
     }
 
@@ -250,6 +281,10 @@ impl Model {
             Self::Mlp(model) => {
                 let kept = &mut scratch.activations;
                 model.products_of_rows(tier, rows, at, (slopes, direction), to, kept);
+            }
+            Self::FactorizationMachine(model) => {
+                let (kept, along) = (&mut scratch.factor_sums, &mut scratch.along);
+                model.products_of_rows(tier, rows, at.params, (slopes, direction), to, (kept, along));
             }
         }
     }

@@ -16,7 +16,7 @@ pub struct RowList<'a, T> {
 impl<'a, T> RowList<'a, T> {
     /// Row i of the list.
     #[inline(always)]
-    pub(super) fn row(&self, i: usize) -> &'a [T] {
+    pub(in crate::kernel) fn row(&self, i: usize) -> &'a [T] {
         &self.values[self.rows[i] * self.stride..][..self.n_columns]
     }
 }
