@@ -8,13 +8,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .models import Linear
 from .objective import Problem
-from .optimizers import SAGA, SGD, SVRG, Optimizer
+from .optimizers import SAGA, SGD, SVRG, Adam, Optimizer
 from .sampling import Weighted
 from .sparse import SparseRows
-from .stopping import Converged, StopRule
+from .stopping import Converged, NoImprovement, StopRule
 
-__all__ = ["batch_size_for", "converges", "epochs_for", "is_named_auto", "optimizer_for", "start_for"]
+__all__ = [
+    "ROWS_OF_OTHERS",
+    "batch_size_for",
+    "converges",
+    "epochs_for",
+    "is_named_auto",
+    "optimizer_for",
+    "start_for",
+]
 
 Array = NDArray[Any]
 MANY_ROWS = 131_072
@@ -29,6 +38,12 @@ FAR = 100.0
 """From how many times its width the quadratic part of a robust loss is nowhere near the targets."""
 FEW_EPOCHS = 10
 """Epochs of a run of any other optimizer, where none are given."""
+MOST_EPOCHS_OF_OTHERS = 200
+"""Epochs of a run of a model beyond linear, as of scikit-learn's networks."""
+AT_REST = NoImprovement(tol=1e-4, patience=10)
+"""When such a run has come to rest, as there."""
+ROWS_OF_OTHERS = 200
+"""Rows of its batches, as there."""
 POWERS = {"poisson": 1.0, "gamma": 2.0}
 """Of the mean, to which the variance of targets is proportional."""
 
@@ -40,6 +55,8 @@ def is_named_auto(choice: Any) -> bool:
 
 def optimizer_for(problem: Problem, *, shuffle: Any, replacement: bool) -> tuple[Optimizer, str]:
     """The optimizer for a problem, and why."""
+    if not isinstance(problem.model, Linear):
+        return Adam(), f"a model beyond linear, {problem.model.name}, whose objective has many valleys"
     if problem.loss.has_kink:
         reason = f"the slope of {problem.loss_name} jumps, so that gradients keep their noise"
         return SGD(preconditioner="diagonal"), reason
@@ -78,8 +95,10 @@ def converges(optimizer: Optimizer) -> bool:
     return isinstance(optimizer, SAGA | SVRG) and is_named_auto(optimizer.learning_rate)
 
 
-def batch_size_for(optimizer: Optimizer, n_rows: int) -> int | None:
-    """The batch size for an optimizer, if it follows from the number of rows alone."""
+def batch_size_for(optimizer: Optimizer, problem: Problem, n_rows: int) -> int | None:
+    """The batch size for so many rows of a problem, if it follows from their number alone."""
+    if not isinstance(problem.model, Linear):
+        return min(n_rows, ROWS_OF_OTHERS)
     if not isinstance(optimizer, SAGA | SVRG):
         return None
     return min(n_rows, 64 if n_rows < MANY_ROWS else 512)
@@ -89,6 +108,9 @@ def epochs_for(
     optimizer: Optimizer, problem: Problem, stop: tuple[StopRule, ...]
 ) -> tuple[int, tuple[StopRule, ...]]:
     """How many epochs, where none are given, and the rules of stopping."""
+    if not isinstance(problem.model, Linear):
+        waits = any(isinstance(rule, NoImprovement) for rule in stop)
+        return MOST_EPOCHS_OF_OTHERS, stop if waits else (*stop, AT_REST)
     if not converges(optimizer):
         return FEW_EPOCHS, stop
     has_rule = any(isinstance(rule, Converged) for rule in stop)
@@ -98,9 +120,9 @@ def epochs_for(
 
 
 def start_for(problem: Problem) -> Any:
-    """Where to begin, if not at zero: with a log link at the mean of the targets."""
+    """Where a linear model is to begin, if not at zero: with a log link at the mean of the targets."""
     power = POWERS.get(problem.loss_name, getattr(problem.loss, "power", None))
-    if power is None or not problem.fit_intercept:
+    if power is None or not problem.fit_intercept or not isinstance(problem.model, Linear):
         return None
     y, s = problem.y.astype(np.float64), problem.sample_weight
     if s is not None and not s.any():

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Diagnosis", "table"]
+__all__ = ["Diagnosis", "described", "table"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -47,3 +47,10 @@ def _short(value: Any) -> str:
     if isinstance(value, tuple):
         return f"({', '.join(map(_short, value))})"
     return repr(value)
+
+
+def described(block: Any) -> str:
+    """The type and the shape of a block of parameters, or those of its arrays."""
+    if not isinstance(block, list):
+        return f"{np.asarray(block).dtype} of shape {np.shape(block)}"
+    return f"{block[0].dtype} of shapes {', '.join(str(array.shape) for array in block)}"

@@ -22,7 +22,6 @@ __all__ = [
     "as_matrix",
     "as_numbers",
     "as_offset",
-    "as_params",
     "as_real_targets",
     "as_row_numbers",
     "as_rows",
@@ -234,21 +233,3 @@ def scaled_down(weights: Array) -> Array:
         raise ValueError(f"sample_weight must be finite and >= 0, got {weights[row]:g} at row {row}")
     scaled: Array = np.ldexp(weights, -exponent)
     return scaled
-
-
-def as_params(name: str, params: Any, n_outputs: int, X: Array | SparseRows) -> Array:
-    """A pair (coef, intercept), or something with these attributes, as one flat array."""
-    if hasattr(params, "coef") and hasattr(params, "intercept"):
-        params = params.coef, params.intercept
-    try:
-        coef, intercept = params
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a pair (coef, intercept) or a FitResult, got {params!r}") from None
-    coef, intercept = as_array(name, coef), as_array(name, intercept)
-    shapes = [(X.shape[1],), (1, X.shape[1])] if n_outputs == 1 else [(n_outputs, X.shape[1])]
-    if coef.shape not in shapes or intercept.size != n_outputs:
-        raise ValueError(
-            f"{name} must have coef of shape {' or '.join(map(str, shapes))} and {n_outputs} intercept(s), "
-            f"got shapes {coef.shape} and {intercept.shape}"
-        )
-    return fitted(name, np.concatenate([coef.ravel(), intercept.ravel()]), X.dtype)

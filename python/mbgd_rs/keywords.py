@@ -26,6 +26,10 @@ OF_OBJECTS = {
     "stop=mb.stopping.MaxSteps(...)": "max_steps n_steps",
     "stop=mb.stopping.MaxSeconds(...)": "max_seconds timeout max_time",
     "loss=mb.losses.Huber(epsilon=...)": "epsilon",
+    "model=mb.models.MLP(hidden=...)": "hidden hidden_layer_sizes layers n_hidden units",
+    "model=mb.models.MLP(hidden, activation=...)": "activation activations",
+    "model=mb.models.MLP(hidden, dropout=...)": "dropout",
+    "model=mb.models.FactorizationMachine(rank=...)": "rank n_factors factors num_factors",
     "loss=mb.losses.Quantile(quantile=...)": "quantile",
 }
 """What has the argument, for names that are arguments of an object."""
@@ -40,6 +44,7 @@ OF_ARGUMENTS = {
     "sample_weight": "sample_weights weights weight",
     "offset": "offsets exposure log_exposure base_margin init_score",
     "loss": "objective criterion loss_fn loss_function",
+    "model": "architecture network net",
     "penalty": "regularizer regularization reg",
     "optimizer": "solver method",
     "average": "averaging ema polyak",

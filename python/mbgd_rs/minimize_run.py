@@ -130,7 +130,6 @@ class Run:
             last["epoch_loss"],
             last["epoch_elapsed"],
             copy.deepcopy(self.model()),
-            None,
             last.get("validation_loss"),
         )
 

@@ -16,7 +16,6 @@ from .columns import Names, check_names, names_of
 from .inputs import (
     as_flag,
     as_offset,
-    as_params,
     as_real_targets,
     as_row_numbers,
     as_rows,
@@ -24,7 +23,7 @@ from .inputs import (
 )
 from .labels import as_classes, as_labels
 from .losses import Loss, LossName
-from .models import Linear, Model
+from .models import Linear, Model, ModelName
 from .penalties import GroupElasticNet, GroupL1, Penalty, PenaltyName, check_strengths
 from .result import FitResult
 from .sparse import SparseRows
@@ -48,6 +47,7 @@ class Problem:
     loss: Loss
     loss_name: str
     penalty: Penalty | None
+    """With its strengths as the core reads them."""
     fit_intercept: bool
     classes: Array | None
     is_vector: bool
@@ -76,13 +76,26 @@ class Problem:
             self, sample_weight=weights_of_rows(by_class, self.classes, self.y, self.sample_weight)
         )
 
-    def split(self, flat: Array) -> tuple[Array, Any]:
-        """A flat vector as coefficients (d,) and a scalar, or (k, d) and (k,)."""
-        flat = flat if self.units is None else self.units.params_in_units(flat)
-        coef, intercept = flat[: -self.n_outputs], flat[-self.n_outputs :]
-        if self.is_vector:
-            return coef.copy(), intercept[0]
-        return coef.reshape(self.n_outputs, -1).copy(), intercept.copy()
+    @property
+    def n_params(self) -> int:
+        """Of the model on these columns."""
+        return sum(self.model.size(self.X.shape[1], self.n_outputs))
+
+    def split(self, flat: Array) -> dict[str, Any]:
+        """The blocks of a flat vector, in the units of the data: copies."""
+        if self.units is None:
+            flat = flat.copy()
+        else:
+            flat = self.units.params_in_units(flat, self.model, self.n_outputs)
+        return self.model.split(flat, self.X.shape[1], self.n_outputs, self.is_vector)
+
+    def start(self, seed: int) -> Array:
+        """The flat vector with which training begins."""
+        return self.model.start(self.X.shape[1], self.n_outputs, seed, self.X.dtype)
+
+    def join(self, argument: str, params: Any) -> Array:
+        """The flat vector of blocks or of a result, of the type of X."""
+        return self.model.join(params, self.X.shape[1], self.n_outputs, self.X.dtype, argument=argument)
 
 
 def make_problem(
@@ -94,16 +107,24 @@ def make_problem(
     sample_weight: Any = None,
     offset: Any = None,
     fit_intercept: Any = True,
-    model: Any = None,
+    model: ModelName | Model | None = None,
+    known: Any = None,
     classes: Array | None = None,
 ) -> Problem:
     """Check and convert what is to be minimised.
 
-    A model, or the problem of one, says which columns there are and, if it is of classes, which, unless these
-    are given.
+    A known result, or its problem, says which columns there are and, unless these are given, which model it
+    is and, if it is of classes, which.
     """
     chosen = resolve("loss", loss, Loss)
-    known = model if isinstance(model, FitResult | Problem) else None
+    known = known if isinstance(known, FitResult | Problem) else None
+    if model is None:
+        model = LINEAR if known is None else known.model
+    architecture = resolve("model", model, Model)
+    if not chosen.has_targets and architecture != LINEAR:
+        raise ValueError(
+            f"loss must be one with targets for model {architecture.name!r}, got {chosen.name!r}"
+        )
     if known is not None:
         check_names(X, known.names if isinstance(known, Problem) else known.feature_names)
     matrix = as_rows(X)
@@ -141,6 +162,7 @@ def make_problem(
         fit_intercept=as_flag("fit_intercept", fit_intercept),
         classes=classes,
         is_vector=is_vector,
+        model=architecture,
         names=names_of(X),
     )
     return replace(
@@ -176,31 +198,36 @@ def gradient(
     *,
     rows: ArrayLike | None = None,
     loss: LossName | Loss = "squared_error",
+    model: ModelName | Model | None = None,
     penalty: PenaltyName | Penalty | None = None,
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
-) -> tuple[float, tuple[Array, Any]]:
+) -> tuple[float, Any]:
     """The objective and its gradient, over some rows or all.
 
-    ``(1/b) sum_i s_i slope_i x_i`` over the b rows, plus the penalty's; the l1 part has the subgradient
-    ``alpha l1_ratio sign(w)``. The weights s are scaled to mean 1 over all of X, so the gradient of uniformly
-    drawn rows is an unbiased estimate of that of all rows. No rows have loss and gradient 0.
+    ``(1/b) sum_i s_i slope_i dz_i`` over the b rows, dz the derivative of the score, x_i of a linear model,
+    plus the penalty's; the l1 part has the subgradient ``alpha l1_ratio sign(w)``. The weights s are scaled
+    to mean 1 over all of X, so the gradient of uniformly drawn rows is an unbiased estimate of that of all
+    rows. No rows have loss and gradient 0. Of a network no unit is dropped.
 
     Parameters
     ----------
     X, y, loss, penalty, sample_weight, offset
         As in :func:`fit`.
-    params : pair (coef, intercept) or FitResult
-        Where.
+    params : dict, tuple or FitResult
+        Where: blocks by name, as ``result.params`` of a fit has them, or all of them in that order; of a
+        linear model a pair (coef, intercept).
     rows : array-like of int, optional
         Row numbers, in [0, n), repeated as they are wanted; all by default.
+    model : str or object of mbgd_rs.models, optional
+        By default that of the result given as `params`, or "linear".
 
     Returns
     -------
     value : float
         The objective.
-    gradient : pair (coef, intercept)
-        Of the shapes and the dtype a fit would give.
+    gradient : pair (coef, intercept), or dict
+        Of the shapes and the dtype a fit would give; of a model that is not linear the blocks by name.
 
     Examples
     --------
@@ -212,9 +239,17 @@ def gradient(
     (4.5, (array([ 0., -6.]), np.float64(-3.0)))
     """
     problem = make_problem(
-        X, y, loss=loss, penalty=penalty, sample_weight=sample_weight, offset=offset, model=params
+        X,
+        y,
+        loss=loss,
+        model=model,
+        penalty=penalty,
+        sample_weight=sample_weight,
+        offset=offset,
+        known=params,
     )
-    flat = as_params("params", params, problem.n_outputs, problem.X)
+    flat = problem.join("params", params)
     chosen = None if rows is None else as_row_numbers("rows", rows)
     value, grad = _core.gradient(problem, flat, chosen, resolve_n_threads(None))
-    return value, problem.split(grad)
+    blocks = problem.split(grad)
+    return value, tuple(blocks.values()) if isinstance(problem.model, Linear) else blocks

@@ -13,7 +13,6 @@ from .history import History
 from .objective import Problem
 from .result import FitResult
 from .solver import Solver
-from .standardization import Standardization
 from .stop_reason import StopReason
 
 __all__ = ["make_history", "make_result", "model_of"]
@@ -21,11 +20,10 @@ __all__ = ["make_history", "make_result", "model_of"]
 Array = NDArray[Any]
 
 
-def make_history(
-    records: dict[str, Any], metrics: dict[str, Array], units: Standardization | None = None
-) -> History:
+def make_history(problem: Problem, records: dict[str, Any], metrics: dict[str, Array]) -> History:
     """The records of the core, in the units of the data, and those of the metrics."""
-    records = records if units is None else units.records(records)
+    if problem.units is not None:
+        records = problem.units.records(records, problem.model, problem.n_outputs)
     noise = records["noise_records"]
     recorded = {name: array for name, array in records.items() if name != "noise_records"}
     if noise is not None:
@@ -45,10 +43,10 @@ def make_result(
     solver: Solver | None = None,
 ) -> FitResult:
     """The result of a run, after what was `before` it; `arguments` and `data` are what resuming it needs."""
-    coef, intercept = problem.split(run["params"])
     return FitResult(
-        coef=coef,
-        intercept=intercept,
+        params=problem.split(run["params"]),
+        model=problem.model,
+        is_vector=problem.is_vector,
         classes=problem.classes,
         feature_names=problem.names if before is None else before.feature_names or problem.names,
         history=after(before, history, run["state"]["n_steps"]),

@@ -5,13 +5,34 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from numpy.typing import NDArray
-
 __all__ = ["Progress", "StepProgress"]
 
 
+class OfLinear:
+    """The parameters of a linear model, as attributes of their own."""
+
+    params: Any
+
+    @property
+    def coef(self) -> Any:
+        """Coefficients."""
+        return self._of_linear("coef")
+
+    @property
+    def intercept(self) -> Any:
+        """Intercepts."""
+        return self._of_linear("intercept")
+
+    def _of_linear(self, name: str) -> Any:
+        if self.params is None:
+            return None
+        if not isinstance(self.params, dict) or self.params.keys() != {"coef", "intercept"}:
+            raise AttributeError(f"{type(self).__name__} has no {name} of another model: it has params")
+        return self.params[name]
+
+
 @dataclass(frozen=True, eq=False)
-class Progress:
+class Progress(OfLinear):
     """What a callback is told after every epoch.
 
     Attributes
@@ -24,8 +45,10 @@ class Progress:
         Mean of the objective during the epoch, as ``history.epoch_loss`` has it.
     elapsed : float
         Seconds since the call of fit.
+    params : dict of str to ndarray, scalar or list of ndarray
+        Copies of the parameters by the names of their blocks, as in :class:`FitResult`.
     coef, intercept : ndarray
-        Copies of the parameters, shaped as in :class:`FitResult`.
+        Those of a linear model; others have no such attributes.
     validation_loss : float or None
         Mean loss over the validation rows, if there are any.
     metrics : dict of str to float
@@ -36,8 +59,7 @@ class Progress:
     n_steps: int
     loss: float
     elapsed: float
-    coef: NDArray[Any]
-    intercept: Any
+    params: dict[str, Any]
     validation_loss: float | None = None
     metrics: dict[str, float] = field(default_factory=dict)
 
@@ -51,7 +73,7 @@ class Progress:
 
 
 @dataclass(frozen=True, eq=False)
-class StepProgress:
+class StepProgress(OfLinear):
     """What a callback with a method `on_step` is told after a step.
 
     Attributes
@@ -69,9 +91,11 @@ class StepProgress:
         Rows of the step.
     elapsed : float
         Seconds since the call of fit.
+    params : dict of str to ndarray, scalar or list of ndarray, or None
+        Copies of the parameters by the names of their blocks, as in :class:`FitResult`, if the callback has
+        an attribute ``wants_params = True``: to make them takes the longer, the more there are.
     coef, intercept : ndarray or None
-        Copies of the parameters, shaped as in :class:`FitResult`, if the callback has an attribute
-        ``wants_params = True``: to make them takes the longer, the more there are.
+        Those of a linear model; others have no such attributes.
     """
 
     epoch: int
@@ -81,5 +105,4 @@ class StepProgress:
     gradient_norm: float
     batch_size: int
     elapsed: float
-    coef: NDArray[Any] | None = None
-    intercept: Any = None
+    params: dict[str, Any] | None = None

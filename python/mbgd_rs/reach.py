@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from . import _core
 from .arguments import SampledRows
+from .models import Linear
 from .objective import Problem
 from .optimizers import (
     FTRL,
@@ -68,7 +69,7 @@ def warn_of_reach(
     chooses_batch_size: bool,
     standardized: bool,
 ) -> None:
-    """Warn of targets that an optimizer cannot come to in the steps it has, whatever the data say.
+    """Warn of targets that a linear model cannot come to in the steps it has, whatever the data say.
 
     `rows` are those learned from, if not all; `start` is where the run begins. A coefficient moves no farther
     than the sum of the largest steps, D: so the mean of the scores moves by at most
@@ -77,6 +78,8 @@ def warn_of_reach(
     """
     if not problem.loss.is_shift_invariant or not isinstance(optimizer, BOUNDED):
         return
+    if not isinstance(problem.model, Linear):
+        return  # whose scores may move by more than any one of its parameters
     n_steps = sampling.most_steps(0, n_epochs, accumulate) * (MOST_MORE if chooses_batch_size else 1)
     n_steps = min([n_steps, *(rule.n for rule in stop if isinstance(rule, MaxSteps))])
     every = np.arange(len(problem.X)) if rows is None else rows

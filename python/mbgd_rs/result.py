@@ -8,22 +8,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from . import _core
 from .auto_batch_size import AutoBatchSize
 from .auto_rate import AutoRate
-from .columns import check_names
-from .diagnosis import table
+from .diagnosis import described, table
 from .history import History
-from .inputs import as_flag, as_offset, as_rows, as_type
+from .inputs import as_flag
 from .losses import Loss
-from .models import Linear
+from .models import Linear, Model
 from .plotting.curves import training_curves
 from .solver import Solver
 from .standardization import Standardization
 from .stop_reason import StopReason
-from .threads import resolve_n_threads
+from .trained_model import TrainedModel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,16 +34,25 @@ LINEAR = Linear()
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class FitResult:
-    """A trained linear model and how it came to be. Can be saved, and gone on from: ``fit(resume=...)``.
+class FitResult(TrainedModel):
+    """A trained model and how it came to be. Can be saved, and gone on from: ``fit(resume=...)``.
 
     Attributes
     ----------
+    params : dict of str to ndarray, scalar or list of ndarray
+        The parameters by the names of their blocks, of X's dtype: of a linear model "coef" and "intercept",
+        of others as :class:`mbgd_rs.models.MLP` and :class:`mbgd_rs.models.FactorizationMachine` say.
+    model : object of mbgd_rs.models
+        What the parameters are those of.
+    is_vector : bool
+        Whether there is one score a row because targets were a vector, or of two classes: then scores are a
+        vector, too.
     coef : ndarray of shape (d,) or (k, d)
-        Coefficients, one row for each output or label or, with more than two classes, each class; of X's
-        dtype.
+        Of a linear model ``params["coef"]``, one row for each output or label or, with more than two classes,
+        each class; other models have no such attribute.
     intercept : scalar or ndarray of shape (k,)
-        What is added to the scores, one for each row of `coef`; 0 without `fit_intercept`.
+        Of a linear model ``params["intercept"]``, what is added to the scores, one for each row of `coef`; 0
+        without `fit_intercept`.
     classes : ndarray of shape (n_classes,) or None
         Distinct labels, sorted; 0 and 1 if y had several labels a row; None for a regression.
     history : History
@@ -85,11 +92,10 @@ class FitResult:
         it has; None with any other optimizer that was asked for.
     standardization : Standardization or None
         The means and scales that ``standardize=True`` has trained with, which `resume` keeps. The
-        coefficients are those of X as it was given.
+        parameters are those for X as it was given.
     """
 
-    coef: Array
-    intercept: Any
+    params: dict[str, Any]
     classes: Array | None
     history: History
     n_steps: int
@@ -99,6 +105,8 @@ class FitResult:
     loss: str
     batch_size: int
     loss_object: Loss
+    model: Model = LINEAR
+    is_vector: bool = True
     best_epoch: int | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
     auto_batch_size: AutoBatchSize | None = None
@@ -119,8 +127,12 @@ class FitResult:
 
     def __repr__(self) -> str:
         loss = f", epoch_loss={self.history.epoch_loss[-1]:.6g}" if self.history.epoch_loss.size else ""
+        if isinstance(self.model, Linear):
+            what = f"coef={self.dtype}{list(self.coef.shape)}"
+        else:
+            what = f"model={self.model}, n_params={self.n_params}, dtype={self.dtype}"
         return (
-            f"FitResult(loss={self.loss!r}, coef={self.coef.dtype}{list(self.coef.shape)}, "
+            f"FitResult(loss={self.loss!r}, {what}, "
             f"n_epochs={self.n_epochs}, n_steps={self.n_steps}{loss}, stop_reason={self.stop_reason.value!r})"
         )
 
@@ -213,14 +225,16 @@ class FitResult:
             "quantile" a QuantileRegressor, of "huber" an SGDRegressor, of the losses with a tolerance a
             LinearSVR, of "poisson", "gamma" and "tweedie" the regressors of these names. Of "one_class" an
             SGDOneClassSVM, whose scores are ours less 1. Several labels are in a OneVsRestClassifier, several
-            outputs in a MultiOutputRegressor, but for "squared_error".
+            outputs in a MultiOutputRegressor, but for "squared_error". Of a network an MLPClassifier of
+            "log_loss", an MLPRegressor of "squared_error" and "poisson".
 
         Raises
         ------
         ImportError
             Without scikit-learn.
         ValueError
-            If scikit-learn has no estimator of the loss: "log_cosh", "smooth_hinge" and "focal".
+            If scikit-learn has no estimator of the loss, as of "log_cosh", "smooth_hinge" and "focal"; none
+            of the model, a factorization machine; or none of the activations of a network.
 
         Examples
         --------
@@ -253,7 +267,8 @@ class FitResult:
             type(self).__name__,
             {
                 "loss": self.loss_object,
-                "coef": f"{self.coef.dtype} of shape {self.coef.shape}",
+                "model": self.model,
+                **{name: described(block) for name, block in self.params.items()},
                 "classes": self.classes,
                 "n_epochs": self.n_epochs,
                 "n_steps": self.n_steps,
@@ -263,85 +278,3 @@ class FitResult:
                 **self.history.last(),
             },
         )
-
-    @property
-    def has_several_labels(self) -> bool:
-        """Whether a row has several labels, each there or not."""
-        return self.classes is not None and len(self.classes) == 2 and self.coef.ndim == 2
-
-    def decision_function(self, X: Any, offset: ArrayLike | None = None) -> Array:
-        """Scores ``X @ coef.T + intercept + offset``.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, d)
-        offset : array-like of shape (n,) or (n, k), optional
-            What is added to the scores of these rows, as in :func:`fit`.
-
-        Returns
-        -------
-        ndarray of shape (n,) or (n, k)
-            For two classes, above 0 means the second.
-        """
-        scores = self._predict(X, offset, "scores")
-        return scores[:, 0] if self.coef.ndim == 1 else scores
-
-    def predict(self, X: Any, offset: ArrayLike | None = None) -> Array:
-        """The value predicted for each row, or its class.
-
-        For a loss with a link, as "poisson", the value is the mean, ``exp`` of the score. Where y had several
-        labels a row it is 0 or 1 for each of them.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, d)
-        offset : array-like of shape (n,) or (n, k), optional
-            What is added to the scores of these rows, as in :func:`fit`.
-
-        Returns
-        -------
-        ndarray of shape (n,) or (n, k)
-        """
-        if self.classes is None:
-            means = self._predict(X, offset, "means")
-            return means[:, 0] if self.coef.ndim == 1 else means
-        scores = self.decision_function(X, offset)
-        is_one_of_many = len(self.classes) > 2
-        index = scores.argmax(axis=1) if is_one_of_many else (scores > 0).astype(np.intp)
-        labels: Array = self.classes[index]
-        return labels
-
-    def predict_proba(self, X: Any, offset: ArrayLike | None = None) -> Array:
-        """The probability of each class for each row, or of each label where y had several a row.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, d)
-        offset : array-like of shape (n,) or (n, k), optional
-            What is added to the scores of these rows, as in :func:`fit`.
-
-        Returns
-        -------
-        ndarray of shape (n, n_classes) or (n, k)
-            In the order of `classes`, and rows sum to 1; of labels the probability of 1, each on its own.
-
-        Raises
-        ------
-        ValueError
-            If the loss has no probabilities: only "log_loss", "modified_huber" and "focal" have.
-        """
-        return self._predict(X, offset, "probabilities")
-
-    def _predict(self, X: Any, offset: Any, wanted: str) -> Array:
-        check_names(X, self.feature_names)
-        matrix = as_type("X", as_rows(X), self.coef.dtype, of="the model")
-        if matrix.shape[1] != self.coef.shape[-1]:
-            raise ValueError(
-                f"X must have {self.coef.shape[-1]} columns, as in fit, got shape {matrix.shape}"
-            )
-        params = np.append(self.coef.ravel(), self.intercept)
-        n_outputs = int(np.size(self.intercept))
-        n_classes = 0 if self.classes is None else len(self.classes)
-        link = (wanted, self.loss_object, n_classes)
-        known = as_offset(offset, matrix, n_outputs)
-        return _core.predict(matrix, known, params, (LINEAR, n_outputs), link, resolve_n_threads(None))

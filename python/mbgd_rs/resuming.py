@@ -5,8 +5,6 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-import numpy as np
-
 from . import _core
 from .arguments import SampledRows
 from .batch_sizes import NormTest
@@ -41,12 +39,15 @@ def check_resume(
         raise ValueError(f"resume must be a run of loss {problem.loss_name!r}, got {resume.loss!r}")
     if resume.loss_object != problem.loss:
         raise ValueError(f"resume must be a run of loss {problem.loss}, got {resume.loss_object}")
-    if resume.coef.dtype != problem.X.dtype:
-        raise ValueError(f"resume must be a run on {problem.X.dtype}, got {resume.coef.dtype}")
-    if resume.coef.shape[-1] != problem.X.shape[1] or np.size(resume.intercept) != problem.n_outputs:
+    if resume.model != problem.model:
+        raise ValueError(f"resume must be a run of model {problem.model}, got {resume.model}")
+    if resume.dtype != problem.X.dtype:
+        raise ValueError(f"resume must be a run on {problem.X.dtype}, got {resume.dtype}")
+    expected, got = (problem.X.shape[1], problem.n_outputs), (resume.n_columns, resume.n_outputs)
+    if got != expected:
         raise ValueError(
-            f"resume must be a run with {problem.n_outputs} x {problem.X.shape[1]} coefficients, "
-            f"got coef of shape {resume.coef.shape}"
+            f"resume must be a run with {expected[0]} columns and {expected[1]} outputs, got {got[0]} and "
+            f"{got[1]}"
         )
     memory = len(resume.state["memory"]), len(resume.state["scalars"])
     if memory != _core.init_optimizer(optimizer):

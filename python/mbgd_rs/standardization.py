@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .models import Change, Model
 from .moments import blocks, units_of
 from .sparse import SparseRows
 
@@ -83,54 +84,33 @@ class Standardization:
         """Offsets of scores in the unit of the scaled targets."""
         return given if self.y_scale == 1 else (given.astype(np.float64) / self.y_scale).astype(given.dtype)
 
-    def params_of(self, given: Array) -> Array:
+    def params_of(self, given: Array, model: Model, n_outputs: int) -> Array:
         """Parameters of the standardised problem, of those in the units of the data."""
-        coef, intercept = self.parts(given)
-        if self.mean is not None:
-            intercept = intercept + (coef * self.mean).sum(axis=-1)
-        if self.y_mean is not None:
-            intercept = intercept - self.y_mean
-        return joined(coef * self.scale / self.y_scale, intercept / self.y_scale, given.dtype)
+        shift = None if self.mean is None else self.mean / self.scale
+        offset = None if self.y_mean is None else -self.y_mean / self.y_scale
+        change = Change(self.scale, 1.0, shift, 1 / self.y_scale, offset)
+        return model.changed(given, len(self.scale), n_outputs, change)
 
-    def params_in_units(self, trained: Array) -> Array:
+    def params_in_units(self, trained: Array, model: Model, n_outputs: int) -> Array:
         """Parameters in the units of the data, of trained ones: of one point, or of many, one a row."""
+        shift = None if self.mean is None else -self.mean
+        change = Change(1.0, self.scale, shift, self.y_scale, self.y_mean)
         made = np.empty(trained.shape, trained.dtype)
         flat, out = trained.reshape(-1, trained.shape[-1]), made.reshape(-1, trained.shape[-1])
-        with np.errstate(over="ignore", invalid="ignore"):  # of a run that diverges
-            for rows in blocks(*flat.shape):
-                coef, intercept = self.parts(flat[rows])
-                coef = (coef * self.y_scale / self.scale).astype(trained.dtype)
-                intercept = intercept * self.y_scale
-                if self.y_mean is not None:
-                    intercept = intercept + self.y_mean
-                if self.mean is not None:  # times the coefficients as they are rounded, which makes up for it
-                    intercept = intercept - (coef * self.mean).sum(axis=-1)
-                out[rows] = joined(coef, intercept, trained.dtype)
+        for rows in blocks(*flat.shape):
+            out[rows] = model.changed(flat[rows], len(self.scale), n_outputs, change)
         return made
-
-    def parts(self, flat: Array) -> tuple[Array, Array]:
-        """Coefficients of shape (..., k, d) and intercepts of shape (..., k), in double."""
-        d = len(self.scale)
-        n_outputs = flat.shape[-1] // (d + 1)
-        double = flat.astype(np.float64)
-        return double[..., :-n_outputs].reshape(*flat.shape[:-1], n_outputs, d), double[..., -n_outputs:]
 
     def losses(self, *values: Any) -> Any:
         """Losses in the units of the data, of those in training; None stays None."""
         return tuple(None if value is None else value * self.loss_scale for value in values)
 
-    def records(self, recorded: dict[str, Any]) -> dict[str, Any]:
+    def records(self, recorded: dict[str, Any], model: Model, n_outputs: int) -> dict[str, Any]:
         """The records of a run in the units of the data."""
         made = dict(recorded)
         with np.errstate(over="ignore"):  # of a run that diverges
             for name in ("epoch_loss", "step_loss", "full_loss", "validation_loss"):
                 made[name] = made[name] * self.loss_scale
         if made["path"].size:
-            made["path"] = self.params_in_units(made["path"])
+            made["path"] = self.params_in_units(made["path"], model, n_outputs)
         return made
-
-
-def joined(coef: Array, intercept: Array, dtype: np.dtype[Any]) -> Array:
-    """Coefficients and intercepts one after the other."""
-    flat = coef.reshape(*coef.shape[:-2], -1)
-    return np.concatenate([flat, intercept], axis=-1).astype(dtype)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from . import _core
 from .inputs import as_array
 from .losses import Loss
+from .models import Linear, Model
 from .moments import moments_of
 from .objective import Problem
 from .optimizers import FTRL, SGLD, AdamW, Lion, Optimizer, ScheduleFreeAdamW
@@ -66,20 +67,19 @@ def course_of(
             stop=stop,
             init=init,
         )
-    degree = problem.loss.degree
     if resume is not None:
         units = known_units(resume, problem)
     else:
-        nothing = np.zeros(problem.n_outputs * (problem.X.shape[1] + 1), problem.X.dtype)
+        nothing = np.zeros(problem.n_params, problem.X.dtype)
         _core.gradient(problem, nothing, np.empty(0, np.uintp), 1)  # refuses what cannot be trained on
         units = units_of(problem, judged, unexplained(problem, y))
     return Course(
         problem=replace(problem, units=units),
         trained=trained(units, problem, y),
         validation=judged.problem and trained(units, judged.problem, validation and validation[1]),
-        optimizer=optimizer_in(optimizer, units, degree),
+        optimizer=optimizer_in(optimizer, units, degree_of(problem)),
         stop=tuple(rule_in(rule, units) for rule in stop),
-        init=None if init is None else params_in(units, init),
+        init=None if init is None else params_in(units, init, problem),
     )
 
 
@@ -107,9 +107,9 @@ def units_of(problem: Problem, judged: Validation, y: Array) -> Standardization:
         y_mean, _ = moments_of(y, s)
     if loss.degree:
         y_scale = size_of(y if y_mean is None else y - y_mean, s)
-    coefs = y_scale / scale
+    sizes = sizes_of_weights(problem.model, y_scale, scale)
     range_ = np.finfo(problem.X.dtype)
-    for column in np.flatnonzero((coefs > range_.max / 1e4) | (coefs < range_.tiny * 1e4))[:1]:
+    for column in np.flatnonzero(((sizes > range_.max / 1e4) | (sizes < range_.tiny * 1e4)).any(axis=0))[:1]:
         raise ValueError(
             f"X must be float64: column {column} has a spread of {scale[column]:.3g}, beside which its "
             f"coefficient would be outside of the range of {problem.X.dtype}"
@@ -121,6 +121,14 @@ def units_of(problem: Problem, judged: Validation, y: Array) -> Standardization:
         y_scale=y_scale,
         loss_scale=y_scale**loss.degree,
     )
+
+
+def sizes_of_weights(model: Model, y_scale: float, scale: Array) -> Array:
+    """By what weights of each column are multiplied on the way to the units of the data; a row a kind."""
+    of_columns, of_scores = 1 / scale, y_scale / scale
+    if isinstance(model, Linear):
+        return of_scores[None]
+    return np.stack([of_columns, of_scores])
 
 
 def size_of(y: Array, s: Array | None) -> float:
@@ -157,7 +165,7 @@ def trained(units: Standardization, problem: Problem, y: Any) -> Problem:
         problem,
         X=units.rows(problem.X),
         loss=loss_in(problem.loss, units),
-        penalty=problem.penalty and penalty_in(problem.penalty, units, problem.loss.degree),
+        penalty=problem.penalty and penalty_in(problem.penalty, units, degree_of(problem)),
     )
     if units.y_mean is not None or units.y_scale != 1:
         made = replace(made, y=units.targets(targets_of(problem, y), problem.X.dtype))
@@ -166,10 +174,17 @@ def trained(units: Standardization, problem: Problem, y: Any) -> Problem:
     return made
 
 
-def params_in(units: Standardization, init: Array) -> Array:
+def params_in(units: Standardization, init: Array, problem: Problem) -> Array:
     """Where to begin."""
     with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused as such
-        return units.params_of(init)
+        return units.params_of(init, problem.model, problem.n_outputs)
+
+
+def degree_of(problem: Problem) -> int:
+    """By which strengths are translated to the units of training; those of other models than linear ones are
+    in these, since no single factor would do for all blocks.
+    """
+    return problem.loss.degree if isinstance(problem.model, Linear) else 0
 
 
 def loss_in(loss: Loss, units: Standardization) -> Loss:

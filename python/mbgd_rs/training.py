@@ -26,11 +26,12 @@ from .choices import members_of, names_of, resolve
 from .class_weights import ClassWeight
 from .docstrings import with_names
 from .errors import ConvergenceWarning, DivergenceError, raise_with
-from .inputs import as_flag, as_float, as_integer, as_params
+from .inputs import as_flag, as_float, as_integer
 from .keywords import with_hints
 from .labels import as_sorted_classes, looks_like_labels
 from .losses import DEFAULT_LOSS, Loss, LossName
 from .metrics import Metrics, resolve_metrics
+from .models import Linear, Model, ModelName
 from .objective import make_problem
 from .optimizers import Optimizer, OptimizerName
 from .outcome import make_history, make_result
@@ -56,6 +57,7 @@ __all__ = ["fit"]
         name for name, kind in members_of(Loss).items() if kind.has_targets and not kind.is_classification
     ],
     classification_losses=[name for name, kind in members_of(Loss).items() if kind.is_classification],
+    models=names_of(Model),
     penalties=names_of(Penalty),
     optimizers=names_of(Optimizer),
 )
@@ -68,6 +70,7 @@ def fit(
     class_weight: ClassWeight = None,
     classes: ArrayLike | None = None,
     loss: LossName | Loss = DEFAULT_LOSS,
+    model: ModelName | Model = "linear",
     penalty: PenaltyName | Penalty | None = None,
     fit_intercept: bool = True,
     standardize: bool = False,
@@ -93,11 +96,11 @@ def fit(
     progress: bool = False,
     verbose: int = 0,
 ) -> FitResult:
-    """Train a linear model by mini-batch gradient descent.
+    """Train a model by mini-batch gradient descent: a linear one, or another by `model`.
 
     Minimises ``mean_i s_i loss(x_i . w + b + o_i, y_i) + penalty(w)``, the weights s scaled to mean 1, the
     offsets o zero unless given, the intercept b free of penalty; the elastic net's is
-    ``alpha (l1_ratio |w|_1 + (1 - l1_ratio)/2 |w|^2)``.
+    ``alpha (l1_ratio |w|_1 + (1 - l1_ratio)/2 |w|^2)``. Other models have other scores than ``x_i . w + b``.
     Each step uses the gradient on one batch, ``(1/b) sum_i s_i slope_i x_i``. The result is the same, to the
     bit, for every number of threads.
 
@@ -131,13 +134,19 @@ def fit(
         <regression_losses>;
         of classes
         <classification_losses>;
-        of rows without targets, to find outliers, "one_class".
+        of rows without targets, to find outliers, "one_class", for linear models.
+    model : str or object of mbgd_rs.models, default="linear"
+        What rows say of their scores: names are
+        <models>.
+        An object has the sizes of layers, activations and dropout, or the number of factors. See Notes for
+        what only linear models have.
     penalty : str, object of mbgd_rs.penalties or None
-        Added to the mean loss; depends on the coefficients alone. By default there is none. A name has the
-        default strength ``alpha=1e-4``; an object has a strength of your choice. Names are
+        Added to the mean loss; depends on the coefficients alone, not on intercepts. By default there is
+        none. A name has the default strength ``alpha=1e-4``; an object has a strength of your choice, or one
+        for each block of the model. Names are
         <penalties>.
     fit_intercept : bool, default=True
-        Without, the intercept stays where it begins, at 0.
+        Without, intercepts stay where they begin, at 0.
     standardize : bool, default=False
         Train on columns of mean 0 and standard deviation 1, as scikit-learn's StandardScaler makes them, and
         for most losses of numbers on such targets. Coefficients, losses, records and metrics are those of X
@@ -148,10 +157,12 @@ def fit(
         steps are made in the metric of the curvature, so that raw columns are as good as standardised
         ones and there is nothing to tune; and ``SGD(preconditioner="diagonal")``, with a rate that
         chooses itself, for a loss with a kink or where rows are drawn with replacement or by weights.
-        ``result.solver`` says which and why. Names are
+        Of models beyond linear it is :class:`mbgd_rs.optimizers.Adam`. ``result.solver`` says which and
+        why. Names are
         <optimizers>.
     batch_size : int, "full", "auto" or object of mbgd_rs.batch_sizes, default="auto"
-        Rows of a step; more than n means all, as "full" does. "auto" is, with SAGA and SVRG, 64 for fewer
+        Rows of a step; more than n means all, as "full" does. "auto" is min(200, n) of models beyond linear,
+        as in scikit-learn's networks; with SAGA and SVRG, 64 for fewer
         than 131,072 rows and else 512; with others min(256, n) for fewer than 65,536 rows, and of more rows
         some are trained on before, and their noise says how large batches are to be, see
         :class:`mbgd_rs.AutoBatchSize`; :func:`mbgd_rs.diagnostics.recommend_batch_size` measures more. An
@@ -167,12 +178,17 @@ def fit(
         Passes over the data that this call makes, in addition to those of `resume`. If that ended in the
         middle of an epoch, the rest of this is the first. "auto" is 10; with SAGA and SVRG, whose rate is
         "auto", as many as it takes to converge, at most 100, or 1000 of small data:
-        :class:`mbgd_rs.stopping.Converged` is added to `stop`, and a run that does not converge warns.
-    init : pair (coef, intercept) or FitResult, optional
-        Where to begin; zeros by default. A classifier also says what the classes are.
+        :class:`mbgd_rs.stopping.Converged` is added to `stop`, and a run that does not converge warns. Of
+        models beyond linear it is at most 200, as in scikit-learn's networks, and
+        ``NoImprovement(tol=1e-4, patience=10)`` is added, unless there is another such rule.
+    init : dict, tuple or FitResult, optional
+        Where to begin: the parameters by the names of their blocks, as ``result.params`` has them; all of
+        them in that order, of a linear model (coef, intercept); or a result, which as a classifier also says
+        what the classes are. By default a linear model begins at zeros, others at random numbers drawn by
+        `seed`, see :mod:`mbgd_rs.models`.
     resume : FitResult, optional
         A run to go on with for `epochs` more, given the same data and arguments: k epochs and then m more
-        are, to the bit, what k + m epochs would have been, wherever the first run ended. Loss, kind of
+        are, to the bit, what k + m epochs would have been, wherever the first run ended. Loss, model, kind of
         optimizer, `fit_intercept`, `standardize`, `shuffle`, `replacement`, `drop_last`, `seed` and a
         `validation` fraction must be those of that run; ``**result.arguments`` are these. Hyperparameters
         of the optimizer, penalty, `clip_norm`, `batch_size` and the rows may change, the last two only
@@ -255,6 +271,10 @@ def fit(
       move all coefficients in every step, as on dense rows. With many thousands of columns, of which a batch
       has few, that is most of the time: give one of the above, at a rate.
 
+    Only linear models have what follows from a convex objective, or is about single columns; with others it
+    is refused: SAGA, SVRG and preconditioners, the learning rate "auto", the loss "one_class", penalties of
+    groups and arrays of strengths.
+
     With ``standardize=True`` rows that are learned from have weighted means and standard deviations, by which
     all rows are centred and scaled; constant columns have a scale of 1:
 
@@ -270,10 +290,13 @@ def fit(
       objective is that of a fit after a StandardScaler: strengths are translated to the units of training,
       and so are coupled weight decay, FTRL's `l1` and `l2`, SGLD's temperature, and the tolerances and
       targets of rules and of a plateau.
+    - Of models beyond linear, strengths of penalties, weight decay and FTRL's `l1` and `l2` are not
+      translated: they are those of training, of scaled columns and targets.
     - Learning rates, `clip_norm`, `clip_value`, ``history.gradient_norm``, ``history.noise_records``,
       ``result.auto_rate`` and ``result.state`` are about the scaled problem.
-    - `init` is in the units of the data. A run that is resumed keeps the means and scales of the first, also
-      on other rows: ``result.standardization`` has them.
+    - `init` is in the units of the data, what a model begins with otherwise in those of training. A run that
+      is resumed keeps the means and scales of the first, also on other rows: ``result.standardization`` has
+      them.
 
     Entries of the same row and column add up. `clip_norm` and ``history.gradient_norm`` are about the
     gradient of the step, which for a batch with fewer entries than half of the columns has no l2 part of
@@ -301,9 +324,10 @@ def fit(
         sample_weight=sample_weight,
         offset=offset,
         loss=loss,
+        model=model,
         penalty=penalty,
         fit_intercept=fit_intercept,
-        model=init if resume is None else resume,
+        known=init if resume is None else resume,
         classes=None if classes is None else as_sorted_classes(classes),
     )
     if loss is DEFAULT_LOSS and resume is None:
@@ -323,7 +347,7 @@ def fit(
         batch_size = chosen.batch_size
     if is_auto(batch_size):
         n_rows = len(problem.X) if judged.split is None else len(judged.split[0])
-        follows = batch_size_for(rule, n_rows)
+        follows = batch_size_for(rule, problem, n_rows)
         if follows is not None:
             batch_size, chooses_batch_size = follows, False
     sampling = make_sampling(
@@ -337,6 +361,7 @@ def fit(
     )
     arguments = {
         "loss": problem.loss,
+        "model": problem.model,
         "optimizer": rule,
         "fit_intercept": problem.fit_intercept,
         "standardize": as_flag("standardize", standardize),
@@ -358,7 +383,7 @@ def fit(
     n_accumulated = as_integer("accumulate", accumulate, 1, 2**62)
     n_made, first_epoch = (0, 0) if resume is None else (resume.n_steps, resume.n_epochs)
     warn_of_the_end(rule, n_made, sampling.most_steps(first_epoch, n_epochs, n_accumulated))
-    start = None if init is None else as_params("init", init, problem.n_outputs, problem.X)
+    start = None if init is None else problem.join("init", init)
     if start is None and resume is None and converges(rule):
         start = start_for(problem)
     course = course_of(
@@ -386,6 +411,9 @@ def fit(
             chooses_batch_size=chooses_batch_size and sampling.n_rows >= FEWEST_ROWS,
             standardized=standardize,
         )
+    begun = course.init
+    if begun is None and resume is None and not isinstance(problem.model, Linear):
+        begun = problem.start(key)
     measured = Metrics(named, judged.X, judged.y, judged.offset)
     watchers = watchers_of(callback, progress, verbose)
     run: dict[str, Any] = {}
@@ -396,7 +424,7 @@ def fit(
         return make_result(
             problem,
             run,
-            make_history(run["history"], by_epoch, problem.units),
+            make_history(problem, run["history"], by_epoch),
             before=resume,
             arguments=arguments,
             data=data,
@@ -414,7 +442,7 @@ def fit(
         clip_value=None if clip_value is None else as_float("clip_value", clip_value),
         record=resolve_record(record),
         n_threads=resolve_n_threads(n_threads),
-        init=course.init,
+        init=begun,
         state=None if resume is None else resume.state,
         callback=after_epoch(problem, watchers, measured),
         step_callback=after_steps(problem, watchers),

@@ -94,7 +94,7 @@ def of_data(data: Any, problem: Problem, needs_data: bool) -> Validation:
             penalty=None,
             sample_weight=weight,
             fit_intercept=problem.fit_intercept,
-            model=problem,
+            known=problem,
         )
         if judged.n_outputs != problem.n_outputs:
             raise ValueError(f"y must have {problem.n_outputs} column(s), as in fit, got {judged.n_outputs}")

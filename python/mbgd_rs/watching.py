@@ -90,14 +90,12 @@ def after_epoch(problem: Problem, watchers: Sequence[Watcher], metrics: Metrics)
         values = list(measured.values())
         if not is_watched:
             return False, values, None
-        coef, intercept = problem.split(params)
         progress = Progress(
             epoch=epoch,
             n_steps=n_steps,
             loss=loss,
             elapsed=elapsed,
-            coef=coef,
-            intercept=intercept,
+            params=problem.split(params),
             validation_loss=validation_loss,
             metrics=measured,
         )
@@ -139,9 +137,9 @@ def after_steps(problem: Problem, watchers: Sequence[Watcher]) -> StepCallback |
     ) -> bool:
         if problem.units is not None:
             (loss,) = problem.units.losses(loss)
-        coef, intercept = (None, None) if params is None else problem.split(params)
+        blocks = None if params is None else problem.split(params)
         progress = StepProgress(
-            epoch, n_steps, loss, learning_rate, gradient_norm, batch_size, elapsed, coef, intercept
+            epoch, n_steps, loss, learning_rate, gradient_norm, batch_size, elapsed, blocks
         )
         answers = [watcher.on_step(progress) for watcher, every in told if n_steps % every == 0]
         return any(map(ends, answers))

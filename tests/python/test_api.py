@@ -62,12 +62,12 @@ def test_signatures_are_those_promised():
         return list(inspect.signature(function).parameters)
 
     promised = (
-        "X y sample_weight offset class_weight classes loss penalty fit_intercept standardize optimizer "
-        "batch_size shuffle replacement drop_last epochs init resume validation metrics stop accumulate "
-        "average clip_norm clip_value seed n_threads record callback progress verbose"
+        "X y sample_weight offset class_weight classes loss model penalty fit_intercept standardize "
+        "optimizer batch_size shuffle replacement drop_last epochs init resume validation metrics stop "
+        "accumulate average clip_norm clip_value seed n_threads record callback progress verbose"
     )
     assert " ".join(names(mb.fit)) == promised
-    assert " ".join(names(mb.gradient)) == "X y params rows loss penalty sample_weight offset"
+    assert " ".join(names(mb.gradient)) == "X y params rows loss model penalty sample_weight offset"
     assert " ".join(names(mb.Batches)) == "n batch_size shuffle replacement drop_last seed"
     positional = [p.name for p in inspect.signature(mb.fit).parameters.values() if p.kind != p.KEYWORD_ONLY]
     assert positional == ["X", "y"]

@@ -21,7 +21,7 @@ FLOORS = (
     ("result", "minimize_result"),
     ("export",),
     ("model_file",),
-    ("history", "stop_reason", "auto_rate", "auto_batch_size", "solver", "standardization"),
+    ("history", "stop_reason", "auto_rate", "auto_batch_size", "solver", "standardization", "trained_model"),
     ("recorded_noise",),
     ("plotting", "diagnosis"),
     ("landscapes",),

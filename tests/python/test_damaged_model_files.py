@@ -13,6 +13,7 @@ from hashlib import sha256
 import mbgd_rs as mb
 import numpy as np
 import pytest
+from mbgd_rs.model_file.container import FORMAT
 from mbgd_rs.model_file.file import checked_model
 
 RNG = np.random.default_rng(3)
@@ -280,9 +281,9 @@ def test_deep_choices_are_refused(rich):
 def test_newer_formats_are_refused_with_what_to_do(small, tmp_path):
     header, document, data = parts_of(small)
     path = tmp_path / "newer"
-    path.write_bytes(sealed(header, document | {"format": 2, "version": "9.0"}, data))
+    path.write_bytes(sealed(header, document | {"format": FORMAT + 1, "version": "9.0"}, data))
     with pytest.raises(
-        ValueError, match=r"it is of format 2, written by mbgd_rs 9.0, .* install a newer one"
+        ValueError, match=rf"it is of format {FORMAT + 1}, written by mbgd_rs 9.0, .* install a newer one"
     ):
         mb.load(path)
 

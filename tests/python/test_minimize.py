@@ -104,9 +104,8 @@ def test_a_callback_is_told_and_stops():
     result = mb.minimize(squared_error, start(), X, Y, batch_size=8, callback=callback)
     assert [(p.epoch, p.n_steps) for p in told] == [(1, 7), (2, 14)]
     assert [p.loss for p in told] == result.history.epoch_loss.tolist()
-    assert told[-1].intercept is None
-    assert told[-1].coef["coef"].tolist() == result.params["coef"].tolist()
-    assert told[0].coef["coef"].tolist() != result.params["coef"].tolist()
+    assert told[-1].params["coef"].tolist() == result.params["coef"].tolist()
+    assert told[0].params["coef"].tolist() != result.params["coef"].tolist()
     assert result.stop_reason is mb.StopReason.CALLBACK
     assert (result.n_steps, result.n_epochs) == (14, 2)
 

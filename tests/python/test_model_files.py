@@ -380,8 +380,10 @@ def test_errors_of_paths_and_arguments(tmp_path):
         result.save(tmp_path)
     with pytest.raises(TypeError, match="state must be a bool"):
         result.save(tmp_path / "model", state=1)
-    with pytest.raises(ValueError, match="coef and intercept must be finite"):
-        dataclasses.replace(result, coef=np.full(D, np.nan)).save(tmp_path / "model")
+    with pytest.raises(ValueError, match="params must be finite"):
+        dataclasses.replace(result, params=result.params | {"coef": np.full(D, np.nan)}).save(
+            tmp_path / "model"
+        )
     assert list(tmp_path.iterdir()) == []
     result.save(str(tmp_path / "model"))
     assert_same(mb.load(str(tmp_path / "model")).coef, result.coef)

@@ -14,6 +14,7 @@ from .. import _core, plotting
 from ..diagnosis import Diagnosis
 from ..inputs import as_float, as_integer
 from ..losses import Loss, LossName
+from ..models import Linear, Model, ModelName
 from ..objective import make_problem
 from ..penalties import Penalty, PenaltyName
 from ..threads import resolve_n_threads
@@ -136,6 +137,7 @@ def recommend_batch_size(
     at: Any = None,
     *,
     loss: LossName | Loss = "squared_error",
+    model: ModelName | Model | None = None,
     penalty: PenaltyName | Penalty | None = None,
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
@@ -172,8 +174,11 @@ def recommend_batch_size(
     ----------
     X, y, loss, penalty, sample_weight, offset, fit_intercept
         As in :func:`mbgd_rs.fit`.
-    at : pair (coef, intercept) or FitResult, optional
-        Where training begins; zeros by default.
+    at : FitResult, dict or tuple, optional
+        Where the runs begin: a result, or parameters as ``init`` of :func:`mbgd_rs.fit` has them. By default
+        as training does, a linear model at zeros.
+    model : str or object of mbgd_rs.models, optional
+        By default that of the result given as `at`, or "linear".
     target : float, optional
         The objective to be reached, over evenly spread rows, as many as are worth it, of data with more than
         some millions of entries. By default what is left of the way from the loss at the start to that of 30
@@ -210,16 +215,22 @@ def recommend_batch_size(
         X,
         y,
         loss=loss,
+        model=model,
         penalty=penalty,
         sample_weight=sample_weight,
         offset=offset,
         fit_intercept=fit_intercept,
-        model=at,
+        known=at,
     )
+    if not isinstance(problem.model, Linear):
+        raise ValueError(
+            "model must be 'linear' for recommend_batch_size, whose pilot runs need a bound on the rate, got "
+            f"{problem.model.name!r}"
+        )
     n = len(problem.X)
     sizes = sizes_or_powers(batch_sizes, n, LARGEST)
     n_runs, key = as_integer("n_draws", n_draws, 1), as_integer("seed", seed, 0, 2**64 - 1)
-    start, threads = params_at(problem, at), resolve_n_threads(n_threads)
+    start, threads = params_at(problem, at, key), resolve_n_threads(n_threads)
     pilot = Pilot.to_target(
         problem,
         start,

@@ -13,6 +13,7 @@ from .. import _core, plotting
 from ..diagnosis import Diagnosis
 from ..inputs import as_integer, as_row_numbers
 from ..losses import Loss, LossName
+from ..models import Model, ModelName
 from ..penalties import Penalty, PenaltyName
 from ..sampling import Shuffle, n_positions
 from .point import look
@@ -62,6 +63,7 @@ def gradient_bias(
     at: Any = None,
     *,
     loss: LossName | Loss = "squared_error",
+    model: ModelName | Model | None = None,
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
     batch_sizes: int | Sequence[int] | None = None,
@@ -91,8 +93,11 @@ def gradient_bias(
     ----------
     X, y, loss, sample_weight, offset, penalty, fit_intercept, shuffle, replacement
         As in :func:`mbgd_rs.fit`. A shuffle that has the same order in every epoch is refused.
-    at : FitResult or pair (coef, intercept), optional
-        Where; zeros by default.
+    at : FitResult, dict or tuple, optional
+        Where: a result, or parameters as ``init`` of :func:`mbgd_rs.fit` has them. By default where training
+        begins, a linear model at zeros.
+    model : str or object of mbgd_rs.models, optional
+        By default that of the result given as `at`, or "linear".
     batch_sizes : int or sequence of int, optional
         In [1, n]; by default 32, or half of the rows if they are fewer than 64.
     n_draws : int, default=200
@@ -137,6 +142,7 @@ def gradient_bias(
         y,
         at,
         loss=loss,
+        model=model,
         sample_weight=sample_weight,
         offset=offset,
         batch_sizes=batch_sizes,

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from .. import _core, plotting
 from ..diagnosis import Diagnosis
 from ..losses import Loss, LossName
+from ..models import Model, ModelName
 from ..penalties import Penalty, PenaltyName
 from .point import look
 
@@ -83,6 +84,7 @@ def gradient_noise(
     at: Any = None,
     *,
     loss: LossName | Loss = "squared_error",
+    model: ModelName | Model | None = None,
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
     batch_sizes: int | Sequence[int] | None = None,
@@ -116,8 +118,11 @@ def gradient_noise(
     X, y, loss, sample_weight, offset, penalty, fit_intercept
         As in :func:`mbgd_rs.fit`. Weights are part of the objective: ``g_i`` is ``s_i`` times that of the
         loss.
-    at : FitResult or pair (coef, intercept), optional
-        Where; zeros by default.
+    at : FitResult, dict or tuple, optional
+        Where: a result, or parameters as ``init`` of :func:`mbgd_rs.fit` has them. By default where training
+        begins, a linear model at zeros.
+    model : str or object of mbgd_rs.models, optional
+        By default that of the result given as `at`, or "linear".
     batch_sizes : int or sequence of int, optional
         In [1, n]. By default powers of two up to half of the rows, at most 4096, or fewer if that took
         seconds.
@@ -154,6 +159,7 @@ def gradient_noise(
         y,
         at,
         loss=loss,
+        model=model,
         sample_weight=sample_weight,
         offset=offset,
         batch_sizes=batch_sizes,

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..inputs import as_flag, as_integer, as_params
+from ..inputs import as_flag, as_integer
 from ..losses import Loss, LossName
+from ..models import Model, ModelName
 from ..objective import Problem, make_problem
 from ..penalties import Penalty, PenaltyName
 from ..sampling import resolve_shuffle
@@ -41,6 +42,7 @@ def look(
     at: Any,
     *,
     loss: LossName | Loss,
+    model: ModelName | Model | None,
     sample_weight: Any,
     offset: Any,
     batch_sizes: int | Sequence[int] | None,
@@ -57,30 +59,30 @@ def look(
         X,
         y,
         loss=loss,
+        model=model,
         penalty=penalty,
         sample_weight=sample_weight,
         offset=offset,
         fit_intercept=fit_intercept,
-        model=at,
+        known=at,
     )
+    key = as_integer("seed", seed, 0, 2**64 - 1)
     labels = problem.y[:, 0] if problem.classes is not None and problem.y.shape[1] == 1 else None
     return Looked(
         problem=problem,
-        params=params_at(problem, at),
+        params=params_at(problem, at, key),
         batch_sizes=as_batch_sizes(batch_sizes, len(problem.X)),
         n_draws=as_integer("n_draws", n_draws, 1),
         shuffle=resolve_shuffle(shuffle, lambda: labels),
         replacement=as_flag("replacement", replacement),
-        seed=as_integer("seed", seed, 0, 2**64 - 1),
+        seed=key,
         n_threads=resolve_n_threads(n_threads),
     )
 
 
-def params_at(problem: Problem, at: Any) -> Array:
-    """Flat parameters: those of `at`, or zeros."""
-    if at is None:
-        return np.zeros(problem.n_outputs * (problem.X.shape[1] + 1), problem.X.dtype)
-    return as_params("at", at, problem.n_outputs, problem.X)
+def params_at(problem: Problem, at: Any, seed: int) -> Array:
+    """Flat parameters: those of `at`, or where training begins: of a linear model zeros."""
+    return problem.start(seed) if at is None else problem.join("at", at)
 
 
 def as_batch_sizes(batch_sizes: Any, n: int) -> list[int]:

@@ -13,6 +13,7 @@ from .. import _core, plotting
 from ..diagnosis import Diagnosis
 from ..inputs import as_flag, as_integer
 from ..losses import Loss, LossName
+from ..models import Model, ModelName
 from ..objective import make_problem
 from ..optimizers import SGD
 from ..penalties import Penalty, PenaltyName
@@ -72,6 +73,7 @@ def step_cost(
     at: Any = None,
     *,
     loss: LossName | Loss = "squared_error",
+    model: ModelName | Model | None = None,
     penalty: PenaltyName | Penalty | None = None,
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
@@ -92,8 +94,11 @@ def step_cost(
     ----------
     X, y, loss, penalty, sample_weight, offset
         As in :func:`mbgd_rs.fit`. Of more than 8192 rows the first are trained on.
-    at : pair (coef, intercept) or FitResult, optional
-        Where the runs begin; zeros by default.
+    at : FitResult, dict or tuple, optional
+        Where the runs begin: a result, or parameters as ``init`` of :func:`mbgd_rs.fit` has them. By default
+        as training does, a linear model at zeros.
+    model : str or object of mbgd_rs.models, optional
+        By default that of the result given as `at`, or "linear".
     batch_sizes : sequence of int, optional
         At least two, each >= 1 and at most n; by default the powers of two up to 4096 and n.
     n_draws : int, default=9
@@ -122,12 +127,19 @@ def step_cost(
     True
     """
     problem = make_problem(
-        X, y, loss=loss, penalty=penalty, sample_weight=sample_weight, offset=offset, model=at
+        X,
+        y,
+        loss=loss,
+        model=model,
+        penalty=penalty,
+        sample_weight=sample_weight,
+        offset=offset,
+        known=at,
     )
     n = len(problem.X)
     sizes = sizes_or_powers(batch_sizes, n, 4096)
     n_runs, key = as_integer("n_draws", n_draws, 1), as_integer("seed", seed, 0, 2**64 - 1)
-    start = params_at(problem, at)
+    start = params_at(problem, at, key)
     threads = resolve_n_threads(n_threads)
     is_compared = as_flag("reference", reference)
     seconds, rate = time_steps(problem, start, sizes, n_draws=n_runs, seed=key, n_threads=threads)
@@ -142,6 +154,7 @@ def step_cost(
             n_draws=n_runs,
             seed=key,
             loss=problem.loss,
+            model=problem.model,
             penalty=penalty,
             sample_weight=sample_weight,
             offset=offset,

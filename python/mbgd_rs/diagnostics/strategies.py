@@ -14,12 +14,13 @@ from ..arguments import Record
 from ..diagnosis import Diagnosis
 from ..inputs import as_float, as_integer
 from ..losses import Loss, LossName
+from ..models import Model, ModelName
 from ..objective import Problem, make_problem
 from ..penalties import Penalty, PenaltyName
 from ..stopping import MaxSteps
 from ..threads import resolve_n_threads
 from .point import params_at
-from .timing import plain_training
+from .timing import first_rate, plain_training
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +29,7 @@ __all__ = ["StrategyComparison", "compare_strategies"]
 
 Array = NDArray[Any]
 EXPONENTS = range(-3, 9)
-"""The rates tried are 2^j / L(b): from far too short to far too long for most data."""
+"""The rates tried are 2^j / L(b), or 2^j / 64: from far too short to far too long for most data."""
 LOOKS_A_DECADE = 20
 ROUNDING = 1e-6
 """A rise of the loss by less than this part of the loss at the start is taken for rounding."""
@@ -105,6 +106,7 @@ def compare_strategies(
     at: Any = None,
     *,
     loss: LossName | Loss = "squared_error",
+    model: ModelName | Model | None = None,
     penalty: PenaltyName | Penalty | None = None,
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
@@ -119,7 +121,8 @@ def compare_strategies(
     """Compare gradient descent on all rows (BGD), on one row (SGD) and on batches (MBGD).
 
     All begin at the same place and have the same budget, of passes over the data or of seconds of training.
-    Each has the best constant learning rate of the powers of two times 1 / L(b): the one with the lowest loss
+    Each has the best constant learning rate of the powers of two times 1 / L(b), of models beyond linear of
+    the powers of two from 1/512 to 4: the one with the lowest loss
     over all rows when the budget is spent, among those with which that loss is never seen above its value at
     the start; for BGD, among those with which it is never seen to rise from one step to the next. The search
     is not counted. The times are those of the fastest of three runs.
@@ -128,8 +131,11 @@ def compare_strategies(
     ----------
     X, y, loss, penalty, sample_weight, offset, fit_intercept
         As in :func:`mbgd_rs.fit`.
-    at : pair (coef, intercept) or FitResult, optional
-        Where the runs begin; zeros by default.
+    at : FitResult, dict or tuple, optional
+        Where the runs begin: a result, or parameters as ``init`` of :func:`mbgd_rs.fit` has them. By default
+        as training does, a linear model at zeros.
+    model : str or object of mbgd_rs.models, optional
+        By default that of the result given as `at`, or "linear".
     batch_size : int, default=32
         Of MBGD; more than n means n.
     passes : float, optional
@@ -165,14 +171,15 @@ def compare_strategies(
         X,
         y,
         loss=loss,
+        model=model,
         penalty=penalty,
         sample_weight=sample_weight,
         offset=offset,
         fit_intercept=fit_intercept,
-        model=at,
+        known=at,
     )
-    n, start = len(problem.X), params_at(problem, at)
     threads, key = resolve_n_threads(n_threads), as_integer("seed", seed, 0, 2**64 - 1)
+    n, start = len(problem.X), params_at(problem, at, key)
     n_seen, b = as_integer("n_looked", n_looked, 1), min(as_integer("batch_size", batch_size, 1), n)
     if passes is not None and seconds is not None:
         raise ValueError(f"passes and seconds exclude each other, got {passes} and {seconds}")
@@ -190,7 +197,7 @@ def compare_strategies(
     for size in (n, 1, b):
         per_pass = math.ceil(n / size)
         if by_time:
-            rate = 1e-3 * safe(problem, size)
+            rate = 1e-3 * first_rate(problem, size, 1)
             training = plain_training(n, size, rate, seed=key, n_threads=threads, epochs=3, init=start)
             run = _core.fit(problem, training)
             n_steps = int(budget / (run["history"]["epoch_elapsed"][-1] / run["state"]["n_steps"]))
@@ -223,11 +230,6 @@ def compare_strategies(
         cosine=np.array([road.cosine for road in roads]),
         rise_fraction=np.array([road.rise_fraction for road in roads]),
     )
-
-
-def safe(problem: Problem, batch_size: int) -> float:
-    """1 / L(b)."""
-    return _core.safe_rate(problem, batch_size, 1)
 
 
 def walk(
@@ -269,7 +271,9 @@ def walk(
             losses.append(loss_at(part["params"]))
         return np.array(losses)
 
-    tried = {rate: losses_with(rate) for rate in (safe(problem, batch_size) * 2.0**j for j in EXPONENTS)}
+    tried = {
+        rate: losses_with(rate) for rate in (first_rate(problem, batch_size, 1) * 2.0**j for j in EXPONENTS)
+    }
     found = {
         rate: losses for rate, losses in tried.items() if losses is not None and np.isfinite(losses).all()
     }

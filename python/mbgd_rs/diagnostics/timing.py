@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from .. import _core
 from ..arguments import Training
+from ..models import Linear
 from ..objective import Problem
 from ..optimizers import SGD
 from ..sparse import SparseRows
 
-__all__ = ["plain_training", "powers_of_two", "time_reference", "time_steps"]
+__all__ = ["first_rate", "plain_training", "powers_of_two", "time_reference", "time_steps"]
 
 Array = NDArray[Any]
 LARGEST = 1 << 16
@@ -28,6 +29,8 @@ RUNS_OF_A_DRAW = 3
 ROWS_OF_A_RUN = 1 << 12
 """A run has this many rows at least, in as many epochs as that takes, so that the clock is fine enough."""
 STEPS_OF_THE_REFERENCE = 32
+USUAL_RATE = 2.0**-6
+"""Of gradient descent on models beyond linear, whose curvature has no bound."""
 
 
 def powers_of_two(n: int, largest: int) -> list[int]:
@@ -59,7 +62,7 @@ def time_steps(
         training = plain_training(n, b, rate, seed=seed, n_threads=n_threads, epochs=epochs, init=start)
         return _core.fit(part, training)
 
-    rate = _core.safe_rate(part, 1, n_threads)
+    rate = first_rate(part, 1, n_threads)
     seconds: list[list[float]] = [[] for _ in batch_sizes]
     for draw in range(n_draws):
         for b, of_size in zip(batch_sizes, seconds, strict=True):
@@ -70,6 +73,12 @@ def time_steps(
                 least = min(least, run["history"]["epoch_elapsed"][-1] / run["state"]["n_steps"])
             of_size.append(least)
     return seconds, rate
+
+
+def first_rate(problem: Problem, batch_size: int, n_threads: int) -> float:
+    """1 / L(b), by the bound that linear models have on the curvature; of others a rate that is usual."""
+    is_linear = isinstance(problem.model, Linear)
+    return _core.safe_rate(problem, batch_size, n_threads) if is_linear else USUAL_RATE
 
 
 def time_reference(

@@ -5,6 +5,7 @@ The formulas are those of `predict` and `predict_proba`, each named as its loss 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -13,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..losses import Focal, Gamma, LogLoss, Loss, ModifiedHuber, OneClass, Poisson, Tweedie
-from .linear_model import LinearModel
+from ..models import MLP, FactorizationMachine
+from ..trained_model import TrainedModel
 
 __all__ = ["Graph", "Node", "Output", "graph_of"]
 
@@ -67,17 +69,15 @@ class Graph:
         self.outputs.append(Output(name, np.dtype(self.dtype if dtype is None else dtype), n_columns))
 
 
-def graph_of(model: LinearModel, dtype: np.dtype[Any], *, as_matrices: bool = False) -> Graph:
+def graph_of(model: TrainedModel, dtype: np.dtype[Any], *, as_matrices: bool = False) -> Graph:
     """The graph of a model, from "X" of shape (n, d) and a type to "prediction", or to "label" and another.
 
     The other is "probabilities", or "scores" where the loss has no probabilities. With `as_matrices` one
     number a row is a column, and two classes have a score each.
     """
     graph = Graph(dtype)
-    k = int(np.size(model.intercept))
-    coef, intercept = model.coef.reshape(k, -1), np.reshape(model.intercept, k)
-    scores = graph.node("Gemm", "X", graph.constant(coef), graph.constant(intercept), transB=1)
-    n_columns = None if model.coef.ndim == 1 and not as_matrices else k
+    k, scores = model.n_outputs, scores_of(graph, model)
+    n_columns = None if model.is_vector and not as_matrices else k
     if model.classes is None:
         graph.output("prediction", mean_of(graph, scores, model.loss_object), n_columns=n_columns)
         return graph
@@ -100,6 +100,73 @@ def graph_of(model: LinearModel, dtype: np.dtype[Any], *, as_matrices: bool = Fa
             made = graph.node("Concat", of_first, made, axis=1)
     graph.output("probabilities", made, n_columns=k if model.has_several_labels else n_classes)
     return graph
+
+
+def scores_of(graph: Graph, model: TrainedModel) -> str:
+    """The scores of rows, of shape (n, k)."""
+    params, k = model.params, model.n_outputs
+    if isinstance(model.model, MLP):
+        return layers(graph, model.model, params)
+    if isinstance(model.model, FactorizationMachine):
+        scores = linear_scores(graph, params["coef"], params["bias"], k)
+        return graph.node(
+            "Add", scores, interactions(graph, np.reshape(params["factors"], (k, -1, model.model.rank)))
+        )
+    return linear_scores(graph, params["coef"], params["intercept"], k)
+
+
+def linear_scores(graph: Graph, coef: Array, intercept: Any, k: int) -> str:
+    """``X coef^T + intercept``."""
+    W, b = graph.constant(coef.reshape(k, -1)), graph.constant(np.reshape(intercept, k))
+    return graph.node("Gemm", "X", W, b, transB=1)
+
+
+def interactions(graph: Graph, factors: Array) -> str:
+    """``1/2 sum_f [(sum_j v_jf x_j)^2 - sum_j v_jf^2 x_j^2]``, of factors of shape (k, d, rank)."""
+    k, d, rank = factors.shape
+    V = factors.swapaxes(0, 1).reshape(d, k * rank)
+    sums = graph.node("MatMul", "X", graph.constant(V))
+    squares = graph.node("MatMul", graph.node("Mul", "X", "X"), graph.constant(V.astype(np.float64) ** 2))
+    terms = graph.node("Sub", graph.node("Mul", sums, sums), squares)
+    return graph.node("MatMul", terms, graph.constant(np.repeat(np.eye(k) / 2, rank, axis=0)))
+
+
+def layers(graph: Graph, model: MLP, params: dict[str, Any]) -> str:
+    """The scores of a network."""
+    a = "X"
+    for W, b, activation in zip(
+        params["coefs"], params["intercepts"], (*model.activations, "identity"), strict=True
+    ):
+        a = ACTIVATIONS[activation](graph, graph.node("Gemm", a, graph.constant(W), graph.constant(b)))
+    return a
+
+
+def leaky_relu(graph: Graph, z: str) -> str:
+    """``max(z, 0.01 z)``. The operator of this name is not there for doubles in all runtimes."""
+    return graph.node("Max", z, graph.node("Mul", z, graph.constant(0.01)))
+
+
+def gelu(graph: Graph, z: str) -> str:
+    """``z (1 + erf(z / sqrt(2))) / 2``."""
+    erf = graph.node("Erf", graph.node("Mul", z, graph.constant(math.sqrt(0.5))))
+    half = graph.node("Mul", z, graph.constant(0.5))
+    return graph.node("Add", half, graph.node("Mul", half, erf))
+
+
+def silu(graph: Graph, z: str) -> str:
+    """``z / (1 + exp(-z))``."""
+    return graph.node("Mul", z, graph.node("Sigmoid", z))
+
+
+ACTIVATIONS: dict[str, Callable[[Graph, str], str]] = {
+    "identity": lambda graph, z: z,
+    "relu": lambda graph, z: graph.node("Relu", z),
+    "leaky_relu": leaky_relu,
+    "tanh": lambda graph, z: graph.node("Tanh", z),
+    "logistic": lambda graph, z: graph.node("Sigmoid", z),
+    "gelu": gelu,
+    "silu": silu,
+}
 
 
 def mean_of(graph: Graph, scores: str, loss: Loss) -> str:

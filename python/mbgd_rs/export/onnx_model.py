@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import _core
 from ..model_file import replace_file
-from .linear_model import LinearModel
+from ..trained_model import TrainedModel
 from .onnx_graph import Graph, graph_of
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ OPSET, IR_VERSION = 17, 8
 """Of 2022, which every runtime of today reads."""
 
 
-def made_model(model: LinearModel, path: str | os.PathLike[str] | None, dtype: Any) -> ModelProto:
+def made_model(model: TrainedModel, path: str | os.PathLike[str] | None, dtype: Any) -> ModelProto:
     """The model, and a file of it if there is a path."""
     kind = np.dtype(dtype)
     if kind not in (np.float32, np.float64):
@@ -33,14 +33,13 @@ def made_model(model: LinearModel, path: str | os.PathLike[str] | None, dtype: A
     except ImportError as error:
         raise ImportError("to_onnx needs onnx: pip install 'mbgd_rs[onnx]'") from error
     graph = graph_of(model, kind)
-    d = model.coef.shape[-1]
     proto = helper.make_graph(
         [
             helper.make_node(node.operator, node.inputs, [node.output], **typed(node.attributes))
             for node in graph.nodes
         ],
         "mbgd_rs",
-        [helper.make_tensor_value_info("X", helper.np_dtype_to_tensor_dtype(kind), ["n", d])],
+        [helper.make_tensor_value_info("X", helper.np_dtype_to_tensor_dtype(kind), ["n", model.n_columns])],
         [outside(graph, i) for i in range(len(graph.outputs))],
         [numpy_helper.from_array(array, name) for name, array in graph.constants.items()],
     )
@@ -50,7 +49,7 @@ def made_model(model: LinearModel, path: str | os.PathLike[str] | None, dtype: A
         ir_version=IR_VERSION,
         producer_name="mbgd_rs",
         producer_version=_core.__version__,
-        doc_string=f"A linear model of loss {model.loss_object}",
+        doc_string=f"{model.model} of loss {model.loss_object}",
     )
     if model.feature_names is not None:
         helper.set_model_props(made, {"feature_names": json.dumps(list(map(str, model.feature_names)))})

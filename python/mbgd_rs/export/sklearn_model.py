@@ -33,14 +33,16 @@ from ..losses import (
     SquaredHinge,
     Tweedie,
 )
-from .linear_model import LinearModel
+from ..models import MLP, Linear
+from ..trained_model import TrainedModel
+from .sklearn_network import as_network
 
 __all__ = ["as_sklearn"]
 
 Array = NDArray[Any]
 
 
-def as_sklearn(model: LinearModel) -> Any:
+def as_sklearn(model: TrainedModel) -> Any:
     """The estimator; ValueError if scikit-learn has none of this loss."""
     try:
         import sklearn.linear_model as linear
@@ -49,6 +51,10 @@ def as_sklearn(model: LinearModel) -> Any:
         import sklearn.svm as machines
     except ImportError as error:
         raise ImportError("to_sklearn needs scikit-learn: pip install 'mbgd_rs[sklearn]'") from error
+    if isinstance(model.model, MLP):
+        return named(as_network(model, model.model), model)
+    if not isinstance(model.model, Linear):
+        raise ValueError(f"model must be one of scikit-learn for to_sklearn, got {model.model}")
     kinds: dict[type[Loss], Callable[..., Any]] = {
         SquaredError: lambda: linear.LinearRegression(),
         AbsoluteError: lambda: linear.QuantileRegressor(quantile=0.5),
@@ -80,7 +86,7 @@ def as_sklearn(model: LinearModel) -> Any:
     if model.has_several_labels:
         made = fitted(one_vs_rest.OneVsRestClassifier(estimator), model)
         set_each(made.estimators_, model)
-    elif model.classes is None and model.coef.ndim == 2 and not isinstance(loss, SquaredError):
+    elif model.classes is None and not model.is_vector and not isinstance(loss, SquaredError):
         made = fitted(outputs.MultiOutputRegressor(estimator), model)
         set_each(made.estimators_, model)
     else:
@@ -88,15 +94,20 @@ def as_sklearn(model: LinearModel) -> Any:
         set_parameters(made, model.coef, model.intercept, model)
         if model.classes is not None:
             made.classes_ = model.classes.copy()
+    return named(made, model)
+
+
+def named(made: Any, model: TrainedModel) -> Any:
+    """The estimator with the names of its columns, if they are such as scikit-learn knows."""
     names = model.feature_names
     if names is not None and all(isinstance(name, str) for name in names):
         made.feature_names_in_ = np.array(names, dtype=object)
     return made
 
 
-def fitted(estimator: Any, model: LinearModel) -> Any:
+def fitted(estimator: Any, model: TrainedModel) -> Any:
     """The estimator, fitted to rows of zeros with targets of the kind that the model has."""
-    k = int(np.size(model.intercept))
+    k = model.n_outputs
     n_rows = max(k, 2)
     y: Array
     if model.has_several_labels:
@@ -104,19 +115,19 @@ def fitted(estimator: Any, model: LinearModel) -> Any:
     elif model.classes is not None:
         y = np.arange(n_rows)
     else:
-        y = np.ones(n_rows if model.coef.ndim == 1 else (n_rows, k))
+        y = np.ones(n_rows if model.is_vector else (n_rows, k))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that it has not converged, on rows without meaning
-        return estimator.fit(np.zeros((n_rows, model.coef.shape[-1]), model.coef.dtype), y)
+        return estimator.fit(np.zeros((n_rows, model.n_columns), model.dtype), y)
 
 
-def set_each(estimators: list[Any], model: LinearModel) -> None:
+def set_each(estimators: list[Any], model: TrainedModel) -> None:
     """The parameters of each output in an estimator of its own."""
     for estimator, coef, intercept in zip(estimators, model.coef, model.intercept, strict=True):
         set_parameters(estimator, coef, intercept, model)
 
 
-def set_parameters(estimator: Any, coef: Array, intercept: Any, model: LinearModel) -> None:
+def set_parameters(estimator: Any, coef: Array, intercept: Any, model: TrainedModel) -> None:
     """Parameters in the places and shapes of those that are there."""
     is_matrix = np.ndim(estimator.coef_) == 2
     estimator.coef_ = np.atleast_2d(coef).copy() if is_matrix else coef.copy()

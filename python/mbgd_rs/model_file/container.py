@@ -14,7 +14,7 @@ from .. import _core
 __all__ = ["FORMAT", "pack", "unpack"]
 
 Array = NDArray[Any]
-FORMAT = 1
+FORMAT = 2
 """Version of the format that is written; older ones are read."""
 KEY = "mbgd_rs"
 CHECKSUM = "checksum"

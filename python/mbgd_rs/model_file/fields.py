@@ -13,6 +13,7 @@ from ..auto_batch_size import AutoBatchSize
 from ..auto_rate import AutoRate
 from ..history import History
 from ..losses import Loss
+from ..models import Linear, Model
 from ..solver import Solver
 from ..standardization import Standardization
 from ..stop_reason import StopReason
@@ -21,7 +22,7 @@ from .values import CannotBeSavedError, Reading, Writing
 __all__ = ["model_fields", "model_of", "resuming_fields", "resuming_of"]
 
 Array = NDArray[Any]
-PLAIN = ("coef", "intercept", "classes", "n_steps", "n_epochs", "batch_size", "best_epoch", "feature_names")
+PLAIN = ("classes", "n_steps", "n_epochs", "batch_size", "best_epoch", "feature_names")
 RECORDS: dict[str, type[Any]] = {
     "auto_batch_size": AutoBatchSize,
     "auto_rate": AutoRate,
@@ -36,10 +37,13 @@ KINDS = {"str": str, "int": int, "float": int | float, "None": None, "Array": np
 
 def model_fields(result: Any, writing: Writing, *, with_all_history: bool) -> dict[str, Any]:
     """What predicting, and looking at a model, need."""
-    made = {name: writing.value(name, np.asarray(getattr(result, name))) for name in ("coef", "intercept")}
-    if not (np.isfinite(result.coef).all() and np.isfinite(result.intercept).all()):
-        raise ValueError("coef and intercept must be finite to be saved")
-    made |= {name: writing.value(name, getattr(result, name)) for name in PLAIN[2:]}
+    if not all(np.isfinite(array).all() for array in arrays_of(result.params)):
+        raise ValueError("params must be finite to be saved")
+    params = {
+        name: block if isinstance(block, list) else np.asarray(block) for name, block in result.params.items()
+    }
+    made: dict[str, Any] = {"params": {name: writing.value(name, block) for name, block in params.items()}}
+    made |= {name: writing.value(name, getattr(result, name)) for name in ("model", "is_vector", *PLAIN)}
     made |= {name: record_fields(name, getattr(result, name), writing) for name in RECORDS}
     made["loss"] = writing.value("loss", result.loss_object)
     made["stop_reason"] = result.stop_reason.value
@@ -47,10 +51,10 @@ def model_fields(result: Any, writing: Writing, *, with_all_history: bool) -> di
     return made
 
 
-def model_of(saved: dict[str, Any], reading: Reading) -> dict[str, Any]:
+def model_of(saved: dict[str, Any], reading: Reading, format: int) -> dict[str, Any]:
     """The same as arguments of a result, each checked on its own and against the others."""
-    known = {*PLAIN, *RECORDS, "loss", "stop_reason", "history"}
-    check_names("model", saved, known)
+    of_params = ("coef", "intercept") if format == 1 else ("params", "model", "is_vector")
+    check_names("model", saved, {*of_params, *PLAIN, *RECORDS, "loss", "stop_reason", "history"})
     read = {name: reading.value(saved[name]) for name in PLAIN}
     read |= {name: record_of(kind, saved[name], reading) for name, kind in RECORDS.items()}
     loss = reading.value(saved["loss"])
@@ -58,51 +62,87 @@ def model_of(saved: dict[str, Any], reading: Reading) -> dict[str, Any]:
         raise ValueError(f"loss must be a loss, got {loss!r:.100}")
     read |= {"loss": loss.name, "loss_object": loss, "stop_reason": StopReason(saved["stop_reason"])}
     read["history"] = history_of(saved["history"], reading)
-    check_parameters(read)
-    read["intercept"] = read["intercept"][()]
+    read |= linear_of(saved, reading) if format == 1 else params_of(saved, reading)
+    n_columns, n_outputs = check_parameters(read)
+    check_classes(read, n_outputs)
     for name in ("n_steps", "n_epochs", "batch_size", "best_epoch"):
         is_none = read[name] is None and name == "best_epoch"
         if not is_none and (type(read[name]) is not int or not 0 <= read[name] < 1 << 63):
             raise ValueError(f"{name} must be a count, got {read[name]!r:.100}")
-    names, n_columns = read["feature_names"], read["coef"].shape[-1]
+    names = read["feature_names"]
     if names is not None and (not isinstance(names, tuple) or len(names) != n_columns):
         raise ValueError(f"feature_names must be {n_columns} names or None, got {names!r:.100}")
     if read["standardization"] is not None:
-        check_standardization(read["standardization"], read["coef"])
+        check_standardization(read["standardization"], n_columns, n_outputs)
     return read
 
 
-def check_parameters(read: dict[str, Any]) -> None:
-    """That coefficients, intercepts, classes and loss are those of one model."""
-    coef, intercept, classes = read["coef"], read["intercept"], read["classes"]
-    for name in ("coef", "intercept"):
-        array = read[name]
-        if not isinstance(array, np.ndarray) or array.dtype not in (np.float32, np.float64):
-            raise ValueError(f"{name} must be an array of float32 or float64, got {array!r:.100}")
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name} must be finite")
-    if coef.ndim not in (1, 2) or not coef.size:
-        raise ValueError(f"coef must have shape (d,) or (k, d), got {coef.shape}")
-    if intercept.shape != coef.shape[:-1] or intercept.dtype != coef.dtype:
+def linear_of(saved: dict[str, Any], reading: Reading) -> dict[str, Any]:
+    """The parameters in a file of format 1, which knew linear models alone."""
+    params = {name: reading.value(saved[name]) for name in ("coef", "intercept")}
+    return {"params": params, "model": Linear(), "is_vector": np.ndim(params["coef"]) == 1}
+
+
+def params_of(saved: dict[str, Any], reading: Reading) -> dict[str, Any]:
+    """The parameters, and of which model they are."""
+    params = {name: reading.value(block) for name, block in saved["params"].items()}
+    return {"params": params, **{name: reading.value(saved[name]) for name in ("model", "is_vector")}}
+
+
+def check_parameters(read: dict[str, Any]) -> tuple[int, int]:
+    """That blocks are those of the model, of one type and finite; the numbers of columns and of outputs."""
+    params, model, is_vector = read["params"], read["model"], read["is_vector"]
+    if not isinstance(model, Model) or not isinstance(is_vector, bool):
         raise ValueError(
-            f"intercept must have shape {coef.shape[:-1]} and type {coef.dtype}, got {intercept.shape} and "
-            f"{intercept.dtype}"
+            f"model and is_vector must be a model and a bool, got {model!r:.100}, {is_vector!r:.9}"
         )
-    if (classes is not None) != read["loss_object"].is_classification:
+    check_names("params", params, set(model.blocks))
+    arrays = arrays_of(params)
+    for array in arrays:
+        if not isinstance(array, np.ndarray) or array.dtype not in (np.float32, np.float64):
+            raise ValueError(f"params must be arrays of float32 or float64, got {array!r:.100}")
+        if array.dtype != arrays[0].dtype:
+            raise ValueError(f"params must be of one type, got {arrays[0].dtype} and {array.dtype}")
+        if not np.isfinite(array).all():
+            raise ValueError("params must be finite")
+    n_columns, n_outputs = model.dimensions(params)
+    if min(n_columns, n_outputs) < 1 or (is_vector and n_outputs != 1):
+        raise ValueError(f"params must have columns and outputs, got {n_columns} and {n_outputs}")
+    n_params = sum(model.size(n_columns, n_outputs))
+    if sum(array.size for array in arrays) != n_params:
+        raise ValueError(f"params must be {n_params} numbers of {model}")
+    flat = model.join(params, n_columns, n_outputs, arrays[0].dtype, argument="params")
+    expected = model.split(flat, n_columns, n_outputs, is_vector)
+    if list(map(np.shape, arrays_of(expected))) != list(map(np.shape, arrays)):
+        raise ValueError(f"params must have the shapes of is_vector={is_vector}")
+    read["params"] = {name: params[name] if isinstance(params[name], list) else params[name][()]
+                      for name in model.blocks}  # fmt: skip
+    return n_columns, n_outputs
+
+
+def arrays_of(params: dict[str, Any]) -> list[Array]:
+    """All arrays of all blocks."""
+    return [array for block in params.values() for array in (block if isinstance(block, list) else [block])]
+
+
+def check_classes(read: dict[str, Any], n_outputs: int) -> None:
+    """That classes and loss are those of the model."""
+    classes, is_vector, loss = read["classes"], read["is_vector"], read["loss_object"]
+    if not loss.has_targets and not isinstance(read["model"], Linear):
+        raise ValueError(f"loss must be one with targets for {read['model']}, got {loss}")
+    if (classes is not None) != loss.is_classification:
         raise ValueError(f"classes must be there if, and only if, loss is of classes, got {classes!r:.100}")
     if classes is None:
         return
     if not isinstance(classes, np.ndarray) or classes.ndim != 1 or len(classes) < 2:
         raise ValueError(f"classes must be an array of at least 2 labels, got {classes!r:.100}")
-    n_outputs = 1 if coef.ndim == 1 else len(coef)
-    if (len(classes) > 2 or coef.ndim == 1) and n_outputs != (len(classes) if len(classes) > 2 else 1):
-        raise ValueError(f"classes must be as many as coef says, {coef.shape}, got {len(classes)}")
+    if (len(classes) > 2 or is_vector) and n_outputs != (len(classes) if len(classes) > 2 else 1):
+        raise ValueError(f"classes must be as many as outputs say, {n_outputs}, got {len(classes)}")
 
 
-def check_standardization(units: Standardization, coef: Array) -> None:
+def check_standardization(units: Standardization, n_columns: int, n_outputs: int) -> None:
     """That the means and scales are those of the columns and outputs of the model."""
-    n_outputs = 1 if coef.ndim == 1 else len(coef)
-    for name, n in (("mean", coef.shape[-1]), ("scale", coef.shape[-1]), ("y_mean", n_outputs)):
+    for name, n in (("mean", n_columns), ("scale", n_columns), ("y_mean", n_outputs)):
         array = getattr(units, name)
         if array is not None and not (array.shape == (n,) and np.isfinite(array.astype(np.float64)).all()):
             raise ValueError(f"standardization.{name} must be {n} finite numbers, got {array!r:.100}")
@@ -139,11 +179,11 @@ def resuming_of(saved: Any, reading: Reading, model: dict[str, Any]) -> dict[str
     read["arguments"] = {str(name): reading.value(value) for name, value in saved["arguments"].items()}
     _core.check_state(read["state"])
     params = read["state"]["params"]
-    n_params = model["coef"].size + model["intercept"].size
-    if params.dtype != model["coef"].dtype or params.shape != (n_params,):
+    arrays = arrays_of(model["params"])
+    n_params, dtype = sum(np.size(array) for array in arrays), np.asarray(arrays[0]).dtype
+    if params.dtype != dtype or params.shape != (n_params,):
         raise ValueError(
-            f"the state must have {n_params} parameters of {model['coef'].dtype}, got {params.shape} of "
-            f"{params.dtype}"
+            f"the state must have {n_params} parameters of {dtype}, got {params.shape} of {params.dtype}"
         )
     if not isinstance(read["data"], dict | None):
         raise ValueError(f"data must be a dict or None, got {read['data']!r:.100}")

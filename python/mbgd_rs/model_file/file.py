@@ -79,9 +79,9 @@ def model_in(file: bytes) -> ModelFile:
     document, arrays = unpack(file)
     unknown = document.keys() - {"format", "version", "model", "resume", "estimator"}
     if unknown:
-        raise ValueError(f"its document has {', '.join(sorted(unknown))}, which format 1 does not")
+        raise ValueError(f"its document has {', '.join(sorted(unknown))}, which no format has")
     reading = Reading(arrays)
-    model = model_of(document["model"], reading)
+    model = model_of(document["model"], reading, document["format"])
     resuming = resuming_of(document["resume"], reading, model)
     estimator = reading.value(document["estimator"])
     if estimator is not None and not isinstance(estimator, dict):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .. import _core
 from ..inputs import as_float, as_integer, as_strength
-from .model import Given, Model, Size
+from .model import Change, Given, Model, Size
 
 __all__ = ["FactorizationMachine"]
 
@@ -78,8 +78,9 @@ class FactorizationMachine(Model, name="factorization_machine", aliases="fm libf
         return Size(n_columns * n_outputs * (1 + self.rank), n_outputs)
 
     def _table(self, weights: Array, n_columns: int, n_outputs: int) -> Array:
-        """The weights by output: shape (k, d, 1 + rank), a view."""
-        return weights.reshape(n_columns, n_outputs, 1 + self.rank).swapaxes(0, 1)
+        """The weights by output: shape (..., k, d, 1 + rank), a view."""
+        lead = weights.shape[:-1]
+        return weights.reshape(*lead, n_columns, n_outputs, 1 + self.rank).swapaxes(-3, -2)
 
     def _split(
         self, weights: Array, intercepts: Array, n_columns: int, n_outputs: int, is_vector: bool
@@ -102,6 +103,41 @@ class FactorizationMachine(Model, name="factorization_machine", aliases="fm libf
         factors = _core.start_numbers(seed, k * d * r, True)
         factors *= self.init_scale
         self._table(weights, d, k)[..., 1:] = factors.reshape(k, d, r)
+
+    def dimensions(self, params: Mapping[str, Any]) -> tuple[int, int]:
+        return np.shape(params["coef"])[-1], np.size(params["bias"])
+
+    def _change(
+        self,
+        weights: Array,
+        intercepts: Array,
+        n_columns: int,
+        n_outputs: int,
+        change: Change,
+        dtype: np.dtype[Any],
+    ) -> None:
+        """Columns are multiplied by p after q is added, scores by a.
+
+        With ``v' = sqrt(a) v p``, ``c_f = sum_j v'_jf q_j`` and ``w' = a w p + sum_f (c_f v' - q v'^2)`` the
+        bias is ``a b + sum_j w'_j q_j - 1/2 sum_f (c_f^2 - sum_j v'_jf^2 q_j^2)``.
+        """
+        table = self._table(weights, n_columns, n_outputs)
+        table[..., 0] *= change.scale
+        table[..., 1:] *= math.sqrt(change.scale)
+        table *= np.broadcast_to(change.up, n_columns)[:, None]
+        table /= np.broadcast_to(change.down, n_columns)[:, None]
+        factors = table[..., 1:].astype(dtype).astype(np.float64)
+        table[..., 1:] = factors
+        intercepts *= change.scale
+        if change.offset is not None:
+            intercepts += change.offset
+        if change.shift is not None:
+            shifted = factors * change.shift[:, None]
+            c = shifted.sum(axis=-2)
+            table[..., 0] += ((c[..., None, :] - shifted) * factors).sum(axis=-1)
+            table[..., 0] = table[..., 0].astype(dtype)
+            intercepts += (table[..., 0] * change.shift).sum(axis=-1)
+            intercepts -= ((c**2).sum(axis=-1) - (shifted**2).sum(axis=(-2, -1))) / 2
 
     def _strengths(self, argument: str, alpha: Mapping[str, Any], n_columns: int, n_outputs: int) -> Any:
         coef, factors = (

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ..inputs import as_strength
-from .model import Given, Model, Size
+from .model import Change, Given, Model, Size
 
 __all__ = ["Linear"]
 
@@ -56,6 +57,29 @@ class Linear(Model, name="linear", aliases="linear_model glm"):
         if not hasattr(params, "params") and hasattr(params, "coef") and hasattr(params, "intercept"):
             params = {"coef": params.coef, "intercept": params.intercept}
         return super()._named(argument, params)
+
+    def dimensions(self, params: Mapping[str, Any]) -> tuple[int, int]:
+        return np.shape(params["coef"])[-1], np.size(params["intercept"])
+
+    def _change(
+        self,
+        weights: Array,
+        intercepts: Array,
+        n_columns: int,
+        n_outputs: int,
+        change: Change,
+        dtype: np.dtype[Any],
+    ) -> None:
+        W = weights.reshape(*weights.shape[:-1], n_outputs, n_columns)
+        W *= change.scale
+        W *= change.up
+        W /= change.down
+        W[...] = W.astype(dtype)
+        intercepts *= change.scale
+        if change.offset is not None:
+            intercepts += change.offset
+        if change.shift is not None:
+            intercepts += (W * change.shift).sum(axis=-1)
 
     def _strengths(self, argument: str, alpha: Mapping[str, Any], n_columns: int, n_outputs: int) -> Any:
         return as_strength(f'{argument}["coef"]', alpha["coef"])

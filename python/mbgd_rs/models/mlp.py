@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from .. import _core
 from ..choices import as_name
 from ..inputs import as_float, as_integer, as_strength
-from .model import Given, Model, Size
+from .model import Change, Given, Model, Size
 
 __all__ = ["MLP"]
 
@@ -171,6 +171,33 @@ class MLP(Model, name="mlp", aliases="multilayer_perceptron network neural_netwo
         of_hidden = ["he_uniform" if name in RECTIFIERS else "glorot_uniform" for name in self.activations]
         return [*of_hidden, "glorot_uniform"]
 
+    def dimensions(self, params: Mapping[str, Any]) -> tuple[int, int]:
+        return len(params["coefs"][0]), len(params["intercepts"][-1])
+
+    def _change(
+        self,
+        weights: Array,
+        intercepts: Array,
+        n_columns: int,
+        n_outputs: int,
+        change: Change,
+        dtype: np.dtype[Any],
+    ) -> None:
+        """The first layer has the columns, the last one the scores."""
+        layers = self.layers(n_columns, n_outputs)
+        coefs = list(matrices(weights, layers))
+        first, last = intercepts[..., : layers[0][1]], intercepts[..., -n_outputs:]
+        coefs[-1][...] *= change.scale
+        last *= change.scale
+        W = coefs[0]
+        W *= np.broadcast_to(change.up, n_columns)[:, None]
+        W /= np.broadcast_to(change.down, n_columns)[:, None]
+        W[...] = W.astype(dtype)
+        if change.shift is not None:
+            first += (W * change.shift[:, None]).sum(axis=-2)
+        if change.offset is not None:
+            last += change.offset
+
     def _strengths(self, argument: str, alpha: Mapping[str, Any], n_columns: int, n_outputs: int) -> Any:
         layers, given, place = self.layers(n_columns, n_outputs), alpha["coefs"], f'{argument}["coefs"]'
         if np.ndim(given) == 0:
@@ -182,10 +209,10 @@ class MLP(Model, name="mlp", aliases="multilayer_perceptron network neural_netwo
 
 
 def matrices(weights: Array, layers: list[tuple[int, int]]) -> Iterator[Array]:
-    """The matrix of each layer, a view of the weights."""
+    """The matrix of each layer, a view of the weights, of shape (..., n_in, n_out)."""
     first = 0
     for shape in layers:
-        yield weights[first : first + math.prod(shape)].reshape(shape)
+        yield weights[..., first : first + math.prod(shape)].reshape(*weights.shape[:-1], *shape)
         first += math.prod(shape)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..choices import Choice, as_name
 from ..inputs import as_array, as_strength, fitted
 
-__all__ = ["Model", "Size"]
+__all__ = ["Change", "Model", "Size"]
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
@@ -27,6 +27,19 @@ class Size(NamedTuple):
 
     n_weights: int
     n_intercepts: int
+
+
+class Change(NamedTuple):
+    """Other columns, and another scale of scores: f becomes ``scale f((x + shift) up / down) + offset``."""
+
+    up: Array | float
+    down: Array | float
+    shift: Array | None
+    """Of shape (d,), as `up` and `down` are; None is 0."""
+    scale: float
+    """Above 0."""
+    offset: Array | None
+    """Of shape (k,); None is 0."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +139,22 @@ class Model(Choice, names=ModelName):
         self._start(flat[: size.n_weights], n_columns, n_outputs, seed)
         return flat
 
+    def dimensions(self, params: Mapping[str, Any]) -> tuple[int, int]:
+        """The numbers of columns and of outputs that blocks, as :meth:`split` makes them, are for."""
+        raise NotImplementedError
+
+    def changed(self, flat: Array, n_columns: int, n_outputs: int, change: Change) -> Array:
+        """The flat vector of the same scores after a change; of many, one a row, that of each.
+
+        Computed in double precision. Intercepts make up for what they can of the rounding of the weights.
+        """
+        double = flat.astype(np.float64)
+        n_weights = self.size(n_columns, n_outputs).n_weights
+        weights, intercepts = double[..., :n_weights], double[..., n_weights:]
+        with np.errstate(over="ignore", invalid="ignore"):  # what does not fit is refused where it matters
+            self._change(weights, intercepts, n_columns, n_outputs, change, flat.dtype)
+            return double.astype(flat.dtype)
+
     def strengths(self, alpha: Any, n_columns: int, n_outputs: int, *, argument: str = "alpha") -> Any:
         """The strengths that a penalty has for the weights, in the order of the flat vector.
 
@@ -186,6 +215,18 @@ class Model(Choice, names=ModelName):
 
     def _start(self, weights: Array, n_columns: int, n_outputs: int, seed: int) -> None:
         """Writes the first weights over zeros."""
+
+    def _change(
+        self,
+        weights: Array,
+        intercepts: Array,
+        n_columns: int,
+        n_outputs: int,
+        change: Change,
+        dtype: np.dtype[Any],
+    ) -> None:
+        """Changes both in place, rounding weights to `dtype`."""
+        raise NotImplementedError
 
     def _strengths(self, argument: str, alpha: Mapping[str, Any], n_columns: int, n_outputs: int) -> Any:
         raise NotImplementedError

@@ -12,8 +12,8 @@ from ..choices import names_of
 from ..losses import Loss
 from ..result import FitResult
 from .class_predictions import ClassPredictions
-from .constraints import CLASS_WEIGHTS, OF_LINEAR_MODELS, check_params, names
-from .estimator import LinearEstimator, TrainingSet
+from .constraints import CLASS_WEIGHTS, OF_MODELS, check_params, names
+from .estimator import MBGDEstimator, TrainingSet
 from .fit_tasks import fit_task, with_callbacks
 from .losses_of_classes import loss_of_classes, name_of_loss
 from .targets import Labels, as_labels, first_classes, refuse_balanced
@@ -22,14 +22,14 @@ __all__ = ["MBGDClassifier"]
 
 Array = NDArray[Any]
 CONSTRAINTS = {
-    **OF_LINEAR_MODELS,
+    **OF_MODELS,
     "loss": [names(*names_of(Loss)), Loss],
     "class_weight": CLASS_WEIGHTS,
     "multi_class": [names("auto", "multinomial", "ovr")],
 }
 
 
-class MBGDClassifier(ClassPredictions, ClassifierMixin, LinearEstimator):  # type: ignore[misc]
+class MBGDClassifier(ClassPredictions, ClassifierMixin, MBGDEstimator):  # type: ignore[misc]
     """Linear classifier, trained by mini-batch gradient descent: :func:`mbgd_rs.fit` for scikit-learn.
 
     Parameters have the names and meanings of scikit-learn's ``SGDClassifier``, and are given by keyword.
@@ -157,6 +157,7 @@ class MBGDClassifier(ClassPredictions, ClassifierMixin, LinearEstimator):  # typ
         self,
         *,
         loss: Any = "log_loss",
+        model: Any = "linear",
         penalty: Any = "l2",
         alpha: float = 1e-4,
         l1_ratio: float | None = 0.15,
@@ -187,6 +188,7 @@ class MBGDClassifier(ClassPredictions, ClassifierMixin, LinearEstimator):  # typ
         callbacks: Any = None,
     ) -> None:
         self.loss = loss
+        self.model = model
         self.penalty = penalty
         self.alpha = alpha
         self.l1_ratio = l1_ratio
@@ -321,14 +323,14 @@ class MBGDClassifier(ClassPredictions, ClassifierMixin, LinearEstimator):  # typ
             class_weight=self.class_weight if is_of_classes else None,
             classes=labels.classes if is_of_classes and not labels.has_several else None,
             classes_of_model=labels.classes_of_model,
+            is_vector=labels.n_outputs == 1,
             shown={"classes_": labels.classes, "_has_several_labels": labels.has_several},
         )
 
-    def _fitted(self, result: FitResult) -> dict[str, Any]:
+    def _of_linear(self, result: FitResult) -> dict[str, Any]:
         return {
             "coef_": np.array(np.atleast_2d(result.coef)),
             "intercept_": np.array(np.atleast_1d(result.intercept)),
-            "result_": result,
         }
 
     def __sklearn_tags__(self) -> Any:

@@ -13,10 +13,12 @@ from sklearn import get_config
 from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
 
 from ..averages import Average
+from ..choices import names_of
 from ..losses import Loss
+from ..models import Model
 from ..penalties import Penalty
 
-__all__ = ["CLASS_WEIGHTS", "OF_ALL", "OF_LINEAR_MODELS", "check_params", "names", "positive_share"]
+__all__ = ["CLASS_WEIGHTS", "OF_ALL", "OF_MODELS", "check_params", "names", "positive_share"]
 
 Constraints = dict[str, list[Any]]
 
@@ -48,10 +50,11 @@ OF_ALL: Constraints = {
     "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
     "standardize": ["boolean"],
 }
-OF_LINEAR_MODELS: Constraints = {
+OF_MODELS: Constraints = {
     **OF_ALL,
     "penalty": [names("l2", "l1", "elasticnet", "group_l1", "group_elasticnet"), Penalty, None],
-    "alpha": [Interval(Real, 0, None, closed="left")],
+    "alpha": [Interval(Real, 0, None, closed="left"), dict],
+    "model": [names(*names_of(Model)), Model],
     "l1_ratio": [Interval(Real, 0, 1, closed="both"), None],
     "epsilon": [Interval(Real, 0, None, closed="left")],
     "early_stopping": ["boolean"],

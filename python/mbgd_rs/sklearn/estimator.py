@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
@@ -20,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ..errors import DivergenceError
 from ..history import History
 from ..losses import Loss
+from ..models import Linear
 from ..penalties import Penalty
 from ..progress import Progress
 from ..result import FitResult
@@ -28,10 +28,20 @@ from ..training import fit
 from .epochs import AdaptiveEnd, callbacks_of
 from .files import save_estimator
 from .fit_tasks import CallbackSupportMixin, FitTask
+from .shown_parameters import PARAMETERS, ShownParameters
 from .threads import n_threads_of
-from .translation import average_of, batch_size_of, optimizer_of, penalty_of, seed_of, shuffle_of, stop_of
+from .translation import (
+    average_of,
+    batch_size_of,
+    model_of,
+    optimizer_of,
+    penalty_of,
+    seed_of,
+    shuffle_of,
+    stop_of,
+)
 
-__all__ = ["LinearEstimator", "TrainingSet"]
+__all__ = ["MBGDEstimator", "TrainingSet"]
 
 Array = NDArray[Any]
 ROWS = {"accept_sparse": "csr", "dtype": [np.float64, np.float32], "order": "C", "accept_large_sparse": True}
@@ -50,22 +60,19 @@ class TrainingSet(NamedTuple):
     """All labels that there are, if the loss is of one label a row."""
     classes_of_model: Array | None = None
     """The classes that a result has."""
+    is_vector: bool = True
+    """Whether a row has one score because it has one target, or of two classes."""
     shown: dict[str, Any] = {}  # noqa: RUF012 - never changed
     """Fitted attributes that follow from the targets."""
     validation: Any = None
     metrics: Any = None
 
 
-class LinearEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
-    """A linear model, trained by :func:`mbgd_rs.fit`.
+class MBGDEstimator(ShownParameters, CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
+    """A model, trained by :func:`mbgd_rs.fit`.
 
-    A subclass has the parameters, and says what its targets are and how the parameters of a model are shown.
+    A subclass has the parameters, and says what its targets are and how those of a linear model are shown.
     """
-
-    result_: FitResult
-    coef_: Any
-    intercept_: Any
-    _intercept_name = "intercept_"
 
     def _train(
         self,
@@ -118,7 +125,9 @@ class LinearEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc
         if before is not None:
             state = before.state
             is_same = (
-                type(before.arguments.get("optimizer")) is type(optimizer) and before.loss_object == loss
+                type(before.arguments.get("optimizer")) is type(optimizer)
+                and before.loss_object == loss
+                and before.model == model_of(self)
             )
             if state is not None and is_same and self._is_as_left(before):
                 # Rows of a stream are all of one objective, so that no average of parameters begins anew.
@@ -143,6 +152,7 @@ class LinearEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc
                 class_weight=data.class_weight,
                 classes=data.classes,
                 loss=loss,
+                model=model_of(self),
                 penalty=self._penalty(),
                 fit_intercept=self.fit_intercept,
                 standardize=self.standardize,
@@ -165,8 +175,9 @@ class LinearEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc
 
         def attributes(progress: Progress) -> dict[str, Any]:
             model = FitResult(
-                coef=progress.coef,
-                intercept=progress.intercept,
+                params=progress.params,
+                model=model_of(self),
+                is_vector=data.is_vector,
                 classes=data.classes_of_model,
                 history=History(),
                 n_steps=progress.n_steps,
@@ -181,15 +192,13 @@ class LinearEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc
 
         return attributes
 
-    def _fitted(self, result: FitResult) -> dict[str, Any]:
-        """The fitted attributes that follow from a result: parameters, in the shapes of scikit-learn."""
-        raise NotImplementedError
-
     def _show(self, result: FitResult, data: TrainingSet, n_epochs_before: int = 0) -> None:
         """Sets all fitted attributes, once nothing can fail any more."""
         history = result.history
         scores = history.metrics.get("score")
         curve = history.epoch_loss.tolist()
+        for name in PARAMETERS:
+            self.__dict__.pop(name, None)  # of another model
         self.__dict__.update(self._fitted(result), **data.shown)
         self.n_iter_ = result.n_epochs - n_epochs_before
         self.t_ = result.n_steps + 1
@@ -219,7 +228,7 @@ class LinearEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc
         """The same in `partial_fit`: rows must have the columns of those before, and take on their type."""
         if not hasattr(self, "result_"):
             return self._checked_rows(X, **options)
-        return self._checked_rows(X, reset=False, dtype=self.result_.coef.dtype, **options)
+        return self._checked_rows(X, reset=False, dtype=self.result_.dtype, **options)
 
     def _check_no_early_stopping(self) -> None:
         """`partial_fit` has no rows to set aside."""
@@ -244,10 +253,18 @@ class LinearEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc
 
     def _start(self, coef_init: Any, intercept_init: Any, n_outputs: int, n_columns: int) -> Any:
         """Where to begin, if something was given or is kept by `warm_start`."""
+        model = model_of(self)
+        if not isinstance(model, Linear):
+            for name, given in (("coef_init", coef_init), ("intercept_init", intercept_init)):
+                if given is not None:
+                    raise ValueError(
+                        f"{name} must be None for model {model.name!r}, got {type(given).__name__}"
+                    )
+            return self._current_model().params if self.warm_start and hasattr(self, "result_") else None
         if self.warm_start and hasattr(self, "result_"):
-            model = self._current_model()
-            coef_init = model.coef if coef_init is None else coef_init
-            intercept_init = model.intercept if intercept_init is None else intercept_init
+            current = self._current_model()
+            coef_init = current.coef if coef_init is None else coef_init
+            intercept_init = current.intercept if intercept_init is None else intercept_init
         if coef_init is None and intercept_init is None:
             return None
         coef = np.zeros((n_outputs, n_columns)) if coef_init is None else np.asarray(coef_init)
@@ -260,28 +277,6 @@ class LinearEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc
                 f"Provided {name} does not match dataset. It must have shape {expected}, got {got}"
             )
         return coef.reshape(n_outputs, n_columns), intercept.reshape(n_outputs)
-
-    def _current_model(self) -> FitResult:
-        """The result, with the parameters that the estimator shows, which may have been changed."""
-        result = self.result_
-        coef = self.coef_.toarray() if sparse.issparse(self.coef_) else np.asarray(self.coef_)
-        return replace(
-            result,
-            coef=np.ascontiguousarray(coef.reshape(result.coef.shape)),
-            intercept=self._intercept().reshape(np.shape(result.intercept))[()],
-        )
-
-    def _intercept(self) -> Array:
-        """The intercepts that the estimator shows."""
-        return np.asarray(self.intercept_)
-
-    def _is_as_left(self, result: FitResult) -> bool:
-        """Whether the parameters shown are those of a result."""
-        shown = self._fitted(result)
-        coef = self.coef_.toarray() if sparse.issparse(self.coef_) else self.coef_
-        return np.array_equal(np.ravel(coef), shown["coef_"].ravel()) and np.array_equal(
-            getattr(self, self._intercept_name), shown[self._intercept_name]
-        )
 
     def _penalty(self) -> Penalty | None:
         """The penalty of the parameters."""
@@ -310,31 +305,6 @@ class LinearEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc
             If a parameter is of a kind that a file cannot have, as a function.
         """
         save_estimator(self, path, state=state)
-
-    def sparsify(self) -> LinearEstimator:
-        """Keep ``coef_`` as a sparse matrix.
-
-        Worth its while where most coefficients are 0, by an l1 penalty. Predictions stay the same.
-
-        Returns
-        -------
-        self
-        """
-        check_is_fitted(self)
-        self.coef_ = sparse.csr_matrix(np.atleast_2d(self.coef_))
-        return self
-
-    def densify(self) -> LinearEstimator:
-        """Keep ``coef_`` as an array again.
-
-        Returns
-        -------
-        self
-        """
-        check_is_fitted(self)
-        if sparse.issparse(self.coef_):
-            self.coef_ = self.coef_.toarray().reshape(self._fitted(self.result_)["coef_"].shape)
-        return self
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

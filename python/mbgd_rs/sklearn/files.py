@@ -41,7 +41,7 @@ def save_estimator(estimator: Any, path: str | os.PathLike[str], *, state: bool)
         "class": name,
         "params": estimator.get_params(deep=False),
         "attributes": attributes,
-        "is_sparse": sparse.issparse(estimator.coef_),
+        "is_sparse": sparse.issparse(getattr(estimator, "coef_", None)),
     }
     write_model(path, estimator.result_, state=state, estimator=section)
 
@@ -58,8 +58,8 @@ def estimator_of(section: dict[str, Any], result: FitResult, kinds: dict[str, ty
         if not is_attribute(name) or name in FOLLOWING:
             raise ValueError(f"its estimator has an attribute {name!r:.100}, which no estimator has")
         shown = getattr(estimator, name, None)
-        if isinstance(shown, np.ndarray) and not is_like(value, shown):
-            raise ValueError(f"{name} must have shape {shown.shape} and be finite, got {value!r:.100}")
+        if isinstance(shown, np.ndarray | list) and not is_like(value, shown):
+            raise ValueError(f"{name} must have shape {shape_of(shown)} and be finite, got {value!r:.100}")
         setattr(estimator, name, value)
     check_consistent(estimator, result)
     return estimator.sparsify() if section["is_sparse"] else estimator
@@ -67,13 +67,11 @@ def estimator_of(section: dict[str, Any], result: FitResult, kinds: dict[str, ty
 
 def check_consistent(estimator: Any, result: FitResult) -> None:
     """That what predicting needs is there, and is that of one model."""
-    if estimator.n_features_in_ != result.coef.shape[-1]:
-        raise ValueError(
-            f"n_features_in_ must be {result.coef.shape[-1]}, got {estimator.n_features_in_!r:.100}"
-        )
+    if estimator.n_features_in_ != result.n_columns:
+        raise ValueError(f"n_features_in_ must be {result.n_columns}, got {estimator.n_features_in_!r:.100}")
     if not is_classifier(estimator):
         return
-    classes, k = estimator.classes_, int(np.size(result.intercept))
+    classes, k = estimator.classes_, result.n_outputs
     n_classes = k if estimator._has_several_labels else max(k, 2)
     if not isinstance(classes, np.ndarray) or classes.shape != (n_classes,):
         raise ValueError(f"classes_ must be {n_classes} labels, got {classes!r:.100}")
@@ -86,10 +84,19 @@ def is_attribute(name: str) -> bool:
 
 def is_same(value: Any, shown: Any) -> bool:
     """Whether an attribute is what the result shows, and was not changed since."""
+    if isinstance(value, list) and isinstance(shown, list) and len(value) == len(shown):
+        return all(map(is_same, value, shown))
     one, other = np.asarray(value), np.asarray(shown)
     return one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
 
 
-def is_like(value: Any, shown: np.ndarray[Any, Any]) -> bool:
+def is_like(value: Any, shown: Any) -> bool:
     """Whether finite numbers may take the place of those that the result shows."""
+    if isinstance(shown, list):
+        return isinstance(value, list) and len(value) == len(shown) and all(map(is_like, value, shown))
     return isinstance(value, np.ndarray) and value.shape == shown.shape and bool(np.isfinite(value).all())
+
+
+def shape_of(shown: Any) -> Any:
+    """The shape of an array, or those of a list of them."""
+    return [array.shape for array in shown] if isinstance(shown, list) else shown.shape

@@ -13,7 +13,7 @@ from ..losses import OneClass
 from ..penalties import L2
 from ..result import FitResult
 from .constraints import OF_ALL, check_params, positive_share
-from .estimator import LinearEstimator, TrainingSet
+from .estimator import MBGDEstimator, TrainingSet
 from .fit_tasks import fit_task, with_callbacks
 from .translation import optimizer_of
 
@@ -23,7 +23,7 @@ Array = NDArray[Any]
 CONSTRAINTS = {**OF_ALL, "nu": [positive_share(closed="right")]}
 
 
-class MBGDOneClassSVM(OutlierMixin, LinearEstimator):  # type: ignore[misc]
+class MBGDOneClassSVM(OutlierMixin, MBGDEstimator):  # type: ignore[misc]
     """Linear one-class support vector machine: tells rows like those learned from from outliers.
 
     Parameters have the names and meanings of scikit-learn's ``SGDOneClassSVM``, and are given by keyword.
@@ -235,11 +235,10 @@ class MBGDOneClassSVM(OutlierMixin, LinearEstimator):  # type: ignore[misc]
     def _penalty(self) -> L2:
         return L2(alpha=self.nu)
 
-    def _fitted(self, result: FitResult) -> dict[str, Any]:
+    def _of_linear(self, result: FitResult) -> dict[str, Any]:
         return {
             "coef_": np.array(np.atleast_2d(result.coef)),
             "offset_": 1 - np.array(np.atleast_1d(result.intercept)),
-            "result_": result,
         }
 
     def _intercept(self) -> Array:

@@ -13,8 +13,8 @@ from sklearn.utils import column_or_1d
 from ..choices import members_of
 from ..losses import Gamma, Loss, Poisson, Tweedie
 from ..result import FitResult
-from .constraints import OF_LINEAR_MODELS, check_params, names, positive_share
-from .estimator import LinearEstimator, TrainingSet
+from .constraints import OF_MODELS, check_params, names, positive_share
+from .estimator import MBGDEstimator, TrainingSet
 from .fit_tasks import fit_task, with_callbacks
 from .translation import loss_of
 
@@ -22,7 +22,7 @@ __all__ = ["MBGDRegressor"]
 
 Array = NDArray[Any]
 CONSTRAINTS = {
-    **OF_LINEAR_MODELS,
+    **OF_MODELS,
     "loss": [names(*(name for name, kind in members_of(Loss).items() if not kind.is_classification)), Loss],
     "quantile": [positive_share(closed="neither")],
 }
@@ -39,7 +39,7 @@ def targets_for(loss: Loss, y: Array) -> Array:
     return column_or_1d(y, warn=True) if is_column and has_positive_targets(loss) else y
 
 
-class MBGDRegressor(RegressorMixin, LinearEstimator):  # type: ignore[misc]
+class MBGDRegressor(RegressorMixin, MBGDEstimator):  # type: ignore[misc]
     """Linear regression, trained by mini-batch gradient descent: :func:`mbgd_rs.fit` for scikit-learn.
 
     Parameters have the names and meanings of scikit-learn's ``SGDRegressor``, and are given by keyword.
@@ -98,6 +98,7 @@ class MBGDRegressor(RegressorMixin, LinearEstimator):  # type: ignore[misc]
         self,
         *,
         loss: Any = "squared_error",
+        model: Any = "linear",
         penalty: Any = "l2",
         alpha: float = 1e-4,
         l1_ratio: float | None = 0.15,
@@ -128,6 +129,7 @@ class MBGDRegressor(RegressorMixin, LinearEstimator):  # type: ignore[misc]
         callbacks: Any = None,
     ) -> None:
         self.loss = loss
+        self.model = model
         self.penalty = penalty
         self.alpha = alpha
         self.l1_ratio = l1_ratio
@@ -206,7 +208,7 @@ class MBGDRegressor(RegressorMixin, LinearEstimator):  # type: ignore[misc]
             judged = self._validation(X_val, y_val, sample_weight_val, offset_val, offset=offset)
             start = self._start(coef_init, intercept_init, 1 if y.ndim == 1 else y.shape[1], X.shape[1])
             task = fit_task(self, max_iter=self.max_iter, X=X, y=y, sample_weight=sample_weight)
-            data = TrainingSet(X, y, sample_weight, offset)
+            data = TrainingSet(X, y, sample_weight, offset, is_vector=y.ndim == 1)
             if judged is not None:
                 data = data._replace(validation=judged, metrics={"score": r2_score})
             result = self._train(data, loss, start=start, task=task)
@@ -280,12 +282,8 @@ class MBGDRegressor(RegressorMixin, LinearEstimator):  # type: ignore[misc]
             raise ValueError(f"loss must be one of numbers for a regressor, got {loss!r}")
         return loss
 
-    def _fitted(self, result: FitResult) -> dict[str, Any]:
-        return {
-            "coef_": np.array(result.coef),
-            "intercept_": np.array(np.atleast_1d(result.intercept)),
-            "result_": result,
-        }
+    def _of_linear(self, result: FitResult) -> dict[str, Any]:
+        return {"coef_": np.array(result.coef), "intercept_": np.array(np.atleast_1d(result.intercept))}
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -9,11 +9,12 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.base import is_regressor
 
-from ..automatic import converges
+from ..automatic import ROWS_OF_OTHERS, converges
 from ..averages import Average, Polyak
 from ..choices import resolve
 from ..losses import Huber, LogCosh, Loss, Perceptron
-from ..optimizers import SGD, Adagrad, Optimizer
+from ..models import Linear, Model
+from ..optimizers import SGD, Adagrad, Adam, Optimizer
 from ..penalties import ElasticNet, GroupElasticNet, GroupL1, Penalty
 from ..schedules import InverseScaling, LearningRate, Optimal, Plateau
 from ..stopping import Converged, NoImprovement, StopRule
@@ -22,6 +23,7 @@ __all__ = [
     "average_of",
     "batch_size_of",
     "loss_of",
+    "model_of",
     "optimizer_of",
     "penalty_of",
     "seed_of",
@@ -44,6 +46,8 @@ OF_PERCEPTRON = Adagrad()
 """The optimizer "auto" of the perceptron's loss, whose least value is at the parameters 0: what finds the
 optimum would find these, and it is mistakes on the way that teach.
 """
+BEYOND_LINEAR = Adam()
+"""The optimizer "auto" of `partial_fit` for models beyond linear: that of their fits."""
 OF_GROUPS = GroupL1, GroupElasticNet
 STREAM_OF_GROUPS = SGD(InverseScaling(0.1))
 """The same beside a penalty of groups, which needs one rate for all coefficients."""
@@ -56,6 +60,11 @@ def loss_of(estimator: Any) -> Loss:
     loss = resolve("loss", estimator.loss, Loss)
     own = {of.name for of in fields(loss)} & {"epsilon", "quantile", "power"}
     return replace(loss, **{name: getattr(estimator, name) for name in own if hasattr(estimator, name)})
+
+
+def model_of(estimator: Any) -> Model:
+    """The model; an estimator without this parameter is linear."""
+    return resolve("model", getattr(estimator, "model", "linear"), Model)
 
 
 def penalty_of(estimator: Any) -> Penalty | None:
@@ -88,6 +97,8 @@ def optimizer_of(estimator: Any, loss: Loss, *, in_stream: bool) -> Optimizer | 
         return given
     is_auto = isinstance(given, str) and given.lower() == "auto"
     if is_auto and rate is None and not estimator.momentum:
+        if not isinstance(model_of(estimator), Linear):
+            return BEYOND_LINEAR if in_stream else "auto"
         if not in_stream:
             return OF_PERCEPTRON if isinstance(loss, Perceptron) else "auto"
         has_groups = hasattr(estimator, "penalty") and isinstance(penalty_of(estimator), OF_GROUPS)
@@ -131,7 +142,10 @@ def rate_of(estimator: Any) -> LearningRate | None:
 
 def strength_of(estimator: Any) -> float:
     """The strength of the penalty, by which "optimal" falls."""
-    return float(estimator.nu if hasattr(estimator, "nu") else estimator.alpha)
+    strength = estimator.nu if hasattr(estimator, "nu") else estimator.alpha
+    if isinstance(strength, dict):
+        raise ValueError(f"alpha must be a number since learning_rate is 'optimal', got {strength!r}")
+    return float(strength)
 
 
 def batch_size_of(estimator: Any, optimizer: Optimizer | Literal["auto"]) -> Any:
@@ -155,6 +169,8 @@ def stop_of(estimator: Any, loss: Loss, optimizer: Optimizer | Literal["auto"]) 
         return [NoImprovement("score", tol=tol, patience=patience, mode="max", restore_best=True)]
     if estimator.learning_rate == "adaptive":
         return []
+    if not isinstance(model_of(estimator), Linear):
+        return [NoImprovement(tol=tol, patience=patience)]
     comes_to_rest = not loss.has_kink if optimizer == "auto" else converges(optimizer)
     # Far from the targets these have no curvature, of which the distance to the optimum could be told.
     has_tails = isinstance(loss, Huber | LogCosh) and is_regressor(estimator)
@@ -174,7 +190,8 @@ def average_of(estimator: Any, n_rows: int) -> Average | None:
     if not average:
         return None
     given = estimator.batch_size
-    usual = n_rows if given == "full" else USUAL_ROWS
+    usual = USUAL_ROWS if isinstance(model_of(estimator), Linear) else ROWS_OF_OTHERS
+    usual = n_rows if given == "full" else usual
     size = min(int(given) if isinstance(given, Integral) else usual, n_rows)
     return Polyak(start=-(-int(average) // size) - 1)
 
