@@ -179,7 +179,8 @@ class FitResult(TrainedModel):
 
         Its input is "X", of shape (n, d). Of a regression the output is "prediction", as :meth:`predict` says
         it; of a classifier "label" and, where the loss has them, "probabilities", else "scores". Operators
-        are the standard ones of opset 17.
+        are the standard ones of opset 17; that of the activation "gelu", Erf, onnxruntime has for float32
+        alone.
 
         Parameters
         ----------

@@ -1,6 +1,7 @@
 """The contract of scikit-learn, by its own checks, with no check expected to fail."""
 
 import pytest
+from mbgd_rs.models import MLP, FactorizationMachine
 from mbgd_rs.optimizers import Adam
 from mbgd_rs.sklearn import MBGDClassifier, MBGDRegressor
 from scikit_learn_checks import with_checks
@@ -20,6 +21,9 @@ CLASSIFIERS = [
     MBGDClassifier(optimizer="ftrl", loss="squared_hinge"),
     MBGDClassifier(learning_rate="invscaling", eta0=0.1, momentum=0.5),
     MBGDClassifier(penalty="group_l1"),
+    MBGDClassifier(model="mlp"),
+    MBGDClassifier(model=MLP(20, "tanh"), loss="hinge", optimizer=Adam(0.02), max_iter=150),
+    MBGDClassifier(model=FactorizationMachine(3), optimizer=Adam(0.05), max_iter=100),
 ]
 REGRESSORS = [
     MBGDRegressor(),
@@ -31,6 +35,9 @@ REGRESSORS = [
     MBGDRegressor(loss="tweedie", power=1.2, optimizer="svrg"),
     MBGDRegressor(loss="squared_epsilon_insensitive", optimizer=Adam(0.1), max_iter=50),
     MBGDRegressor(learning_rate="invscaling", eta0=0.05, average=10),
+    MBGDRegressor(model="mlp", optimizer=Adam(0.02), max_iter=150),
+    MBGDRegressor(model=MLP(10), loss="poisson", optimizer=Adam(0.02), max_iter=150, standardize=True),
+    MBGDRegressor(model=FactorizationMachine(3), optimizer=Adam(0.05), max_iter=100),
 ]
 
 

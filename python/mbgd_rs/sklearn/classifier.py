@@ -30,7 +30,7 @@ CONSTRAINTS = {
 
 
 class MBGDClassifier(ClassPredictions, ClassifierMixin, MBGDEstimator):  # type: ignore[misc]
-    """Linear classifier, trained by mini-batch gradient descent: :func:`mbgd_rs.fit` for scikit-learn.
+    """Classifier trained by mini-batch gradient descent, linear or not: `fit` for scikit-learn.
 
     Parameters have the names and meanings of scikit-learn's ``SGDClassifier``, and are given by keyword.
 
@@ -39,12 +39,18 @@ class MBGDClassifier(ClassPredictions, ClassifierMixin, MBGDEstimator):  # type:
     loss : str or object of mbgd_rs.losses, default="log_loss"
         A loss of classes, or of numbers, which then learns targets of -1 and 1, as ``SGDClassifier`` does.
         The default there is "hinge".
+    model : str or object of mbgd_rs.models, default="linear"
+        "linear"; "mlp", a multi-layer perceptron, and "factorization_machine", of their default sizes; or an
+        object that says the sizes. With other models than linear ones the defaults are other ones, too:
+        `optimizer` is ``Adam()``, also in `partial_fit`, and batches have min(200, n) rows.
     penalty : str, object of mbgd_rs.penalties or None, default="l2"
         What coefficients cost; intercepts are free. Names are "l2", "l1", "elasticnet", "group_l1" and
         "group_elasticnet".
-    alpha : float, default=1e-4
+    alpha : float or dict, default=1e-4
         Strength of the penalty, and of the learning rate "optimal". ``1 / (C * n)`` is what
-        ``LogisticRegression(C=C)`` has for n rows.
+        ``LogisticRegression(C=C)`` has for n rows, ``alpha / b`` what ``MLPClassifier(alpha=alpha)`` has for
+        batches of b rows. A dict has one for each block of the model, see
+        :class:`mbgd_rs.penalties.Penalty`.
     l1_ratio : float, default=0.15
         Share of the l1 part in "elasticnet".
     fit_intercept : bool, default=True
@@ -112,8 +118,15 @@ class MBGDClassifier(ClassPredictions, ClassifierMixin, MBGDEstimator):  # type:
     Attributes
     ----------
     coef_ : ndarray of shape (1, d) or (k, d)
-        One row for two classes, else one for each class or label; in the type of X.
+        One row for two classes, else one for each class or label; in the type of X. Only linear models have
+        it.
     intercept_ : ndarray of shape (1,) or (k,)
+        Only linear models have it.
+    coefs_, intercepts_ : list of ndarray
+        Weights of shape (n_in, n_out) and intercepts of shape (n_out,) of each layer; only networks have
+        these.
+    params_ : dict
+        The parameters of any model by the names of their blocks, as `result_` has them.
     classes_ : ndarray of shape (n_classes,)
         Distinct labels, sorted; where rows have several labels, their numbers.
     n_iter_ : int
@@ -242,7 +255,7 @@ class MBGDClassifier(ClassPredictions, ClassifierMixin, MBGDEstimator):  # type:
             Labels, or 0 and 1 for each of k labels.
         sample_weight : array-like of shape (n,), optional
         coef_init, intercept_init : array-like, optional
-            Where to begin, of the shapes of `coef_` and `intercept_`.
+            Where a linear model is to begin, of the shapes of `coef_` and `intercept_`.
         X_val, y_val : optional
             Rows to judge by after each epoch, not learned from.
         sample_weight_val : array-like, optional

@@ -40,7 +40,7 @@ def targets_for(loss: Loss, y: Array) -> Array:
 
 
 class MBGDRegressor(RegressorMixin, MBGDEstimator):  # type: ignore[misc]
-    """Linear regression, trained by mini-batch gradient descent: :func:`mbgd_rs.fit` for scikit-learn.
+    """Regression by mini-batch gradient descent, linear or not: :func:`mbgd_rs.fit` for scikit-learn.
 
     Parameters have the names and meanings of scikit-learn's ``SGDRegressor``, and are given by keyword.
 
@@ -49,11 +49,11 @@ class MBGDRegressor(RegressorMixin, MBGDEstimator):  # type: ignore[misc]
     loss : str or object of mbgd_rs.losses, default="squared_error"
         A loss of numbers. Those with a log link, "poisson", "gamma" and "tweedie", predict the mean,
         ``exp`` of the score.
-    penalty, l1_ratio, fit_intercept, max_iter, tol, shuffle, verbose, random_state, n_jobs, warm_start
+    model, penalty, l1_ratio, fit_intercept, max_iter, tol, shuffle, verbose, random_state, n_jobs, warm_start
         As in :class:`MBGDClassifier`.
-    alpha : float, default=1e-4
+    alpha : float or dict, default=1e-4
         Strength of the penalty, and of the learning rate "optimal". ``Ridge(alpha)`` has n times as much for
-        n rows.
+        n rows, ``MLPRegressor(alpha)`` b times as much for batches of b rows.
     epsilon : float, default=0.1
         Of the losses "huber", "epsilon_insensitive" and "squared_epsilon_insensitive", in units of y.
     quantile : float, default=0.5
@@ -70,8 +70,11 @@ class MBGDRegressor(RegressorMixin, MBGDEstimator):  # type: ignore[misc]
     Attributes
     ----------
     coef_ : ndarray of shape (d,) or (k, d)
-        (k, d) where y has shape (n, k); in the type of X.
+        (k, d) where y has shape (n, k); in the type of X. Only linear models have it.
     intercept_ : ndarray of shape (1,) or (k,)
+        Only linear models have it.
+    coefs_, intercepts_, params_
+        As in :class:`MBGDClassifier`.
     n_iter_, t_, loss_curve_, best_loss_, history_, result_, n_features_in_, feature_names_in_
         As in :class:`MBGDClassifier`.
     validation_scores_ : list of float or None
@@ -182,7 +185,7 @@ class MBGDRegressor(RegressorMixin, MBGDEstimator):  # type: ignore[misc]
         y : array-like of shape (n,) or (n, k)
         sample_weight : array-like of shape (n,), optional
         coef_init, intercept_init : array-like, optional
-            Where to begin, of the shapes of `coef_` and `intercept_`.
+            Where a linear model is to begin, of the shapes of `coef_` and `intercept_`.
         X_val, y_val : optional
             Rows to judge by after each epoch, not learned from.
         sample_weight_val : array-like, optional

@@ -8,16 +8,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from ..models import MLP, Linear
 from ..result import FitResult
+from .translation import model_of
 
 __all__ = ["PARAMETERS", "ShownParameters"]
 
 Array = NDArray[Any]
 PARAMETERS = ("coef_", "intercept_", "coefs_", "intercepts_")
 """Attributes that not every model has."""
+
+
+def has_coef(estimator: Any) -> bool:
+    """Whether a model has coefficients that can be kept sparse: only linear ones have."""
+    model = estimator.result_.model if hasattr(estimator, "result_") else model_of(estimator)
+    if not isinstance(model, Linear):
+        raise AttributeError(f"model must be 'linear' for coef_ to be sparse, got {model.name!r}")
+    return True
 
 
 class ShownParameters:
@@ -82,6 +92,7 @@ class ShownParameters:
             getattr(self, self._intercept_name), shown[self._intercept_name]
         )
 
+    @available_if(has_coef)  # type: ignore[untyped-decorator]
     def sparsify(self) -> Any:
         """Keep ``coef_`` as a sparse matrix.
 
@@ -91,10 +102,11 @@ class ShownParameters:
         -------
         self
         """
-        self._check_has_coef()
+        check_is_fitted(self)
         self.coef_ = sparse.csr_matrix(np.atleast_2d(self.coef_))
         return self
 
+    @available_if(has_coef)  # type: ignore[untyped-decorator]
     def densify(self) -> Any:
         """Keep ``coef_`` as an array again.
 
@@ -102,15 +114,7 @@ class ShownParameters:
         -------
         self
         """
-        self._check_has_coef()
+        check_is_fitted(self)
         if sparse.issparse(self.coef_):
             self.coef_ = self.coef_.toarray().reshape(self._fitted(self.result_)["coef_"].shape)
         return self
-
-    def _check_has_coef(self) -> None:
-        """Only fitted linear models have coefficients that can be kept sparse."""
-        check_is_fitted(self)
-        if not isinstance(self.result_.model, Linear):
-            raise ValueError(
-                f"model must be 'linear' for coef_ to be sparse, got {self.result_.model.name!r}"
-            )

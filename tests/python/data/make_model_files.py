@@ -53,6 +53,35 @@ def regression():
     )
 
 
+def network():
+    """Of parameters that are given."""
+    coefs = [
+        [[1.0, -0.5], [0.25, 2.0], [0.0, -1.0]],
+        [[1.0, 0.5, -2.0], [0.125, -1.0, 3.0]],
+        [[1.0], [-1.5], [0.5]],
+    ]
+    return mb.fit(
+        np.eye(3, dtype=np.float32),
+        ["no", "yes", "no"],
+        model=mb.models.MLP((2, 3), ("relu", "tanh"), dropout=0.25),
+        loss="log_loss",
+        init={"coefs": coefs, "intercepts": [[0.5, -0.25], [0.0, 1.0, -1.0], [0.75]]},
+        epochs=0,
+    )
+
+
+def machine():
+    """Of parameters that are given."""
+    factors = [[1.0, 0.5], [-2.0, 0.0], [0.5, 3.0]]
+    return mb.fit(
+        np.eye(3),
+        np.arange(3.0),
+        model=mb.models.FactorizationMachine(rank=2),
+        init={"bias": 0.5, "coef": [1.0, -1.0, 0.25], "factors": factors},
+        epochs=0,
+    )
+
+
 if __name__ == "__main__":
-    for model in (classifier, regression):
+    for model in (classifier, regression, network, machine):
         model().save(FOLDER / f"{model.__name__}_of_format_{FORMAT}.safetensors", state=True)
