@@ -48,7 +48,7 @@ class History:
     batch_size : ndarray of int, of shape (n_steps,) or (n_epochs,)
         Rows of each step, or, if steps are not recorded, rows of a batch in each epoch.
     gradient_norm : ndarray of shape (n_steps,)
-        2-norm of the batch gradient, over coefficients and intercepts, before clipping.
+        2-norm of the batch gradient, over all parameters, before clipping.
     elapsed : ndarray of shape (n_steps,)
         Seconds of training up to the end of the step. Looking at the full loss is not counted.
     full_loss : ndarray of shape (n_steps,) or (n_epochs,)
@@ -60,7 +60,9 @@ class History:
     metrics : dict of str to ndarray of shape (n_epochs,)
         The metrics after every epoch; NaN as in validation_loss.
     path : ndarray of shape (n_steps, n_params)
-        Coefficients in C order and then intercepts, after every step that was recorded, in the dtype of X.
+        All parameters after every step that was recorded, in the dtype of X: coefficients in C order and then
+        intercepts; of other models in the order that :mod:`mbgd_rs.models` says, and ``result.model.split``
+        makes blocks of a row.
     noise_records : structured ndarray of shape (n_looks,)
         What :attr:`noise` is made of, of every eighth step: "step", "batch_size", "learning_rate", and what
         the batch alone says of tr(Sigma), "trace", of ``|G|^2``, "squared_norm", and of its own gradient,

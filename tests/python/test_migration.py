@@ -18,6 +18,7 @@ threadpoolctl = pytest.importorskip("threadpoolctl")
 
 import mbgd_rs.sklearn  # noqa: E402
 import sklearn.linear_model  # noqa: E402
+import sklearn.neural_network  # noqa: E402
 import sklearn.svm  # noqa: E402
 from sklearn import datasets  # noqa: E402
 from sklearn.model_selection import (  # noqa: E402
@@ -74,7 +75,9 @@ def score(code, name, columns):
     else:
         folds = StratifiedKFold(5, shuffle=True, random_state=0)
     n = len(next(folds.split(X, y))[0])
-    names = {**vars(sklearn.linear_model), **vars(sklearn.svm), **vars(mbgd_rs.sklearn), "n": n}
+    ours = {**vars(mbgd_rs.sklearn), "MLP": mb.models.MLP, "Adam": mb.optimizers.Adam}
+    theirs = {**vars(sklearn.linear_model), **vars(sklearn.neural_network), **vars(sklearn.svm)}
+    names = {**theirs, **ours, "n": n}
     model = eval(code, names)
     fixed = {"random_state": 0, "n_jobs": 1}
     model.set_params(**{key: fixed[key] for key in fixed if key in model.get_params()})
@@ -114,7 +117,7 @@ def evaluated(title):
 X = np.random.default_rng(0).standard_normal((200, 3))
 Y = X[:, 0] + np.random.default_rng(1).standard_normal(200) > 0
 HOW = {"loss": "log_loss", "epochs": 3, "batch_size": 32}
-FAMILIES = (mb.losses, mb.penalties, mb.optimizers, mb.schedules, mb.stopping, mb.sampling)
+FAMILIES = (mb.losses, mb.models, mb.penalties, mb.optimizers, mb.schedules, mb.stopping, mb.sampling)
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +141,7 @@ def run(code, given):
     loss = arguments["loss"]
     is_of_numbers = loss in ("squared_error", "huber", "absolute_error", "poisson")
     result = mb.fit(X, Y.astype(float) if is_of_numbers else Y, **arguments)
-    assert np.isfinite(result.coef).all()
+    assert np.isfinite(result.decision_function(X)).all()
 
 
 @pytest.mark.parametrize(("before", "code"), evaluated("Arguments of scikit-learn and of ``mb.fit``"))
