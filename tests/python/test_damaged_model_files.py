@@ -47,6 +47,29 @@ def rich(tmp_path):
 
 
 @pytest.fixture
+def network(tmp_path):
+    """A few layers, with their strengths in the arguments."""
+    model = mb.models.MLP((2, 3), ("gelu", "tanh"), dropout=0.1)
+    result = mb.fit(
+        X,
+        LABELS,
+        loss="log_loss",
+        model=model,
+        optimizer=mb.optimizers.Adam(0.01),
+        epochs=1,
+        standardize=True,
+    )
+    return content_of(tmp_path, result, state=True)
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """A factorization machine of one output that has its axis."""
+    result = mb.fit(X, X[:, :1], model=mb.models.FactorizationMachine(2), epochs=1)
+    return content_of(tmp_path, result, state=False)
+
+
+@pytest.fixture
 def large(tmp_path):
     """More than a hundred thousand bytes."""
     rows = RNG.standard_normal((30, 1200))
@@ -67,9 +90,9 @@ class Judge:
             self.n_refused += 1
             return None
         self.n_loaded += 1
-        assert np.isfinite(loaded.coef).all()
-        assert np.isfinite(loaded.intercept).all()
-        assert len(loaded.predict(np.ones((2, loaded.coef.shape[-1])))) == 2
+        for block in loaded.params.values():
+            assert all(np.isfinite(array).all() for array in (block if isinstance(block, list) else [block]))
+        assert len(loaded.predict(np.ones((2, loaded.n_columns)))) == 2
         return loaded
 
 
@@ -159,11 +182,14 @@ WRONG = [
     {"array": "classes", "of": "V8"}, {"columns": []}, {"items": [1, "a"], "of": "object"},
     {"items": [1], "of": "StringDType"}, {"choice": ["Loss", "hinge"], "with": {}},
     {"choice": ["Loss", "huber"], "with": {"epsilon": -1}}, {"choice": ["Loss", "hinge"], "with": {"x": 1}},
+    {"choice": ["Model", "mlp"], "with": {"hidden": {"tuple": [2**30] * 3}}}, {"tuple": [2, 3]},
+    {"choice": ["Model", "linear"], "with": {}}, {"tuple": [10**6, 10**6]},
+    {"choice": ["Model", "factorization_machine"], "with": {"rank": 2}},
     {"choice": ["Schedule", "Constant"], "with": {}}, {"choice": ["os", "system"], "with": {}},
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["small", "rich"])
+@pytest.mark.parametrize("name", ["small", "rich", "network", "machine"])
 def test_made_up_documents(name, request):
     """Every value of a document in turn replaced by others, left out, doubled, or exchanged with another."""
     header, document, data = parts_of(request.getfixturevalue(name))
@@ -189,7 +215,7 @@ def test_made_up_documents(name, request):
     assert judge.n_refused > 4 * judge.n_loaded
 
 
-@pytest.mark.parametrize("name", ["small", "rich"])
+@pytest.mark.parametrize("name", ["small", "rich", "network", "machine"])
 def test_made_up_tensors(name, request):
     """Types, shapes, places and bytes of tensors, with a checksum that is right."""
     header, document, data = parts_of(request.getfixturevalue(name))

@@ -276,8 +276,12 @@ BAD_FITS = [
         ValueError,
         r'init\["intercept"\] must have shape \(1,\) or \(\), got \(2,\)',
     ),
-    ({"init": (X[0], np.nan)}, ValueError, r"init must be finite, got NaN.*"),
-    ({"init": (changed(X[0], 1, np.inf), 0.0)}, ValueError, r"init must be finite, got inf.*"),
+    ({"init": (X[0], np.nan)}, ValueError, r'init\["intercept"\] must be finite, got NaN at row 0'),
+    (
+        {"init": (changed(X[0], 1, np.inf), 0.0)},
+        ValueError,
+        r'init\["coef"\] must be finite, got inf at row 0, column 1',
+    ),
     ({"init": ("abc", 0.0)}, TypeError, r'init\["coef"\] must be an array of real numbers, got dtype <U3'),
     (
         labels(y=np.arange(N) // 2, init=(X[0], 0.0)),
@@ -485,7 +489,7 @@ BAD_CALLS = {  # everything but fit
     "gradient, NaN params": (
         lambda: mb.gradient(X, Y, (W * np.nan, 0)),
         ValueError,
-        r"params must be finite, got NaN.*",
+        r'params\["coef"\] must be finite, got NaN at row 0, column 0',
     ),
     "gradient, rows beyond": (
         lambda: mb.gradient(X, Y, FITTED, rows=[0, 6]),

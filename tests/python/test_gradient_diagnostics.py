@@ -307,7 +307,7 @@ def test_what_cannot_be_asked_is_refused():
         ):
             with pytest.raises(error, match=message):
                 instrument(X, y, at, **options, **arguments)
-        with pytest.raises(ValueError, match="at must be finite, got NaN at row 0, column 1"):
+        with pytest.raises(ValueError, match=r'at\["coef"\] must be finite, got NaN at row 0, column 1'):
             instrument(X, y, ([0, np.nan, 0, 0], 0))
         with pytest.raises(ValueError, match='at\\["coef"\\] must have shape'):
             instrument(X, y, ([0.0], 0))

@@ -245,3 +245,30 @@ def test_digits_as_well_as_networks_of_scikit_learn():
         theirs = make_pipeline(StandardScaler(), theirs).fit(rows[train], digit[train])
     ours.set_params(standardize=True).fit(rows[train], digit[train])
     assert ours.score(rows[test], digit[test]) > theirs.score(rows[test], digit[test]) - 0.02
+
+
+@cases
+def test_callbacks_of_scikit_learn_see_a_fitted_estimator(estimator, y):
+    pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks from 1.9 on")
+
+    class Recorder:
+        scores: list[float] = []  # noqa: RUF012 - of one fit
+
+        def setup(self, estimator, context):
+            self.scores.clear()
+
+        def teardown(self, estimator, context):
+            pass
+
+        def on_fit_task_begin(self, estimator, context):
+            pass
+
+        def on_fit_task_end(
+            self, estimator, context, *, X=None, y=None, metadata=None, fitted_estimator=None
+        ):
+            if fitted_estimator is not None:
+                self.scores.append(fitted_estimator.score(X, y))
+
+    made = clone(estimator).set_params(max_iter=3).set_callbacks(Recorder()).fit(X, y)
+    assert Recorder.scores[-1] == made.score(X, y)
+    assert len(Recorder.scores) >= 3

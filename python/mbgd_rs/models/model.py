@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..choices import Choice, as_name
+from ..columns import located
 from ..inputs import as_array, as_strength, fitted
 
 __all__ = ["Change", "Model", "Size"]
@@ -264,7 +265,13 @@ class Given(NamedTuple):
         if array.shape not in shapes:
             expected = " or ".join(map(str, shapes))
             raise ValueError(f"{place} must have shape {expected}, got {array.shape}")
-        return fitted(place, array.reshape(shapes[0]), self.dtype)
+        made = fitted(place, array.reshape(shapes[0]), self.dtype)
+        is_wrong = ~np.isfinite(made)
+        if is_wrong.any():
+            at = tuple(map(int, np.argwhere(is_wrong)[0]))
+            got = "NaN" if np.isnan(made[at]) else made[at]
+            raise ValueError(f"{place} must be finite, got {got} at {located(at)}")
+        return made
 
 
 def listed(names: Any) -> str:
