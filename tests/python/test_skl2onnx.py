@@ -110,3 +110,22 @@ def test_the_estimators_do_not_import_it():
     code = "import sys, mbgd_rs.sklearn; print('skl2onnx' in sys.modules or 'onnx' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
     assert done.stdout.strip() == "False", done.stderr
+
+
+@pytest.mark.parametrize(
+    "model", [mb.models.MLP((5, 3), ("gelu", "leaky_relu")), mb.models.FactorizationMachine(3)], ids=str
+)
+def test_other_models(model):
+    X, y = load_breast_cancer(return_X_y=True)
+    X = StandardScaler().fit_transform(X).astype(np.float32)
+    several = np.stack([y, X[:, 0] > 0], axis=1).astype(int)
+    for targets in (y, X[:, 0].astype(int) % 3, several):
+        classifier = MBGDClassifier(model=model, **HOW).fit(X, targets)
+        label, numbers = said(classifier, X, options={"zipmap": False})
+        np.testing.assert_array_equal(label, classifier.predict(X))
+        np.testing.assert_allclose(numbers, classifier.predict_proba(X), **CLOSE)
+    for targets in (X[:, 1], X[:, :2]):
+        regressor = make_pipeline(StandardScaler(), MBGDRegressor(model=model, **HOW)).fit(X, targets)
+        (predicted,) = said(regressor, X)
+        wanted = regressor.predict(X)
+        np.testing.assert_allclose(predicted.reshape(wanted.shape), wanted, **CLOSE)
