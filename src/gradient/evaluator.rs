@@ -25,6 +25,8 @@ pub struct Evaluator<'t, 'a, T> {
     pub(super) team: Team<'t, Work<'a, T>>,
     pub(super) total: TreeSum<T>,
     parallelism: ParallelismHeuristic,
+    /// Whether all workers have taken part in the last sum.
+    pub(super) has_shared: bool,
     /// Of rows in sequence, and in random order.
     prefetching: [PrefetchHeuristic; 2],
     /// Sums of a second pass over a batch, which leaves its gradient alone.
@@ -52,7 +54,15 @@ pub fn with_evaluator<'a, T: Scalar, R>(
         let (parallelism, products) = (ParallelismHeuristic::default(), TreeSum::new(tier));
         let prefetching =
             [false, true].map(|is_random| PrefetchHeuristic::new(problem.data.rows.prefetches(is_random)));
-        lead(Evaluator { team, total, parallelism, prefetching, products, spare: Vec::new() })
+        lead(Evaluator {
+            team,
+            total,
+            parallelism,
+            has_shared: false,
+            prefetching,
+            products,
+            spare: Vec::new(),
+        })
     })
 }
 
@@ -78,6 +88,7 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
     /// A pass of one leaf has no use for parts, nor for the bookkeeping of a team.
     #[inline(always)]
     fn sum_leaf(&mut self, positions: Range<usize>, wanted: Wanted) -> Result<()> {
+        self.has_shared = false;
         self.team.job().pass.positions = positions.clone();
         self.team.job().forget_seen()?;
         let Work { pass, workers, .. } = self.team.job();
@@ -98,15 +109,15 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
         self.count_params(n_params);
         let n_parts = self.team.job().begin(positions, wanted, if is_shared { n_workers } else { 1 })?;
         self.team.run(n_parts);
-        let Work { pass, parts, .. } = self.team.job();
+        let Work { pass, .. } = self.team.job();
         if *pass.is_cancelled.get_mut() {
             return Err(Error::Interrupted);
         }
-        self.total.reserve(pass.n_summed(wanted), n_parts)?;
+        let n_summed = pass.n_summed(wanted);
+        self.total.reserve(n_summed, n_parts)?;
         self.total.reset();
-        for part in &mut parts[..n_parts] {
-            self.total.push_sum(exclusive(part));
-        }
+        self.has_shared = is_shared && n_parts > 1;
+        self.add_parts(n_parts, n_summed);
         self.parallelism.end();
         Ok(())
     }

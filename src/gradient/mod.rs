@@ -16,6 +16,7 @@ pub mod penalty;
 mod prefetching;
 mod problem;
 mod row_gradients;
+mod sharded;
 mod smoothness;
 pub mod sum;
 mod value_and_gradient;

@@ -141,6 +141,26 @@ impl<T: Scalar> TreeSum<T> {
     }
 }
 
+/// Which sum of `n` parts is added to which, in order, so that all end in the first: the tree of [`TreeSum`].
+pub fn merges(n: usize) -> Vec<(usize, usize)> {
+    let (mut merges, mut finished) = (Vec::new(), Vec::new());
+    let mut merge = |finished: &mut Vec<usize>| {
+        if let (Some(right), Some(&left)) = (finished.pop(), finished.last()) {
+            merges.push((left, right));
+        }
+    };
+    for part in 0..n {
+        finished.push(part);
+        for _ in 0..(part + 1).trailing_zeros() {
+            merge(&mut finished);
+        }
+    }
+    while finished.len() > 1 {
+        merge(&mut finished);
+    }
+    merges
+}
+
 /// Leaves of one part when `n_leaves` are to be shared by `n_workers`: a power of two, so that a part is a
 /// subtree. A small step has one part per worker, so that rows are fetched in long runs; a large one has
 /// about four, so that no worker waits long for the last part.

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::pass::{Pass, Scratch, Wanted};
+use super::sharded::Sharded;
 use super::sum::{LEAF_ROWS, TreeSum, n_leaves_of_part};
 use super::{Layout, Objective, Penalty, Problem};
 use crate::data::{Active, Order};
@@ -43,6 +44,8 @@ pub(super) struct Work<'a, T> {
     pub(super) pass: Pass<'a, T>,
     pub(super) parts: Vec<Mutex<TreeSum<T>>>,
     pub(super) workers: Vec<Mutex<Scratch<T>>>,
+    /// What the workers do instead of a pass.
+    pub(super) sharded: Option<Sharded<T>>,
 }
 
 impl<'a, T: Scalar> Work<'a, T> {
@@ -81,7 +84,7 @@ impl<'a, T: Scalar> Work<'a, T> {
             is_cancelled: false.into(),
         };
         let workers = (0..n_workers).map(|_| Scratch::new(problem).map(Mutex::new));
-        Ok(Self { pass, parts: Vec::new(), workers: workers.collect::<Result<_>>()? })
+        Ok(Self { pass, parts: Vec::new(), workers: workers.collect::<Result<_>>()?, sharded: None })
     }
 
     /// Multiplies the weight of row i by `factors[i]` wherever a gradient is computed, because rows are drawn
@@ -181,11 +184,17 @@ impl<'a, T: Scalar> Work<'a, T> {
 
 impl<T: Scalar> Job for Work<'_, T> {
     fn part(&self, part: usize, worker: usize) {
+        if let Some(sharded) = &self.sharded {
+            return sharded.part(part);
+        }
         let (mut sum, mut scratch) = (locked(&self.parts[part]), locked(&self.workers[worker]));
         self.pass.part(part, worker, &mut sum, &mut scratch);
     }
 
     fn alone(&mut self, n_parts: usize) {
+        if let Some(sharded) = &self.sharded {
+            return (0..n_parts).for_each(|part| sharded.part(part));
+        }
         let scratch = exclusive(&mut self.workers[LEADER]);
         for (part, sum) in self.parts[..n_parts].iter_mut().enumerate() {
             self.pass.part(part, LEADER, exclusive(sum), scratch);

@@ -9,6 +9,7 @@ mod fingerprint;
 mod fit;
 mod history;
 mod lazy;
+mod moving;
 mod noise_history;
 mod noise_probe;
 mod observers;

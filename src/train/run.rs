@@ -6,18 +6,16 @@ use super::catch_up::CatchUp;
 use super::control::{Place, value_at};
 use super::noise_probe::{self, Probe};
 use super::observers::Epoch;
-use super::parameters::{Parameters, entries_of};
+use super::parameters::Parameters;
 use super::step::{Batch, Gradient, Step};
 use super::stop::Stop;
 use super::streak::Streak;
 use super::view::View;
 use super::{Config, Fingerprint, State, StopReason, Validation};
 use crate::error::{Result, try_filled};
-use crate::gradient::{AtStep, Evaluator, Problem, Wanted};
-use crate::kernel::{first_not_finite, norm};
+use crate::gradient::{Evaluator, Problem, Wanted};
 use crate::scalar::Scalar;
 use crate::shuffle::{Batches, Workspace};
-use crate::step_size::EffectiveStepSize;
 use crate::update::Optimizer;
 
 /// A run under way. Between two steps `state` is all there is to save, but for what [`Parameters`] has borrowed.
@@ -25,12 +23,12 @@ pub(super) struct Run<'t, 'a, T> {
     pub(super) problem: &'a Problem<'a, T>,
     pub(super) config: &'a Config,
     pub(super) state: State<T>,
-    params: Parameters<'a, T>,
-    evaluator: Evaluator<'t, 'a, T>,
+    pub(super) params: Parameters<'a, T>,
+    pub(super) evaluator: Evaluator<'t, 'a, T>,
     pub(super) interrupted: &'a (dyn Fn() -> bool + Sync),
     /// The optimizer of this epoch: a learning rate given as a function is tabulated; of this step, with an automatic
     /// rate.
-    optimizer: Optimizer,
+    pub(super) optimizer: Optimizer,
     /// The batches of this epoch.
     batches: Batches,
     /// Whether the evaluator has an order of this run.
@@ -39,7 +37,7 @@ pub(super) struct Run<'t, 'a, T> {
     /// The epoch in which the run ends.
     last_epoch: u64,
     /// The parameters before the step.
-    last_finite: Vec<T>,
+    pub(super) last_finite: Vec<T>,
     /// Room for parameters that are up to date, where they are averaged and lazily updated.
     up_to_date: Vec<T>,
     /// What the gradient of the step at hand has said about its noise, if it was probed.
@@ -222,64 +220,6 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
             norm,
             is_last: batch.is_last,
         })
-    }
-
-    /// Shortens the gradient if it is to be. Returns its norm before, where somebody wants to know it.
-    #[inline]
-    fn clip(&mut self) -> f64 {
-        let Config { clip, record, tier, .. } = *self.config;
-        if clip.is_none() && !record.wants_step(self.state.optimizer.n_steps) {
-            return f64::NAN;
-        }
-        let gradient = self.evaluator.last();
-        let mut norm = norm(tier, gradient);
-        let (_, square) = self.params.of_inactive();
-        if square > 0.0 {
-            norm = (norm * norm + square).sqrt();
-        }
-        if let Some(clip) = clip {
-            clip.apply(gradient, norm);
-        }
-        norm
-    }
-
-    /// Moves the parameters, unless they or the loss would become non-finite: then returns which.
-    #[inline]
-    fn step(&mut self, loss: f64) -> Result<Option<&'static str>> {
-        let tier = self.config.tier;
-        if let Some(solver) = &mut self.state.control.solver {
-            solver.precondition(tier, self.evaluator.at_step());
-        }
-        let AtStep { model, penalty, params, gradient, .. } = self.evaluator.at_step();
-        let layout = model.layout();
-        self.last_finite.clear();
-        self.last_finite.extend_from_slice(params);
-        let wants_step_sizes = penalty.has_prox();
-        let state = &mut self.state.optimizer;
-        let step_size = self.optimizer.step_checked(
-            tier,
-            entries_of(model),
-            state,
-            params,
-            gradient,
-            wants_step_sizes,
-        )?;
-        match (&mut self.state.control.solver, step_size) {
-            _ if !wants_step_sizes => {}
-            (Some(solver), EffectiveStepSize::Uniform(rate)) => {
-                solver.prox((penalty, layout, tier), &self.last_finite, params, rate.to_f64())?
-            }
-            _ => penalty.prox(layout, &mut params[..layout.n_coef()], step_size),
-        }
-        let non_finite = match loss.is_finite() {
-            false => Some("the loss"),
-            true => first_not_finite(tier, params).map(|_| "a parameter"),
-        };
-        match non_finite {
-            None => self.optimizer.post_prox(tier, &mut self.state.optimizer, params),
-            Some(_) => params.copy_from_slice(&self.last_finite),
-        }
-        Ok(non_finite)
     }
 
     /// Takes back, of sparse rows, what the step was lent.

@@ -44,6 +44,10 @@ impl Update for Adadelta {
         LazyUpdate::Frozen
     }
 
+    fn is_entrywise(&self) -> bool {
+        true
+    }
+
     fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T> {
         let formula = Delta {
             rho: T::from_f64(self.rho),

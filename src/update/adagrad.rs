@@ -62,6 +62,10 @@ impl Update for Adagrad {
         LazyUpdate::Diagonal(DiagonalStep { t, rate, by: Divisor::Root { eps: self.eps } })
     }
 
+    fn is_entrywise(&self) -> bool {
+        true
+    }
+
     fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T> {
         let rate = T::from_f64(self.rate_at(step.t, step.learning_rate));
         entrywise(AdagradFormula { rate, eps: T::from_f64(self.eps) }, step)

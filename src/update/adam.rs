@@ -60,6 +60,10 @@ impl Update for Adam {
         LazyUpdate::Frozen
     }
 
+    fn is_entrywise(&self) -> bool {
+        true
+    }
+
     fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T> {
         let formula = AdamFormula {
             moments: self.moments.at(step.t),

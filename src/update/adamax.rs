@@ -39,6 +39,10 @@ impl Update for Adamax {
         LazyUpdate::Frozen
     }
 
+    fn is_entrywise(&self) -> bool {
+        true
+    }
+
     fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T> {
         let formula = Largest {
             moments: self.moments.at(step.t),

@@ -35,6 +35,10 @@ impl Update for AdamW {
         LazyUpdate::Frozen
     }
 
+    fn is_entrywise(&self) -> bool {
+        true
+    }
+
     fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T> {
         self.adam.step(step)
     }

@@ -23,7 +23,7 @@ where
 {
     let StepContext { tier, slots, params, grad, wants_step_sizes, step_sizes, .. } = step;
     let Some(slots) = slots.first_chunk_mut::<N>() else { unreachable!("checked by Optimizer::step") };
-    let slots = slots.each_mut().map(Vec::as_mut_slice);
+    let slots = slots.each_mut().map(|slot| &mut **slot);
     let wanted = if wants_step_sizes { &mut *step_sizes } else { &mut [] };
     tier.run(Entrywise { formula, params, grad, slots, step_sizes: wanted });
     EffectiveStepSize::PerParameter(step_sizes)

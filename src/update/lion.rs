@@ -48,6 +48,10 @@ impl Update for Lion {
         LazyUpdate::Frozen
     }
 
+    fn is_entrywise(&self) -> bool {
+        true
+    }
+
     fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T> {
         let learning_rate = T::from_f64(step.learning_rate);
         let formula = Sign {

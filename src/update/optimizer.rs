@@ -12,6 +12,9 @@ use crate::kernel::{ScaleAdd, Tier};
 use crate::options::Options;
 use crate::scalar::Scalar;
 
+/// Slot vectors of a rule, at most.
+const MOST_SLOTS: usize = 3;
+
 /// A rule that turns gradients into steps, and the schedule of its learning rate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Optimizer {
@@ -178,12 +181,15 @@ impl Optimizer {
                 tier.run(ScaleAdd { y, scale: factor, x: &[], factor: T::ZERO });
             }
         }
+        let mut lent: [&mut [T]; MOST_SLOTS] = Default::default();
+        let n_slots = slots.len();
+        lent.iter_mut().zip(slots).for_each(|(lent, slot)| *lent = slot);
         let step = StepContext {
             tier,
             t,
             learning_rate,
             entries,
-            slots,
+            slots: &mut lent[..n_slots],
             scalars,
             params,
             grad,

@@ -51,6 +51,10 @@ impl Update for RmsProp {
         LazyUpdate::Frozen
     }
 
+    fn is_entrywise(&self) -> bool {
+        true
+    }
+
     fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T> {
         let formula = RmsPropFormula {
             alpha: T::from_f64(self.alpha),

@@ -71,6 +71,12 @@ pub trait Update: Sized {
     /// Begins an average of its own anew, with the next step: what it was made of says nothing of another objective.
     fn forget_average(&self, _scalars: &mut [f64]) {}
 
+    /// Whether a step moves each parameter by its own gradient and slots alone, and changes no scalars: then parts of the
+    /// parameters can be moved by several threads.
+    fn is_entrywise(&self) -> bool {
+        false
+    }
+
     /// Moves the parameters of `step`. The returned step size is valid with `wants_step_sizes` only.
     fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T>;
 
@@ -115,7 +121,7 @@ pub struct StepContext<'a, 'r, T> {
     /// Which entries are parameters.
     pub entries: Entries,
     /// Slot vectors, zero before the first step.
-    pub slots: &'a mut [Vec<T>],
+    pub slots: &'a mut [&'a mut [T]],
     /// Numbers of the state, zero before the first step.
     pub scalars: &'a mut [f64],
     /// Moved in place.
@@ -212,6 +218,13 @@ macro_rules! rules {
             fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T> {
                 match self {
                     $(Rule::$rule(rule) => rule.step(step),)*
+                }
+            }
+
+            /// Whether parts of the parameters can be moved by several threads.
+            pub fn is_entrywise(&self) -> bool {
+                match self {
+                    $(Rule::$rule(rule) => rule.is_entrywise(),)*
                 }
             }
 

@@ -39,7 +39,7 @@ impl ScheduleFree {
         &self,
         t: u64,
         learning_rate: f64,
-        slots: &mut [Vec<T>],
+        slots: &mut [&mut [T]],
         scalars: &mut [f64],
         params: &[T],
     ) {

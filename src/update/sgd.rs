@@ -138,9 +138,13 @@ impl Update for Sgd {
         })
     }
 
+    fn is_entrywise(&self) -> bool {
+        true
+    }
+
     fn step<'r, T: Scalar>(&self, step: StepContext<'_, 'r, T>) -> EffectiveStepSize<'r, T> {
         let StepContext { tier, t, learning_rate, slots, params, grad, .. } = step;
-        let velocity = slots.first_mut().map_or(&mut [][..], Vec::as_mut_slice);
+        let velocity = slots.first_mut().map_or(&mut [][..], |velocity| &mut **velocity);
         tier.run(SgdStep { arithmetic: self.arithmetic(t, learning_rate), velocity, params, grad });
         EffectiveStepSize::Uniform(match self.momentum > 0.0 {
             true => T::from_f64(learning_rate * self.gain(t)),

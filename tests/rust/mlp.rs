@@ -168,6 +168,26 @@ fn bits_do_not_depend_on_threads_or_tiers_in_double_precision() {
     bits_are_equal::<f64>();
 }
 
+/// So many parameters that workers share the update, too.
+#[test]
+fn workers_that_move_a_shard_each_make_the_same_step() {
+    let (x, y, tier) = (half_empty::<f32>(), classes(), Tier::best());
+    let architecture = network(&[(300, Activation::Relu), (60, Activation::Tanh)], 0.0);
+    let accelerated = Sgd::new(0.9, true).unwrap();
+    for rule in [Rule::Adam(Adam::default()), Rule::Sgd(Sgd::default()), Rule::Sgd(accelerated)] {
+        let run = |n_threads: usize| {
+            let rows = Rows::Dense(Dense::new(tier, &x, N, D).unwrap());
+            let problem = problem(rows, &y, &architecture);
+            assert!(problem.layout().len() > 1 << 14);
+            let mut config = config(tier, n_threads, rule, 150);
+            config.n_epochs = 8;
+            trained(&problem, &config)
+        };
+        let expected = run(1);
+        assert!([2, 3, 7].into_iter().all(|n_threads| run(n_threads) == expected), "{rule:?}");
+    }
+}
+
 #[test]
 fn a_network_without_hidden_layers_is_the_linear_model() {
     let (x, y, tier) = (half_empty::<f64>(), classes(), Tier::best());
