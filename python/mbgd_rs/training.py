@@ -298,10 +298,10 @@ def fit(
       is resumed keeps the means and scales of the first, also on other rows: ``result.standardization`` has
       them.
 
-    Entries of the same row and column add up. `clip_norm` and ``history.gradient_norm`` are about the
-    gradient of the step, which for a batch with fewer entries than half of the columns has no l2 part of
-    columns that it does not have. To record steps, full losses or the path costs a look at all columns each
-    time.
+    Entries of the same row and column add up. `clip_norm`, `clip_value` and ``history.gradient_norm`` are
+    about the gradient of the step, which for a batch with fewer entries than half of the columns has no l2
+    part of columns that it does not have. To record steps, full losses or the path costs a look at all
+    columns each time.
 
     Examples
     --------

@@ -295,9 +295,10 @@ def test_training_is_that_of_the_reference(name, drop_last, dtype):
         np.testing.assert_allclose(getattr(ours.history, record), theirs.history[record], **tolerance)
 
 
+@pytest.mark.parametrize("loss", ["log_loss", "hinge"])
 @pytest.mark.parametrize("labels", [CLASS, CLASS == "high"])
-def test_strata_are_the_classes_by_default(labels):
-    options = {"loss": "log_loss", "batch_size": 32, "epochs": 2, "seed": 1, "optimizer": "sgd"}
+def test_strata_are_the_classes_by_default(labels, loss):
+    options = {"loss": loss, "batch_size": 32, "epochs": 2, "seed": 1, "optimizer": "sgd"}
     by_name = mb.fit(X, labels, shuffle="stratified", **options)
     by_groups = mb.fit(X, labels, shuffle=Stratified(labels), **options)
     specified = reference.fit(X, labels, shuffle="stratified", **options)

@@ -116,3 +116,14 @@ def test_many_strengths_and_groups_where_columns_move(part):
 def test_many_strengths_and_groups_where_columns_are_frozen(part):
     for case in range(part, N_CASES, N_PARTS):
         assert_same(case, ["vector", "group"], FROZEN)
+
+
+@pytest.mark.parametrize("clip", [{"clip_value": 0.1}, {"clip_norm": 0.1}], ids=repr)
+@pytest.mark.parametrize("optimizer", [o.SGD(0.05), o.Adam(0.05)])
+def test_clipped_are_the_columns_of_the_batch(optimizer, clip):
+    # The l2 part of the others is above the limit: 0.1 * 5.
+    X = sp.random(40, 20, 0.05, format="csr", random_state=1)
+    y, init = np.random.default_rng(1).normal(size=40), (5 * np.ones(20), 0.0)
+    options = {"penalty": L2(0.1), "batch_size": 4, "init": init, "record": "path", **clip}
+    fits = [fit(X, y, optimizer=optimizer, **options) for fit in (mb.fit, reference.fit)]
+    assert is_close(fits[0].history.path, fits[1].history["path"])

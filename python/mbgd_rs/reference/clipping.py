@@ -18,12 +18,12 @@ class Clip:
         return bool(self.norm or self.value)
 
     def apply(self, gradient: Parameters, active: Any) -> float:
-        """Limits the gradient in place. Returns the norm of its active entries before, or NaN if unwanted."""
+        """Limits the active entries of the gradient. Returns their norm before, or NaN if unwanted."""
         g, norm = gradient.flat, math.nan
         if self.wants_norm:
             norm = float(np.linalg.norm(g[active]))
         if self.norm and norm > self.norm:
             g[active] *= self.norm / norm
         if self.value:
-            np.clip(g, -self.value, self.value, out=g)
+            g[active] = np.clip(g[active], -self.value, self.value)
         return norm

@@ -71,9 +71,15 @@ def order_of_epochs(
         return lambda epoch: weighted_order(seed, epoch, weights, shuffle.n_samples)
     if shuffle == "stratified" or hasattr(shuffle, "groups"):
         groups = getattr(shuffle, "groups", None)
-        _, numbers = np.unique(np.ravel(classes if groups is None else groups), return_inverse=True)
+        strata = class_of_rows(classes) if groups is None else groups
+        _, numbers = np.unique(np.ravel(strata), return_inverse=True)
         return lambda epoch: stratified_order(seed, epoch, numbers, batch_size)
     raise ValueError(f'shuffle must be "full", "once", "block", "stratified" or False, got {shuffle!r}')
+
+
+def class_of_rows(y: Array) -> Array:
+    """The class of each row, of targets as a loss wants them: each class against the rest, say."""
+    return y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y
 
 
 def importance_weights(shuffle: Any) -> Array | None:
