@@ -23,8 +23,6 @@ ActivationName = Literal["identity", "relu", "leaky_relu", "tanh", "logistic", "
 """Names of activations."""
 InitName = Literal["auto", "he_uniform", "he_normal", "glorot_uniform", "glorot_normal"]
 """Names of the starts of weights."""
-RECTIFIERS = ("relu", "leaky_relu", "gelu", "silu")
-"""Activations for which "auto" is He's start, made for units of which half are off."""
 ACTIVATION_ALIASES = {
     "linear": "identity",
     "none": "identity",
@@ -76,8 +74,8 @@ class MLP(Model, name="mlp", aliases="multilayer_perceptron network neural_netwo
     init : {"auto", "he_uniform", "he_normal", "glorot_uniform", "glorot_normal"}, default="auto"
         How W begins, drawn by the seed of the fit: He's start has variance ``2 / n_in`` (He et al. 2015),
         Glorot's ``2 / (n_in + n_out)`` (Glorot and Bengio 2010), n_in and n_out the shape of W_l. "auto" is
-        "he_uniform" for "relu", "leaky_relu", "gelu" and "silu", else "glorot_uniform", as for the last
-        layer. b begins at 0.
+        "glorot_uniform", as scikit-learn's: on small sets its networks were better or as good, of one hidden
+        layer and of eight. b begins at 0.
 
     Raises
     ------
@@ -159,17 +157,10 @@ class MLP(Model, name="mlp", aliases="multilayer_perceptron network neural_netwo
         layers = self.layers(n_columns, n_outputs)
         is_normal = self.init.endswith("normal")
         numbers = _core.start_numbers(seed, len(weights), is_normal)
-        for W, (n_in, n_out), init in zip(matrices(numbers, layers), layers, self._inits(), strict=True):
-            n = n_in if init.startswith("he") else n_in + n_out
+        for W, (n_in, n_out) in zip(matrices(numbers, layers), layers, strict=True):
+            n = n_in if self.init.startswith("he") else n_in + n_out
             W *= math.sqrt((2 if is_normal else 6) / n)
         weights[...] = numbers
-
-    def _inits(self) -> list[str]:
-        """The start of each layer."""
-        if self.init != "auto":
-            return [self.init] * (len(self.widths) + 1)
-        of_hidden = ["he_uniform" if name in RECTIFIERS else "glorot_uniform" for name in self.activations]
-        return [*of_hidden, "glorot_uniform"]
 
     def dimensions(self, params: Mapping[str, Any]) -> tuple[int, int]:
         return len(params["coefs"][0]), len(params["intercepts"][-1])

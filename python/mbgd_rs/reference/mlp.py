@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .activations import ACTIVATIONS, Gelu, LeakyRelu, Relu, Silu
+from .activations import ACTIVATIONS
 from .model import MODELS, Model, Parameters
 from .random import HALF, START, normals, random_blocks, random_words
 
@@ -73,12 +73,12 @@ class Mlp(Model):
         n = w.flat_weights.size
         is_normal = self.init.endswith("normal")
         drawn = normals(seed, 0, n, START) if is_normal else uniforms(seed, n)
-        half_off = [activation in (Relu, LeakyRelu, Gelu, Silu) for activation in self.activations]
         i = 0
-        for W, is_rectified in zip(w.blocks["coefs"], [*half_off, False], strict=True):
+        for W in w.blocks["coefs"]:
             n_in, n_out = W.shape
-            is_he = is_rectified if self.init == "auto" else self.init.startswith("he")
-            scale = math.sqrt((2 if is_normal else 6) / (n_in if is_he else n_in + n_out))
+            scale = math.sqrt(
+                (2 if is_normal else 6) / (n_in if self.init.startswith("he") else n_in + n_out)
+            )
             W[...] = scale * drawn[i : i + W.size].reshape(W.shape)
             i += W.size
 
