@@ -48,6 +48,12 @@ impl<T: Scalar> TileRows<'_, '_, T> {
         }
     }
 
+    /// Whether the rows are dense.
+    #[inline(always)]
+    pub(crate) fn are_dense(&self) -> bool {
+        matches!(self, Self::Stored(Rows::Dense(_), _))
+    }
+
     /// See [`Rows::product`].
     pub(crate) fn product(&self, tier: Tier, w: MatrixParams<'_, T>, to: TileMatrixMut<'_, T>) {
         match self {

@@ -98,7 +98,7 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
         scratch.n_worked += pass.params.len() * WORK_OF_PARAMETER;
         self.total.reserve(pass.n_summed(wanted), 1)?;
         self.total.reset();
-        self.total.push(|partial| pass.leaf(positions, scratch, partial));
+        pass.add_leaf(positions, scratch, &mut self.total);
         if pass.poll(scratch) { Err(Error::Interrupted) } else { Ok(()) }
     }
 

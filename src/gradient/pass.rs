@@ -149,7 +149,7 @@ impl<T: Scalar> Pass<'_, T> {
         while position < end && !self.is_cancelled.load(Ordering::Relaxed) {
             let leaf = position..end.min(position + self.rows_of_leaf);
             position = leaf.end;
-            sum.push(|partial| self.leaf(leaf, scratch, partial));
+            self.add_leaf(leaf, scratch, sum);
             if worker == LEADER && self.poll(scratch) {
                 self.is_cancelled.store(true, Ordering::Relaxed);
             }
@@ -183,9 +183,19 @@ impl<T: Scalar> Pass<'_, T> {
         self.problem.data.to_stored_rows(out);
     }
 
+    /// Adds the leaf of the rows at these positions.
+    #[inline]
+    pub(super) fn add_leaf(&self, positions: Range<usize>, scratch: &mut Scratch<T>, sum: &mut TreeSum<T>) {
+        let fill = |partial: &mut Partial<T>| self.leaf(positions, scratch, partial);
+        match self.model.writes_gradient(&self.problem.data.rows) {
+            true => sum.push_written(fill),
+            false => sum.push(fill),
+        }
+    }
+
     /// What the rows at these positions add to the gradient and the loss, tile by tile.
     #[inline]
-    pub(super) fn leaf(&self, positions: Range<usize>, scratch: &mut Scratch<T>, partial: &mut Partial<T>) {
+    fn leaf(&self, positions: Range<usize>, scratch: &mut Scratch<T>, partial: &mut Partial<T>) {
         scratch.n_worked += positions.len() * self.work_of_row;
         let mut position = positions.start;
         while position < positions.end {

@@ -41,6 +41,10 @@ impl<T: Scalar> Partial<T> {
 
     fn clear(&mut self) {
         self.gradient.fill(T::ZERO);
+        self.clear_numbers();
+    }
+
+    fn clear_numbers(&mut self) {
         self.loss = 0.0;
         self.of_rows = [0.0; 2];
     }
@@ -101,8 +105,15 @@ impl<T: Scalar> TreeSum<T> {
     /// Adds one leaf, which `fill` computes into a zeroed partial.
     #[inline]
     pub fn push(&mut self, fill: impl FnOnce(&mut Partial<T>)) {
+        self.levels[self.n_finished].gradient.fill(T::ZERO);
+        self.push_written(fill);
+    }
+
+    /// Adds one leaf, whose gradient `fill` writes over whatever is there.
+    #[inline]
+    pub fn push_written(&mut self, fill: impl FnOnce(&mut Partial<T>)) {
         let leaf = &mut self.levels[self.n_finished];
-        leaf.clear();
+        leaf.clear_numbers();
         fill(leaf);
         self.carry();
     }

@@ -187,8 +187,14 @@ impl Model {
         }
     }
 
-    /// Adds to `gradient`, in the layout of the parameters, what the slopes of the rows of a tile make of it. The scores
-    /// of these rows were the last that were made with this scratch.
+    /// Whether [`Model::backward`] writes over the gradient, of which a tile is a whole leaf then.
+    #[inline(always)]
+    pub(super) fn writes_gradient<T: Scalar>(&self, rows: &Rows<'_, T>) -> bool {
+        matches!((self, rows), (Self::Mlp(_), Rows::Dense(_)))
+    }
+
+    /// Adds to `gradient`, in the layout of the parameters, what the slopes of the rows of a tile make of it, or
+    /// [writes](Model::writes_gradient) that there. The scores of these rows were the last that were made with this scratch.
     #[inline(always)]
     pub(super) fn backward<T: Scalar>(
         &self,

@@ -10,7 +10,7 @@ use crate::kernel::{Multiply, Prefetch, Tier};
 use crate::scalar::Scalar;
 
 impl Mlp {
-    /// Adds to `gradient` what the slopes of the rows of a tile make of it. Their scores were the last that were made with
+    /// Adds to `gradient` what the slopes of the rows of a tile make of it, or of dense rows writes that there. Their scores were the last that were made with
     /// these activations.
     pub(in crate::gradient::model) fn backward<T: Scalar>(
         &self,
@@ -23,6 +23,9 @@ impl Mlp {
     ) {
         let n_rows = rows.len();
         self.deltas(tier, n_rows, at, slopes, kept);
+        if rows.are_dense() {
+            gradient.fill(T::ZERO);
+        }
         for (l, layer) in self.layers.iter().enumerate() {
             let delta = block_of(layer, &kept.deltas[l]);
             let of_weights = &mut gradient[layer.weights..][..layer.n_in * layer.n_out];

@@ -82,7 +82,7 @@ pub(in crate::train) fn check<T: Scalar>(
         problem.needs_linear("a preconditioner")?;
     }
     if matches!(config.optimizer.learning_rate, Schedule::Auto(_)) {
-        problem.needs_linear("learning_rate \"auto\"")?;
+        problem.needs_linear("learning_rate \"auto\", which SGD() has: give a rate, as in SGD(0.01)")?;
     }
     if awaits_convergence && !is_solver(rule) {
         return Err(Error::Incompatible(format!(
