@@ -9,6 +9,7 @@ from .angles import GradientAngles, gradient_angles
 from .batch_size import BatchSizeAdvice, optimal_batch_size, recommend_batch_size
 from .bias import GradientBias, gradient_bias
 from .escape import EscapeProbability, escape_probability
+from .loss_slice import LossSlice, loss_slice
 from .noise import GradientNoise, gradient_noise
 from .step_cost import StepCost, step_cost
 from .strategies import StrategyComparison, compare_strategies
@@ -19,6 +20,7 @@ __all__ = [
     "GradientAngles",
     "GradientBias",
     "GradientNoise",
+    "LossSlice",
     "RecordedNoise",
     "StepCost",
     "StrategyComparison",
@@ -27,6 +29,7 @@ __all__ = [
     "gradient_angles",
     "gradient_bias",
     "gradient_noise",
+    "loss_slice",
     "optimal_batch_size",
     "recommend_batch_size",
     "step_cost",

@@ -8,6 +8,7 @@ from .curves import training_curves
 from .gradients import gradient_angles, gradient_bias, noise_by_batch_size
 from .landscape import escape, landscape
 from .loss import loss_curves
+from .loss_slice import loss_slice
 from .noise import recorded_noise
 from .strategies import strategies
 
@@ -17,6 +18,7 @@ __all__ = [
     "gradient_bias",
     "landscape",
     "loss_curves",
+    "loss_slice",
     "noise_by_batch_size",
     "recorded_noise",
     "step_cost",
