@@ -169,9 +169,8 @@ impl<'a, T: Scalar> Dense<'a, T> {
         g: &mut [T],
     ) {
         let TileMatrix { values: slopes, stride: slopes_stride, n_outputs } = slopes;
-        let (a, ahead, prefetch) = (self.row_list(tile.rows), &[][..], tile.prefetch);
-        let g_stride = n_outputs;
-        tier.run(AccumulateProduct { a, ahead, prefetch, slopes, slopes_stride, n_outputs, g, g_stride });
+        let (a, g_stride) = (self.row_list(tile.rows), n_outputs);
+        tier.run(AccumulateProduct { a, slopes, slopes_stride, n_outputs, g, g_stride });
     }
 
     pub(super) fn scores(&self, tier: Tier, tile: Tile<'_>, w: LinearParams<'_, T>, scores: &mut [T]) {

@@ -22,6 +22,13 @@ impl Prefetch {
     pub fn row<T>(self, row: &[T]) {
         if self.to_second_level { prefetch_to::<false, T>(row) } else { prefetch_to::<true, T>(row) }
     }
+
+    /// Asks the processor for the line of one number.
+    #[inline(always)]
+    pub(super) fn one<T>(self, number: &T) {
+        let line = std::ptr::from_ref(number).cast();
+        if self.to_second_level { prefetch_line::<false>(line) } else { prefetch_line::<true>(line) }
+    }
 }
 
 /// Asks the processor to bring `row` into its first-level cache. A hint: it changes nothing but the time later reads

@@ -92,18 +92,8 @@ fn check_accumulate<T: Scalar>(Shape { m, k, n, gap }: Shape, seed: u64) {
     for tier in Tier::available() {
         let mut g = before.clone();
         let a = RowList { values: &values, stride: a_stride, n_columns: k, rows: &rows };
-        let (prefetch, ahead) = (Prefetch { n_ahead: 1, to_second_level: false }, &rows[..m / 2]);
         let (slopes, g_of) = (&slopes[..], &mut g[..]);
-        tier.run(AccumulateProduct {
-            a,
-            ahead,
-            prefetch,
-            slopes,
-            slopes_stride,
-            n_outputs: n,
-            g: g_of,
-            g_stride,
-        });
+        tier.run(AccumulateProduct { a, slopes, slopes_stride, n_outputs: n, g: g_of, g_stride });
         assert_eq!(bits(&g), bits(&expected), "{k} x {m} x {n}, {tier:?}");
     }
 }
@@ -125,6 +115,49 @@ fn check_transpose<T: Scalar>(n_rows: usize, n_columns: usize, gap: usize, seed:
     }
 }
 
+/// Each entry differs by no more than the errors of two sums: k roundings each, of sums of the sizes that occur.
+fn check_beside_gemm(Shape { m, k, n, gap }: Shape, seed: u64) {
+    let (a_stride, c_stride) = (k + gap, n.next_multiple_of(f32::LANES));
+    let rows: Vec<usize> = (0..m).collect();
+    let uniform = |seed: u64, n: usize| -> Vec<f32> {
+        let stream = Stream::new(seed, 0, 99);
+        (0..n as u64).map(|i| (f64::from(stream.word(i)) / 2_f64.powi(31) - 1.0) as f32).collect()
+    };
+    let (values, b) = (uniform(seed, m * a_stride), uniform(seed + 1, k * n));
+    let (mut c, mut theirs) = (vec![0.0; m * c_stride], vec![0.0; m * n]);
+    let a = RowList { values: &values, stride: a_stride, n_columns: k, rows: &rows };
+    let (ahead, prefetch, bias) = (&[][..], Prefetch::NONE, &[][..]);
+    let c_of = &mut c[..];
+    Tier::best().run(Product {
+        a,
+        ahead,
+        prefetch,
+        b: &b,
+        b_stride: n,
+        n_outputs: n,
+        bias,
+        c: c_of,
+        c_stride,
+    });
+    let (to, columns, rows_of_a) = (theirs.as_mut_ptr(), n as isize, a_stride as isize);
+    // SAFETY: the arrays have the sizes that are said.
+    unsafe {
+        let (a, b, none) = (values.as_ptr(), b.as_ptr(), gemm_common::Parallelism::None);
+        gemm_f32::gemm::f32::get_gemm_fn()(
+            m, n, k, to, 1, columns, false, a, 1, rows_of_a, b, 1, columns, 0.0, 1.0, false, false, false,
+            none,
+        );
+    }
+    for i in 0..m {
+        for j in 0..n {
+            let size: f32 = (0..k).map(|t| (values[i * a_stride + t] * b[t * n + j]).abs()).sum();
+            let (ours, theirs) = (c[i * c_stride + j], theirs[i * n + j]);
+            let allowed = 2.0 * size * k as f32 * f32::EPSILON;
+            assert!((ours - theirs).abs() <= allowed, "({i}, {j}) of {m} x {k} x {n}: {ours}, not {theirs}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
@@ -136,6 +169,10 @@ proptest! {
     fn entries_of_an_accumulated_product_are_chains(shape in shapes(), seed in 0..1000_u64) {
         check_accumulate::<f32>(shape, seed);
         check_accumulate::<f64>(shape, seed);
+    }
+    #[test]
+    fn another_library_finds_the_same(shape in shapes(), seed in 0..1000_u64) {
+        check_beside_gemm(shape, seed);
     }
     #[test]
     fn a_transpose_has_the_same_entries(k in 0..=70_usize, n in 0..=70_usize, gap in 0..=3_usize, seed in 0..1000_u64) {

@@ -1,15 +1,12 @@
 //! The product of transposed rows with a matrix, added up: the gradient of a layer's weights.
 
-use super::RowList;
-use crate::kernel::{Kernel, Lanes, Prefetch};
+use super::{MANY_REGISTERS, RowList, has_rows};
+use crate::kernel::{Kernel, Lanes};
 use crate::scalar::Scalar;
 
-/// Columns of A of a block, which are rows of the result.
-const COLUMNS: usize = 6;
-/// Vectors of a block, with many registers; else 1.
-const VECTORS: usize = 4;
-/// From so many registers on blocks are large.
-const MANY_REGISTERS: usize = 32;
+/// Vectors of R that are used for all columns of A before others are read: of 64 rows, few enough for the first-level
+/// cache.
+const WIDTH: usize = 8;
 
 /// `G += A^T R`: entry (j, q) of G goes through the chain of fused multiply-adds `g_jq + a_0j r_0q + a_1j r_1q + ...`,
 /// in this order.
@@ -17,10 +14,6 @@ const MANY_REGISTERS: usize = 32;
 pub struct AccumulateProduct<'a, T> {
     /// The m x k matrix.
     pub a: RowList<'a, T>,
-    /// Rows of `a.values` to prefetch while these are read.
-    pub ahead: &'a [usize],
-    /// How.
-    pub prefetch: Prefetch,
     /// The m x n matrix R, row by row.
     pub slopes: &'a [T],
     /// Distance between the beginnings of consecutive rows of `slopes`.
@@ -38,39 +31,63 @@ impl<T: Scalar> Kernel<T> for AccumulateProduct<'_, T> {
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(mut self) {
-        let (m, k, n) = (self.a.rows.len(), self.a.n_columns, self.n_outputs);
-        assert!(m == 0 || self.slopes.len() >= (m - 1) * self.slopes_stride + n);
+        let (m, n) = (self.a.rows.len(), self.n_outputs);
+        assert!(has_rows(self.slopes, m, self.slopes_stride, n));
         for i in 0..m {
             self.a.row(i); // panics if it is not there
         }
-        for &r in self.ahead {
-            self.prefetch.row(&self.a.values[r * self.a.stride..][..k]);
-        }
-        let mut j = 0;
-        while j < k {
-            if j + COLUMNS <= k {
-                self.columns::<L, COLUMNS>(j);
-                j += COLUMNS;
+        let mut first = 0;
+        while first < n {
+            let end = (first + WIDTH * T::LANES).min(n);
+            if L::REGISTERS < MANY_REGISTERS {
+                self.columns::<L, 6>(first, end);
             } else {
-                self.columns::<L, 1>(j);
-                j += 1;
+                self.columns::<L, 8>(first, end);
             }
+            first = end;
         }
     }
 }
 
 impl<T: Scalar> AccumulateProduct<'_, T> {
+    /// Columns `first` to `end` of the result.
+    #[inline(always)]
+    fn columns<L: Lanes<Elem = T>, const C: usize>(&mut self, first: usize, end: usize) {
+        let k = self.a.n_columns;
+        let mut j = 0;
+        while j + C <= k {
+            self.rows::<L, C>(j, first, end);
+            j += C;
+        }
+        if j + 4 <= k {
+            self.rows::<L, 4>(j, first, end);
+            j += 4;
+        }
+        if j + 2 <= k {
+            self.rows::<L, 2>(j, first, end);
+            j += 2;
+        }
+        if j < k {
+            self.rows::<L, 1>(j, first, end);
+        }
+    }
+
     /// `C` rows of the result, from the j-th on.
     #[inline(always)]
-    fn columns<L: Lanes<Elem = T>, const C: usize>(&mut self, j: usize) {
-        let mut q = 0;
-        while L::REGISTERS >= MANY_REGISTERS && q + VECTORS * T::LANES <= self.n_outputs {
-            self.block::<L, C, VECTORS>(j, q);
-            q += VECTORS * T::LANES;
-        }
-        while q < self.n_outputs {
-            self.block::<L, C, 1>(j, q);
-            q += T::LANES;
+    fn rows<L: Lanes<Elem = T>, const C: usize>(&mut self, j: usize, first: usize, end: usize) {
+        let mut q = first;
+        while q < end {
+            let v = (end - q).div_ceil(T::LANES);
+            if L::REGISTERS < MANY_REGISTERS || v == 1 {
+                self.block::<L, C, 1>(j, q);
+                q += T::LANES;
+            } else if v == 2 {
+                self.block::<L, C, 2>(j, q);
+                q += 2 * T::LANES;
+            } else {
+                self.block::<L, C, 3>(j, q);
+                q += 3 * T::LANES;
+            }
         }
     }
 

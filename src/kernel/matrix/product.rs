@@ -1,15 +1,14 @@
 //! The product of some rows with a matrix: the scores of a layer.
 
-use super::RowList;
+use super::{MANY_REGISTERS, RowList, has_rows};
 use crate::kernel::{Kernel, Lanes, Prefetch};
 use crate::scalar::Scalar;
 
-/// Rows of a block.
-const ROWS: usize = 6;
-/// Vectors of a block, with many registers; else 1.
-const VECTORS: usize = 4;
-/// From so many registers on blocks are large.
-const MANY_REGISTERS: usize = 32;
+/// Rows of B that are used for all rows of A before others are read: few enough for the second-level cache, whatever
+/// the distance between them.
+const DEPTH: usize = 256;
+/// Vectors of a block of a single row.
+const SINGLE: usize = 8;
 
 /// `C = bias + A B`: entry (i, j) is the chain of fused multiply-adds `bias_j + a_i0 b_0j + a_i1 b_1j + ...`, in this
 /// order.
@@ -40,47 +39,76 @@ impl<T: Scalar> Kernel<T> for Product<'_, T> {
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(mut self) {
-        let m = self.a.rows.len();
-        let (k, n) = (self.a.n_columns, self.n_outputs);
-        assert!(k == 0 || self.b.len() >= (k - 1) * self.b_stride + n);
+        let (m, k, n) = (self.a.rows.len(), self.a.n_columns, self.n_outputs);
+        assert!(has_rows(self.b, k, self.b_stride, n));
         assert!(self.bias.is_empty() || self.bias.len() == n);
-        for &r in self.ahead {
-            self.prefetch.row(&self.a.values[r * self.a.stride..][..k]);
+        let mut j = 0;
+        // A single row has few chains at once, unless blocks are wide.
+        while m == 1 && j + SINGLE * T::LANES <= n {
+            self.block::<L, 1, SINGLE>(0, j, 0, k);
+            j += SINGLE * T::LANES;
         }
-        let mut i = 0;
-        while i < m {
-            if i + ROWS <= m {
-                self.rows::<L, ROWS>(i);
-                i += ROWS;
+        while j < n {
+            let v = (n - j).div_ceil(T::LANES);
+            if L::REGISTERS < MANY_REGISTERS {
+                self.panel::<L, 6, 1>(j);
+                j += T::LANES;
+            } else if v >= 3 {
+                self.panel::<L, 8, 3>(j);
+                j += 3 * T::LANES;
+            } else if v == 2 {
+                self.panel::<L, 8, 2>(j);
+                j += 2 * T::LANES;
             } else {
-                self.rows::<L, 1>(i);
-                i += 1;
+                self.panel::<L, 8, 1>(j);
+                j += T::LANES;
             }
         }
     }
 }
 
 impl<T: Scalar> Product<'_, T> {
-    /// `R` rows of the result, from the i-th on.
+    /// The columns of a panel, from the j-th on: `V` vectors, of which the last may go beyond the end; `R` rows at once.
     #[inline(always)]
-    fn rows<L: Lanes<Elem = T>, const R: usize>(&mut self, i: usize) {
-        let mut j = 0;
-        while L::REGISTERS >= MANY_REGISTERS && j + VECTORS * T::LANES <= self.n_outputs {
-            self.block::<L, R, VECTORS>(i, j);
-            j += VECTORS * T::LANES;
-        }
-        while j < self.n_outputs {
-            self.block::<L, R, 1>(i, j);
-            j += T::LANES;
+    fn panel<L: Lanes<Elem = T>, const R: usize, const V: usize>(&mut self, j: usize) {
+        let (m, k) = (self.a.rows.len(), self.a.n_columns);
+        let mut first = 0;
+        loop {
+            let end = (first + DEPTH).min(k);
+            let mut i = 0;
+            while i + R <= m {
+                self.block::<L, R, V>(i, j, first, end);
+                i += R;
+            }
+            if i + 4 <= m {
+                self.block::<L, 4, V>(i, j, first, end);
+                i += 4;
+            }
+            if i + 2 <= m {
+                self.block::<L, 2, V>(i, j, first, end);
+                i += 2;
+            }
+            if i < m {
+                self.block::<L, 1, V>(i, j, first, end);
+            }
+            first = end;
+            if first == k {
+                break;
+            }
         }
     }
 
-    /// `R` rows from the i-th on, `V` vectors of each from column j on, of which the last may go beyond the end.
+    /// Of the chains of `R` rows from the i-th on, and of the panel from column j on, the links from `first` to `end`.
     #[inline(always)]
     #[allow(clippy::needless_range_loop)] // loops over indices are unrolled, so that everything is in registers
-    fn block<L: Lanes<Elem = T>, const R: usize, const V: usize>(&mut self, i: usize, j: usize) {
+    fn block<L: Lanes<Elem = T>, const R: usize, const V: usize>(
+        &mut self,
+        i: usize,
+        j: usize,
+        first: usize,
+        end: usize,
+    ) {
         let lanes = T::LANES;
-        let k = self.a.n_columns;
         let last = (self.n_outputs - j - (V - 1) * lanes).min(lanes);
         let width = (V - 1) * lanes + last;
         let mut x = [&self.a.values[..0]; R];
@@ -88,7 +116,14 @@ impl<T: Scalar> Product<'_, T> {
             x[r] = self.a.row(i + r);
         }
         let mut acc = [[L::splat(T::ZERO); V]; R];
-        if !self.bias.is_empty() {
+        if first > 0 {
+            for r in 0..R {
+                let c = &self.c[(i + r) * self.c_stride + j..][..V * lanes];
+                for v in 0..V {
+                    acc[r][v] = L::load(&c[v * lanes..]);
+                }
+            }
+        } else if !self.bias.is_empty() {
             for v in 0..V {
                 let bias = L::load_partial(&self.bias[j + v * lanes..]);
                 for r in 0..R {
@@ -97,7 +132,15 @@ impl<T: Scalar> Product<'_, T> {
             }
         }
         let mut b = [L::splat(T::ZERO); V];
-        for t in 0..k {
+        for t in first..end {
+            if j == 0 && t % lanes == 0 {
+                // A line of each row, every hundred cycles or two: of all at once, the buffers would be full.
+                for r in 0..R {
+                    if let Some(&row) = self.ahead.get(i + r) {
+                        self.prefetch.one(&self.a.values[row * self.a.stride + t]);
+                    }
+                }
+            }
             // SAFETY: row t < k of `b` has n >= j + width columns: see the assertion in `run`.
             let row = unsafe { self.b.get_unchecked(t * self.b_stride + j..t * self.b_stride + j + width) };
             for v in 0..V - 1 {

@@ -5,7 +5,7 @@ use super::{Activations, Mlp};
 use crate::data::{MatrixParams, TileMatrix, TileMatrixMut, TileRows};
 use crate::gradient::model::ParamsOfPass;
 use crate::kernel::matrix::{AccumulateProduct, RowList, Transpose};
-use crate::kernel::{Multiply, Prefetch, Tier};
+use crate::kernel::{Multiply, Tier};
 
 use crate::scalar::Scalar;
 
@@ -82,6 +82,5 @@ impl Mlp {
 /// Adds the product of the transposed rows with a block to a matrix.
 fn accumulate_product<T: Scalar>(tier: Tier, a: RowList<'_, T>, slopes: TileMatrix<'_, T>, g: &mut [T]) {
     let TileMatrix { values: slopes, stride: slopes_stride, n_outputs } = slopes;
-    let (ahead, prefetch, g_stride) = (&[][..], Prefetch::NONE, n_outputs);
-    tier.run(AccumulateProduct { a, ahead, prefetch, slopes, slopes_stride, n_outputs, g, g_stride });
+    tier.run(AccumulateProduct { a, slopes, slopes_stride, n_outputs, g, g_stride: n_outputs });
 }

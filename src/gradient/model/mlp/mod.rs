@@ -18,7 +18,7 @@ pub(crate) use dropout::Masks;
 
 use crate::error::{Error, Result, checked};
 use crate::gradient::Layout;
-use crate::kernel::matrix::Transpose;
+use crate::kernel::matrix::{self, Transpose};
 use crate::kernel::{Activation, Tier};
 use crate::scalar::Scalar;
 
@@ -55,7 +55,7 @@ struct Layer {
 impl Layer {
     /// Distance between the numbers of consecutive rows of a tile.
     fn stride<T: Scalar>(&self) -> usize {
-        self.n_out.next_multiple_of(T::LANES)
+        matrix::stride::<T>(self.n_out)
     }
 
     fn weights<'p, T>(&self, params: &'p [T]) -> &'p [T] {
