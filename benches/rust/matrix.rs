@@ -150,7 +150,15 @@ fn main() {
         let (mut g, mut h) = (numbers(k * n), numbers(k * n));
         let mut ours = || {
             let (slopes, g) = (black_box(&slopes[..]), &mut g[..]);
-            tier.run(AccumulateProduct { a, slopes, slopes_stride, n_outputs: n, g, g_stride: n });
+            tier.run(AccumulateProduct {
+                a,
+                slopes,
+                slopes_stride,
+                n_outputs: n,
+                g,
+                g_stride: n,
+                overwrites: false,
+            });
         };
         let mut theirs =
             || gemm([k, m, n], (&values, [1, a_stride]), (black_box(&slopes), c_stride), (&mut h, n), true);

@@ -167,10 +167,11 @@ impl<'a, T: Scalar> Dense<'a, T> {
         tile: Tile<'_>,
         slopes: TileMatrix<'_, T>,
         g: &mut [T],
+        overwrites: bool,
     ) {
         let TileMatrix { values: slopes, stride: slopes_stride, n_outputs } = slopes;
         let (a, g_stride) = (self.row_list(tile.rows), n_outputs);
-        tier.run(AccumulateProduct { a, slopes, slopes_stride, n_outputs, g, g_stride });
+        tier.run(AccumulateProduct { a, slopes, slopes_stride, n_outputs, g, g_stride, overwrites });
     }
 
     pub(super) fn scores(&self, tier: Tier, tile: Tile<'_>, w: LinearParams<'_, T>, scores: &mut [T]) {

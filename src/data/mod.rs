@@ -143,17 +143,24 @@ impl<'a, T: Scalar> Rows<'a, T> {
         }
     }
 
-    /// Adds the product of the transposed rows of a tile with a block, a row of which is for each of them, to a matrix.
+    /// Adds the product of the transposed rows of a tile with a block, a row of which is for each of them, to a matrix, or
+    /// writes it there.
     pub(crate) fn accumulate_product(
         &self,
         tier: Tier,
         tile: Tile<'_>,
         slopes: TileMatrix<'_, T>,
         to: &mut [T],
+        overwrites: bool,
     ) {
         match self {
-            Rows::Dense(x) => x.accumulate_product(tier, tile, slopes, to),
-            Rows::Csr(x) => x.accumulate_product(tier, tile, slopes, to),
+            Rows::Dense(x) => x.accumulate_product(tier, tile, slopes, to, overwrites),
+            Rows::Csr(x) => {
+                if overwrites {
+                    to.fill(T::ZERO);
+                }
+                x.accumulate_product(tier, tile, slopes, to);
+            }
         }
     }
 

@@ -63,10 +63,21 @@ impl<T: Scalar> TileRows<'_, '_, T> {
     }
 
     /// See [`Rows::accumulate_product`].
-    pub(crate) fn accumulate_product(&self, tier: Tier, slopes: TileMatrix<'_, T>, to: &mut [T]) {
+    pub(crate) fn accumulate_product(
+        &self,
+        tier: Tier,
+        slopes: TileMatrix<'_, T>,
+        to: &mut [T],
+        overwrites: bool,
+    ) {
         match self {
-            Self::Stored(rows, tile) => rows.accumulate_product(tier, *tile, slopes, to),
-            Self::Active(batch, range) => batch.accumulate_product(tier, range.clone(), slopes, to),
+            Self::Stored(rows, tile) => rows.accumulate_product(tier, *tile, slopes, to, overwrites),
+            Self::Active(batch, range) => {
+                if overwrites {
+                    to.fill(T::ZERO);
+                }
+                batch.accumulate_product(tier, range.clone(), slopes, to);
+            }
         }
     }
 

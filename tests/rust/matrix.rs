@@ -93,8 +93,15 @@ fn check_accumulate<T: Scalar>(Shape { m, k, n, gap }: Shape, seed: u64) {
         let mut g = before.clone();
         let a = RowList { values: &values, stride: a_stride, n_columns: k, rows: &rows };
         let (slopes, g_of) = (&slopes[..], &mut g[..]);
-        tier.run(AccumulateProduct { a, slopes, slopes_stride, n_outputs: n, g: g_of, g_stride });
+        let overwrites = false;
+        tier.run(AccumulateProduct { a, slopes, slopes_stride, n_outputs: n, g: g_of, g_stride, overwrites });
         assert_eq!(bits(&g), bits(&expected), "{k} x {m} x {n}, {tier:?}");
+        let (mut added, mut written) = (before.clone(), before.clone());
+        (0..k).for_each(|j| added[j * g_stride..][..n].fill(T::ZERO));
+        for (g, overwrites) in [(&mut added, false), (&mut written, true)] {
+            tier.run(AccumulateProduct { a, slopes, slopes_stride, n_outputs: n, g, g_stride, overwrites });
+        }
+        assert_eq!(bits(&written), bits(&added), "{k} x {m} x {n}, {tier:?}");
     }
 }
 

@@ -24,6 +24,8 @@ pub struct AccumulateProduct<'a, T> {
     pub g: &'a mut [T],
     /// Distance between the beginnings of consecutive rows of `g`.
     pub g_stride: usize,
+    /// Whether chains begin at zero, whatever `g` holds.
+    pub overwrites: bool,
 }
 
 impl<T: Scalar> Kernel<T> for AccumulateProduct<'_, T> {
@@ -99,7 +101,7 @@ impl<T: Scalar> AccumulateProduct<'_, T> {
         let lanes = T::LANES;
         let width = (self.n_outputs - q).min(V * lanes);
         let mut acc = [[L::splat(T::ZERO); V]; C];
-        for c in 0..C {
+        for c in 0..if self.overwrites { 0 } else { C } {
             let g = &self.g[(j + c) * self.g_stride + q..][..width];
             for v in 0..V {
                 acc[c][v] = L::load_partial(&g[v * lanes..]);

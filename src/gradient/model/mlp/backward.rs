@@ -23,24 +23,24 @@ impl Mlp {
     ) {
         let n_rows = rows.len();
         self.deltas(tier, n_rows, at, slopes, kept);
-        if rows.are_dense() {
-            gradient.fill(T::ZERO);
-        }
+        let overwrites = rows.are_dense();
         for (l, layer) in self.layers.iter().enumerate() {
             let delta = block_of(layer, &kept.deltas[l]);
             let of_weights = &mut gradient[layer.weights..][..layer.n_in * layer.n_out];
             match l {
-                0 => rows.accumulate_product(tier, delta, of_weights),
+                0 => rows.accumulate_product(tier, delta, of_weights, overwrites),
                 _ => {
                     let a = block_as_rows(&self.layers[l - 1], &kept.outputs[l - 1], &kept.rows[..n_rows]);
-                    accumulate_product(tier, a, delta, of_weights);
+                    accumulate_product(tier, a, delta, of_weights, overwrites);
                 }
             }
+            let of_intercepts = &mut gradient[layer.intercepts..][..layer.n_out];
             if self.fit_intercept {
                 let ones =
                     RowList { values: &kept.ones, stride: 1, n_columns: 1, rows: &kept.rows[..n_rows] };
-                let of_intercepts = &mut gradient[layer.intercepts..][..layer.n_out];
-                accumulate_product(tier, ones, delta, of_intercepts);
+                accumulate_product(tier, ones, delta, of_intercepts, overwrites);
+            } else if overwrites {
+                of_intercepts.fill(T::ZERO);
             }
         }
     }
@@ -79,8 +79,14 @@ impl Mlp {
     }
 }
 
-/// Adds the product of the transposed rows with a block to a matrix.
-fn accumulate_product<T: Scalar>(tier: Tier, a: RowList<'_, T>, slopes: TileMatrix<'_, T>, g: &mut [T]) {
+/// Adds the product of the transposed rows with a block to a matrix, or writes it there.
+fn accumulate_product<T: Scalar>(
+    tier: Tier,
+    a: RowList<'_, T>,
+    slopes: TileMatrix<'_, T>,
+    g: &mut [T],
+    overwrites: bool,
+) {
     let TileMatrix { values: slopes, stride: slopes_stride, n_outputs } = slopes;
-    tier.run(AccumulateProduct { a, slopes, slopes_stride, n_outputs, g, g_stride: n_outputs });
+    tier.run(AccumulateProduct { a, slopes, slopes_stride, n_outputs, g, g_stride: n_outputs, overwrites });
 }
