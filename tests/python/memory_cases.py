@@ -129,6 +129,40 @@ CASES["sparse recorded"] = lambda: mb.fit(
 )
 
 noisy = mb.fit(X, y, record="noise", epochs=1, batch_size=10)
+network = mb.models.MLP((600, 300), activation=("relu", "tanh"), dropout=0.2)
+machine = mb.models.FactorizationMachine(rank=16)
+BEYOND = {"epochs": 1, "batch_size": 500, "optimizer": "adam", "n_threads": 1}
+trained = {
+    "network": mb.fit(X[:500], y[:500], model=network, **BEYOND),
+    "machine": mb.fit(S[:500], y_sparse[:500], model=machine, **BEYOND),
+}
+for name, at in trained.items():
+    rows, targets = (S[:1000], y_sparse[:1000]) if name == "machine" else (X[:1000], y[:1000])
+    fitted = {"X": rows, "y": targets, "model": at.model}
+    for what, options in {
+        "once": {},
+        "threads": {"n_threads": 2},
+        "average": {"average": "polyak"},
+        "momentum": {"optimizer": mb.optimizers.SGD(1e-3, momentum=0.9)},
+        "schedule-free": {"optimizer": "schedule_free_adamw"},
+        "recorded": {"record": ("step", "path", "full_loss")},
+        "noise": {"record": "noise"},
+        "callback": {"callback": lambda progress: None},
+        "restored": {"stop": mb.stopping.NoImprovement(restore_best=True), "validation": 0.3},
+        "strengths": {"penalty": mb.penalties.L1({at.model.weight_blocks[0]: 1e-3})},
+        "going on": {"init": at},
+        "growing": {"batch_size": mb.batch_sizes.NormTest(100)},
+        "standardized": {"standardize": True},
+    }.items():
+        CASES[f"{name}, {what}"] = lambda given={**fitted, **BEYOND, **options}: mb.fit(**given)
+    CASES[f"{name}, predict"] = lambda at=at, rows=rows: at.predict(rows)
+    CASES[f"{name}, gradient"] = lambda at=at, rows=rows, targets=targets: mb.gradient(rows, targets, at)
+    for instrument in (mb.diagnostics.gradient_noise, mb.diagnostics.gradient_angles):
+        CASES[f"{name}, {instrument.__name__}"] = (
+            lambda at=at, rows=rows, targets=targets, instrument=instrument: instrument(
+                rows, targets, at=at, batch_sizes=[10], n_draws=5
+            )
+        )
 
 
 def stepped(optimizer: mb.optimizers.Optimizer) -> None:

@@ -110,3 +110,44 @@ for delay in (0.005, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5):
     print(waited(lambda: {CALLS[name]}, delay))
 """
     assert longest_wait(script) < 2
+
+
+BEYOND = """
+from mbgd_rs.models import MLP, FactorizationMachine
+n = 20_000
+X = rng.standard_normal((n, 300), dtype=np.float32)
+y = X[:, 0].copy()
+network, machine = MLP((1500, 1500), "tanh", dropout=0.2), FactorizationMachine(rank=300)
+large = MLP((30_000, 1000))
+quick = dict(epochs=1000, optimizer="adam")
+few = dict(epochs=1, batch_size=100, stop=mb.stopping.MaxSteps(1))
+at_network = mb.fit(X[:100], y[:100], model=network, **few)
+at_machine = mb.fit(X[:100], y[:100], model=machine, **few)
+"""
+
+ON_MODELS = {
+    "small batches": "mb.fit(X, y, model=network, batch_size=10, **quick)",
+    "all rows": "mb.fit(X, y, model=network, batch_size='full', **quick)",
+    "all rows of a machine": "mb.fit(X, y, model=machine, batch_size='full', **quick)",
+    "noise": "mb.fit(X, y, model=network, batch_size=10_000, record='noise', **quick)",
+    "noise of a machine": "mb.fit(X, y, model=machine, batch_size=10_000, record='noise', **quick)",
+    "validation": "mb.fit(X, y, model=network, validation=0.9, batch_size=2000, **quick)",
+    "full loss": "mb.fit(X, y, model=network, record=('step', 'full_loss'), batch_size=10, **quick)",
+    "many parameters": "mb.fit(X, y, model=large, batch_size=1, **quick)",
+    "predict": "at_network.predict(X)",
+    "predict by a machine": "at_machine.predict(X)",
+    "gradient": "mb.gradient(X, y, at_network)",
+    "gradient noise": "mb.diagnostics.gradient_noise(X, y, at=at_network, batch_sizes=[1000], n_draws=500)",
+    "angles": "mb.diagnostics.gradient_angles(X, y, at=at_machine, batch_sizes=[1000], n_draws=500)",
+    "strategies": "mb.diagnostics.compare_strategies(X, y, model=network, passes=50)",
+    "step cost": "mb.diagnostics.step_cost(X, y, model=network, batch_sizes=[1, 20_000])",
+}
+
+
+@pytest.mark.parametrize("name", ON_MODELS)
+def test_calls_on_models(name: str) -> None:
+    script = f"""{BEYOND}
+for delay in (0.005, 0.05, 0.3, 0.6):
+    print(waited(lambda: {ON_MODELS[name]}, delay))
+"""
+    assert longest_wait(script) < 2
