@@ -66,7 +66,7 @@ impl<'a, T: Scalar> Problem<'a, T> {
         let data = Dataset::new(rows, targets, weights);
         let problem = Self { data, objective: Objective { model, loss, penalty } };
         if let Penalty::Group(group) = problem.penalty() {
-            problem.needs_linear(&format!("penalty {:?}", group.name()))?;
+            problem.needs_linear(&format!("penalty '{}'", group.name()))?;
         }
         Ok(problem)
     }
@@ -80,7 +80,7 @@ impl<'a, T: Scalar> Problem<'a, T> {
             Some(_) => Ok(()),
             None => {
                 let name = self.model().name();
-                Err(Error::Incompatible(format!("model must be 'linear' for {what}, got {name:?}")))
+                Err(Error::Incompatible(format!("model must be 'linear' for {what}, got '{name}'")))
             }
         }
     }

@@ -477,7 +477,7 @@ fn what_linear_models_have_is_refused_by_name() {
     };
     let groups = Penalty::Group(Group::new(vec![0.1], 1.0).unwrap());
     let message = machine(groups).unwrap_err().to_string();
-    assert_eq!(message, "model must be 'linear' for penalty \"group_l1\", got \"factorization_machine\"");
+    assert_eq!(message, "model must be 'linear' for penalty 'group_l1', got 'factorization_machine'");
     let problem = machine(Penalty::none()).unwrap();
     let refused = |optimizer: Optimizer| {
         let config = config(tier, 1, optimizer, 10);

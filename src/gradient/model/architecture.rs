@@ -108,7 +108,7 @@ impl Architecture {
             Self::Linear => Ok(()),
             _ if has_intercept_slope => {
                 let name = self.name();
-                Err(Error::Incompatible(format!("model must be 'linear' for loss {loss:?}, got {name:?}")))
+                Err(Error::Incompatible(format!("model must be 'linear' for loss '{loss}', got '{name}'")))
             }
             _ => Ok(()),
         }
