@@ -18,8 +18,8 @@ SOURCE := Cargo.toml pyproject.toml $(shell find src -name '*.rs')
 # Set in some environments, these slow NumPy down and would flatter every comparison with it.
 unexport OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
 
-.PHONY: help demo pictures build build-tests test test-rust test-python lint fmt bench bench-peers bench-solvers bench-guard bench-guard-record \
-        docs docs-check docs-rust docs-environment sdist wheel wheel-check test-of-wheel test-of-sdist check clean need-cargo \
+.PHONY: help demo pictures build build-tests test test-rust test-python lint fmt bench bench-peers bench-solvers bench-models \
+        bench-guard bench-guard-record docs docs-check docs-rust docs-environment sdist wheel wheel-check test-of-wheel test-of-sdist check clean need-cargo \
         need-python
 
 help:            ## list the verbs
@@ -60,10 +60,11 @@ fmt: need-cargo $(STAMPS)/lint  ## format all code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: build $(STAMPS)/test  ## measure single parts, and epochs beside NumPy and scikit-learn; print the ratios
+bench: build $(STAMPS)/test  ## measure single parts, and epochs of linear and other models beside NumPy and scikit-learn; print the ratios
 	cargo bench
 	PYTHONPATH=python:benches $(BIN)/python -m race --rounds 3 --output build/bench \
 	    --races dense sparse softmax batches call
+	PYTHONPATH=python:benches $(BIN)/python -m race.models --rounds 3 --output build/bench
 
 bench-peers: build $(PEERS_VENV)/made  ## race all peers, epoch by epoch; write benches/RESULTS.md and the pictures and numbers of README.md
 	PYTHONPATH=benches $(PEERS_VENV)/bin/python -m race.install
@@ -76,6 +77,12 @@ bench-solvers: build $(PEERS_VENV)/made  ## the race in time to a loss; write be
 	PYTHONPATH=python:benches $(PEERS_VENV)/bin/python -m race.solvers \
 	    $(if $(SETS),--sets $(SETS)) $(if $(SOLVERS),--peers $(SOLVERS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 	    $(if $(SECONDS),--seconds $(SECONDS))
+
+# Of the race: make bench-models TASKS="digits clicks" TRAINERS="mbgd_rs 'JAX*'" ROUNDS=2
+bench-models: build $(PEERS_VENV)/made  ## the race of networks and factorization machines; write benches/MODELS.md and its part of README.md
+	PYTHONPATH=benches $(PEERS_VENV)/bin/python -m race.install
+	PYTHONPATH=python:benches $(PEERS_VENV)/bin/python -m race.models \
+	    $(if $(TASKS),--tasks $(TASKS)) $(if $(TRAINERS),--peers $(TRAINERS)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 bench-guard: need-cargo need-python  ## count instructions of a step; fail if one has grown by more than 3 %
 	$(PYTHON) benches/python/instruction_counts.py

@@ -7,7 +7,8 @@ from typing import Any
 
 from race.case import Case
 from race.dataset import Dataset
-from race.peer import Epochs, Peer, Solve, Solver, timed
+from race.models.task import Task, factors, network
+from race.peer import Epochs, Peer, Solve, Solver, Trained, Trainer, timed
 from race.solvers.problem import Problem
 
 EPOCHS = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 30, 50)
@@ -71,6 +72,29 @@ def solver(**how: Any) -> Solver:
     return Solver(solve_by(**how), lambda problem: True, "epochs", EPOCHS)
 
 
+def train(data: Dataset, task: Task, n_threads: int | None = None) -> Trained:
+    import mbgd_rs as mb
+    import numpy as np
+
+    if task.model == "mlp":
+        model: Any = mb.models.MLP((task.width,))
+        init: Any = network(task)
+        optimizer: Any = mb.optimizers.Adam(task.rate)
+    else:
+        model = mb.models.FactorizationMachine(task.width)
+        init = 0.0, np.zeros(task.d, np.float32), factors(task)
+        optimizer = mb.optimizers.Adagrad(task.rate)
+    result = mb.fit(
+        data.X, data.y, loss="log_loss", model=model, init=init, optimizer=optimizer, batch_size=task.b,
+        epochs=1 + task.n_epochs, n_threads=n_threads,
+    )  # fmt: skip
+    return Trained(list(np.diff(result.history.epoch_elapsed)), result.decision_function)
+
+
+def trainer(n_threads: int | None) -> Trainer:
+    return Trainer(dict.fromkeys(("mlp", "factorization_machine"), partial(train, n_threads=n_threads)))
+
+
 def every(case: Case) -> bool:
     return True
 
@@ -83,8 +107,9 @@ PEERS = [
         races(None) | {"batches": batches},
         every,
         solver=solver(),
+        trainer=trainer(None),
         note="all threads",
     ),
-    Peer("mbgd_rs, 1 thread", (), ("mbgd_rs",), races(1), every),
+    Peer("mbgd_rs, 1 thread", (), ("mbgd_rs",), races(1), every, trainer=trainer(1)),
     Peer("mbgd_rs, sgd", (), ("mbgd_rs",), solver=solver(optimizer="sgd"), note="all threads"),
 ]

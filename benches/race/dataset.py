@@ -23,6 +23,8 @@ GENERATED = {
     "normal": "standard normal, labels of a noisy linear rule",
     "mixed": "the same labels; the columns mixed by a matrix with singular values from 3 to 0.03",
     "counts": "correlated normal columns, Poisson counts of mean 0.4",
+    "digits": "ten classes of images, a fifth of whose pixels are not zero; a tenth of the labels is drawn",
+    "clicks": "39 fields of a category each, by Zipf's law; every category a column, wherever a hash puts it",
 }
 """Kinds of rows that are made: the first word of their names. Numbers of rows and columns follow it."""
 FILES = {
@@ -69,17 +71,18 @@ def make(name: str, folder: Path) -> None:
     real = files(name, where) if where and not is_made(name) else []
     if name == "a9a":
         X, y = read_svmlight(real[0]) if real else like_a9a()
-        for part in ("data", "indices", "indptr"):
-            np.save(folder / f"{name}.{part}.npy", getattr(X, part))
+    elif name == "mnist10k":
+        X, y = read_mnist(*real) if real else digits(10_000, 784)
+    elif name == "housing":
+        X, y = read_housing(*real) if real else like_housing()
     else:
-        if name == "mnist10k":
-            X, y = read_mnist(*real) if real else like_mnist()
-        elif name == "housing":
-            X, y = read_housing(*real) if real else like_housing()
-        else:
-            make = {"normal": normal, "mixed": mixed, "counts": counts}[kind(name)]
-            X, y = make(*(int(count) for count in name.split("-")[1:]))
+        make = {"normal": normal, "mixed": mixed, "counts": counts, "digits": digits, "clicks": clicks}
+        X, y = make[kind(name)](*(int(count) for count in name.split("-")[1:]))
+    if isinstance(X, np.ndarray):
         np.save(folder / f"{name}.X.npy", X)
+    else:
+        for part in ("data", "indices", "indptr", "shape"):
+            np.save(folder / f"{name}.{part}.npy", getattr(X, part))
     np.save(folder / f"{name}.y.npy", y)
 
 
@@ -90,8 +93,10 @@ def load(name: str, folder: Path) -> Dataset:
         return Dataset(np.load(folder / f"{name}.X.npy"), y, folder)
     from scipy.sparse import csr_matrix
 
-    parts = [np.load(folder / f"{name}.{part}.npy") for part in ("data", "indices", "indptr")]
-    return Dataset(csr_matrix(tuple(parts), shape=(len(y), 123)), y, folder)
+    *parts, shape = (
+        np.load(folder / f"{name}.{part}.npy") for part in ("data", "indices", "indptr", "shape")
+    )
+    return Dataset(csr_matrix(tuple(parts), shape=tuple(shape)), y, folder)
 
 
 def normal(n: int, d: int) -> tuple[Any, Any]:
@@ -121,6 +126,36 @@ def counts(n: int, d: int) -> tuple[Any, Any]:
     return X, rng.poisson(rate).astype(np.float32)
 
 
+def digits(n: int, d: int) -> tuple[Any, Any]:
+    """Ten classes of images, a fifth of whose pixels are not zero."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 10, n)
+    shown = np.where(rng.random(n) < 0.1, rng.integers(0, 10, n), y)
+    X = (rng.random((10, d), dtype=np.float32) / 2)[shown] + rng.random((n, d), dtype=np.float32) / 2
+    return np.where(X > 0.66, X, np.float32(0)), y
+
+
+def clicks(n: int, d: int) -> tuple[Any, Any]:
+    """Fields of 10 to d / 5 categories; columns of categories are drawn, as by a hash without collisions."""
+    from scipy.sparse import csr_matrix
+
+    n_fields = 39
+    rng = np.random.default_rng(3)
+    share = np.geomspace(10, d / 5, n_fields)
+    sizes = (share * d / share.sum()).astype(int)
+    columns = np.empty((n, n_fields), np.int32)
+    for field, (first, size) in enumerate(zip(np.cumsum(sizes) - sizes, sizes, strict=True)):
+        below = np.cumsum(1 / np.arange(1, size + 1))
+        columns[:, field] = first + np.searchsorted(below, below[-1] * rng.random(n))
+    columns = np.sort(rng.permutation(d).astype(np.int32)[columns])
+    factors = rng.standard_normal((d, 4), dtype=np.float32)[columns]
+    pairs = (factors.sum(1) ** 2 - (factors**2).sum(1)).sum(1)
+    score = rng.standard_normal(d)[columns].sum(1) / 4 + pairs / pairs.std()
+    y = (score + rng.logistic(size=n) > np.quantile(score, 0.8)).astype(np.int64)
+    ends = np.arange(0, columns.size + 1, n_fields, dtype=np.int32)
+    return csr_matrix((np.ones(columns.size, np.float32), columns.ravel(), ends), shape=(n, d)), y
+
+
 def read_svmlight(path: Path) -> tuple[Any, Any]:
     """The 123 columns of a9a with indices of 32 bits, which scikit-learn's SGDClassifier insists on."""
     from sklearn.datasets import load_svmlight_file
@@ -148,14 +183,6 @@ def read_mnist(images: Path, labels: Path) -> tuple[Any, Any]:
     pixels = np.frombuffer(gzip.decompress(images.read_bytes()), np.uint8, offset=16).reshape(-1, 784)
     digits = np.frombuffer(gzip.decompress(labels.read_bytes()), np.uint8, offset=8)
     return (pixels / np.float32(255)).astype(np.float32), digits.astype(np.int64)
-
-
-def like_mnist() -> tuple[Any, Any]:
-    """Ten classes of images, a fifth of whose pixels are not zero."""
-    rng = np.random.default_rng(0)
-    y = rng.integers(0, 10, 10_000)
-    X = (rng.random((10, 784)) / 2)[y] + rng.random((10_000, 784)) / 2
-    return np.where(X > 0.66, X, 0).astype(np.float32), y
 
 
 def read_housing(path: Path) -> tuple[Any, Any]:

@@ -5,10 +5,11 @@ import pkgutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from .case import Case
 from .dataset import Dataset
+from .models.task import Task
 from .solvers.problem import Problem
 
 Epochs = Callable[[Dataset, Case], Iterator[float]]
@@ -44,6 +45,28 @@ class Solver:
     """Whether it adds l2 / 2 b^2 to the objective: it is measured by that, and by the optimum of that."""
 
 
+class Trained(NamedTuple):
+    """What a fresh run has given."""
+
+    seconds: list[float]
+    """Of each epoch but the first, which is a warm-up; or of one of them, on the average."""
+    scores: Callable[[Any], Any] | None
+    """Of rows, by the parameters after all epochs: of two classes one a row. None if only times count."""
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """How a peer runs in the race of models."""
+
+    models: dict[str, Callable[[Dataset, Task], Trained]]
+    """By the models that it has: a run of `task.n_epochs` epochs after the first."""
+    takes: Callable[[Task], bool] = lambda task: True
+    """Which of the tasks of these models it runs."""
+
+    def runs(self, task: Task) -> bool:
+        return task.model in self.models and self.takes(task)
+
+
 N_EXTRAPOLATED = 20_000
 """Loops that spend microseconds in the interpreter for each row at b = 1 are run on so many rows."""
 
@@ -63,7 +86,10 @@ class Peer:
     extrapolates: Callable[[Case], bool] = lambda case: False
     """Whether it runs a case on the first `N_EXTRAPOLATED` rows only; its times are scaled up."""
     solver: Solver | None = None
+    trainer: Trainer | None = None
     note: str = ""
+    built_with: tuple[str, ...] = ()
+    """Packages that are installed before, if it has to be built from source."""
     on_request: bool = False
     """Whether it is run only if the environment variable PEERS has its first package."""
 
