@@ -1,4 +1,4 @@
-"""Pages of the gallery: one for each statement, short, with a title. `make docs` runs them."""
+"""Pages of the gallery: short, with a title, one for each statement. `make docs` runs them."""
 
 import ast
 import re
@@ -11,6 +11,7 @@ import pytest
 EXAMPLES = Path(__file__).parents[2] / "examples"
 STATEMENTS = sorted(EXAMPLES.glob("s*.py"))
 FAMILIES = sorted((EXAMPLES / "families").glob("*.py"))
+MODELS = sorted((EXAMPLES / "models").glob("*.py"))
 
 
 def test_every_statement_has_a_page():
@@ -27,7 +28,7 @@ def test_pages_of_statements_are_short_and_say_which(path):
     assert title_of(text).startswith(f"S{int(name[1])}: ")
 
 
-@pytest.mark.parametrize("path", STATEMENTS + FAMILIES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", STATEMENTS + FAMILIES + MODELS, ids=lambda path: path.name)
 def test_pages_are_pages(path):
     text = path.read_text(encoding="utf-8")
     assert title_of(text)
