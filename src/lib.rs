@@ -1,4 +1,4 @@
-//! Mini-batch gradient descent on the CPU: linear models trained fast, and with the same bits whatever the
+//! Mini-batch gradient descent on the CPU: linear models, networks and factorization machines trained fast, and with the same bits whatever the
 //! number of threads or the width of the vectors.
 //!
 //! A step is three verbs, and each has a module: [`shuffle`] says which rows come next, [`gradient`] how wrong
