@@ -17,6 +17,8 @@ use crate::scalar::Scalar;
 
 /// Entries of a partial gradient that may be cleared and added, in vectors, for every stored entry of sparse rows.
 const SUMMED_FOR_ENTRY: usize = 4;
+/// The same where a column has a row of a table: an entry costs as many vectors as its row has.
+const ROWS_SUMMED_FOR_ENTRY: usize = 1;
 /// Multiply-adds between two polls of whether the caller wants the work to end: about a millisecond.
 const WORK_BETWEEN_POLLS: usize = 1 << 22;
 
@@ -128,7 +130,9 @@ impl<T: Scalar> Pass<'_, T> {
             (None, Rows::Csr(csr)) => csr.n_entries() / csr.n_rows() * n_rows,
             (None, Rows::Dense(_)) => return LEAF_ROWS,
         };
-        let most_leaves = SUMMED_FOR_ENTRY * n_entries / self.model.layout().n_columns().max(1);
+        let layout = self.model.layout();
+        let summed = if layout.has_rows_of_columns() { ROWS_SUMMED_FOR_ENTRY } else { SUMMED_FOR_ENTRY };
+        let most_leaves = summed * n_entries / layout.n_columns().max(1);
         n_rows.div_ceil(most_leaves.max(1)).next_power_of_two().max(LEAF_ROWS)
     }
 

@@ -53,6 +53,7 @@ mod shards;
 pub mod sparse;
 pub mod sparse_matrix;
 mod square_matrix;
+pub mod table;
 mod tier;
 mod vector;
 #[cfg(target_arch = "x86_64")]

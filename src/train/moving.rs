@@ -1,4 +1,4 @@
-//! How a step moves the parameters: at once, or a shard of them by each worker.
+//! How a step moves the parameters: at once, or block by block, and each worker a shard of them.
 
 use super::config::Config;
 use super::parameters::entries_of;
@@ -11,6 +11,10 @@ use crate::update::EffectiveStepSize;
 
 /// Slot vectors of an optimizer, at most.
 const MOST_SLOTS: usize = 3;
+/// Entries that are worked on before the next ones: all there is of them stays in the second-level cache meanwhile.
+const BLOCK: usize = 1 << 12;
+/// Vectors of fewer entries are in this cache anyway.
+const MANY_ENTRIES: usize = 1 << 15;
 
 impl<T: Scalar> Run<'_, '_, T> {
     /// Shortens the gradient if it is to be. Returns its norm before, where somebody wants to know it.
@@ -35,7 +39,7 @@ impl<T: Scalar> Run<'_, '_, T> {
     /// Moves the parameters, unless they or the loss would become non-finite: then returns which.
     #[inline]
     pub(super) fn step(&mut self, loss: f64) -> Result<Option<&'static str>> {
-        if let Some(is_finite) = self.step_in_shards() {
+        if let Some(is_finite) = self.step_in_blocks() {
             let non_finite = match (loss.is_finite(), is_finite) {
                 (false, _) => Some("the loss"),
                 (true, false) => Some("a parameter"),
@@ -80,14 +84,16 @@ impl<T: Scalar> Run<'_, '_, T> {
         Ok(non_finite)
     }
 
-    /// Moves the parameters as [`Run::step`] does, with the same bits, if the workers have shared the gradient and the rule
-    /// looks at each parameter alone. Returns whether it was done, and then whether all parameters stayed finite.
-    pub(super) fn step_in_shards(&mut self) -> Option<bool> {
+    /// Moves the parameters as [`Run::step`] does, with the same bits, if the rule looks at each parameter alone and there are
+    /// many: block by block, and with all workers if they have shared the gradient. Returns whether it was done, and then
+    /// whether all parameters stayed finite.
+    pub(super) fn step_in_blocks(&mut self) -> Option<bool> {
         let Self { state, evaluator, optimizer, last_finite, config, .. } = self;
         let tier = config.tier;
         let AtStep { model, penalty, params, .. } = evaluator.at_step();
         let (entries, has_prox, n) = (entries_of(model), penalty.has_prox(), params.len());
-        if !evaluator.shares(n) || has_prox || self.params.is_lazy() || state.control.solver.is_some() {
+        let is_shared = evaluator.shares(n);
+        if !(is_shared || n >= MANY_ENTRIES) || has_prox || state.control.solver.is_some() {
             return None;
         }
         let step = optimizer.step_in_parts(tier, entries, &mut state.optimizer, evaluator.params())?;
@@ -97,15 +103,27 @@ impl<T: Scalar> Run<'_, '_, T> {
         let mut vectors = vec![&mut params, last_finite, &mut gradient];
         vectors.extend(&mut state.optimizer.slots);
         let on_shard = move |first: usize, shards: &mut [&mut [T]]| {
-            let [params, before, gradient, slots @ ..] = shards else { return true };
-            let mut lent: [&mut [T]; MOST_SLOTS] = Default::default();
-            let n_slots = slots.len();
-            lent.iter_mut().zip(slots).for_each(|(lent, slot)| *lent = slot);
-            before.copy_from_slice(params);
-            step.make(first, params, gradient, &mut lent[..n_slots]);
-            first_not_finite(tier, params).is_none()
+            let n = shards[0].len();
+            let mut is_finite = true;
+            for start in (0..n).step_by(BLOCK) {
+                let block = start..n.min(start + BLOCK);
+                let [params, before, gradient, slots @ ..] = &mut *shards else { return true };
+                let mut lent: [&mut [T]; MOST_SLOTS] = Default::default();
+                let n_slots = slots.len();
+                lent.iter_mut().zip(slots).for_each(|(lent, slot)| *lent = &mut slot[block.clone()]);
+                let params = &mut params[block.clone()];
+                before[block.clone()].copy_from_slice(params);
+                step.make(first + start, params, &gradient[block], &mut lent[..n_slots]);
+                is_finite &= first_not_finite(tier, params).is_none();
+            }
+            is_finite
         };
-        let is_finite = evaluator.in_shards(&mut vectors, Box::new(on_shard));
+        let is_finite = match is_shared {
+            true => evaluator.in_shards(&mut vectors, Box::new(on_shard)),
+            false => {
+                on_shard(0, &mut vectors.iter_mut().map(|vector| vector.as_mut_slice()).collect::<Vec<_>>())
+            }
+        };
         *evaluator.params() = params;
         *evaluator.last() = gradient;
         Some(is_finite)

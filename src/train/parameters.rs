@@ -173,7 +173,7 @@ fn lazy_from<'a, T: Scalar>(
     let slots = std::mem::replace(&mut state.optimizer.slots, vec![Vec::new(); n_vectors]);
     let decays = optimizer.decays();
     let (layout, penalty) = (problem.layout(), problem.penalty());
-    let mut lazy = LazyParameters::new(csr, layout, (first, decays), penalty, params, slots)?;
+    let mut lazy = LazyParameters::new((csr, config.tier), layout, (first, decays), penalty, params, slots)?;
     if state.step > 0 && state.step < state.batches(&config.batches).n_steps() {
         let n_done = (state.step / config.accumulate.get()) as u64;
         let evaluated = match is_auto(config) {

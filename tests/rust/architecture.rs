@@ -192,6 +192,7 @@ const SMALL_ALLOCATIONS: &[(&str, &str)] = &[
     ("python/tensors.rs", "the header of a file, which the crate that reads it has in memory already"),
     ("train/control/auto_rate/mod.rs", "the number of a method's numbers"),
     ("train/control/auto_rate/spectral.rs", "the number of a method's numbers"),
+    ("train/moving.rs", "the number of an optimizer's vectors"),
     ("train/parameters.rs", "the number of an optimizer's vectors"),
     ("train/pilot.rs", "the number of seeds"),
     ("train/validation.rs", "the number of rules"),

@@ -366,7 +366,8 @@ fn steps_on_the_columns_of_a_batch_are_those_on_all() {
     let (y, kind) = (targets(TargetKind::Binary, 1), kinds()[2]);
     for (optimizer, penalty) in exact_rules() {
         let run = |rows| {
-            let problem = problem(rows, &y, kind, penalty.clone(), (3, true));
+            // Of all columns there are so many parameters that they are moved in blocks.
+            let problem = problem(rows, &y, kind, penalty.clone(), (20, true));
             let mut config = config(tier, 2, optimizer.clone(), 70);
             config.record.noise = true;
             config.n_epochs = 10;

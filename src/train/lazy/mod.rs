@@ -7,14 +7,17 @@
 //! A solver looks at all parameters before some steps and at the end of an epoch. It finds them where those of dense rows
 //! are, with the evaluator: its parameters are taken from there by a step, and put back by a flush.
 
+mod columns;
+
+use self::columns::zeros;
 use super::State;
 use super::catch_up::{CatchUp, catch_up, cost, slots_at};
 use super::control::{Drift, Solver};
 use super::step::Batch;
 use crate::data::{Active, Csr};
-use crate::error::{Result, try_filled, try_reserved};
+use crate::error::{Result, try_reserved};
 use crate::gradient::{AtStep, Evaluator, Layout, Penalty};
-use crate::kernel::prefetch;
+use crate::kernel::Tier;
 use crate::scalar::Scalar;
 use crate::update::lazy::{LazyUpdate, MissedSteps};
 
@@ -22,13 +25,11 @@ use crate::update::lazy::{LazyUpdate, MissedSteps};
 /// the memory for missed steps, and is part of what the last bits depend on.
 pub const FLUSH_INTERVAL: usize = 1 << 16;
 
-/// Columns whose parameters are prefetched ahead of their use.
-const COLUMNS_AHEAD: usize = 32;
-
 /// All parameters and optimizer state of a run on sparse rows, of which a step borrows some.
 #[derive(Debug)]
 pub(super) struct LazyParameters<'a, T> {
     csr: Csr<'a, T>,
+    tier: Tier,
     layout: Layout,
     /// All, or where the evaluator has them room for those of a batch.
     params: Vec<T>,
@@ -56,7 +57,7 @@ impl<'a, T: Scalar> LazyParameters<'a, T> {
     /// A run just flushed, by a rule whose lazy updates are like `first` and that has a weight decay of its own or
     /// not.
     pub(super) fn new(
-        csr: Csr<'a, T>,
+        (csr, tier): (Csr<'a, T>, Tier),
         layout: Layout,
         (first, decays): (LazyUpdate, bool),
         penalty: &'a Penalty,
@@ -70,6 +71,7 @@ impl<'a, T: Scalar> LazyParameters<'a, T> {
         let active = Some(Active::new(layout.n_columns())?);
         Ok(Self {
             csr,
+            tier,
             layout,
             params,
             has_all: true,
@@ -178,11 +180,7 @@ impl<'a, T: Scalar> LazyParameters<'a, T> {
         let few = self.layout.on_columns::<T>(active.columns().len())?;
         let (params, variate) = evaluator.params_and_control_variate();
         let drift = Drift::of(solver, variate);
-        resize(params, few.len())?;
-        for vector in slots.iter_mut() {
-            resize(vector, few.len())?;
-        }
-        let mut caught_up = self.gather(&active, few, params, slots, drift);
+        let mut caught_up = self.gather(&active, few, params, slots, drift)?;
         if let (Some(penalty), Some(drift)) = (recorded, drift) {
             let is_inactive = |column| active.last_update_step(column) != step;
             self.inactive_square = drift.square(self.layout, penalty.l2(), &self.model, is_inactive);
@@ -199,47 +197,6 @@ impl<'a, T: Scalar> LazyParameters<'a, T> {
             self.inactive_penalty = of_all - penalty.value(few, &params[..few.n_coef()]);
         }
         Ok(caught_up)
-    }
-
-    fn gather(
-        &self,
-        active: &Active<T>,
-        few: Layout,
-        params: &mut [T],
-        slots: &mut [Vec<T>],
-        drift: Option<Drift<'_, T>>,
-    ) -> CatchUp {
-        let mut caught_up = CatchUp::nothing();
-        for run in 0..few.n_runs() {
-            for (i, (&column, &last_update)) in
-                active.columns().iter().zip(active.last_update_steps()).enumerate()
-            {
-                if let Some(&ahead) = active.columns().get(i + COLUMNS_AHEAD) {
-                    let from = self.layout.run(run, ahead);
-                    prefetch(&self.params[from.clone()]);
-                    self.slots.iter().for_each(|vector| prefetch(&vector[from.clone()]));
-                    drift.inspect(|drift| drift.prefetch(ahead, from.start));
-                }
-                let (from, to) = (self.layout.run(run, column), few.run(run, i));
-                params[to.clone()].copy_from_slice(&self.params[from.clone()]);
-                for (few, all) in slots.iter_mut().zip(&self.slots) {
-                    few[to.clone()].copy_from_slice(&all[from.clone()]);
-                }
-                if !self.missed.is_nothing() {
-                    let n_seen = self.n_seen(last_update);
-                    for (at, i) in from.zip(to) {
-                        let in_place = || drift.map(|drift| drift.slots(column, at));
-                        caught_up.add(catch_up(&self.missed, n_seen, &mut params[i], (slots, i), in_place));
-                    }
-                }
-            }
-        }
-        let (from, to) = (self.layout.n_coef(), few.n_coef());
-        params[to..].copy_from_slice(&self.params[from..]);
-        for (to_vector, from_vector) in slots.iter_mut().zip(&self.slots) {
-            to_vector[to..].copy_from_slice(&from_vector[from..]);
-        }
-        caught_up
     }
 
     /// Undoes a loan for a step that is not made.
@@ -264,15 +221,7 @@ impl<'a, T: Scalar> LazyParameters<'a, T> {
     ) -> Result<CatchUp> {
         let few = evaluator.layout();
         let Some(active) = evaluator.set_active(None)? else { return Ok(CatchUp::nothing()) };
-        let vectors = std::iter::once((&mut self.params, &*evaluator.params()));
-        for (to, from) in vectors.chain(self.slots.iter_mut().zip(slots)) {
-            for run in 0..few.n_runs() {
-                for (i, &column) in active.columns().iter().enumerate() {
-                    to[self.layout.run(run, column)].copy_from_slice(&from[few.run(run, i)]);
-                }
-            }
-            to[self.layout.n_coef()..].copy_from_slice(&from[few.n_coef()..]);
-        }
+        self.scatter(&active, few, evaluator.params(), slots);
         let n_rows = active.n_rows();
         self.active = Some(active);
         let (params, variate) = evaluator.params_and_control_variate();
@@ -376,21 +325,10 @@ impl<'a, T: Scalar> LazyParameters<'a, T> {
     /// The penalty of all parameters as they would be if they were up to date.
     fn penalty_of_all(&mut self, penalty: &Penalty, drift: Option<Drift<'_, T>>) -> Result<f64> {
         let mut model = std::mem::take(&mut self.model);
-        resize(&mut model, self.layout.len())?;
+        zeros(&mut model, self.layout.len())?;
         self.copy_to(&mut model, &[], drift);
         let cost = penalty.value(self.layout, &model[..self.layout.n_coef()]);
         self.model = model;
         Ok(cost)
     }
-}
-
-/// So many zeros; only the largest batch so far has to make room.
-fn resize<T: Scalar>(vector: &mut Vec<T>, len: usize) -> Result<()> {
-    vector.clear();
-    if vector.capacity() < len {
-        *vector = try_filled("the parameters of a batch", len.next_power_of_two(), T::ZERO)?;
-        vector.clear();
-    }
-    vector.resize(len, T::ZERO);
-    Ok(())
 }
