@@ -92,7 +92,7 @@ def loss_slice(slice: LossSliceLike, ax: Axes | None = None) -> Axes:
         note.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
     first, second, third = slice.points
     ax.set(xlabel=f"from {first} to {second}", ylabel=f"from that line to {third}")
-    ax.set_aspect("equal", adjustable="datalim")
+    ax.set_aspect("equal")
     if slice.paths:
         ax.legend()
     return ax
