@@ -1,11 +1,21 @@
 //! The product of some rows with a matrix: the scores of a layer.
+//!
+//! A block of the result stays in registers for up to [`DEPTH`] links of its chains; between, it is in C. With many
+//! registers it has 8 rows and 3 vectors, 24 sums, and 3 registers more for B; the numbers of A are broadcast from
+//! memory. With few it has 6 rows and one logical vector. A panel, these few columns of B, is used for all rows before
+//! the next is read.
+//!
+//! Measured with AVX-512 in `f32`, 64 rows, 784 x 128 and 256 x 256 and 1024 x 1024: 94, 94 and 83 % of the peak. B is
+//! read where it lies: that leaves little for a packed copy of its panels to gain. All columns for some rows before the
+//! next rows are 89, 96 and 83 %. So ordered, blocks of 6 x 4 (84 % of 784 x 128), 4 x 4 (88 %), 7 x 4 (77 %) and 12 x 2
+//! (83 %) are slower.
 
 use super::{MANY_REGISTERS, RowList, has_rows};
 use crate::kernel::{Kernel, Lanes, Prefetch};
 use crate::scalar::Scalar;
 
-/// Rows of B that are used for all rows of A before others are read: few enough for the second-level cache, whatever
-/// the distance between them.
+/// Rows of B that are used for all rows of A before others are read: few enough that three vectors of each fit into the
+/// second-level cache whatever the distance between them. Without such a limit, 1024 x 1024 takes a quarter more time.
 const DEPTH: usize = 256;
 /// Vectors of a block of a single row.
 const SINGLE: usize = 8;
@@ -16,7 +26,8 @@ const SINGLE: usize = 8;
 pub struct Product<'a, T> {
     /// The m x k matrix.
     pub a: RowList<'a, T>,
-    /// Rows of `a.values` to prefetch while these are read.
+    /// Rows of `a.values` to prefetch, the i-th while row i of A is read: 4 % of the time of a product with random rows of
+    /// a large array.
     pub ahead: &'a [usize],
     /// How.
     pub prefetch: Prefetch,
@@ -28,7 +39,8 @@ pub struct Product<'a, T> {
     pub n_outputs: usize,
     /// What every row begins from: n numbers, or none for zeros.
     pub bias: &'a [T],
-    /// The m x n result, row by row. Every row is padded to whole vectors, and the padding becomes zero.
+    /// The m x n result, row by row. Every row is padded to whole vectors, and the padding becomes zero; what is between
+    /// the rows is not written.
     pub c: &'a mut [T],
     /// Distance between the beginnings of consecutive rows of `c`; at least n rounded up to whole vectors.
     pub c_stride: usize,
