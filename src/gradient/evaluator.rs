@@ -195,9 +195,10 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
         self.team.job().pass.direction.clone_from(&self.total.finish().gradient);
         std::mem::swap(&mut self.total, &mut self.products);
         let summed = self.sum(positions, Wanted::Products);
-        let [sum, squares] = self.total.finish().of_rows;
+        // What was interrupted may have no sums yet.
+        let of_rows = summed.map(|()| self.total.finish().of_rows);
         std::mem::swap(&mut self.total, &mut self.products);
-        summed?;
+        let [sum, squares] = of_rows?;
         let mean = sum / b;
         Ok((squares / b - mean * mean).max(0.0) * (b / (b - 1.0)))
     }

@@ -106,7 +106,7 @@ def test_calls_on_many_rows(name: str) -> None:
 def accuracy(y, predicted):
     return float(np.mean(y == predicted))
 
-for delay in (0.005, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5):
+for delay in (0.001, 0.002, 0.005, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5):
     print(waited(lambda: {CALLS[name]}, delay))
 """
     assert longest_wait(script) < 2
