@@ -90,10 +90,14 @@ impl<T: Scalar> Run<'_, '_, T> {
     pub(super) fn step_in_blocks(&mut self) -> Option<bool> {
         let Self { state, evaluator, optimizer, last_finite, config, .. } = self;
         let tier = config.tier;
-        let AtStep { model, penalty, params, .. } = evaluator.at_step();
-        let (entries, has_prox, n) = (entries_of(model), penalty.has_prox(), params.len());
+        let n = evaluator.params().len();
         let is_shared = evaluator.shares(n);
-        if !(is_shared || n >= MANY_ENTRIES) || has_prox || state.control.solver.is_some() {
+        if !(is_shared || n >= MANY_ENTRIES) || state.control.solver.is_some() {
+            return None;
+        }
+        let AtStep { model, penalty, .. } = evaluator.at_step();
+        let (entries, has_prox) = (entries_of(model), penalty.has_prox());
+        if has_prox {
             return None;
         }
         let step = optimizer.step_in_parts(tier, entries, &mut state.optimizer, evaluator.params())?;
