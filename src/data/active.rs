@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use super::csr::{Csr, Indices};
-use super::{LinearParams, LinearParamsMut, MatrixParams, TileMatrix, TileMatrixMut};
+use super::{LinearParams, LinearParamsMut};
 use crate::error::{Error, Result, try_filled};
 use crate::kernel::sparse::{Index, SparseAccumulate, SparseScores};
-use crate::kernel::sparse_matrix::{SparseAccumulateProduct, SparseProduct, SparseRowList};
+use crate::kernel::sparse_matrix::SparseRowList;
 use crate::kernel::{Tier, prefetch};
 use crate::scalar::Scalar;
 
@@ -211,39 +211,6 @@ impl<T: Scalar> Active<T> {
     #[inline(always)]
     pub(super) fn row_list(&self, rows: Range<usize>) -> SparseRowList<'_, T, u32> {
         SparseRowList { values: &self.values, indices: &self.indices, rows: &self.rows[rows] }
-    }
-
-    pub(super) fn product(
-        &self,
-        tier: Tier,
-        rows: Range<usize>,
-        w: MatrixParams<'_, T>,
-        to: TileMatrixMut<'_, T>,
-    ) {
-        let MatrixParams { weights: b, n_outputs, bias } = w;
-        let (a, c, c_stride) = (self.row_list(rows), to.values, to.stride);
-        tier.run(SparseProduct { a, b, b_stride: n_outputs, n_outputs, bias, c, c_stride });
-    }
-
-    pub(super) fn accumulate_product(
-        &self,
-        tier: Tier,
-        rows: Range<usize>,
-        slopes: TileMatrix<'_, T>,
-        g: &mut [T],
-    ) {
-        let TileMatrix { values: slopes, stride: slopes_stride, n_outputs } = slopes;
-        let (a, g_stride) = (self.row_list(rows), n_outputs);
-        tier.run(SparseAccumulateProduct { a, slopes, slopes_stride, n_outputs, g, g_stride });
-    }
-
-    /// `|x_i|^2` of a row of the batch. Entries of the same column add up before they are squared.
-    pub(super) fn squared_norm(&self, row: usize) -> f64 {
-        let range = self.rows[row].clone();
-        let mut sorted: Vec<_> = self.indices[range.clone()].iter().zip(&self.values[range]).collect();
-        sorted.sort_by_key(|&(&column, _)| column);
-        let columns = sorted.chunk_by(|a, b| a.0 == b.0);
-        columns.map(|entries| entries.iter().map(|(_, x)| x.to_f64()).sum::<f64>().powi(2)).sum()
     }
 
     /// As [`Rows::accumulate`](super::Rows::accumulate) for rows of the batch.

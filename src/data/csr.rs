@@ -2,10 +2,9 @@
 
 use std::ops::Range;
 
-use super::{LinearParams, LinearParamsMut, MatrixParams, Tile, TileMatrix, TileMatrixMut};
+use super::{LinearParams, LinearParamsMut, Tile};
 use crate::error::{Error, Result};
 use crate::kernel::sparse::{Index, SparseAccumulate, SparseScores};
-use crate::kernel::sparse_matrix::{SparseAccumulateProduct, SparseProduct, SparseRowList};
 use crate::kernel::{Prefetch, Tier, prefetch};
 use crate::scalar::Scalar;
 
@@ -317,63 +316,6 @@ impl<'a, T: Scalar> Csr<'a, T> {
         let (values, stride) = (self.values, self.n_columns.next_multiple_of(T::LANES));
         let LinearParamsMut { coef, intercept } = gradient;
         tier.run(SparseAccumulate { values, indices, rows, slopes, coef, stride, intercept });
-    }
-
-    pub(super) fn product(
-        &self,
-        tier: Tier,
-        tile: Tile<'_>,
-        w: MatrixParams<'_, T>,
-        to: TileMatrixMut<'_, T>,
-    ) {
-        tile.ahead.iter().for_each(|&row| self.prefetch(row));
-        match self.indices {
-            Indices::Narrow(indices) => self.product_by(indices, tier, tile.rows, w, to),
-            Indices::Wide(indices) => self.product_by(indices, tier, tile.rows, w, to),
-        }
-    }
-
-    fn product_by<I: Index>(
-        &self,
-        indices: &[I],
-        tier: Tier,
-        rows: &[usize],
-        w: MatrixParams<'_, T>,
-        to: TileMatrixMut<'_, T>,
-    ) {
-        let mut spans = [const { 0..0 }; 64];
-        let a = SparseRowList { values: self.values, indices, rows: self.spans(rows, &mut spans) };
-        let MatrixParams { weights: b, n_outputs, bias } = w;
-        let (c, c_stride) = (to.values, to.stride);
-        tier.run(SparseProduct { a, b, b_stride: n_outputs, n_outputs, bias, c, c_stride });
-    }
-
-    pub(super) fn accumulate_product(
-        &self,
-        tier: Tier,
-        tile: Tile<'_>,
-        slopes: TileMatrix<'_, T>,
-        to: &mut [T],
-    ) {
-        match self.indices {
-            Indices::Narrow(indices) => self.accumulate_product_by(indices, tier, tile.rows, slopes, to),
-            Indices::Wide(indices) => self.accumulate_product_by(indices, tier, tile.rows, slopes, to),
-        }
-    }
-
-    fn accumulate_product_by<I: Index>(
-        &self,
-        indices: &[I],
-        tier: Tier,
-        rows: &[usize],
-        slopes: TileMatrix<'_, T>,
-        to: &mut [T],
-    ) {
-        let mut spans = [const { 0..0 }; 64];
-        let a = SparseRowList { values: self.values, indices, rows: self.spans(rows, &mut spans) };
-        let TileMatrix { values: slopes, stride: slopes_stride, n_outputs } = slopes;
-        let g_stride = n_outputs;
-        tier.run(SparseAccumulateProduct { a, slopes, slopes_stride, n_outputs, g: to, g_stride });
     }
 
     /// Where the entries of the rows of a tile are.

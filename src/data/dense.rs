@@ -1,8 +1,7 @@
 //! Row-major rows, borrowed without a copy.
 
-use super::{LinearParams, LinearParamsMut, MatrixParams, Tile, TileMatrix, TileMatrixMut};
+use super::{LinearParams, LinearParamsMut, Tile};
 use crate::error::{Error, Result};
-use crate::kernel::matrix::{AccumulateProduct, Product, RowList};
 use crate::kernel::outputs::{OutputAccumulate, OutputScores};
 use crate::kernel::rows::{Accumulate, Scores, SquaredNorms};
 use crate::kernel::{Prefetch, Tier};
@@ -138,40 +137,6 @@ impl<'a, T: Scalar> Dense<'a, T> {
         if !squares.iter().fold(true, |all, &square| all & (square > smallest) & (square < f64::INFINITY)) {
             squares.iter_mut().zip(rows).for_each(|(square, &row)| *square = self.squared_norm(row));
         }
-    }
-
-    /// The rows of a tile as a matrix.
-    fn row_list<'r>(&self, rows: &'r [usize]) -> RowList<'r, T>
-    where
-        'a: 'r,
-    {
-        RowList { values: self.values, stride: self.n_columns, n_columns: self.n_columns, rows }
-    }
-
-    pub(super) fn product(
-        &self,
-        tier: Tier,
-        tile: Tile<'_>,
-        w: MatrixParams<'_, T>,
-        to: TileMatrixMut<'_, T>,
-    ) {
-        let MatrixParams { weights: b, n_outputs, bias } = w;
-        let (a, ahead, prefetch) = (self.row_list(tile.rows), tile.ahead, tile.prefetch);
-        let (c, c_stride) = (to.values, to.stride);
-        tier.run(Product { a, ahead, prefetch, b, b_stride: n_outputs, n_outputs, bias, c, c_stride });
-    }
-
-    pub(super) fn accumulate_product(
-        &self,
-        tier: Tier,
-        tile: Tile<'_>,
-        slopes: TileMatrix<'_, T>,
-        g: &mut [T],
-        overwrites: bool,
-    ) {
-        let TileMatrix { values: slopes, stride: slopes_stride, n_outputs } = slopes;
-        let (a, g_stride) = (self.row_list(tile.rows), n_outputs);
-        tier.run(AccumulateProduct { a, slopes, slopes_stride, n_outputs, g, g_stride, overwrites });
     }
 
     pub(super) fn scores(&self, tier: Tier, tile: Tile<'_>, w: LinearParams<'_, T>, scores: &mut [T]) {

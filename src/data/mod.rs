@@ -129,41 +129,6 @@ impl<'a, T: Scalar> Rows<'a, T> {
         }
     }
 
-    /// Writes the rows of a tile times a matrix, row by row, each begun from the bias.
-    pub(crate) fn product(
-        &self,
-        tier: Tier,
-        tile: Tile<'_>,
-        w: MatrixParams<'_, T>,
-        to: TileMatrixMut<'_, T>,
-    ) {
-        match self {
-            Rows::Dense(x) => x.product(tier, tile, w, to),
-            Rows::Csr(x) => x.product(tier, tile, w, to),
-        }
-    }
-
-    /// Adds the product of the transposed rows of a tile with a block, a row of which is for each of them, to a matrix, or
-    /// writes it there.
-    pub(crate) fn accumulate_product(
-        &self,
-        tier: Tier,
-        tile: Tile<'_>,
-        slopes: TileMatrix<'_, T>,
-        to: &mut [T],
-        overwrites: bool,
-    ) {
-        match self {
-            Rows::Dense(x) => x.accumulate_product(tier, tile, slopes, to, overwrites),
-            Rows::Csr(x) => {
-                if overwrites {
-                    to.fill(T::ZERO);
-                }
-                x.accumulate_product(tier, tile, slopes, to);
-            }
-        }
-    }
-
     /// Adds `r_c[i] x_i` and `r_c[i]` over the rows i of a tile to the gradient by coefficients and intercept
     /// of every output c.
     #[inline(always)] // part of every step's fixed cost, as are gather and slopes
@@ -193,30 +158,6 @@ pub struct LinearParams<'a, T> {
     pub coef: &'a [T],
     /// One entry per output.
     pub intercept: &'a [T],
-}
-
-/// A matrix with a row for each column of the data, without padding, and what its products begin from: a number for each
-/// of its columns, or none for zeros.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct MatrixParams<'a, T> {
-    pub(crate) weights: &'a [T],
-    pub(crate) n_outputs: usize,
-    pub(crate) bias: &'a [T],
-}
-
-/// Numbers of the rows of a tile: so many of each, every row padded to `stride`.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct TileMatrix<'a, T> {
-    pub(crate) values: &'a [T],
-    pub(crate) stride: usize,
-    pub(crate) n_outputs: usize,
-}
-
-/// Room for such numbers.
-#[derive(Debug)]
-pub(crate) struct TileMatrixMut<'a, T> {
-    pub(crate) values: &'a mut [T],
-    pub(crate) stride: usize,
 }
 
 /// A gradient by coefficients and intercepts, in the same layout.

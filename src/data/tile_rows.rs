@@ -2,14 +2,11 @@
 
 use std::ops::Range;
 
-use super::{
-    Active, Indices, LinearParams, LinearParamsMut, MatrixParams, MergedRows, Rows, Tile, TileMatrix,
-    TileMatrixMut,
-};
-use crate::kernel::Tier;
+use super::{Active, Indices, LinearParams, LinearParamsMut, MergedRows, Rows, Tile};
 use crate::kernel::matrix::RowList;
 use crate::kernel::sparse::Index;
 use crate::kernel::sparse_matrix::SparseRowList;
+use crate::kernel::{Prefetch, Tier};
 use crate::scalar::Scalar;
 
 /// The rows of a tile, and from where they are read.
@@ -54,38 +51,12 @@ impl<T: Scalar> TileRows<'_, '_, T> {
         matches!(self, Self::Stored(Rows::Dense(_), _))
     }
 
-    /// See [`Rows::product`].
-    pub(crate) fn product(&self, tier: Tier, w: MatrixParams<'_, T>, to: TileMatrixMut<'_, T>) {
+    /// Rows to prefetch while these are read, and how.
+    #[inline(always)]
+    pub(crate) fn ahead(&self) -> (&[usize], Prefetch) {
         match self {
-            Self::Stored(rows, tile) => rows.product(tier, *tile, w, to),
-            Self::Active(batch, range) => batch.product(tier, range.clone(), w, to),
-        }
-    }
-
-    /// See [`Rows::accumulate_product`].
-    pub(crate) fn accumulate_product(
-        &self,
-        tier: Tier,
-        slopes: TileMatrix<'_, T>,
-        to: &mut [T],
-        overwrites: bool,
-    ) {
-        match self {
-            Self::Stored(rows, tile) => rows.accumulate_product(tier, *tile, slopes, to, overwrites),
-            Self::Active(batch, range) => {
-                if overwrites {
-                    to.fill(T::ZERO);
-                }
-                batch.accumulate_product(tier, range.clone(), slopes, to);
-            }
-        }
-    }
-
-    /// `|x_i|^2` of row i of the tile.
-    pub(crate) fn squared_norm(&self, i: usize) -> f64 {
-        match self {
-            Self::Stored(rows, tile) => rows.squared_norm(tile.rows[i]),
-            Self::Active(batch, range) => batch.squared_norm(range.start + i),
+            Self::Stored(_, tile) => (tile.ahead, tile.prefetch),
+            Self::Active(..) => (&[], Prefetch::NONE),
         }
     }
 

@@ -330,7 +330,8 @@ impl<T: Scalar> Pass<'_, T> {
         };
         let at = self.at(position);
         if self.wanted == Wanted::GradientAndSquares {
-            partial.of_rows[0] += self.model.row_squares(self.tier, &tile_rows, at, slopes, model);
+            partial.of_rows[0] +=
+                self.model.row_squares(self.tier, ((data, rows), &tile_rows), at, slopes, model);
             return;
         }
         let on = (slopes, &self.direction[..]);

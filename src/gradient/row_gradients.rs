@@ -87,7 +87,7 @@ impl RowGradients {
                     norms.push(slope_norm * length);
                 }
             } else {
-                model.squares_of_rows(tier, &tile, at, slopes, to, &mut scratch);
+                model.squares_of_rows(tier, ((data, rows), &tile), at, slopes, to, &mut scratch);
                 norms.extend(to.iter().map(|square| square.sqrt()));
             }
             for (along, direction) in along.iter_mut().zip(directions) {

@@ -165,7 +165,6 @@ impl Source {
 /// Who may allocate without asking whether there is memory, and what decides how much. An allocation that fails ends
 /// the process; [`mbgd_rs::error`] has functions for what is as large as a user likes.
 const SMALL_ALLOCATIONS: &[(&str, &str)] = &[
-    ("data/active.rs", "the entries of one row"),
     ("data/csr.rs", "the entries of one row"),
     ("diagnose/batch_size.rs", "the number of batch sizes that were tried"),
     ("diagnose/noise.rs", "the number of batch sizes that were tried"),

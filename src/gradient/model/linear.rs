@@ -1,7 +1,7 @@
 //! `LinearModel`: scores `x . W + b`.
 
-use super::ModelScratch;
-use crate::data::{Rows, TileRows};
+use super::{ModelScratch, StoredRows};
+use crate::data::TileRows;
 use crate::error::Result;
 use crate::gradient::Layout;
 use crate::kernel::Tier;
@@ -52,8 +52,7 @@ impl LinearModel {
     pub(super) fn row_squares<T: Scalar>(
         &self,
         tier: Tier,
-        data: &Rows<'_, T>,
-        rows: &[usize],
+        (data, rows): StoredRows<'_, '_, T>,
         slopes: &[T],
         scratch: &mut ModelScratch<T>,
     ) -> f64 {
@@ -81,7 +80,7 @@ impl LinearModel {
     /// The squares whose sum is [`Self::row_squares`].
     pub(super) fn squares_of_rows<T: Scalar>(
         &self,
-        rows: &TileRows<'_, '_, T>,
+        (data, rows): StoredRows<'_, '_, T>,
         slopes: &[T],
         to: &mut [f64],
     ) {
@@ -89,7 +88,7 @@ impl LinearModel {
         let one = f64::from(u8::from(self.fit_intercept));
         for (i, to) in to.iter_mut().enumerate() {
             let of_slopes: f64 = slopes.iter().skip(i).step_by(stride).map(|r| r.to_f64().powi(2)).sum();
-            *to = of_slopes * (rows.squared_norm(i) + one);
+            *to = of_slopes * (data.squared_norm(rows[i]) + one);
         }
     }
 

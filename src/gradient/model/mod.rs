@@ -47,6 +47,9 @@ pub struct ParameterBlock {
     pub is_trained: bool,
 }
 
+/// The rows of a tile where the data have them, also if it is read on the columns of its batch.
+pub(super) type StoredRows<'d, 'a, T> = (&'d Rows<'a, T>, &'d [usize]);
+
 /// Where a model is asked: at these parameters.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ParamsOfPass<'p, T> {
@@ -218,21 +221,17 @@ impl Model {
     pub(super) fn row_squares<T: Scalar>(
         &self,
         tier: Tier,
-        rows: &TileRows<'_, '_, T>,
+        (stored, rows): (StoredRows<'_, '_, T>, &TileRows<'_, '_, T>),
         at: ParamsOfPass<'_, T>,
         slopes: &[T],
         scratch: &mut ModelScratch<T>,
     ) -> f64 {
-        match (self, rows) {
-            (Self::Linear(model), TileRows::Stored(data, tile)) => {
-                model.row_squares(tier, data, tile.rows, slopes, scratch)
-            }
-            _ => {
-                let mut squares = [0.0; LEAF_ROWS];
-                self.squares_of_rows(tier, rows, at, slopes, &mut squares[..rows.len()], scratch);
-                squares.iter().sum()
-            }
+        if let Self::Linear(model) = self {
+            return model.row_squares(tier, stored, slopes, scratch);
         }
+        let mut squares = [0.0; LEAF_ROWS];
+        self.squares_of_rows(tier, (stored, rows), at, slopes, &mut squares[..rows.len()], scratch);
+        squares.iter().sum()
     }
 
     /// The sums over the rows of a tile of the products of their gradients with `direction`, and of the squares of
@@ -257,15 +256,15 @@ impl Model {
     pub(super) fn squares_of_rows<T: Scalar>(
         &self,
         tier: Tier,
-        rows: &TileRows<'_, '_, T>,
+        (stored, rows): (StoredRows<'_, '_, T>, &TileRows<'_, '_, T>),
         at: ParamsOfPass<'_, T>,
         slopes: &[T],
         to: &mut [f64],
         scratch: &mut ModelScratch<T>,
     ) {
         match self {
-            Self::Linear(model) => model.squares_of_rows(rows, slopes, to),
-            Self::Mlp(model) => model.squares_of_rows(tier, rows, at, slopes, to, &mut scratch.activations),
+            Self::Linear(model) => model.squares_of_rows(stored, slopes, to),
+            Self::Mlp(model) => model.squares_of_rows(tier, stored, at, slopes, to, &mut scratch.activations),
             Self::FactorizationMachine(model) => {
                 model.squares_of_rows(tier, rows, at.params, slopes, to, &mut scratch.factor_sums)
             }

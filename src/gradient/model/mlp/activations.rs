@@ -1,6 +1,7 @@
 //! `Activations`: what a network remembers of a tile of rows from its way forward to its way back.
 
 use super::Mlp;
+use crate::data::MergedRows;
 use crate::error::{Result, try_filled};
 use crate::gradient::sum::LEAF_ROWS;
 use crate::scalar::Scalar;
@@ -18,6 +19,8 @@ pub(in crate::gradient::model) struct Activations<T> {
     pub(super) along: Vec<T>,
     /// The rows of the tile, as these buffers have them.
     pub(super) rows: Vec<usize>,
+    /// Room for [`TileRows::visit`], which never merges rows for a network.
+    pub(super) merged: MergedRows<T>,
     /// A one for each row.
     pub(super) ones: Vec<T>,
 }
@@ -36,6 +39,7 @@ impl<T: Scalar> Activations<T> {
             deltas: blocks()?,
             along: block(strides().max().unwrap_or(0))?,
             rows: (0..LEAF_ROWS).collect(),
+            merged: MergedRows::default(),
             ones: vec![T::ONE; LEAF_ROWS],
         })
     }

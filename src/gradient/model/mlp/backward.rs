@@ -1,11 +1,11 @@
 //! Slopes of scores back through the network, to the gradient.
 
-use super::forward::{block_as_rows, block_of, product};
+use super::products::{RowsTimesMatrix, TransposedTimesDeltas, rows_of};
 use super::{Activations, Mlp};
-use crate::data::{MatrixParams, TileMatrix, TileMatrixMut, TileRows};
+use crate::data::{TileRows, VisitRows};
 use crate::gradient::model::ParamsOfPass;
-use crate::kernel::matrix::{AccumulateProduct, RowList, Transpose};
-use crate::kernel::{Multiply, Tier};
+use crate::kernel::matrix::{RowList, Transpose};
+use crate::kernel::{Multiply, Prefetch, Tier};
 
 use crate::scalar::Scalar;
 
@@ -24,21 +24,27 @@ impl Mlp {
         let n_rows = rows.len();
         self.deltas(tier, n_rows, at, slopes, kept);
         let overwrites = rows.are_dense();
+        let n_coef = self.layout.n_coef();
+        let (gradient, of_all_intercepts) = gradient.split_at_mut(n_coef);
         for (l, layer) in self.layers.iter().enumerate() {
-            let delta = block_of(layer, &kept.deltas[l]);
-            let of_weights = &mut gradient[layer.weights..][..layer.n_in * layer.n_out];
+            let times_deltas = |to| TransposedTimesDeltas {
+                tier,
+                deltas: &kept.deltas[l],
+                stride: layer.stride::<T>(),
+                n_outputs: layer.n_out,
+                to,
+                overwrites,
+            };
+            let of_weights = times_deltas(&mut gradient[layer.weights..][..layer.n_in * layer.n_out]);
+            let numbers = &kept.rows[..n_rows];
             match l {
-                0 => rows.accumulate_product(tier, delta, of_weights, overwrites),
-                _ => {
-                    let a = block_as_rows(&self.layers[l - 1], &kept.outputs[l - 1], &kept.rows[..n_rows]);
-                    accumulate_product(tier, a, delta, of_weights, overwrites);
-                }
+                0 => rows.visit(&mut kept.merged, of_weights),
+                _ => of_weights.dense(rows_of(&self.layers[l - 1], &kept.outputs[l - 1], numbers)),
             }
-            let of_intercepts = &mut gradient[layer.intercepts..][..layer.n_out];
+            let of_intercepts = &mut of_all_intercepts[layer.intercepts - n_coef..][..layer.n_out];
             if self.fit_intercept {
-                let ones =
-                    RowList { values: &kept.ones, stride: 1, n_columns: 1, rows: &kept.rows[..n_rows] };
-                accumulate_product(tier, ones, delta, of_intercepts, overwrites);
+                let ones = RowList { values: &kept.ones, stride: 1, n_columns: 1, rows: numbers };
+                times_deltas(of_intercepts).dense(ones);
             } else if overwrites {
                 of_intercepts.fill(T::ZERO);
             }
@@ -68,25 +74,19 @@ impl Mlp {
         for l in (1..self.layers.len()).rev() {
             let (layer, before) = (&self.layers[l], &self.layers[l - 1]);
             let (earlier, later) = kept.deltas.split_at_mut(l);
-            let delta = block_as_rows(layer, &later[0], &kept.rows[..n_rows]);
-            let stride = before.stride::<T>();
-            let to = &mut earlier[l - 1][..n_rows * stride];
-            let weights = layer.transposed(at.prepared);
-            let w = MatrixParams { weights, n_outputs: layer.n_in, bias: &[] };
-            product(tier, delta, w, TileMatrixMut { values: &mut *to, stride });
-            tier.run(Multiply { y: to, x: &kept.derivatives[l - 1][..n_rows * stride] });
+            let to_stride = before.stride::<T>();
+            let to = &mut earlier[l - 1][..n_rows * to_stride];
+            let product = RowsTimesMatrix {
+                tier,
+                ahead: (&[], Prefetch::NONE),
+                matrix: layer.transposed(at.prepared),
+                n_outputs: layer.n_in,
+                intercepts: &[],
+                to: &mut *to,
+                to_stride,
+            };
+            product.dense(rows_of(layer, &later[0], &kept.rows[..n_rows]));
+            tier.run(Multiply { y: to, x: &kept.derivatives[l - 1][..n_rows * to_stride] });
         }
     }
-}
-
-/// Adds the product of the transposed rows with a block to a matrix, or writes it there.
-fn accumulate_product<T: Scalar>(
-    tier: Tier,
-    a: RowList<'_, T>,
-    slopes: TileMatrix<'_, T>,
-    g: &mut [T],
-    overwrites: bool,
-) {
-    let TileMatrix { values: slopes, stride: slopes_stride, n_outputs } = slopes;
-    tier.run(AccumulateProduct { a, slopes, slopes_stride, n_outputs, g, g_stride: n_outputs, overwrites });
 }

@@ -1,9 +1,10 @@
 //! Rows through the network, to their scores.
 
-use super::{Activations, Layer, Mlp};
-use crate::data::{MatrixParams, TileMatrix, TileMatrixMut, TileRows};
+use super::products::{RowsTimesMatrix, rows_of};
+use super::{Activations, Mlp};
+use crate::data::{TileRows, VisitRows};
 use crate::gradient::model::ParamsOfPass;
-use crate::kernel::matrix::{Product, RowList, Transpose};
+use crate::kernel::matrix::Transpose;
 use crate::kernel::{Activate, Prefetch, Tier};
 use crate::scalar::Scalar;
 
@@ -18,18 +19,24 @@ impl Mlp {
         kept: &mut Activations<T>,
     ) {
         let n_rows = rows.len();
+        if !rows.are_dense() {
+            rows.prefetch(); // dense ones are prefetched in the product
+        }
         for (l, layer) in self.layers.iter().enumerate() {
             let stride = layer.stride::<T>();
             let (before, from) = kept.outputs.split_at_mut(l);
-            let to = TileMatrixMut { values: &mut from[0][..n_rows * stride], stride };
-            let bias = layer.intercepts(at.params);
-            let w = MatrixParams { weights: layer.weights(at.params), n_outputs: layer.n_out, bias };
+            let product = RowsTimesMatrix {
+                tier,
+                ahead: if l == 0 { rows.ahead() } else { (&[], Prefetch::NONE) },
+                matrix: layer.weights(at.params),
+                n_outputs: layer.n_out,
+                intercepts: layer.intercepts(at.params),
+                to: &mut from[0][..n_rows * stride],
+                to_stride: stride,
+            };
             match before.last() {
-                None => rows.product(tier, w, to),
-                Some(input) => {
-                    let a = block_as_rows(&self.layers[l - 1], input, &kept.rows[..n_rows]);
-                    product(tier, a, w, to);
-                }
+                None => rows.visit(&mut kept.merged, product),
+                Some(input) => product.dense(rows_of(&self.layers[l - 1], input, &kept.rows[..n_rows])),
             }
             let Some(activation) = layer.activation else { continue };
             let z = &mut from[0][..n_rows * stride];
@@ -51,31 +58,4 @@ impl Mlp {
             scores[n_rows..].fill(T::ZERO);
         }
     }
-}
-
-/// The outputs of a layer as rows of a matrix.
-pub(super) fn block_as_rows<'a, T: Scalar>(
-    layer: &Layer,
-    values: &'a [T],
-    rows: &'a [usize],
-) -> RowList<'a, T> {
-    RowList { values, stride: layer.stride::<T>(), n_columns: layer.n_out, rows }
-}
-
-/// A block of numbers times a matrix.
-pub(super) fn product<T: Scalar>(
-    tier: Tier,
-    a: RowList<'_, T>,
-    w: MatrixParams<'_, T>,
-    to: TileMatrixMut<'_, T>,
-) {
-    let MatrixParams { weights: b, n_outputs, bias } = w;
-    let (c, c_stride) = (to.values, to.stride);
-    let (ahead, prefetch) = (&[][..], Prefetch::NONE);
-    tier.run(Product { a, ahead, prefetch, b, b_stride: n_outputs, n_outputs, bias, c, c_stride });
-}
-
-/// The numbers of the rows of a tile in a layer.
-pub(super) fn block_of<'a, T: Scalar>(layer: &Layer, values: &'a [T]) -> TileMatrix<'a, T> {
-    TileMatrix { values, stride: layer.stride::<T>(), n_outputs: layer.n_out }
 }

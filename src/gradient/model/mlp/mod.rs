@@ -11,6 +11,7 @@ mod activations;
 mod backward;
 mod dropout;
 mod forward;
+mod products;
 mod row_gradients;
 
 pub(super) use activations::Activations;

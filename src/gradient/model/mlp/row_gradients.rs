@@ -4,11 +4,11 @@
 //! `delta_i`. So its squared norm is the sum over layers of `|delta_i|^2 (|a_i|^2 + 1)`, and its product with a direction
 //! the sum of `delta_i . (a_i V_l + v_l)`.
 
-use super::forward::{block_as_rows, product};
+use super::products::{RowsTimesMatrix, rows_of};
 use super::{Activations, Mlp};
-use crate::data::{MatrixParams, TileMatrixMut, TileRows};
-use crate::gradient::model::ParamsOfPass;
-use crate::kernel::Tier;
+use crate::data::{TileRows, VisitRows};
+use crate::gradient::model::{ParamsOfPass, StoredRows};
+use crate::kernel::{Prefetch, Tier};
 use crate::scalar::Scalar;
 
 impl Mlp {
@@ -16,7 +16,7 @@ impl Mlp {
     pub(in crate::gradient::model) fn squares_of_rows<T: Scalar>(
         &self,
         tier: Tier,
-        rows: &TileRows<'_, '_, T>,
+        (data, rows): StoredRows<'_, '_, T>,
         at: ParamsOfPass<'_, T>,
         slopes: &[T],
         to: &mut [f64],
@@ -29,7 +29,7 @@ impl Mlp {
             for (l, layer) in self.layers.iter().enumerate() {
                 let delta = squared(&kept.deltas[l][i * layer.stride::<T>()..][..layer.n_out]);
                 let input = match l {
-                    0 => rows.squared_norm(i),
+                    0 => data.squared_norm(rows[i]),
                     _ => {
                         let before = &self.layers[l - 1];
                         squared(&kept.outputs[l - 1][i * before.stride::<T>()..][..before.n_out])
@@ -55,14 +55,20 @@ impl Mlp {
         to.fill(0.0);
         for (l, layer) in self.layers.iter().enumerate() {
             let stride = layer.stride::<T>();
-            let bias = if self.fit_intercept { layer.intercepts(direction) } else { &[] };
-            let w = MatrixParams { weights: layer.weights(direction), n_outputs: layer.n_out, bias };
-            let along = TileMatrixMut { values: &mut kept.along[..n_rows * stride], stride };
+            let product = RowsTimesMatrix {
+                tier,
+                ahead: (&[], Prefetch::NONE),
+                matrix: layer.weights(direction),
+                n_outputs: layer.n_out,
+                intercepts: if self.fit_intercept { layer.intercepts(direction) } else { &[] },
+                to: &mut kept.along[..n_rows * stride],
+                to_stride: stride,
+            };
             match l {
-                0 => rows.product(tier, w, along),
+                0 => rows.visit(&mut kept.merged, product),
                 _ => {
-                    let a = block_as_rows(&self.layers[l - 1], &kept.outputs[l - 1], &kept.rows[..n_rows]);
-                    product(tier, a, w, along);
+                    let before = &self.layers[l - 1];
+                    product.dense(rows_of(before, &kept.outputs[l - 1], &kept.rows[..n_rows]));
                 }
             }
             for (i, to) in to.iter_mut().enumerate() {
