@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Evaluator;
-use super::sum::{Partial, merges};
+use super::sum::merges;
 use super::work::{Work, exclusive};
 use crate::kernel::{Add, Shards};
 use crate::scalar::Scalar;
@@ -65,17 +65,11 @@ impl<T: Scalar> Evaluator<'_, '_, T> {
         let tier = self.team.job().pass.tier;
         let merges = merges(n_parts);
         let parts = &mut self.team.job().parts[..n_parts];
-        let mut gradients = Vec::new();
-        let mut numbers = Vec::new();
-        for part in &mut *parts {
-            let Partial { gradient, loss, of_rows } = exclusive(part).finish();
-            gradients.push(std::mem::take(gradient));
-            numbers.push((*loss, *of_rows));
-        }
+        let mut sums: Vec<_> =
+            parts.iter_mut().map(|part| std::mem::take(exclusive(part).finish())).collect();
         for &(into, from) in &merges {
-            let (loss, of_rows) = numbers[from];
-            numbers[into].0 += loss;
-            numbers[into].1.iter_mut().zip(of_rows).for_each(|(sum, more)| *sum += more);
+            let (left, right) = sums.split_at_mut(from);
+            left[into].add_numbers(&right[0]);
         }
         let add = move |_: usize, shards: &mut [&mut [T]]| {
             for &(into, from) in &merges {
@@ -84,14 +78,9 @@ impl<T: Scalar> Evaluator<'_, '_, T> {
             }
             true
         };
-        self.in_shards(&mut gradients.iter_mut().collect::<Vec<_>>(), Box::new(add));
-        let (loss, of_rows) = numbers[0];
+        self.in_shards(&mut sums.iter_mut().map(|sum| &mut sum.gradient).collect::<Vec<_>>(), Box::new(add));
         let parts = &mut self.team.job().parts[..n_parts];
-        for (part, gradient) in parts.iter_mut().zip(gradients) {
-            exclusive(part).finish().gradient = gradient;
-        }
-        let first = exclusive(&mut parts[0]).finish();
-        (first.loss, first.of_rows) = (loss, of_rows);
+        parts.iter_mut().zip(sums).for_each(|(part, sum)| *exclusive(part).finish() = sum);
         self.total.push_sum(exclusive(&mut parts[0]));
     }
 

@@ -12,6 +12,9 @@ use crate::scalar::Scalar;
 /// Rows of a leaf. Constant, because the bits of a result depend on it.
 pub const LEAF_ROWS: usize = 64;
 
+/// Entries of a gradient of which a worker has one part only.
+const MANY_PARAMS: usize = 1 << 18;
+
 /// What a set of rows adds to the gradient and to the loss.
 #[derive(Debug, Clone, Default)]
 pub struct Partial<T> {
@@ -51,6 +54,11 @@ impl<T: Scalar> Partial<T> {
 
     fn add(&mut self, tier: Tier, other: &Self) {
         tier.run(Add { y: &mut self.gradient, x: &other.gradient });
+        self.add_numbers(other);
+    }
+
+    /// Adds all but the gradient.
+    pub(super) fn add_numbers(&mut self, other: &Self) {
         self.loss += other.loss;
         self.of_rows[0] += other.of_rows[0];
         self.of_rows[1] += other.of_rows[1];
@@ -174,8 +182,10 @@ pub fn merges(n: usize) -> Vec<(usize, usize)> {
 
 /// Leaves of one part when `n_leaves` are to be shared by `n_workers`: a power of two, so that a part is a
 /// subtree. A small step has one part per worker, so that rows are fetched in long runs; a large one has
-/// about four, so that no worker waits long for the last part.
-pub fn n_leaves_of_part(n_leaves: usize, n_workers: usize) -> usize {
-    let parts_of_worker = if n_leaves <= 16 * n_workers { 1 } else { 4 };
+/// about four, so that no worker waits long for the last part, unless gradients are so wide that the sums of four parts,
+/// one for each level of their trees, take too much memory.
+pub fn n_leaves_of_part(n_leaves: usize, n_workers: usize, n_params: usize) -> usize {
+    let is_one = n_leaves <= 16 * n_workers || n_params >= MANY_PARAMS;
+    let parts_of_worker = if is_one { 1 } else { 4 };
     n_leaves.div_ceil(parts_of_worker * n_workers).next_power_of_two()
 }

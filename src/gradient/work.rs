@@ -21,10 +21,6 @@ const WORK_WORTH_TRYING: usize = 1 << 12;
 const WORK_OF_ROW: usize = 16;
 const WORK_OF_RANDOM_ROW: usize = 96;
 
-/// Of gradients of so many entries a worker has one part and not four: every part has sums of its own, one for each level
-/// of its tree.
-const MANY_PARAMS: usize = 1 << 18;
-
 /// Multiply-adds, and what is worth as much, of a step of so many rows.
 fn work_of<T: Scalar>(problem: &Problem<'_, T>, n_rows: usize, is_random: bool) -> usize {
     let work_of_row = if is_random { WORK_OF_RANDOM_ROW } else { WORK_OF_ROW };
@@ -167,8 +163,7 @@ impl<'a, T: Scalar> Work<'a, T> {
         let n_leaves = positions.len().div_ceil(rows_of_leaf);
         let n_leaves_of_part = match n_workers {
             1 => n_leaves.next_power_of_two(),
-            n_workers if n_params >= MANY_PARAMS => n_leaves.div_ceil(n_workers).next_power_of_two(),
-            n_workers => n_leaves_of_part(n_leaves, n_workers),
+            n_workers => n_leaves_of_part(n_leaves, n_workers, n_params),
         };
         let n_parts = n_leaves.div_ceil(n_leaves_of_part);
         while self.parts.len() < n_parts {

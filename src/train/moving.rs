@@ -9,8 +9,6 @@ use crate::kernel::{first_not_finite, norm};
 use crate::scalar::Scalar;
 use crate::update::EffectiveStepSize;
 
-/// Slot vectors of an optimizer, at most.
-const MOST_SLOTS: usize = 3;
 /// Entries that are worked on before the next ones: all there is of them stays in the second-level cache meanwhile.
 const BLOCK: usize = 1 << 12;
 /// Vectors of fewer entries are in this cache anyway.
@@ -112,12 +110,10 @@ impl<T: Scalar> Run<'_, '_, T> {
             for start in (0..n).step_by(BLOCK) {
                 let block = start..n.min(start + BLOCK);
                 let [params, before, gradient, slots @ ..] = &mut *shards else { return true };
-                let mut lent: [&mut [T]; MOST_SLOTS] = Default::default();
-                let n_slots = slots.len();
-                lent.iter_mut().zip(slots).for_each(|(lent, slot)| *lent = &mut slot[block.clone()]);
+                let slots = slots.iter_mut().map(|slot| &mut slot[block.clone()]);
                 let params = &mut params[block.clone()];
                 before[block.clone()].copy_from_slice(params);
-                step.make(first + start, params, &gradient[block], &mut lent[..n_slots]);
+                step.make(first + start, params, &gradient[block.clone()], slots);
                 is_finite &= first_not_finite(tier, params).is_none();
             }
             is_finite

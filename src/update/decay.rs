@@ -1,7 +1,7 @@
 //! Weight decay: shrinking of the coefficients by the optimizer, outside of the objective.
 
 use crate::error::{Result, checked};
-use crate::kernel::{Kernel, Lanes, Tier};
+use crate::kernel::{Kernel, Lanes, ScaleAdd, Tier};
 use crate::options::Options;
 use crate::scalar::Scalar;
 
@@ -25,6 +25,12 @@ impl Decay {
         let strength = options.number("weight_decay")?;
         checked("weight_decay", "finite and >= 0", strength, |decay| decay.is_finite() && decay >= 0.0)
     }
+}
+
+/// Multiplies weights by `1 - learning_rate strength`.
+pub(super) fn shrink<T: Scalar>(tier: Tier, weights: &mut [T], learning_rate: f64, strength: f64) {
+    let scale = T::from_f64(1.0 - learning_rate * strength);
+    tier.run(ScaleAdd { y: weights, scale, x: &[], factor: T::ZERO });
 }
 
 /// Adds `strength w` to a gradient; `w` may be shorter, and then the rest does not change.

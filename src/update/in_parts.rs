@@ -1,8 +1,9 @@
 //! `StepInParts`: a step of which parts of the parameters are made one by one, by whichever thread.
 
-use super::rule::{InitContext, StepContext};
+use super::decay::shrink;
+use super::rule::{InitContext, StepContext, lent};
 use super::{Decay, Entries, Optimizer, OptimizerState, Rule, Schedule};
-use crate::kernel::{ScaleAdd, Tier};
+use crate::kernel::Tier;
 use crate::scalar::Scalar;
 
 /// What a step does to each entry.
@@ -13,8 +14,6 @@ pub struct StepInParts {
     t: u64,
     learning_rate: f64,
     entries: Entries,
-    /// What weights are multiplied by first.
-    decay: f64,
 }
 
 impl Optimizer {
@@ -28,37 +27,33 @@ impl Optimizer {
     ) -> Option<StepInParts> {
         let (t, rule) = (state.n_steps, self.rule);
         let learning_rate = self.learning_rate_at(t, state);
-        let decay = match rule.decay() {
-            Decay::Coupled(strength) if strength > 0.0 => return None,
-            Decay::Coupled(_) => 1.0,
-            Decay::Decoupled(strength) => 1.0 - learning_rate * strength,
-        };
-        if !rule.is_entrywise() || matches!(self.learning_rate, Schedule::Auto(_)) {
+        let is_coupled = matches!(rule.decay(), Decay::Coupled(strength) if strength > 0.0);
+        if is_coupled || !rule.is_entrywise() || matches!(self.learning_rate, Schedule::Auto(_)) {
             return None;
         }
         state.n_steps += 1;
         if t == 0 {
             rule.begin(InitContext { learning_rate, entries, slots: &mut state.slots, params });
         }
-        Some(StepInParts { tier, rule, t, learning_rate, entries, decay })
+        Some(StepInParts { tier, rule, t, learning_rate, entries })
     }
 }
 
 impl StepInParts {
     /// Moves the parameters from number `first` on against their gradient.
-    pub fn make<'a, T: Scalar>(
+    pub fn make<'s, T: Scalar>(
         &self,
         first: usize,
-        params: &'a mut [T],
-        grad: &'a [T],
-        slots: &'a mut [&'a mut [T]],
+        params: &mut [T],
+        grad: &[T],
+        slots: impl Iterator<Item = &'s mut [T]>,
     ) {
-        let Self { tier, rule, t, learning_rate, entries, decay } = *self;
-        if matches!(rule.decay(), Decay::Decoupled(_)) {
+        let Self { tier, rule, t, learning_rate, entries } = *self;
+        if let Decay::Decoupled(strength) = rule.decay() {
             let n_weights = entries.n_coef().saturating_sub(first).min(params.len());
-            let y = &mut params[..n_weights];
-            tier.run(ScaleAdd { y, scale: T::from_f64(decay), x: &[], factor: T::ZERO });
+            shrink(tier, &mut params[..n_weights], learning_rate, strength);
         }
+        let (mut slots, n_slots) = lent(slots);
         let (scalars, step_sizes) = (&mut [][..], &mut [][..]);
         let wants_step_sizes = false;
         rule.step(StepContext {
@@ -66,7 +61,7 @@ impl StepInParts {
             t,
             learning_rate,
             entries,
-            slots,
+            slots: &mut slots[..n_slots],
             scalars,
             params,
             grad,

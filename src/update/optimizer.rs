@@ -2,18 +2,15 @@
 
 use std::ops::Range;
 
-use super::decay::couple;
+use super::decay::{couple, shrink};
 use super::lazy::LazyUpdate;
-use super::rule::{InitContext, StepContext};
+use super::rule::{InitContext, StepContext, lent};
 use super::schedule::{Auto, PlateauState, Schedule};
 use super::{Decay, EffectiveStepSize, Entries, Rule};
 use crate::error::{Error, Result, try_filled};
-use crate::kernel::{ScaleAdd, Tier};
+use crate::kernel::Tier;
 use crate::options::Options;
 use crate::scalar::Scalar;
-
-/// Slot vectors of a rule, at most.
-const MOST_SLOTS: usize = 3;
 
 /// A rule that turns gradients into steps, and the schedule of its learning rate.
 #[derive(Debug, Clone, PartialEq)]
@@ -176,20 +173,16 @@ impl Optimizer {
             }
             Decay::Coupled(_) => {}
             Decay::Decoupled(strength) => {
-                let factor = T::from_f64(1.0 - learning_rate * strength);
-                let y = &mut params[..entries.n_coef()];
-                tier.run(ScaleAdd { y, scale: factor, x: &[], factor: T::ZERO });
+                shrink(tier, &mut params[..entries.n_coef()], learning_rate, strength);
             }
         }
-        let mut lent: [&mut [T]; MOST_SLOTS] = Default::default();
-        let n_slots = slots.len();
-        lent.iter_mut().zip(slots).for_each(|(lent, slot)| *lent = slot);
+        let (mut slots, n_slots) = lent(slots.iter_mut().map(Vec::as_mut_slice));
         let step = StepContext {
             tier,
             t,
             learning_rate,
             entries,
-            slots: &mut lent[..n_slots],
+            slots: &mut slots[..n_slots],
             scalars,
             params,
             grad,

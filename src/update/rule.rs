@@ -109,6 +109,19 @@ pub struct InitContext<'a, T> {
     pub params: &'a [T],
 }
 
+/// Slot vectors of a rule, at most.
+const MOST_SLOTS: usize = 3;
+
+/// Slots for a [`StepContext`], and how many they are.
+pub(super) fn lent<'s, T>(slots: impl Iterator<Item = &'s mut [T]>) -> ([&'s mut [T]; MOST_SLOTS], usize) {
+    let (mut lent, mut n_slots): ([&mut [T]; MOST_SLOTS], _) = Default::default();
+    for (lent, slot) in lent.iter_mut().zip(slots) {
+        *lent = slot;
+        n_slots += 1;
+    }
+    (lent, n_slots)
+}
+
 /// What a rule is given for a step.
 #[derive(Debug)]
 pub struct StepContext<'a, 'r, T> {
