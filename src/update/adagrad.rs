@@ -21,6 +21,12 @@ pub struct Adagrad {
     weight_decay: f64,
 }
 
+impl Default for Adagrad {
+    fn default() -> Self {
+        Self { lr_decay: 0.0, initial_accumulator_value: 0.0, eps: 1e-10, weight_decay: 0.0 }
+    }
+}
+
 impl Adagrad {
     /// The numerator of the step size in step t.
     fn rate_at(&self, t: u64, learning_rate: f64) -> f64 {
