@@ -59,12 +59,14 @@ impl<'a, T: Scalar> Problem<'a, T> {
             )));
         }
         targets.check_domain(loss.domain(), loss.name())?;
-        architecture.check_loss(loss.name(), loss.intercept_slope() != 0.0)?;
         let model = architecture.model::<T>(rows.n_columns(), targets.n_outputs(), fit_intercept)?;
         penalty.check(model.layout())?;
         let rows = model.merging(rows)?;
         let data = Dataset::new(rows, targets, weights);
         let problem = Self { data, objective: Objective { model, loss, penalty } };
+        if problem.intercept_slope() != 0.0 {
+            problem.needs_linear(&format!("loss '{}'", problem.objective.loss.name()))?;
+        }
         if let Penalty::Group(group) = problem.penalty() {
             problem.needs_linear(&format!("penalty '{}'", group.name()))?;
         }

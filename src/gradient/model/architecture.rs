@@ -92,25 +92,4 @@ impl Architecture {
             }
         }
     }
-
-    /// What users call it.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Linear => "linear",
-            Self::Mlp { .. } => "mlp",
-            Self::FactorizationMachine { .. } => "factorization_machine",
-        }
-    }
-
-    /// That a loss can be had with it.
-    pub(crate) fn check_loss(&self, loss: &str, has_intercept_slope: bool) -> Result<()> {
-        match self {
-            Self::Linear => Ok(()),
-            _ if has_intercept_slope => {
-                let name = self.name();
-                Err(Error::Incompatible(format!("model must be 'linear' for loss '{loss}', got '{name}'")))
-            }
-            _ => Ok(()),
-        }
-    }
 }
