@@ -48,6 +48,7 @@
 //!     record: Record::default(),
 //!     n_threads: 2,
 //!     tier,
+//!     window: None,
 //! };
 //! let n_params = problem.layout().len();
 //! let state = State::new(vec![0.0; n_params], config.optimizer.init(n_params)?);

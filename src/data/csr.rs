@@ -50,6 +50,8 @@ pub struct Csr<'a, T> {
     indptr: Indices<'a>,
     n_rows: usize,
     n_columns: usize,
+    /// Stored entries of a row, on average and rounded down.
+    entries_of_row: usize,
     /// Whether a row has several entries of a column, and is for a model to which they have to be one.
     pub(super) merges: bool,
 }
@@ -103,7 +105,8 @@ impl<'a, T: Scalar> Csr<'a, T> {
             let expected = format!("{} entries, as X.data", values.len());
             return Err(Error::Shape { argument: "X.indices", expected, got: indices.len().to_string() });
         }
-        let csr = Self { values, indices, indptr, n_rows, n_columns, merges: false };
+        let entries_of_row = indptr.get(n_rows).max(0) as usize / n_rows;
+        let csr = Self { values, indices, indptr, n_rows, n_columns, entries_of_row, merges: false };
         csr.check_pointers()?;
         csr.check_columns()?;
         let n_entries = csr.n_entries();
@@ -181,6 +184,17 @@ impl<'a, T: Scalar> Csr<'a, T> {
         self.indptr.get(self.n_rows) as usize
     }
 
+    /// Stored entries of a row, on average and rounded down: of these rows, or of all that they are some of.
+    pub fn entries_of_row(&self) -> usize {
+        self.entries_of_row
+    }
+
+    /// These rows as some of many that have so many entries each, on average. How sums are cut follows from that, so
+    /// that it is the same for all parts of the data.
+    pub fn of_rows_with(self, entries_of_row: usize) -> Self {
+        Self { entries_of_row, ..self }
+    }
+
     /// Where the entries of a row are.
     #[inline(always)]
     pub(super) fn entries(&self, row: usize) -> Range<usize> {
@@ -237,11 +251,11 @@ impl<'a, T: Scalar> Csr<'a, T> {
     }
 
     pub(super) fn work_of_row(&self) -> usize {
-        (self.n_entries() / self.n_rows + 1) * WORK_OF_ENTRY
+        (self.entries_of_row + 1) * WORK_OF_ENTRY
     }
 
     pub(super) fn rows_of_tile(&self) -> usize {
-        let row_bytes = (self.n_entries() / self.n_rows + 1) * (size_of::<T>() + size_of::<u32>());
+        let row_bytes = (self.entries_of_row + 1) * (size_of::<T>() + size_of::<u32>());
         (TILE_BYTES / row_bytes).next_multiple_of(8).clamp(8, 64)
     }
 

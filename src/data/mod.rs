@@ -75,7 +75,7 @@ impl<'a, T: Scalar> Rows<'a, T> {
     pub(crate) fn bytes_of_row(&self) -> usize {
         match self {
             Rows::Dense(x) => x.n_columns() * size_of::<T>(),
-            Rows::Csr(x) => x.n_entries() / x.n_rows() * (size_of::<T>() + size_of::<u32>()),
+            Rows::Csr(x) => x.entries_of_row() * (size_of::<T>() + size_of::<u32>()),
         }
     }
 

@@ -1,5 +1,7 @@
 //! The order in which rows come, which `shuffle` makes and `gradient` reads.
 
+use std::sync::Arc;
+
 use crate::error::{Result, try_reserved};
 
 /// The rows of an epoch by position.
@@ -14,6 +16,13 @@ pub enum Order {
     Listed(Vec<u32>),
     /// Position `p` has row `rows[p]`, of any number of rows.
     ListedWide(Vec<usize>),
+    /// Position `p` has row `rows[p - first]`, of the rows at hand: those of a part of the epoch.
+    Window {
+        /// The first position there is.
+        first: usize,
+        /// The rows from there on.
+        rows: Arc<[u32]>,
+    },
 }
 
 /// The number of a row as a list of rows has it.
@@ -64,13 +73,14 @@ impl Order {
         Ok(Order::ListedWide(rows))
     }
 
-    /// How many rows are listed; None where rows come in sequence.
+    /// Up to which position rows are listed; None where rows come in sequence.
     #[inline(always)]
     pub fn n_listed(&self) -> Option<usize> {
         match self {
             Order::Sequential => None,
             Order::Listed(rows) => Some(rows.len()),
             Order::ListedWide(rows) => Some(rows.len()),
+            Order::Window { first, rows } => Some(first + rows.len()),
         }
     }
 
@@ -84,6 +94,7 @@ impl Order {
             Order::Sequential => position,
             Order::Listed(rows) => rows[position].row(),
             Order::ListedWide(rows) => rows[position],
+            Order::Window { first, rows } => rows[position - first].row(),
         }
     }
 
@@ -95,13 +106,16 @@ impl Order {
     pub fn copy_to(&self, start: usize, out: &mut [usize]) {
         match self {
             Order::Sequential => out.iter_mut().zip(start..).for_each(|(row, position)| *row = position),
-            Order::Listed(rows) => {
-                let rows = &rows[start..start + out.len()];
-                out.iter_mut().zip(rows).for_each(|(to, row)| *to = row.row());
-            }
+            Order::Listed(rows) => copy(&rows[start..][..out.len()], out),
             Order::ListedWide(rows) => out.copy_from_slice(&rows[start..start + out.len()]),
+            Order::Window { first, rows } => copy(&rows[start - first..][..out.len()], out),
         }
     }
+}
+
+#[inline(always)]
+fn copy(rows: &[u32], out: &mut [usize]) {
+    out.iter_mut().zip(rows).for_each(|(to, row)| *to = row.row());
 }
 
 #[cfg(test)]
@@ -126,5 +140,14 @@ mod tests {
             order.copy_to(1, &mut copied);
             assert_eq!(copied, [0, u32::MAX as usize]);
         }
+    }
+
+    #[test]
+    fn a_window_has_the_positions_from_its_first_on() {
+        let order = Order::Window { first: 10, rows: [3, 0, 7].into() };
+        assert_eq!((order.n_listed(), order.row(10), order.row(12)), (Some(13), 3, 7));
+        let mut copied = [0; 2];
+        order.copy_to(11, &mut copied);
+        assert_eq!(copied, [0, 7]);
     }
 }

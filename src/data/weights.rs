@@ -49,27 +49,22 @@ impl<T: Scalar> Weights<T> {
         }
     }
 
+    /// The weights of some rows of many: `largest` is the largest of all, and `mean` the mean of all, in units of that.
+    ///
+    /// # Errors
+    /// As [`Weights::new`].
+    pub fn of_part(weights: &[T], n_rows: usize, (largest, mean): (f64, f64)) -> Result<Self> {
+        check(weights, n_rows)?;
+        Self::scaled(weights, largest, mean)
+    }
+
     fn scaled_over<I: Iterator<Item = usize>>(
         weights: &[T],
         n_rows: usize,
         n_chosen: usize,
         chosen: impl Fn() -> I,
     ) -> Result<Self> {
-        if weights.len() != n_rows {
-            return Err(Error::Shape {
-                argument: "sample_weight",
-                expected: format!("{n_rows} entries, one per row of X"),
-                got: format!("{}", weights.len()),
-            });
-        }
-        if let Some(row) = weights.iter().position(|&s| !(s.is_finite() && s >= T::ZERO)) {
-            return Err(Error::InvalidEntry {
-                argument: "sample_weight",
-                condition: "finite and >= 0",
-                row,
-                value: weights[row].to_string(),
-            });
-        }
+        check(weights, n_rows)?;
         // Relative to the largest, so that neither huge nor tiny weights overflow or underflow.
         let largest = chosen().fold(0.0, |m, row| weights[row].to_f64().max(m));
         if largest == 0.0 {
@@ -80,7 +75,11 @@ impl<T: Scalar> Weights<T> {
             });
         }
         let mean = chosen().map(|row| weights[row].to_f64() / largest).sum::<f64>() / n_chosen as f64;
-        let mut scaled = try_reserved("sample weights", n_rows)?;
+        Self::scaled(weights, largest, mean)
+    }
+
+    fn scaled(weights: &[T], largest: f64, mean: f64) -> Result<Self> {
+        let mut scaled = try_reserved("sample weights", weights.len())?;
         scaled.extend(weights.iter().map(|&s| T::from_f64(s.to_f64() / largest / mean)));
         Ok(Self { scaled: Some(Arc::new(scaled)) })
     }
@@ -113,5 +112,24 @@ impl<T: Scalar> Weights<T> {
                 prefetch_one(&s[r]);
             }
         }
+    }
+}
+
+fn check<T: Scalar>(weights: &[T], n_rows: usize) -> Result<()> {
+    if weights.len() != n_rows {
+        return Err(Error::Shape {
+            argument: "sample_weight",
+            expected: format!("{n_rows} entries, one per row of X"),
+            got: format!("{}", weights.len()),
+        });
+    }
+    match weights.iter().position(|&s| !(s.is_finite() && s >= T::ZERO)) {
+        None => Ok(()),
+        Some(row) => Err(Error::InvalidEntry {
+            argument: "sample_weight",
+            condition: "finite and >= 0",
+            row,
+            value: weights[row].to_string(),
+        }),
     }
 }

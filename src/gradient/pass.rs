@@ -127,7 +127,7 @@ impl<T: Scalar> Pass<'_, T> {
     pub(super) fn rows_of_leaf(&self, n_rows: usize) -> usize {
         let n_entries = match (&self.active, &self.problem.data.rows) {
             (Some(active), _) => active.n_entries(),
-            (None, Rows::Csr(csr)) => csr.n_entries() / csr.n_rows() * n_rows,
+            (None, Rows::Csr(csr)) => csr.entries_of_row() * n_rows,
             (None, Rows::Dense(_)) => return LEAF_ROWS,
         };
         let layout = self.model.layout();

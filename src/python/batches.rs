@@ -73,6 +73,30 @@ impl Batches {
         })
     }
 
+    /// The rows at the positions from `start` to `stop` of an epoch.
+    fn rows<'py>(
+        &self,
+        py: Python<'py>,
+        epoch: u64,
+        start: usize,
+        stop: usize,
+    ) -> PyResult<Bound<'py, PyArray1<usize>>> {
+        caught(|| {
+            let signals = Signals::new();
+            let rows = detached(py, || self.batches.rows(epoch, start..stop, &|| signals.interrupted()));
+            Ok(PyArray1::from_vec(py, signals.or(rows)?))
+        })
+    }
+
+    /// The blocks in their order of an epoch, where rows are shuffled in blocks.
+    fn blocks<'py>(&self, py: Python<'py>, epoch: u64) -> PyResult<Option<Bound<'py, PyArray1<usize>>>> {
+        caught(|| {
+            let signals = Signals::new();
+            let blocks = detached(py, || self.batches.blocks(epoch, &|| signals.interrupted()));
+            Ok(signals.or(blocks)?.map(|blocks| PyArray1::from_vec(py, blocks)))
+        })
+    }
+
     /// The rows of one step.
     fn batch<'py>(&self, py: Python<'py>, epoch: u64, step: usize) -> PyResult<Bound<'py, PyArray1<usize>>> {
         caught(|| {

@@ -3,7 +3,7 @@
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::ops::ControlFlow;
 
-use numpy::Element;
+use numpy::{Element, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -20,7 +20,7 @@ use super::state::SavedState;
 use crate::error::try_filled;
 use crate::gradient::Layout;
 use crate::scalar::Scalar;
-use crate::train::{self, Config, Fit, Progress, Record, State, StepProgress, StepsTold, Validation};
+use crate::train::{self, Config, Fit, Progress, Record, State, StepProgress, StepsTold, Validation, Window};
 use crate::update::{Optimizer, Schedule};
 
 /// What to write down besides the loss of each epoch.
@@ -67,6 +67,8 @@ pub(super) struct Training<'py> {
     chooses_batch_size: Option<u64>,
     /// Names of the numbers that the callback returns.
     metrics: Vec<String>,
+    /// The first position of the epoch whose rows these are, and the row of each from there on, if they are not all.
+    window: Option<(usize, PyReadonlyArray1<'py, u32>)>,
 }
 
 impl Training<'_> {
@@ -143,6 +145,7 @@ fn fit_typed<'py, T: Scalar + Element>(
         record: Record { steps, full_loss, path, noise, told },
         n_threads: training.n_threads,
         tier,
+        window: training.window.as_ref().map(|(first, rows)| window(*first, rows)).transpose()?,
     };
     let SavedState { state, seconds } = start(problem.layout(), &config, training)?;
     let chosen = choose_batch_size(py, training.chooses_batch_size, &problem, &mut config, &state)?;
@@ -179,6 +182,11 @@ fn fit_typed<'py, T: Scalar + Element>(
     }
     run.set_item("chosen_batch_size", chosen)?;
     write(py, layout, fitted, seconds, run)
+}
+
+/// A part of an epoch.
+fn window(first: usize, rows: &PyReadonlyArray1<'_, u32>) -> PyResult<Window> {
+    Ok(Window { first, rows: entries("window", rows)?.into() })
 }
 
 /// Whether the learning rate is found, or a function of the user's asked for it, before the first epoch passes over rows.

@@ -84,6 +84,8 @@ mod _core {
     #[pymodule_export]
     use super::raw_numbers::{cast, encoded};
     #[pymodule_export]
+    use super::rows::find_not_finite;
+    #[pymodule_export]
     use super::sampling::check_shuffle;
     #[pymodule_export]
     use super::selection::split;

@@ -8,7 +8,7 @@ use super::choice;
 use super::error::{caught, detached, to_python};
 use super::rows::{ArraysOfX, Scan};
 use super::signal::Signals;
-use crate::data::{Offsets, TargetKind, Targets, Weights};
+use crate::data::{Offsets, Rows, TargetKind, Targets, Weights};
 use crate::error::{Result, try_copied};
 use crate::gradient::model::Architecture;
 use crate::gradient::{Layout, Problem, value_and_gradient};
@@ -31,6 +31,18 @@ pub(super) struct Objective<'py> {
     penalty: Bound<'py, PyAny>,
     fit_intercept: bool,
     model: Bound<'py, PyAny>,
+    part: Option<Part>,
+}
+
+/// What is known of all rows, where these are a part of them.
+#[derive(FromPyObject)]
+struct Part {
+    /// The largest sample weight, and the mean of all in units of that.
+    weight_scale: Option<(f64, f64)>,
+    /// Stored entries of a sparse row, on average and rounded down.
+    entries_of_row: Option<usize>,
+    /// Whether all entries of X are known to be finite.
+    is_scanned: bool,
 }
 
 impl Objective<'_> {
@@ -125,11 +137,21 @@ impl<'py, T: Scalar + Element> Arrays<'py, T> {
         let penalty = choice::penalty(&objective.penalty)?;
         let tier = Tier::current().map_err(to_python)?;
         let (architecture, fit_intercept) = (choice::model(&objective.model)?, objective.fit_intercept);
+        let part = objective.part.as_ref();
+        let scan = if part.is_some_and(|part| part.is_scanned) { Scan::Done } else { scan };
         let signals = Signals::new();
         let problem = detached(py, || {
             let rows = x.rows(tier, scan, &|| signals.interrupted())?;
+            let rows = match (rows, part.and_then(|part| part.entries_of_row)) {
+                (Rows::Csr(csr), Some(entries)) => Rows::Csr(csr.of_rows_with(entries)),
+                (rows, _) => rows,
+            };
             let targets = Targets::new(y, n_rows, per_row, kind)?;
-            let weights = weights.map_or(Ok(Weights::equal()), |s| Weights::new(s, n_rows))?;
+            let weights = match (weights, part.and_then(|part| part.weight_scale)) {
+                (None, _) => Weights::equal(),
+                (Some(s), None) => Weights::new(s, n_rows)?,
+                (Some(s), Some(scale)) => Weights::of_part(s, n_rows, scale)?,
+            };
             let model = (&architecture, fit_intercept);
             let problem = Problem::of(rows, targets, weights, loss, penalty, model)?;
             problem.with_offsets(offsets(tier, offset, n_rows)?)

@@ -5,8 +5,11 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
 use super::array::entries;
+use super::error::{caught, detached, to_python};
+use super::objective::by_dtype;
+use super::signal::Signals;
 use crate::data::{Csr, Dense, Indices, Rows};
-use crate::error;
+use crate::error::{self, Error};
 use crate::kernel::Tier;
 use crate::scalar::Scalar;
 
@@ -16,6 +19,8 @@ pub(super) enum Scan {
     First,
     /// Else the run notices them in its first epoch.
     OnlyIfSmall,
+    /// They were looked at before.
+    Done,
 }
 
 /// X up to this size is in cache anyway when it is trained on.
@@ -44,6 +49,28 @@ pub(super) enum ArrayOfIndices<'py> {
 pub(super) enum SlicesOfX<'a, T> {
     Dense(&'a [T], usize, usize),
     Csr { values: &'a [T], indices: Indices<'a>, indptr: Indices<'a>, n_rows: usize, n_columns: usize },
+}
+
+/// The first entry of dense rows that is not finite: its row, its column and its value.
+#[pyfunction]
+pub(super) fn find_not_finite(py: Python<'_>, x: &Bound<'_, PyAny>) -> PyResult<Option<(usize, usize, f64)>> {
+    caught(|| by_dtype!(x, find_not_finite_typed(py, x)))
+}
+
+fn find_not_finite_typed<T: Scalar + Element>(
+    py: Python<'_>,
+    x: &Bound<'_, PyAny>,
+) -> PyResult<Option<(usize, usize, f64)>> {
+    let x = ArraysOfX::<T>::of(x)?;
+    let x = x.slices()?;
+    let tier = Tier::current().map_err(to_python)?;
+    let signals = Signals::new();
+    let scanned = detached(py, || match x.rows(tier, Scan::First, &|| signals.interrupted()) {
+        Ok(_) => Ok(None),
+        Err(Error::NotFinite { row, column, value, .. }) => Ok(Some((row, column, value))),
+        Err(error) => Err(error),
+    });
+    signals.or(scanned)
 }
 
 /// Whether the numbers of X are single (true) or double precision.
@@ -114,10 +141,13 @@ impl<'a, T: Scalar> SlicesOfX<'a, T> {
         scan: Scan,
         interrupted: &dyn Fn() -> bool,
     ) -> error::Result<Rows<'a, T>> {
+        let is_left = |values: &[T]| match scan {
+            Scan::First => false,
+            Scan::OnlyIfSmall => size_of_val(values) > SMALL_BYTES,
+            Scan::Done => true,
+        };
         Ok(match self {
-            SlicesOfX::Dense(values, n_rows, n_columns)
-                if scan == Scan::OnlyIfSmall && size_of_val(values) > SMALL_BYTES =>
-            {
+            SlicesOfX::Dense(values, n_rows, n_columns) if is_left(values) => {
                 Rows::Dense(Dense::unscanned(values, n_rows, n_columns)?)
             }
             SlicesOfX::Dense(values, n_rows, n_columns) => {

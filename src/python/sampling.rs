@@ -41,7 +41,10 @@ pub(super) fn shuffle_from(choice: &Bound<'_, PyAny>) -> PyResult<Shuffle> {
                     value.parse().map_err(|_| Error::OutOfRange { argument: name, condition: ">= 1", value })
                 })
             };
-            let block = count("rows").and_then(|rows| Block::new(rows, count("window")?));
+            let block = match choice.getattr("rows")?.extract::<Vec<usize>>() {
+                Ok(lengths) => count("window").and_then(|window| Block::of_lengths(&lengths, window)),
+                Err(_) => count("rows").and_then(|rows| Block::new(rows, count("window")?)),
+            };
             Ok(Shuffle::Block(block.map_err(to_python)?))
         }
         "Weighted" => weighted(choice, &options).map(|weighted| Shuffle::Weighted(Arc::new(weighted))),

@@ -129,6 +129,12 @@ impl Batches {
             Shuffle::Stratified(stratified) => ("groups", stratified.n_rows(), n_rows),
             _ => ("", n_rows, n_rows),
         };
+        if let Shuffle::Block(block) = shuffle
+            && let Some(n_of_blocks) = block.n_rows().filter(|&n| n != n_rows)
+        {
+            let expected = format!("blocks of {n_rows} rows together");
+            return Err(Error::Shape { argument: "shuffle", expected, got: n_of_blocks.to_string() });
+        }
         if n_known != n_rows {
             let expected = format!("{n_rows} entries, one per row");
             return Err(Error::Shape { argument, expected, got: n_known.to_string() });
@@ -246,6 +252,14 @@ impl Batches {
         self.n_steps
     }
 
+    /// Steps of an epoch whose positions are all before `end`, if there is one: as many from the first on.
+    pub fn n_batches_within(&self, end: Option<usize>) -> usize {
+        match end {
+            Some(end) if end < self.n_positions => (end / self.batch_size()).min(self.n_steps),
+            _ => self.n_steps,
+        }
+    }
+
     /// The positions of a step in the order of its epoch; empty from [`Batches::n_steps`] on.
     pub fn positions(&self, step: usize) -> Range<usize> {
         if step >= self.n_steps() {
@@ -347,15 +361,43 @@ impl Batches {
             return Err(Error::OutOfRange { argument: "step", condition, value: step.to_string() });
         }
         let positions = sized.positions(step);
+        sized.rows(epoch, positions, interrupted)
+    }
+
+    /// The rows at some positions of an epoch; of blocks only the windows they are in are made.
+    ///
+    /// # Errors
+    /// As [`Batches::order`], and [`Error::OutOfRange`] for positions the epoch does not have.
+    pub fn rows(
+        &self,
+        epoch: u64,
+        positions: Range<usize>,
+        interrupted: &dyn Fn() -> bool,
+    ) -> Result<Vec<usize>> {
+        if positions.start > positions.end || positions.end > self.n_positions {
+            let condition = "positions of an epoch, in order";
+            return Err(Error::OutOfRange { argument: "positions", condition, value: format!("{positions:?}") });
+        }
         let mut rows = try_filled("a batch of rows", positions.len(), 0)?;
         let (made, start) = match self.is_made_in_parts() {
             true => (positions, 0),
             false => (0..self.n_positions, positions.start),
         };
         let workspace = &mut Workspace::default();
-        let order = sized.part(checked_epoch(epoch)?, made, Order::default(), workspace, interrupted)?;
+        let order = self.part(checked_epoch(epoch)?, made, Order::default(), workspace, interrupted)?;
         order.copy_to(start, &mut rows);
         Ok(rows)
+    }
+
+    /// The blocks of rows in their order of an epoch, of which so many in a row make a window; None where the rows are
+    /// not shuffled in blocks.
+    ///
+    /// # Errors
+    /// As [`Batches::order`].
+    pub fn blocks(&self, epoch: u64, interrupted: &dyn Fn() -> bool) -> Result<Option<Vec<usize>>> {
+        let Shuffle::Block(block) = &self.config.shuffle else { return Ok(None) };
+        let key = (self.config.seed, checked_epoch(epoch)?);
+        block.blocks(key, self.config.n_rows, interrupted).map(Some)
     }
 }
 

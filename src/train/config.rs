@@ -1,6 +1,7 @@
 //! How to train: everything but the data, checked before it can run.
 
 use std::num::{NonZeroU64, NonZeroUsize};
+use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::kernel::Tier;
@@ -28,6 +29,25 @@ pub struct Config {
     pub n_threads: usize,
     /// Instructions to use; the result does not depend on it.
     pub tier: Tier,
+    /// The positions of the epoch begun whose rows the problem has, if these are not all rows.
+    pub window: Option<Window>,
+}
+
+/// A part of an epoch, of whose rows a problem is: what is larger than memory is trained on part by part. A run ends where
+/// a step would want rows from behind it, and goes on from there with the next part, as any run that is resumed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Window {
+    /// The first position.
+    pub first: usize,
+    /// The row of the problem that each position has, from the first on.
+    pub rows: Arc<[u32]>,
+}
+
+impl Window {
+    /// The position after the last.
+    pub(super) fn end(&self) -> usize {
+        self.first + self.rows.len()
+    }
 }
 
 impl Config {

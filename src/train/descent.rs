@@ -21,6 +21,7 @@ pub(super) fn descend<'a, T: Scalar>(
             let step = run.update(&batch, gradient)?; // how the parameters move
             observers.step(&step, run.view())?;
         }
+        run.check_rows()?; // of a window of the rows, larger than memory, the next one goes on
         let epoch = observers.end_epoch(run.view())?;
         run.end_epoch(&epoch);
         epoch.verdict()?;

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::control::check_solver;
+use super::control::{check_solver, is_solver};
 use super::descent::descend;
 use super::observers::{Callback, Observers, Progress};
 use super::parameters::Parameters;
@@ -15,7 +15,7 @@ use crate::error::{Error, Result, try_copied};
 use crate::gradient::{Problem, n_workers_worth, with_evaluator};
 use crate::scalar::Scalar;
 use crate::shuffle::Shuffle;
-use crate::update::AverageState;
+use crate::update::{AverageState, Schedule};
 
 /// A finished run.
 #[derive(Debug, Clone)]
@@ -98,6 +98,7 @@ fn check<T: Scalar>(
 ) -> Result<()> {
     let Config { ref batches, ref optimizer, .. } = *config;
     config.check()?;
+    check_window(problem, config)?;
     check_solver(problem, config, awaits_convergence)?;
     problem.penalty().check_step_sizes(optimizer.rule.has_uniform_step_size(), optimizer.rule.name())?;
     let adaptive = state.control.batch_size;
@@ -108,6 +109,26 @@ fn check<T: Scalar>(
         None => state.average = AverageState::default(), // of a run that did average
         Some(_) if state.average.n == 0 => state.average = AverageState::new(problem.layout().len())?,
         Some(_) => {}
+    }
+    Ok(())
+}
+
+/// That a run on a window of the rows has no need of the others.
+fn check_window<T: Scalar>(problem: &Problem<'_, T>, config: &Config) -> Result<()> {
+    let Some(window) = &config.window else { return Ok(()) };
+    let refused = |what: &str| Err(Error::Incompatible(format!("{what} needs all rows in memory")));
+    if let Some(row) = window.rows.iter().find(|&&row| row as usize >= problem.n_rows()) {
+        let condition = "rows of X";
+        return Err(Error::OutOfRange { argument: "window", condition, value: row.to_string() });
+    }
+    if is_solver(&config.optimizer.rule) || matches!(config.optimizer.learning_rate, Schedule::Auto(_)) {
+        return refused("an optimizer with a metric, a table of slopes or the rate \"auto\"");
+    }
+    if config.record.full_loss {
+        return refused("record='full_loss'");
+    }
+    if config.batches.draws() {
+        return refused("drawing rows with replacement or by weights");
     }
     Ok(())
 }

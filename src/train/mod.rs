@@ -27,7 +27,7 @@ mod validation;
 mod view;
 
 pub use auto_batch_size::{AutoBatchSize, FEWEST_ROWS, auto_batch_size};
-pub use config::{Config, Record, StepsTold};
+pub use config::{Config, Record, StepsTold, Window};
 pub use control::{
     AdaptiveBatchSize, AutoRate, Control, Method, Safeguard, Solver, Spectral, Standardisation, Trials,
 };

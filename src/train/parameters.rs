@@ -242,7 +242,7 @@ fn is_worth_it<T: Scalar>(
         return false; // its trials and models are of all columns
     }
     let n_rows = config.batches.batch_size().saturating_mul(config.accumulate.get()).min(csr.n_rows());
-    let n_entries = csr.n_entries() / csr.n_rows() * n_rows;
+    let n_entries = csr.entries_of_row() * n_rows;
     match update {
         LazyUpdate::Dense => false,
         LazyUpdate::Frozen => true,

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::noise_probe::steps_between_probes;
 use super::step::Step;
 use super::view::View;
-use super::{History, Record, StepProgress};
+use super::{History, Record, StepProgress, Window};
 use crate::error::{Result, try_filled};
 use crate::scalar::Scalar;
 
@@ -51,7 +51,8 @@ impl<T: Scalar> Recorder<T> {
 
     /// Makes room for the records of an epoch, so that none of its steps allocates.
     pub(super) fn reserve(&mut self, view: &View<'_, '_, '_, T>) -> Result<()> {
-        let n_steps = view.batches.n_steps().saturating_sub(view.state.step);
+        let end = view.config.window.as_ref().map(Window::end);
+        let n_steps = view.batches.n_batches_within(end).saturating_sub(view.state.step);
         if self.record.steps {
             self.history.reserve_steps(n_steps, self.record.full_loss)?;
         }
@@ -120,7 +121,7 @@ impl<T: Scalar> Recorder<T> {
     #[cold]
     fn noise(&mut self, t: u64, view: &View<'_, '_, '_, T>) {
         let Some(probe) = view.probe else { return };
-        let n_population = (!view.config.batches.draws()).then(|| view.problem.n_rows());
+        let n_population = (!view.config.batches.draws()).then(|| view.batches.n_rows());
         let learning_rate = view.learning_rate(t);
         self.history.noise.push(t, probe.noise, n_population, probe.variance_along, learning_rate);
     }

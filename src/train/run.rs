@@ -1,6 +1,7 @@
 //! `Run`: what a run consists of, and the parts of its steps.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::catch_up::CatchUp;
 use super::control::{Place, value_at};
@@ -11,7 +12,8 @@ use super::step::{Batch, Gradient, Step};
 use super::stop::Stop;
 use super::streak::Streak;
 use super::view::View;
-use super::{Config, Fingerprint, State, StopReason, Validation};
+use super::{Config, Fingerprint, State, StopReason, Validation, Window};
+use crate::data::Order;
 use crate::error::{Result, try_filled};
 use crate::gradient::{Evaluator, Problem, Wanted};
 use crate::scalar::Scalar;
@@ -31,6 +33,8 @@ pub(super) struct Run<'t, 'a, T> {
     pub(super) optimizer: Optimizer,
     /// The batches of this epoch.
     batches: Batches,
+    /// Batches of this epoch up to the last one whose rows are at hand: all, but for a window.
+    n_at_hand: usize,
     /// Whether the evaluator has an order of this run.
     has_order: bool,
     workspace: Workspace,
@@ -66,6 +70,7 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
             interrupted,
             optimizer: config.optimizer.clone(),
             batches: state.batches(&config.batches),
+            n_at_hand: 0,
             has_order: false,
             workspace: Workspace::default(),
             last_epoch: state.epoch.saturating_add(config.n_epochs),
@@ -93,8 +98,10 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
 
     /// Which rows: the order of the epoch, and with it how long its steps are.
     pub(super) fn shuffle(&mut self) -> Result<(), Stop> {
-        let (Config { batches, optimizer, .. }, epoch) = (self.config, self.state.epoch);
-        if !self.has_order || batches.reorders() {
+        let (Config { batches, optimizer, window, .. }, epoch) = (self.config, self.state.epoch);
+        if let Some(Window { first, rows }) = window {
+            *self.evaluator.order() = Order::Window { first: *first, rows: Arc::clone(rows) };
+        } else if !self.has_order || batches.reorders() {
             let old = std::mem::take(self.evaluator.order());
             let of_epoch = batches.of_epoch(epoch);
             let order = of_epoch.order(epoch, old, &mut self.workspace, self.interrupted)?;
@@ -103,6 +110,7 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
         }
         self.evaluator.set_dropout(batches.dropout_key(epoch)?);
         self.batches = self.state.batches(batches);
+        self.n_at_hand = self.batches.n_batches_within(window.as_ref().map(Window::end));
         if let Some(optimizer) = optimizer.tabulate(self.steps_left())? {
             self.optimizer = optimizer;
         }
@@ -118,14 +126,16 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
 
     /// Makes the steps of the epoch many at a time, if they can be made so, as far as all numbers stay finite.
     pub(super) fn streak(&mut self) -> Result<(), Stop> {
-        let Self { problem, config, state, evaluator, optimizer, batches, streak, .. } = self;
+        let Self { problem, config, state, evaluator, optimizer, batches, streak, n_at_hand, .. } = self;
         match streak {
-            Some(streak) => streak.make(problem, config, (batches, optimizer), state, evaluator),
+            Some(streak) => {
+                streak.make(problem, config, (batches, *n_at_hand, optimizer), state, evaluator)
+            }
             None => Ok(()),
         }
     }
 
-    /// The rows of the next step; None at the end of the epoch.
+    /// The rows of the next step; None at the end of the epoch, or of the rows at hand.
     #[inline]
     pub(super) fn next_batch(&self) -> Option<Batch> {
         let (first, n_batches) = (self.state.step, self.batches.n_steps());
@@ -133,8 +143,19 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
             return None;
         }
         let n_done = n_batches.min(first.saturating_add(self.config.accumulate.get()));
+        if n_done > self.n_at_hand {
+            return None;
+        }
         let positions = self.batches.positions(first).start..self.batches.positions(n_done - 1).end;
         Some(Batch { positions, n_done, is_last: n_done == n_batches })
+    }
+
+    /// Ends the run where it has no more rows at hand and its epoch is not over.
+    pub(super) fn check_rows(&self) -> Result<(), Stop> {
+        match self.state.step < self.batches.n_steps() {
+            true => Err(StopReason::Window.into()),
+            false => Ok(()),
+        }
     }
 
     /// How wrong the model is on a batch: the objective there, and its gradient, which the evaluator keeps. Of an
@@ -332,7 +353,9 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
         if let Some(solver) = &mut state.control.solver {
             solver.variate = evaluator.set_control_variate(None);
         }
-        if has_rules || state.remembers_objective(&self.config.optimizer) {
+        // Of a part of the rows the objective is another than of the next part.
+        let tells = has_rules || state.remembers_objective(&self.config.optimizer);
+        if tells && self.config.window.is_none() {
             state.fingerprint = Fingerprint::of(&state.params, validation.problem(), &mut evaluator).ok();
         }
         Ok(state)

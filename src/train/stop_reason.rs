@@ -19,6 +19,8 @@ pub enum StopReason {
     MaxSteps,
     /// As much time has passed as was allowed.
     MaxSeconds,
+    /// The rows at hand were used up within an epoch, see [`Window`](super::Window).
+    Window,
     /// The caller gave the work up, between two steps.
     Interrupted,
     /// The run became non-finite. The parameters are the last finite ones.
@@ -43,6 +45,7 @@ impl StopReason {
             StopReason::Converged => "converged",
             StopReason::MaxSteps => "max_steps",
             StopReason::MaxSeconds => "max_seconds",
+            StopReason::Window => "window",
             StopReason::Interrupted => "interrupted",
             StopReason::Diverged { .. } => "diverged",
         }
@@ -59,6 +62,7 @@ impl fmt::Display for StopReason {
             StopReason::Converged => write!(f, "the optimum is reached"),
             StopReason::MaxSteps => write!(f, "all steps allowed are made"),
             StopReason::MaxSeconds => write!(f, "the time allowed is over"),
+            StopReason::Window => write!(f, "all rows at hand are used"),
             StopReason::Interrupted => write!(f, "interrupted"),
             StopReason::Diverged { epoch, step, quantity } => write!(
                 f,

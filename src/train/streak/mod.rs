@@ -16,7 +16,7 @@ use self::one_row::OneRowSteps;
 use self::steps::{Room, StreakSteps};
 use super::control::is_solver;
 use super::stop::Stop;
-use super::{Config, State};
+use super::{Config, State, Window};
 use crate::data::Rows;
 use crate::error::{Result, try_filled, try_reserved};
 use crate::gradient::loss::{Pointwise, VisitPointwise};
@@ -79,16 +79,21 @@ impl<T: Scalar> Streak<T> {
         }))
     }
 
-    /// Makes the steps that the epoch has left, as far as all numbers stay finite.
+    /// Makes the steps that the epoch has left on the rows at hand, as far as all numbers stay finite.
     pub(super) fn make(
         &mut self,
         problem: &Problem<'_, T>,
         config: &Config,
-        (batches, optimizer): (&Batches, &Optimizer),
+        (batches, n_at_hand, optimizer): (&Batches, usize, &Optimizer),
         state: &mut State<T>,
         evaluator: &mut Evaluator<'_, '_, T>,
     ) -> Result<(), Stop> {
-        let (n_batches, accumulate) = (batches.n_steps(), config.accumulate.get());
+        let accumulate = config.accumulate.get();
+        // Whole steps, but for the last one of the epoch.
+        let n_batches = match n_at_hand == batches.n_steps() {
+            true => n_at_hand,
+            false => n_at_hand - n_at_hand % accumulate,
+        };
         let rows_of_step = batches.batch_size().saturating_mul(accumulate);
         if rows_of_step > LEAF_ROWS {
             return Ok(());
@@ -106,7 +111,7 @@ impl<T: Scalar> Streak<T> {
                     .map(|t| self.sgd.arithmetic(t, optimizer.learning_rate_at(t, &state.optimizer))),
             );
             let velocity = state.optimizer.slots.first_mut().map_or(&mut [][..], Vec::as_mut_slice);
-            let n_positions = batches.n_positions();
+            let n_positions = config.window.as_ref().map_or(batches.n_positions(), Window::end);
             if !self.run(
                 problem,
                 config.tier,
