@@ -4,8 +4,10 @@ A :class:`Source` knows how many rows and columns it has and of which chunks it 
 at a time. Whatever can do so is one; those below are ready-made.
 """
 
+from .arrays import Arrays
 from .checking import check_source as check_source
 from .checking import checked_chunk as checked_chunk
+from .npy import Npy
 from .source import Chunk, Source
 
-__all__ = ["Chunk", "Source"]
+__all__ = ["Arrays", "Chunk", "Npy", "Source"]
