@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         reference,
         sampling,
         schedules,
+        sources,
         stopping,
     )
     from . import sklearn as sklearn
@@ -96,6 +97,7 @@ __all__ = [
     "set_num_threads",
     "show_versions",
     "simd_tier",
+    "sources",
     "stopping",
 ]
 
@@ -116,6 +118,7 @@ MODULES = (
     "reference",
     "sampling",
     "schedules",
+    "sources",
     "stopping",
 )
 HOMES = {

@@ -25,6 +25,7 @@ FLOORS = (
     ("recorded_noise",),
     ("plotting", "diagnosis"),
     ("landscapes",),
+    ("sources",),
     (
         "threadpool",
         "optimizers",
