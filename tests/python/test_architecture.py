@@ -53,6 +53,8 @@ FLOORS = (
         "docstrings",
         "reference",
         "late_imports",
+        "extras",
+        "replacing",
     ),
 )
 """From the top down. A file imports from the floors below its own and from no neighbour."""

@@ -11,10 +11,10 @@ from pathlib import Path
 import mbgd_rs as mb
 import numpy as np
 import pytest
-from mbgd_rs import optimizers, schedules, stopping
+from mbgd_rs import optimizers, replacing, schedules, stopping
 from mbgd_rs.choices import members_of
 from mbgd_rs.losses import Loss
-from mbgd_rs.model_file import read_model, replacing, write_model
+from mbgd_rs.model_file import read_model, write_model
 from mbgd_rs.model_file.values import FAMILIES, Reading, Writing
 from mbgd_rs.optimizers import Optimizer
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager, nullcontext
-from importlib import import_module
 from typing import Any
 
 from ..progress import Progress
 
-__all__ = ["Callback", "imported"]
+__all__ = ["Callback"]
 
 
 class Callback(ABC):
@@ -48,12 +47,3 @@ class Callback(ABC):
     @abstractmethod
     def __call__(self, progress: Progress) -> Any:
         """Called after every epoch; the answer True ends the run."""
-
-
-def imported(module: str, user: str, extra: str) -> Any:
-    """A library that is not needed otherwise; an ImportError says how it is installed."""
-    try:
-        return import_module(module)
-    except ImportError:
-        name = module.partition(".")[0]
-        raise ImportError(f"{user} needs {name}: pip install 'mbgd_rs[{extra}]'") from None

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ..extras import imported
 from ..progress import Progress
-from .callback import Callback, imported
+from .callback import Callback
 
 __all__ = ["MLflow"]
 

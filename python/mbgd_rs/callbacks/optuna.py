@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..extras import imported
 from ..progress import Progress
-from .callback import Callback, imported
+from .callback import Callback
 
 __all__ = ["OptunaPruning"]
 

@@ -19,7 +19,7 @@ newer ones are refused. Format 1 had no model but the linear one: "coef" and "in
 names in the package's registry, and their constructors check what they are given.
 """
 
+from ..replacing import replace_file
 from .file import ModelFile, read_model, refused, write_model
-from .replacing import replace_file
 
 __all__ = ["ModelFile", "read_model", "refused", "replace_file", "write_model"]

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..replacing import replace_file
 from .container import pack, unpack
 from .fields import model_fields, model_of, resuming_fields, resuming_of
-from .replacing import replace_file
 from .values import Reading, Writing
 
 __all__ = ["ModelFile", "read_model", "refused", "write_model"]

@@ -8,6 +8,7 @@ from .arrays import Arrays
 from .checking import check_source as check_source
 from .checking import checked_chunk as checked_chunk
 from .npy import Npy
+from .parquet import Parquet
 from .source import Chunk, Source
 
-__all__ = ["Arrays", "Chunk", "Npy", "Source"]
+__all__ = ["Arrays", "Chunk", "Npy", "Parquet", "Source"]

@@ -32,27 +32,26 @@ class File:
         return cls(name, os.path.abspath(name), status.st_size, status.st_mtime_ns)
 
     def open(self) -> FileIO:
-        """The file, unbuffered.
+        """The file, unbuffered, if it is what it was.
 
         It is opened for every read, so that a source holds nothing open and can be copied to other processes.
-
-        Raises
-        ------
-        ValueError
-            If it has changed since it was first seen.
         """
         opened = open(self.path, "rb", buffering=0)  # noqa: SIM115  # given to the caller
         try:
-            status = os.fstat(opened.fileno())
-            if (status.st_size, status.st_mtime_ns) != (self.size, self.changed):
-                raise ValueError(
-                    f"{self.name!r} must not change while it is read as a source: it had {self.size} bytes, "
-                    f"and has {status.st_size}, of another time: make the source anew"
-                )
+            self.check(os.fstat(opened.fileno()))
         except BaseException:
             opened.close()
             raise
         return opened
+
+    def check(self, status: os.stat_result | None = None) -> None:
+        """Refuse a file that has changed since it was first seen."""
+        status = status or os.stat(self.path)
+        if (status.st_size, status.st_mtime_ns) != (self.size, self.changed):
+            raise ValueError(
+                f"{self.name!r} must not change while it is a source, got {status.st_size} bytes "
+                f"where there were {self.size}, of another time: make the source anew"
+            )
 
     @property
     def identity(self) -> tuple[str, int, int]:

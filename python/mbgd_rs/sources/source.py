@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from hashlib import blake2b
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -176,6 +177,15 @@ def refuse_out(out: Array | None) -> None:
     """Of sources that are sparse."""
     if out is not None:
         raise ValueError("out must be None where rows are sparse, got an array")
+
+
+def as_dtype(given: Any) -> np.dtype[Any]:
+    """float32 or float64."""
+    for dtype in (np.dtype(np.float32), np.dtype(np.float64)):
+        with suppress(TypeError):  # what is no dtype at all
+            if dtype == given:
+                return dtype
+    raise ValueError(f"dtype must be float32 or float64, got {given!r}")
 
 
 def digest(*parts: Any) -> str:

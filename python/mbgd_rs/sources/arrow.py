@@ -1,0 +1,110 @@
+"""Columns of Arrow as arrays, and as the rows of a matrix. pyarrow is imported by whoever has columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .encoding import Encoding
+
+__all__ = ["Where", "codes_of", "fill", "is_number", "is_text", "label_values", "numbers_of_column"]
+
+Array = NDArray[Any]
+Where = Callable[[int], str]
+"""Where a row of the chunk is, in words."""
+TILE_ROWS = 1024
+"""Of all columns, as they become rows: so many lines stay in the cache."""
+
+
+def is_text(kind: Any) -> bool:
+    """Whether a type of Arrow is one of text, or of categories."""
+    from pyarrow import types
+
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_dictionary(kind))
+
+
+def is_number(kind: Any) -> bool:
+    """Whether a type of Arrow is one of numbers, booleans among them."""
+    from pyarrow import types
+
+    return bool(
+        types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind) or types.is_decimal(kind)
+    )
+
+
+def in_one_piece(column: Any) -> Any:
+    """A chunked column as an array, without a copy if it has one chunk."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def check_no_nulls(argument: str, name: str, column: Any, where: Where) -> None:
+    """Refuses a column with nulls, by the first row that has one."""
+    if column.null_count:
+        row = int(column.is_null().to_numpy(zero_copy_only=False).argmax())
+        refuse_missing(argument, "null", name, row, where)
+
+
+def refuse_missing(argument: str, value: str, name: str, row: int, where: Where) -> None:
+    """Says where something is missing."""
+    hint = "impute what is missing, or leave these rows out" if argument == "X" else "leave these rows out"
+    raise ValueError(
+        f"{argument} must be without missing values, got {value} at {where(row)}, column {name!r}: {hint}"
+    )
+
+
+def numbers_of_column(argument: str, name: str, column: Any, where: Where) -> Array:
+    """A column of numbers as an array, in place where it can be; nulls and NaN are refused."""
+    from pyarrow import float64, types
+
+    array = in_one_piece(column)
+    check_no_nulls(argument, name, array, where)
+    if types.is_decimal(array.type):
+        array = array.cast(float64())
+    numbers: Array = array.to_numpy(zero_copy_only=not types.is_boolean(array.type))
+    # A sum is much faster than a look at each number. It is NaN of infinities of both signs, too.
+    if numbers.dtype.kind == "f" and np.isnan(np.add.reduce(numbers)) and (is_nan := np.isnan(numbers)).any():
+        refuse_missing(argument, "NaN", name, int(is_nan.argmax()), where)
+    return numbers
+
+
+def label_values(argument: str, name: str, column: Any, where: Where) -> tuple[list[Any], Array]:
+    """The distinct values of a column, and which of them each row has."""
+    from pyarrow import types
+
+    array = in_one_piece(column)
+    check_no_nulls(argument, name, array, where)
+    if not types.is_dictionary(array.type):
+        array = array.dictionary_encode()
+    return array.dictionary.to_pylist(), array.indices.to_numpy(zero_copy_only=False)
+
+
+def codes_of(name: str, column: Any, encoding: Any, where: Where) -> Array:
+    """The column that each row has of those that a column of text becomes."""
+    values, index = label_values("X", name, column, where)
+    codes: Array = encoding.places(values)[index]
+    if len(codes) and codes.min() < 0:
+        row = int(codes.argmin())
+        value = values[index[row]]
+        raise ValueError(
+            f"X must have values {encoding.wanted()} in column {name!r}, got {value!r} at {where(row)}"
+        )
+    return codes
+
+
+def fill(out: Array, columns: Sequence[Array]) -> None:
+    """Write columns into the columns of a matrix in C order, tile by tile.
+
+    A whole column at a time would bring every line of the matrix into the cache once for each of its entries.
+    """
+    for start in range(0, len(out), TILE_ROWS):
+        tile = out[start : start + TILE_ROWS]
+        for j, column in enumerate(columns):
+            tile[:, j] = column[start : start + TILE_ROWS]
+
+
+def width_of(encoding: Encoding) -> int:
+    """How many columns of X a column becomes."""
+    return 1 if encoding is None else encoding.width
