@@ -78,6 +78,8 @@ class Training:
     stop: tuple[StopRule, ...] = ()
     metrics: tuple[str, ...] = ()
     """Names of the numbers that the callback returns."""
+    window: tuple[int, Array] | None = None
+    """The first position of the epoch whose rows these are, and the row of each from there on, if not all."""
     chooses_batch_size: int | None = None
     """The seed by which the batch size is to be chosen, if it is."""
 

@@ -8,7 +8,13 @@ from typing import Any, ClassVar, Self, TypeVar, get_args
 
 import numpy as np
 
-__all__ = ["Choice", "as_name", "members_of", "names_of", "resolve", "without_arrays"]
+__all__ = ["Choice", "Unsaid", "as_name", "members_of", "names_of", "resolve", "without_arrays"]
+
+
+class Unsaid(str):
+    """A name that the user has not written, told apart from the same one written."""
+
+    __slots__ = ()
 
 
 class Choice:

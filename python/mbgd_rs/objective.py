@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -36,6 +36,17 @@ Array = NDArray[Any]
 LINEAR = Linear()
 
 
+class Part(NamedTuple):
+    """What is known of all rows, where those of a problem are some of them."""
+
+    weight_scale: tuple[float, float] | None
+    """The largest sample weight, and the mean of all in units of that."""
+    entries_of_row: int | None
+    """Stored entries of a sparse row, on average and rounded down."""
+    is_scanned: bool
+    """Whether all entries of X are known to be finite."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Problem:
     """The arrays and choices of an objective, as the core reads them."""
@@ -56,6 +67,8 @@ class Problem:
     """What is added to the scores of rows, shape (n, k)."""
     names: Names | None = None
     """Of the columns of X, if they have some."""
+    part: Part | None = None
+    """If the rows are some of more."""
     units: Standardization | None = None
     """How parameters in training become those of these columns and targets, if they are not the same."""
 

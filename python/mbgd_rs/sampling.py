@@ -7,17 +7,17 @@ functions of the seed and the epoch.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
-from .choices import Choice, as_name, without_arrays
-from .inputs import as_array
+from .choices import Choice, Unsaid, as_name
+from .inputs import as_array, as_integer
 from .labels import distinct, label_array
 
 __all__ = ["Block", "Sampling", "Shuffle", "Stratified", "Weighted"]
@@ -26,6 +26,8 @@ ShuffleName = Literal["full", "once", "block", "stratified"]
 """Names of ways of sampling; False is the rows as they come."""
 
 Array = NDArray[Any]
+BLOCK_ROWS = 1024
+"""Rows of a block, where none are given and there are no chunks."""
 NAMES = get_args(ShuffleName)
 ALIASES = {
     "random": "full",
@@ -57,8 +59,9 @@ class Block(Sampling):
 
     Parameters
     ----------
-    rows : int, default=1024
-        Rows of a block, >= 1.
+    rows : int or sequence of int, optional
+        Rows of a block, >= 1; or those of each block, which are all rows together. 1024 by default; of a
+        source of :mod:`mbgd_rs.sources` blocks are its chunks.
     window : int, default=64
         Blocks of a window, >= 1.
 
@@ -70,12 +73,24 @@ class Block(Sampling):
     [[1, 8, 0, 9], [10, 6, 7, 11], [5, 2, 4, 3]]
     """
 
-    rows: int = 1024
+    rows: int | Sequence[int] | None = None
     window: int = 64
 
     def __post_init__(self) -> None:
-        without_arrays(self)
-        _core.check_shuffle(self)
+        if self.rows is None or isinstance(self.rows, int | np.integer):
+            rows = None if self.rows is None else as_integer("rows", self.rows, 1)
+        else:
+            if isinstance(self.rows, str) or np.ndim(self.rows) != 1:
+                raise TypeError(f"rows must be an integer, a sequence of integers or None, got {self.rows!r}")
+            rows = tuple(as_integer(f"rows[{i}]", n, 1) for i, n in enumerate(self.rows))
+            if not rows:
+                raise ValueError("rows must have at least one block, got none")
+        object.__setattr__(self, "rows", rows)
+        object.__setattr__(self, "window", as_integer("window", self.window, 1))
+
+    def of_rows(self) -> Block:
+        """The same with the number of rows that blocks have by default."""
+        return self if self.rows is not None else replace(self, rows=BLOCK_ROWS)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -181,6 +196,8 @@ class Strata:
 
 Shuffle = ShuffleName | bool | Sampling
 """What `shuffle` may be given as: a name, False, True for "full", or an object of this module."""
+DEFAULT_SHUFFLE = cast(ShuffleName, Unsaid("full"))
+"""What `shuffle` of a fit is where it is left out: of a source, blocks."""
 
 
 def strata(name: str, groups: Array) -> Strata:
@@ -210,6 +227,8 @@ def resolve_shuffle(shuffle: Any, classes: Callable[[], Array | None]) -> Any:
     if isinstance(shuffle, str):
         kind = {"block": Block, "stratified": Stratified}.get(shuffle)
         shuffle = shuffle if kind is None else kind()
+    if isinstance(shuffle, Block):
+        return shuffle.of_rows()
     if not isinstance(shuffle, Stratified):
         return shuffle
     if shuffle.groups is not None:
@@ -247,6 +266,9 @@ def described(shuffle: Any) -> Any:
     """A word for the way of sampling, the same for the same one, however large its arrays."""
     shuffle = named(shuffle)
     values = getattr(shuffle, "weights", getattr(shuffle, "groups", None))
+    if isinstance(shuffle, Block) and isinstance(shuffle.rows, tuple):
+        values = shuffle.rows
+        shuffle = f"Block(<{len(values)} blocks>, window={shuffle.window})"
     if values is None:
         return shuffle if isinstance(shuffle, str | bool) else repr(shuffle)
-    return f"{shuffle!r} #{sha256(pickle.dumps(np.asarray(values).tolist())).hexdigest()[:8]}"
+    return f"{shuffle} #{sha256(pickle.dumps(np.asarray(values).tolist())).hexdigest()[:8]}"

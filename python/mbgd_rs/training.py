@@ -39,8 +39,10 @@ from .penalties import Penalty, PenaltyName
 from .reach import FEWEST_ROWS, warn_of_reach
 from .result import FitResult
 from .resuming import check_arguments, check_resume, data_of, warn_of_the_end
-from .sampling import Shuffle
+from .sampling import DEFAULT_SHUFFLE, Shuffle
 from .solver import solver_of
+from .source_training import fit_source
+from .sources import Source
 from .standardizing import course_of
 from .stop_reason import StopReason
 from .stopping import StopRule, resolve_stop
@@ -63,7 +65,7 @@ __all__ = ["fit"]
 )
 def fit(
     X: Any,
-    y: ArrayLike | None,
+    y: ArrayLike | None = None,
     *,
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
@@ -76,9 +78,10 @@ def fit(
     standardize: bool = False,
     optimizer: OptimizerName | Optimizer | Literal["auto"] = "auto",
     batch_size: int | Literal["full", "auto"] | BatchSizes = "auto",
-    shuffle: Shuffle = "full",
+    shuffle: Shuffle = DEFAULT_SHUFFLE,
     replacement: bool = False,
     drop_last: bool = False,
+    memory_limit: int | None = None,
     epochs: int | Literal["auto"] = "auto",
     init: Any = None,
     resume: FitResult | None = None,
@@ -112,7 +115,7 @@ def fit(
         converted once: frames and tables of pandas, polars and pyarrow, whose columns are checked by their
         names from then on, other formats of scipy.sparse, tensors in the memory of the CPU (by DLPack). Do
         not change it during the fit. See Notes for sparse rows.
-    y : array-like of shape (n,) or (n, k)
+    y : array-like of shape (n,) or (n, k), optional
         Targets: numbers for a regression, labels of any dtype for a classification; with shape (n, k), k > 1,
         and a loss of classes, 0 or 1 or bools for each of k labels. Measured numbers are no labels and
         refused. None for the loss "one_class", which has no targets.
@@ -316,6 +319,11 @@ def fit(
     >>> result.n_steps  # 20 epochs of ceil(1000 / 32) steps
     640
     """
+    if isinstance(X, Source):
+        return fit_source(X, dict(locals()))
+    shuffle = "full" if shuffle is DEFAULT_SHUFFLE else shuffle
+    if memory_limit is not None:
+        raise ValueError(f"memory_limit must be None where X is in memory, got {memory_limit!r}")
     if init is not None and resume is not None:
         raise ValueError("init and resume exclude each other: a resumed run begins where the other ended")
     problem = make_problem(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, cast
 
 from .. import _core
-from ..choices import Choice, without_arrays
+from ..choices import Choice, Unsaid, without_arrays
 
 __all__ = ["Loss"]
 
@@ -66,12 +66,6 @@ class Loss(Choice, names=LossName):
     def __post_init__(self) -> None:
         without_arrays(self)
         _core.check_loss(self.name, self)
-
-
-class Unsaid(str):
-    """A name that the user has not written, told apart from the same one written."""
-
-    __slots__ = ()
 
 
 DEFAULT_LOSS = cast(LossName, Unsaid("squared_error"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,20 +18,21 @@ STRATA_OFFSET, STRATA_BATCHES = 20, 21
 """Streams of random words."""
 
 
-def block_order(seed: int, epoch: int, n: int, rows: int, window: int) -> Array:
-    """Blocks of so many consecutive rows permuted, then the rows of every so many blocks.
+def block_order(seed: int, epoch: int, n: int, rows: int | Sequence[int], window: int) -> Array:
+    """Blocks of consecutive rows permuted, then the rows of every so many blocks; all of `rows` rows, or these.
 
     >>> block_order(seed=0, epoch=0, n=12, rows=2, window=2)
     array([ 1,  8,  0,  9, 10,  6,  7, 11,  5,  2,  4,  3])
+    >>> block_order(seed=0, epoch=0, n=6, rows=[3, 1, 2], window=2)
+    array([4, 3, 5, 1, 2, 0])
     """
-    rows = min(rows, n)
-    blocks = permutation(seed, epoch, -(-n // rows))
-    order = (rows * blocks[:, None] + np.arange(rows)).ravel()
-    lengths = np.minimum(rows, n - rows * blocks)
-    order = order[order < n]
+    lengths = np.diff([*range(0, n, rows), n]) if isinstance(rows, int) else np.asarray(rows)
+    first_rows = np.cumsum(lengths) - lengths
+    blocks = permutation(seed, epoch, len(lengths))
+    order = np.concatenate([first_rows[block] + np.arange(lengths[block]) for block in blocks])
     start = 0
     for first in range(0, len(blocks), window):
-        end = start + int(lengths[first : first + window].sum())
+        end = start + int(lengths[blocks[first : first + window]].sum())
         order[start:end] = permuted(order[start:end], words64(seed, epoch, WINDOW, start))
         start = end
     return order

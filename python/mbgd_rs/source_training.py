@@ -1,0 +1,459 @@
+"""Training on a source: window by window, each while the next one is read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _core
+from .arguments import Record, SampledRows, Training, is_auto, resolve_record
+from .automatic import epochs_for, is_named_auto
+from .averages import Average
+from .batch_sizes import NormTest, resolve_batch_size
+from .choices import resolve
+from .errors import DivergenceError, raise_with
+from .inputs import as_flag, as_float, as_integer
+from .labels import as_sorted_classes
+from .losses import Loss
+from .metrics import Metrics, resolve_metrics
+from .models import Linear
+from .objective import Part, Problem, make_problem
+from .optimizers import SAGA, SGD, SVRG, Adam, Optimizer
+from .outcome import make_history, make_result
+from .result import FitResult
+from .resuming import check_arguments, check_resume, data_of, warn_of_the_end
+from .sampling import DEFAULT_SHUFFLE, Block, described, named, resolve_shuffle
+from .solver import solver_of
+from .sources import Source, check_source, checked_chunk
+from .stop_reason import StopReason
+from .stopping import MaxSeconds, MaxSteps, StopRule, resolve_stop
+from .threads import resolve_n_threads
+from .validation import Validation, make_validation
+from .watching import Watcher, after_epoch, after_steps, running, watchers_of
+from .windows import Plan, Survey, Window, chunks_to_mix, plan_of, read_windows, survey
+from .windows.loading import Loader, targets_like
+from .windows.mixing import SAMPLED_CHUNKS
+from .windows.plan import Part as PartOfEpoch
+from .windows.survey import weights_of_part
+
+__all__ = ["fit_source"]
+
+Array = NDArray[Any]
+OF_A_SOURCE = "a source has its own"
+
+
+def fit_source(source: Source, given: dict[str, Any]) -> FitResult:
+    """`fit` of a source, with its other arguments by their names."""
+    check_source(source)
+    refuse(source, given)
+    resume: FitResult | None = given["resume"]
+    loss = resolve("loss", given["loss"], Loss)
+    known = given["init"] if resume is None else resume
+    classes = None if given["classes"] is None else as_sorted_classes(given["classes"])
+    if classes is None and isinstance(known, FitResult) and loss.is_classification:
+        classes = known.classes
+    found = survey(source, loss, classes=classes, class_weight=given["class_weight"])
+    head = head_of(source, given, found, known)
+    rule, reason = optimizer_of(head, given["optimizer"])
+    key = as_integer("seed", given["seed"], 0, 2**64 - 1)
+    named_metrics = resolve_metrics(given["metrics"])
+    judged = judged_by(given["validation"], head, key, named_metrics)
+    n_accumulated = as_integer("accumulate", given["accumulate"], 1, 2**62)
+    rules = resolve_stop(given["stop"])
+    if is_named_auto(given["epochs"]):
+        n_epochs, rules = epochs_for(rule, head, rules)
+    else:
+        n_epochs = as_integer("epochs", given["epochs"], 0)
+    first_epoch = 0 if resume is None else resume.n_epochs
+    batch_size = batch_size_of(head, given["batch_size"], source.n_rows, resume)
+    begun = start_of(head, given["init"], resume, key)
+    plan, shuffle = planned(
+        source,
+        head,
+        found,
+        shuffle=given["shuffle"],
+        batch_size=batch_size,
+        epochs=range(first_epoch, first_epoch + n_epochs),
+        accumulate=n_accumulated,
+        memory_limit=given["memory_limit"],
+        params=head.join("resume", resume) if begun is None and resume is not None else begun,
+        resume=resume,
+    )
+    sampling = sampled(source, shuffle, batch_size, drop_last=given["drop_last"], seed=key)
+    arguments = {
+        "loss": head.loss,
+        "model": head.model,
+        "optimizer": rule,
+        "fit_intercept": head.fit_intercept,
+        "standardize": False,
+        "shuffle": shuffle,
+        "replacement": False,
+        "drop_last": sampling.drop_last,
+        "seed": key,
+        "validation": None,
+    }
+    data = {**data_of(sampling), "source": source.fingerprint()}
+    if resume is not None:
+        check_resume(resume, head, rule, batches=sampling.batches, batch_size=batch_size)
+        check_arguments(resume, arguments, data)
+        check_same_source(resume, data)
+    n_made = 0 if resume is None else resume.n_steps
+    warn_of_the_end(rule, n_made, sampling.most_steps(first_epoch, n_epochs, n_accumulated))
+    watchers = watchers_of(given["callback"], given["progress"], given["verbose"])
+    training = Training(
+        optimizer=rule,
+        batches=sampling.batches,
+        epochs=1,
+        accumulate=n_accumulated,
+        average=None if given["average"] is None else resolve("average", given["average"], Average),
+        clip_norm=None if given["clip_norm"] is None else as_float("clip_norm", given["clip_norm"]),
+        clip_value=None if given["clip_value"] is None else as_float("clip_value", given["clip_value"]),
+        record=recorded(given["record"]),
+        n_threads=resolve_n_threads(given["n_threads"]),
+        init=begun,
+        state=None if resume is None else resume.state,
+        step_callback=after_steps(head, watchers),
+        validation=judged.problem,
+        stop=rules,
+        metrics=tuple(named_metrics),
+    )
+
+    def finished(run: dict[str, Any], before: FitResult | None, measured: Metrics) -> FitResult:
+        by_epoch = measured.history(len(run["history"]["epoch_loss"]))
+        return make_result(
+            head,
+            run,
+            make_history(head, run["history"], by_epoch),
+            before=before,
+            arguments=arguments,
+            data=data,
+            solver=solver_of(run["state"], rule, reason, run["gap"]),
+        )
+
+    course = Course(
+        loader=Loader(source, plan, head, found.by_class),
+        plan=plan,
+        head=head,
+        part=Part(found.weight_scale, found.entries_of_row, True),
+        training=training,
+        epochs=range(first_epoch, first_epoch + n_epochs),
+        watchers=watchers,
+        measured=lambda: Metrics(named_metrics, judged.X, judged.y, judged.offset),
+        finished=finished,
+    )
+    with running(watchers, n_epochs):
+        return course.run(resume)
+
+
+def refuse(source: Source, given: dict[str, Any]) -> None:
+    """What a source brings itself, and what needs all rows in memory."""
+    for name in ("y", "sample_weight", "offset"):
+        if given[name] is not None:
+            of = "offsets are not had with one" if name == "offset" else OF_A_SOURCE
+            raise ValueError(
+                f"{name} must be None where X is a source: {of}, got {type(given[name]).__name__}"
+            )
+    if given["standardize"] is not False and as_flag("standardize", given["standardize"]):
+        raise ValueError("standardize must be False where X is a source, got True")
+    if as_flag("replacement", given["replacement"]):
+        raise ValueError(
+            "replacement must be False where X is a source, whose rows are read in order, got True"
+        )
+    if isinstance(given["batch_size"], NormTest):
+        raise ValueError(
+            f"batch_size must not be a NormTest where X is a source, got {given['batch_size']!r}"
+        )
+    resume = given["resume"]
+    if given["init"] is not None and resume is not None:
+        raise ValueError("init and resume exclude each other: a resumed run begins where the other ended")
+    if resume is not None and not isinstance(resume, FitResult):
+        raise TypeError(f"resume must be a FitResult, got {type(resume).__name__}")
+
+
+def recorded(record: Any) -> Record:
+    """What to write down, of which no look at all rows is a part."""
+    made = resolve_record(record)
+    if made.full_loss:
+        raise ValueError("record must not have 'full_loss' where X is a source: give validation rows")
+    return made
+
+
+def optimizer_of(head: Problem, optimizer: Any) -> tuple[Optimizer, str | None]:
+    """The optimizer, and why it was chosen, if it was: one that sees a batch at a time."""
+    if is_named_auto(optimizer):
+        return Adam(), "the rows of a source are not in memory together"
+    rule = resolve("optimizer", optimizer, Optimizer)
+    has_metric = isinstance(rule, SGD) and rule.preconditioner is not None
+    is_automatic = is_named_auto(getattr(rule, "learning_rate", None))
+    if isinstance(rule, SAGA | SVRG) or has_metric or is_automatic:
+        raise ValueError(
+            "optimizer must be one with a learning rate of its own where X is a source, without a table of "
+            f"slopes, a preconditioner or the rate 'auto', which need all rows in memory; got {rule!r}"
+        )
+    return rule, None
+
+
+def head_of(source: Source, given: dict[str, Any], found: Survey, known: Any) -> Problem:
+    """The problem of the first chunk alone, by which all others are read."""
+    read = checked_chunk(source, 0, source.read(0))
+    head = make_problem(
+        read.X,
+        read.y,
+        loss=given["loss"],
+        penalty=given["penalty"],
+        sample_weight=read.sample_weight,
+        fit_intercept=given["fit_intercept"],
+        model=given["model"],
+        known=known,
+        classes=found.classes,
+    )
+    names = source.feature_names
+    return replace(head, names=None if names is None else tuple(names))
+
+
+def judged_by(validation: Any, head: Problem, seed: int, metrics: dict[str, Any]) -> Validation:
+    """The validation rows, which are in memory."""
+    if isinstance(validation, float | int) and not isinstance(validation, bool):
+        raise ValueError(f"validation must be rows of its own where X is a source, got {validation!r}")
+    if validation is None and metrics:
+        raise ValueError("metrics need validation rows where X is a source, got validation=None")
+    if validation is None:
+        return Validation()
+    return make_validation(validation, head, None, seed=seed, needs_data=bool(metrics))
+
+
+def batch_size_of(head: Problem, batch_size: Any, n_rows: int, resume: FitResult | None) -> Any:
+    """Rows of a batch, or an object that has them by epoch."""
+    if not is_auto(batch_size):
+        return resolve_batch_size(batch_size, n_rows)
+    if resume is not None:
+        return resume.batch_size
+    return min(n_rows, 256 if isinstance(head.model, Linear) else 200)
+
+
+def start_of(head: Problem, init: Any, resume: FitResult | None, seed: int) -> Array | None:
+    """Where the run begins, if it is not resumed."""
+    if resume is not None:
+        return None
+    if init is not None:
+        return head.join("init", init)
+    return head.start(seed)
+
+
+def planned(
+    source: Source,
+    head: Problem,
+    found: Survey,
+    *,
+    shuffle: Any,
+    batch_size: Any,
+    epochs: range,
+    accumulate: int,
+    memory_limit: Any,
+    params: Array | None,
+    resume: FitResult | None,
+) -> tuple[Plan, Any]:
+    """Windows large enough to mix chunks well, as far as memory allows."""
+    before = None if resume is None else resume.arguments.get("shuffle")
+    if shuffle is DEFAULT_SHUFFLE and isinstance(before, Block | bool):
+        shuffle = before
+    shuffle = named("block" if shuffle is DEFAULT_SHUFFLE else shuffle)
+    if not (shuffle == "block" or shuffle is False or isinstance(shuffle, Block)):
+        raise ValueError(
+            f"shuffle must be 'block', Block(window=...) or False where X is a source, got {shuffle!r}"
+        )
+    sizes = [batch_size] if isinstance(batch_size, int) else [batch_size(epoch) for epoch in epochs] or [1]
+    to_mix = 1
+    if shuffle == "block" and params is not None:
+        to_mix = chunks_to_mix(sampled_problems(source, head, found), params, min(sizes))
+    return plan_of(
+        source,
+        shuffle,
+        n_targets=head.y.shape[1],
+        entries_of_row=found.entries_of_row,
+        rows_of_step=max(sizes) * accumulate,
+        memory_limit=None if memory_limit is None else as_integer("memory_limit", memory_limit, 1),
+        to_mix=to_mix,
+    )
+
+
+def sampled_problems(source: Source, head: Problem, found: Survey) -> Iterator[Problem]:
+    """The problems of some chunks, evenly spread."""
+    for chunk in np.unique(np.linspace(0, source.n_chunks - 1, SAMPLED_CHUNKS).astype(int)).tolist():
+        read = checked_chunk(source, chunk, source.read(chunk))
+        targets = targets_like(source, chunk, read.y, head)
+        s = None if read.sample_weight is None else np.asarray(read.sample_weight, source.dtype)
+        if found.by_class is not None:
+            s = weights_of_part(found.by_class, head.classes, targets, s)
+        part = Part(found.weight_scale, found.entries_of_row, False)
+        yield replace(head, X=read.X, y=targets, sample_weight=s, part=part)
+
+
+def sampled(source: Source, shuffle: Any, batch_size: Any, *, drop_last: Any, seed: int) -> SampledRows:
+    """The batches of all rows."""
+    batches = _core.Batches(
+        n=source.n_rows,
+        batch_size=batch_size,
+        shuffle=resolve_shuffle(shuffle, lambda: None),
+        replacement=False,
+        drop_last=as_flag("drop_last", drop_last),
+        seed=seed,
+    )
+    return SampledRows(
+        batches=batches,
+        n_rows=source.n_rows,
+        shuffle=described(shuffle),
+        replacement=False,
+        drop_last=drop_last,
+        seed=seed,
+    )
+
+
+def check_same_source(resume: FitResult, data: dict[str, Any]) -> None:
+    """Within an epoch the rows must be those of the run to be resumed."""
+    assert resume.state is not None
+    before = (resume.data or {}).get("source", data["source"])
+    if resume.state["step"] > 0 and before != data["source"]:
+        raise ValueError(
+            "resume must be a run on the same source, for it ended within an epoch; got one whose "
+            f"fingerprint is {before}, not {data['source']}"
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Course:
+    """A run on windows, one after the other."""
+
+    loader: Loader
+    plan: Plan
+    head: Problem
+    part: Part
+    """What is known of all rows."""
+    training: Training
+    """Of one epoch, as far as a window has rows of it."""
+    epochs: range
+    watchers: list[Watcher]
+    measured: Callable[[], Metrics]
+    finished: Callable[[dict[str, Any], FitResult | None, Metrics], FitResult]
+
+    def run(self, resume: FitResult | None) -> FitResult:
+        """All windows of all epochs, after a run before, if there was one."""
+        if not self.epochs:
+            measured, run = self.measured(), {}
+            _core.fit(self.head, replace(self.training, epochs=0), run)
+            return self.finished(run, resume, measured)
+        begin = time.perf_counter()
+        first_step = 0 if resume is None else resume.n_steps
+        result = resume
+        windows = read_windows(self.loader, self.parts(resume))
+        window: Window | None
+        try:
+            window = next(windows)
+            while window is not None:
+                waited = time.perf_counter() - begin - seconds_of(result, resume)
+                result, left_over = self.on_window(window, result, (begin, first_step, waited))
+                if left_over is None:
+                    break
+                window = next_of(windows, left_over)
+        except DivergenceError:
+            raise
+        except BaseException as error:
+            if result is None or hasattr(error, "result"):
+                raise
+            raise_with(error, replace(result, stop_reason=StopReason.INTERRUPTED))
+        finally:
+            windows.close()
+        assert result is not None
+        return result
+
+    def parts(self, resume: FitResult | None) -> Iterator[PartOfEpoch]:
+        """The windows of all epochs, from where the run before ended."""
+        position = 0 if resume is None or resume.state is None else resume.state["n_seen"]
+        for epoch in self.epochs:
+            yield from self.plan.parts(self.training.batches, epoch, position)
+            position = 0
+
+    def on_window(
+        self, window: Window, before: FitResult | None, since: tuple[float, int, float]
+    ) -> tuple[FitResult, Array | None]:
+        """The run so far, and which rows are left over of the window; None for these if it has ended."""
+        begin, first_step, waited = since
+        epoch, part_end = window.part.epoch, window.part.end
+        state = None if before is None else before.state
+        n_seen = 0 if state is None else state["n_seen"]
+        first = min(max(n_seen, window.part.first), part_end) - window.n_left_over
+        rows = self.training.batches.rows(epoch, first + window.n_left_over, part_end)
+        left_over = np.arange(window.n_left_over, dtype=np.uint32)
+        places = np.concatenate([left_over, window.rows_of(rows, self.plan)])
+        problem = replace(
+            self.head, X=window.X, y=window.y, sample_weight=window.sample_weight, part=self.part
+        )
+        measured = self.measured()
+        call = after_epoch(self.head, self.watchers, measured)
+
+        def since_begin(epoch: int, n: int, loss: float, _: float, *others: Any) -> Any:
+            assert call is not None
+            return call(epoch, n, loss, time.perf_counter() - begin, *others)
+
+        training = replace(
+            self.training,
+            state=self.training.state if state is None else state,
+            init=self.training.init if state is None else None,
+            window=(first, places),
+            callback=None if call is None else since_begin,
+            stop=tuple(
+                left_of(rule, begin, (0 if before is None else before.n_steps) - first_step)
+                for rule in self.training.stop
+            ),
+        )
+        run: dict[str, Any] = {}
+        _core.fit(problem, training, run)
+        run["state"]["seconds"] += waited
+        for name in ("elapsed", "epoch_elapsed"):
+            run["history"][name] = run["history"][name] + waited
+        is_used_up = run["stop_reason"][0] == "window"
+        if is_used_up:  # to whom an exception shows it, the run was interrupted
+            run["stop_reason"] = ("interrupted", "")
+        result = self.finished(run, before, measured)
+        if "raised" in run:
+            raise_with(run["raised"], replace(result, stop_reason=StopReason.INTERRUPTED))
+        if result.stop_reason is StopReason.DIVERGED:
+            at_epoch, at_step = run["diverged_at"]
+            raise DivergenceError(run["stop_reason"][1], at_epoch, at_step, result)
+        assert result.state is not None
+        if is_used_up:
+            return result, places[result.state["n_seen"] - first :]
+        if result.stop_reason is StopReason.EPOCHS:
+            return result, places[:0]
+        return result, None
+
+
+def next_of(windows: Any, left_over: Array) -> Window | None:
+    """The next window, if there is one."""
+    try:
+        window: Window = windows.send(left_over)
+    except StopIteration:
+        return None
+    return window
+
+
+def seconds_of(result: FitResult | None, resume: FitResult | None) -> float:
+    """Seconds of training that this call has spent so far."""
+    if result is None or result.state is None:
+        return 0.0
+    before = 0.0 if resume is None or resume.state is None else resume.state["seconds"]
+    return float(result.state["seconds"] - before)
+
+
+def left_of(rule: StopRule, begin: float, n_steps: int) -> StopRule:
+    """What a rule about steps and seconds of a call still allows after so many steps."""
+    if isinstance(rule, MaxSteps):
+        return replace(rule, n=max(rule.n - n_steps, 1))
+    if isinstance(rule, MaxSeconds):
+        return replace(rule, seconds=max(rule.seconds - (time.perf_counter() - begin), 1e-9))
+    return rule

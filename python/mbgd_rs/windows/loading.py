@@ -1,0 +1,169 @@
+"""The rows of chunks, checked and converted as the core reads them, side by side in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _core
+from ..inputs import as_real_targets, as_weights
+from ..labels import as_classes, as_labels
+from ..objective import Problem
+from ..sources import Source, checked_chunk
+from ..sparse import SparseRows
+from .plan import Plan
+from .survey import weights_of_part
+
+__all__ = ["Loader", "joined", "targets_like"]
+
+Array = NDArray[Any]
+
+
+class Loader:
+    """Loads windows of dense rows into two rooms of memory, in turn; sparse rows as they come.
+
+    In front of the rows is room for those left over of the window before.
+    """
+
+    def __init__(self, source: Source, plan: Plan, head: Problem, by_class: Array | None) -> None:
+        self.source = source
+        self.plan = plan
+        self.head = head
+        self.by_class = by_class
+        self.is_weighted = source.has_weights or by_class is not None
+        self.rooms: list[tuple[Any, Any, Any] | None] = [None, None]
+
+    def load(self, chunks: tuple[int, ...], room: int) -> tuple[Any, Any, Any]:
+        """The rooms of X, y and weights, with the rows of these chunks from `plan.room` on; sparse X as a list."""
+        if self.rooms[room] is None:
+            self.rooms[room] = self.new_room()
+        X, y, s = self.rooms[room] or (None, None, None)
+        n_rows = sum(self.source.chunk_rows[chunk] for chunk in chunks)
+        first = at = self.plan.room
+        sparse: list[SparseRows] = []
+        for chunk in chunks:
+            place = slice(at, at := at + self.source.chunk_rows[chunk])
+            if X is None:
+                read = checked_chunk(self.source, chunk, self.source.read(chunk))
+                sparse.append(read.X)
+            else:
+                read = checked_chunk(self.source, chunk, self.source.read(chunk, X[place]))
+                if read.X.ctypes.data != X[place].ctypes.data:
+                    X[place] = read.X
+                self.check(chunk, X[place])
+            targets = targets_like(self.source, chunk, read.y, self.head)
+            y[place] = targets
+            if s is not None:
+                own = as_weights(read.sample_weight, targets)
+                if self.by_class is not None:
+                    own = weights_of_part(self.by_class, self.head.classes, targets, own)
+                s[place] = own
+        rows = slice(0, first + n_rows)
+        return sparse if X is None else X[rows], y[rows], None if s is None else s[rows]
+
+    def new_room(self) -> tuple[Any, Any, Any]:
+        """Memory for the largest window."""
+        n_rows, dtype = self.plan.room + self.plan.most_rows, self.source.dtype
+        return (
+            None if self.source.is_sparse else np.empty((n_rows, self.source.n_columns), dtype),
+            np.empty((n_rows, self.head.y.shape[1]), dtype),
+            np.empty(n_rows, dtype) if self.is_weighted else None,
+        )
+
+    def check(self, chunk: int, X: Array) -> None:
+        """That all entries are finite."""
+        found = _core.find_not_finite(X)
+        if found is not None:
+            row, column, value = found
+            raise ValueError(
+                f"X must be finite, got {value} in column {self.column(column)} at {self.source.where(chunk, row)}"
+            )
+
+    def column(self, column: int) -> str:
+        """What a column is called."""
+        names = self.source.feature_names
+        return str(column) if names is None else repr(names[column])
+
+
+def targets_like(source: Source, chunk: int, y: Any, head: Problem) -> Array:
+    """The targets of a chunk as the core reads them, like those of other rows of the same source."""
+    rows = np.broadcast_to(np.zeros((), source.dtype), (source.chunk_rows[chunk], 1))
+    if not head.loss.has_targets:
+        return np.ones((len(rows), 1), source.dtype)
+    if y is None:
+        raise ValueError(
+            f"y must not be None for loss {head.loss_name!r}, got None in {source.where(chunk, 0)}"
+        )
+    try:
+        if head.classes is None:
+            targets, _ = as_real_targets(y, rows)
+        elif head.has_several_labels:
+            labels = as_labels(y, rows)
+            if labels is None:
+                raise ValueError(f"y must have several labels a row, got shape {np.shape(y)}")
+            targets = labels
+        else:
+            _, targets = as_classes(y, rows, head.classes)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{error}; {place_of(source, chunk, y, head.classes)}") from None
+    if targets.shape[1] != head.y.shape[1]:
+        raise ValueError(
+            f"y must have {head.y.shape[1]} column(s), as in the first chunk, got {targets.shape[1]} in "
+            f"{source.where(chunk, 0)}"
+        )
+    return targets
+
+
+def place_of(source: Source, chunk: int, y: Any, classes: Array | None) -> str:
+    """Where the first target is that cannot be read, or that no class is of."""
+    y = np.asarray(y)
+    if y.ndim == 1:
+        if classes is not None:
+            is_wrong = ~np.isin(y, classes)
+        else:
+            is_wrong = ~np.isfinite(y) if y.dtype.kind == "f" else np.zeros(len(y), bool)
+        if is_wrong.any():
+            row = int(is_wrong.argmax())
+            return f"{y[row]!r} at {source.where(chunk, row)}"
+    return f"in the chunk that begins with {source.where(chunk, 0)}"
+
+
+def joined(
+    kept: tuple[Any, Any, Any] | None, loaded: tuple[Any, Any, Any], room: int
+) -> tuple[Array | SparseRows, Array, Array | None]:
+    """X, y and weights of rows left over, and after them those that were loaded behind so much room."""
+    X, y, s = loaded
+    n_kept = 0 if kept is None else len(kept[1])
+    first = room - n_kept
+    if kept is not None and n_kept > 0:
+        y[first:room] = kept[1]
+        if s is not None:
+            s[first:room] = kept[2]
+    if isinstance(X, list):
+        parts = X if kept is None or n_kept == 0 else [kept[0], *X]
+        return put_together(parts), y[first:], None if s is None else s[first:]
+    if kept is not None and n_kept > 0:
+        X[first:room] = kept[0]
+    return X[first:], y[first:], None if s is None else s[first:]
+
+
+def put_together(parts: list[SparseRows]) -> SparseRows:
+    """Sparse rows of several parts, one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    n_entries = [int(part.indptr[-1]) for part in parts]
+    ends = np.cumsum(n_entries)
+    index = np.result_type(*(part.indices.dtype for part in parts), np.min_scalar_type(int(ends[-1])))
+    index = np.dtype(np.int32) if index.itemsize <= 4 and ends[-1] < 2**31 else np.dtype(np.int64)
+    indptr = np.zeros(1 + sum(map(len, parts)), index)
+    at = 1
+    for part, end, n in zip(parts, ends, n_entries, strict=True):
+        indptr[at : at + len(part)] = part.indptr[1:] + (end - n)
+        at += len(part)
+    data = np.concatenate([part.data[:n] for part, n in zip(parts, n_entries, strict=True)])
+    indices = np.concatenate(
+        [part.indices[:n].astype(index, copy=False) for part, n in zip(parts, n_entries, strict=True)]
+    )
+    return SparseRows(data, indices, indptr, (len(indptr) - 1, parts[0].shape[1]))
