@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
-from .arguments import Record, SampledRows, Training, is_auto, resolve_record
+from .arguments import SampledRows, Training, is_auto, resolve_record
 from .automatic import epochs_for, is_named_auto
 from .averages import Average
 from .batch_sizes import NormTest, resolve_batch_size
@@ -36,10 +36,9 @@ from .threads import resolve_n_threads
 from .validation import Validation, make_validation
 from .watching import Watcher, after_epoch, after_steps, running, watchers_of
 from .windows import Plan, Survey, Window, chunks_to_mix, plan_of, read_windows, survey
-from .windows.loading import Loader, targets_like
+from .windows.loading import ChunkReader, Loader
 from .windows.mixing import SAMPLED_CHUNKS
 from .windows.plan import Part as PartOfEpoch
-from .windows.survey import weights_of_part
 
 __all__ = ["fit_source"]
 
@@ -50,16 +49,19 @@ OF_A_SOURCE = "a source has its own"
 def fit_source(source: Source, given: dict[str, Any]) -> FitResult:
     """`fit` of a source, with its other arguments by their names."""
     check_source(source)
-    refuse(source, given)
+    refuse(given)
+    limit = given["memory_limit"]
+    memory_limit = None if limit is None else as_integer("memory_limit", limit, 1)
+    record = resolve_record(given["record"])
     resume: FitResult | None = given["resume"]
     loss = resolve("loss", given["loss"], Loss)
+    rule, reason = optimizer_of(given["optimizer"])
     known = given["init"] if resume is None else resume
     classes = None if given["classes"] is None else as_sorted_classes(given["classes"])
     if classes is None and isinstance(known, FitResult) and loss.is_classification:
         classes = known.classes
     found = survey(source, loss, classes=classes, class_weight=given["class_weight"])
     head = head_of(source, given, found, known)
-    rule, reason = optimizer_of(head, given["optimizer"])
     key = as_integer("seed", given["seed"], 0, 2**64 - 1)
     named_metrics = resolve_metrics(given["metrics"])
     judged = judged_by(given["validation"], head, key, named_metrics)
@@ -72,15 +74,15 @@ def fit_source(source: Source, given: dict[str, Any]) -> FitResult:
     first_epoch = 0 if resume is None else resume.n_epochs
     batch_size = batch_size_of(head, given["batch_size"], source.n_rows, resume)
     begun = start_of(head, given["init"], resume, key)
+    reader = ChunkReader(source, head, found.by_class)
     plan, shuffle = planned(
-        source,
-        head,
+        reader,
         found,
         shuffle=given["shuffle"],
         batch_size=batch_size,
         epochs=range(first_epoch, first_epoch + n_epochs),
         accumulate=n_accumulated,
-        memory_limit=given["memory_limit"],
+        memory_limit=memory_limit,
         params=head.join("resume", resume) if begun is None and resume is not None else begun,
         resume=resume,
     )
@@ -113,7 +115,7 @@ def fit_source(source: Source, given: dict[str, Any]) -> FitResult:
         average=None if given["average"] is None else resolve("average", given["average"], Average),
         clip_norm=None if given["clip_norm"] is None else as_float("clip_norm", given["clip_norm"]),
         clip_value=None if given["clip_value"] is None else as_float("clip_value", given["clip_value"]),
-        record=recorded(given["record"]),
+        record=record,
         n_threads=resolve_n_threads(given["n_threads"]),
         init=begun,
         state=None if resume is None else resume.state,
@@ -136,10 +138,10 @@ def fit_source(source: Source, given: dict[str, Any]) -> FitResult:
         )
 
     course = Course(
-        loader=Loader(source, plan, head, found.by_class),
+        loader=Loader(reader, plan),
         plan=plan,
         head=head,
-        part=Part(found.weight_scale, found.entries_of_row, True),
+        part=part_of(found),
         training=training,
         epochs=range(first_epoch, first_epoch + n_epochs),
         watchers=watchers,
@@ -150,7 +152,7 @@ def fit_source(source: Source, given: dict[str, Any]) -> FitResult:
         return course.run(resume)
 
 
-def refuse(source: Source, given: dict[str, Any]) -> None:
+def refuse(given: dict[str, Any]) -> None:
     """What a source brings itself, and what needs all rows in memory."""
     for name in ("y", "sample_weight", "offset"):
         if given[name] is not None:
@@ -168,6 +170,8 @@ def refuse(source: Source, given: dict[str, Any]) -> None:
         raise ValueError(
             f"batch_size must not be a NormTest where X is a source, got {given['batch_size']!r}"
         )
+    if resolve_record(given["record"]).full_loss:
+        raise ValueError("record must not have 'full_loss' where X is a source: give validation rows")
     resume = given["resume"]
     if given["init"] is not None and resume is not None:
         raise ValueError("init and resume exclude each other: a resumed run begins where the other ended")
@@ -175,15 +179,7 @@ def refuse(source: Source, given: dict[str, Any]) -> None:
         raise TypeError(f"resume must be a FitResult, got {type(resume).__name__}")
 
 
-def recorded(record: Any) -> Record:
-    """What to write down, of which no look at all rows is a part."""
-    made = resolve_record(record)
-    if made.full_loss:
-        raise ValueError("record must not have 'full_loss' where X is a source: give validation rows")
-    return made
-
-
-def optimizer_of(head: Problem, optimizer: Any) -> tuple[Optimizer, str | None]:
+def optimizer_of(optimizer: Any) -> tuple[Optimizer, str | None]:
     """The optimizer, and why it was chosen, if it was: one that sees a batch at a time."""
     if is_named_auto(optimizer):
         return Adam(), "the rows of a source are not in memory together"
@@ -246,15 +242,14 @@ def start_of(head: Problem, init: Any, resume: FitResult | None, seed: int) -> A
 
 
 def planned(
-    source: Source,
-    head: Problem,
+    reader: ChunkReader,
     found: Survey,
     *,
     shuffle: Any,
     batch_size: Any,
     epochs: range,
     accumulate: int,
-    memory_limit: Any,
+    memory_limit: int | None,
     params: Array | None,
     resume: FitResult | None,
 ) -> tuple[Plan, Any]:
@@ -270,28 +265,29 @@ def planned(
     sizes = [batch_size] if isinstance(batch_size, int) else [batch_size(epoch) for epoch in epochs] or [1]
     to_mix = 1
     if shuffle == "block" and params is not None:
-        to_mix = chunks_to_mix(sampled_problems(source, head, found), params, min(sizes))
+        to_mix = chunks_to_mix(sampled_problems(reader, found), params, min(sizes))
     return plan_of(
-        source,
+        reader.source,
         shuffle,
-        n_targets=head.y.shape[1],
+        n_targets=reader.head.y.shape[1],
         entries_of_row=found.entries_of_row,
         rows_of_step=max(sizes) * accumulate,
-        memory_limit=None if memory_limit is None else as_integer("memory_limit", memory_limit, 1),
+        memory_limit=memory_limit,
         to_mix=to_mix,
     )
 
 
-def sampled_problems(source: Source, head: Problem, found: Survey) -> Iterator[Problem]:
+def sampled_problems(reader: ChunkReader, found: Survey) -> Iterator[Problem]:
     """The problems of some chunks, evenly spread."""
-    for chunk in np.unique(np.linspace(0, source.n_chunks - 1, SAMPLED_CHUNKS).astype(int)).tolist():
-        read = checked_chunk(source, chunk, source.read(chunk))
-        targets = targets_like(source, chunk, read.y, head)
-        s = None if read.sample_weight is None else np.asarray(read.sample_weight, source.dtype)
-        if found.by_class is not None:
-            s = weights_of_part(found.by_class, head.classes, targets, s)
-        part = Part(found.weight_scale, found.entries_of_row, False)
-        yield replace(head, X=read.X, y=targets, sample_weight=s, part=part)
+    chunks = np.linspace(0, reader.source.n_chunks - 1, SAMPLED_CHUNKS).astype(int)
+    for chunk in np.unique(chunks).tolist():
+        X, y, s = reader.read(chunk)
+        yield replace(reader.head, X=X, y=y, sample_weight=s, part=part_of(found))
+
+
+def part_of(found: Survey) -> Part:
+    """What is known of all rows, for a problem of some of them."""
+    return Part(found.weight_scale, found.entries_of_row, is_scanned=True)
 
 
 def sampled(source: Source, shuffle: Any, batch_size: Any, *, drop_last: Any, seed: int) -> SampledRows:

@@ -88,7 +88,7 @@ OPTIONS = {
     "noise": {"optimizer": "adam", "record": ["noise", "path"]},
     "once over": {"optimizer": SGD, "shuffle": False},
     "growing": {"optimizer": SGD, "batch_size": mb.batch_sizes.Growing(8, factor=3.0)},
-    "schedule": {"optimizer": mb.optimizers.SGD(learning_rate=mb.schedules.Plateau(0.3, patience=1))},
+    "schedule": {"optimizer": mb.optimizers.SGD(learning_rate=mb.schedules.Plateau(0.3))},
     "mlp": {"model": mb.models.MLP((5, 3), dropout=0.2), "optimizer": "adam"},
     "fm": {"model": mb.models.FactorizationMachine(rank=2), "optimizer": "adagrad"},
 }

@@ -19,7 +19,7 @@ STRATA_OFFSET, STRATA_BATCHES = 20, 21
 
 
 def block_order(seed: int, epoch: int, n: int, rows: int | Sequence[int], window: int) -> Array:
-    """Blocks of consecutive rows permuted, then the rows of every so many blocks; all of `rows` rows, or these.
+    """Blocks of `rows` rows, or of these lengths, permuted, then the rows of every so many blocks.
 
     >>> block_order(seed=0, epoch=0, n=12, rows=2, window=2)
     array([ 1,  8,  0,  9, 10,  6,  7, 11,  5,  2,  4,  3])

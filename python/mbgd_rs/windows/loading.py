@@ -14,11 +14,46 @@ from ..objective import Problem
 from ..sources import Source, checked_chunk
 from ..sparse import SparseRows
 from .plan import Plan
-from .survey import weights_of_part
+from .survey import rows_like, weights_of_part
 
-__all__ = ["Loader", "joined", "targets_like"]
+__all__ = ["ChunkReader", "Loader", "joined"]
 
 Array = NDArray[Any]
+
+
+class ChunkReader:
+    """Reads chunks as the core reads rows, and says where what cannot be trained on is."""
+
+    def __init__(self, source: Source, head: Problem, by_class: Array | None) -> None:
+        self.source = source
+        self.head = head
+        self.by_class = by_class
+        self.is_weighted = source.has_weights or by_class is not None
+
+    def read(self, chunk: int, out: Array | None = None) -> tuple[Any, Array, Array | None]:
+        """X, targets and weights of a chunk; dense X in `out`, if that is given."""
+        read = checked_chunk(self.source, chunk, self.source.read(chunk, out))
+        X = read.X
+        if not isinstance(X, SparseRows):
+            if out is not None and X.ctypes.data != out.ctypes.data:
+                out[:] = X
+                X = out
+            self.check(chunk, X)
+        targets = targets_like(self.source, chunk, read.y, self.head)
+        s = as_weights(read.sample_weight, targets)
+        if self.by_class is not None:
+            s = weights_of_part(self.by_class, self.head.classes, targets, s)
+        return X, targets, s
+
+    def check(self, chunk: int, X: Array) -> None:
+        """That all entries are finite."""
+        found = _core.find_not_finite(X)
+        if found is not None:
+            row, column, value = found
+            names = self.source.feature_names
+            name = column if names is None else repr(names[column])
+            where = self.source.where(chunk, row)
+            raise ValueError(f"X must be finite, got {value} in column {name} at {where}")
 
 
 class Loader:
@@ -27,69 +62,40 @@ class Loader:
     In front of the rows is room for those left over of the window before.
     """
 
-    def __init__(self, source: Source, plan: Plan, head: Problem, by_class: Array | None) -> None:
-        self.source = source
+    def __init__(self, reader: ChunkReader, plan: Plan) -> None:
+        self.reader = reader
         self.plan = plan
-        self.head = head
-        self.by_class = by_class
-        self.is_weighted = source.has_weights or by_class is not None
         self.rooms: list[tuple[Any, Any, Any] | None] = [None, None]
 
     def load(self, chunks: tuple[int, ...], room: int) -> tuple[Any, Any, Any]:
-        """The rooms of X, y and weights, with the rows of these chunks from `plan.room` on; sparse X as a list."""
-        if self.rooms[room] is None:
-            self.rooms[room] = self.new_room()
-        X, y, s = self.rooms[room] or (None, None, None)
-        n_rows = sum(self.source.chunk_rows[chunk] for chunk in chunks)
-        first = at = self.plan.room
+        """The rooms of X, y and weights, with these chunks from `plan.room` on; sparse X as a list."""
+        X, y, s = self.rooms[room] = self.rooms[room] or self.new_room()
+        chunk_rows = self.reader.source.chunk_rows
+        at = self.plan.room
         sparse: list[SparseRows] = []
         for chunk in chunks:
-            place = slice(at, at := at + self.source.chunk_rows[chunk])
+            place = slice(at, at := at + chunk_rows[chunk])
+            rows, y[place], weights = self.reader.read(chunk, None if X is None else X[place])
             if X is None:
-                read = checked_chunk(self.source, chunk, self.source.read(chunk))
-                sparse.append(read.X)
-            else:
-                read = checked_chunk(self.source, chunk, self.source.read(chunk, X[place]))
-                if read.X.ctypes.data != X[place].ctypes.data:
-                    X[place] = read.X
-                self.check(chunk, X[place])
-            targets = targets_like(self.source, chunk, read.y, self.head)
-            y[place] = targets
+                sparse.append(rows)
             if s is not None:
-                own = as_weights(read.sample_weight, targets)
-                if self.by_class is not None:
-                    own = weights_of_part(self.by_class, self.head.classes, targets, own)
-                s[place] = own
-        rows = slice(0, first + n_rows)
-        return sparse if X is None else X[rows], y[rows], None if s is None else s[rows]
+                s[place] = weights
+        return sparse if X is None else X[:at], y[:at], None if s is None else s[:at]
 
     def new_room(self) -> tuple[Any, Any, Any]:
         """Memory for the largest window."""
-        n_rows, dtype = self.plan.room + self.plan.most_rows, self.source.dtype
+        reader, n_rows = self.reader, self.plan.room + self.plan.most_rows
+        source = reader.source
         return (
-            None if self.source.is_sparse else np.empty((n_rows, self.source.n_columns), dtype),
-            np.empty((n_rows, self.head.y.shape[1]), dtype),
-            np.empty(n_rows, dtype) if self.is_weighted else None,
+            None if source.is_sparse else np.empty((n_rows, source.n_columns), source.dtype),
+            np.empty((n_rows, reader.head.y.shape[1]), source.dtype),
+            np.empty(n_rows, source.dtype) if reader.is_weighted else None,
         )
-
-    def check(self, chunk: int, X: Array) -> None:
-        """That all entries are finite."""
-        found = _core.find_not_finite(X)
-        if found is not None:
-            row, column, value = found
-            raise ValueError(
-                f"X must be finite, got {value} in column {self.column(column)} at {self.source.where(chunk, row)}"
-            )
-
-    def column(self, column: int) -> str:
-        """What a column is called."""
-        names = self.source.feature_names
-        return str(column) if names is None else repr(names[column])
 
 
 def targets_like(source: Source, chunk: int, y: Any, head: Problem) -> Array:
     """The targets of a chunk as the core reads them, like those of other rows of the same source."""
-    rows = np.broadcast_to(np.zeros((), source.dtype), (source.chunk_rows[chunk], 1))
+    rows = rows_like(source, chunk)
     if not head.loss.has_targets:
         return np.ones((len(rows), 1), source.dtype)
     if y is None:

@@ -26,9 +26,9 @@ SHARE = 0.1
 def chunks_to_mix(problems: Iterable[Problem], params: Array, batch_size: int) -> int:
     """The least number w of chunks for which these add no more than a tenth to the variance of a batch.
 
-    The mean gradient over a batch of b rows of w chunks has the variance ``within / b + between / w``, and one
-    of rows drawn from all chunks ``(within + between) / b``. So ``w >= 10 b between / (within + between)``.
-    Gradients of two halves of some rows of a chunk tell what it is that they have in common.
+    The mean gradient over a batch of b rows of w chunks has the variance ``within / b + between / w``, and
+    one of rows drawn from all chunks ``(within + between) / b``. So ``w >= 10 b between / (within +
+    between)``. Gradients of two halves of some rows of a chunk tell what it is that they have in common.
 
     Parameters
     ----------
@@ -45,7 +45,8 @@ def chunks_to_mix(problems: Iterable[Problem], params: Array, batch_size: int) -
         if n == 0:
             continue
         rows = np.linspace(0, len(problem.X) - 1, 2 * n).astype(np.uintp)
-        made = [_core.gradient(problem, params, rows[half::2], 1)[1].astype(np.float64) for half in (0, 1)]
+        parts = (np.ascontiguousarray(rows[half::2]) for half in (0, 1))
+        made = [_core.gradient(problem, params, part, 1)[1].astype(np.float64) for part in parts]
         halves.append((n, *made))
     if len(halves) < 2:
         return 1

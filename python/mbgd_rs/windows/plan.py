@@ -88,8 +88,8 @@ def plan_of(
     fewest = window if asked else 1
     if fits < fewest:
         raise ValueError(
-            f"memory_limit must be >= {int(needs[fewest - 1])} bytes, for two windows of {fewest} chunk(s) of "
-            f"up to {int(rows.max())} rows and steps of {rows_of_step} rows, got {limit}"
+            f"memory_limit must be >= {int(needs[fewest - 1])} bytes, for two windows of {fewest} chunk(s) "
+            f"of up to {int(rows.max())} rows and steps of {rows_of_step} rows, got {limit}"
         )
     window = min(window, fits)
     if isinstance(shuffle, Block) and shuffle.rows not in (None, block_rows(source), source.chunk_rows):
