@@ -77,9 +77,10 @@ class Block(Sampling):
     window: int = 64
 
     def __post_init__(self) -> None:
-        if self.rows is None or isinstance(self.rows, int | np.integer):
-            rows = None if self.rows is None else as_integer("rows", self.rows, 1)
-        else:
+        rows: int | tuple[int, ...] | None = None
+        if isinstance(self.rows, int | np.integer):
+            rows = as_integer("rows", self.rows, 1)
+        elif self.rows is not None:
             if isinstance(self.rows, str) or np.ndim(self.rows) != 1:
                 raise TypeError(f"rows must be an integer, a sequence of integers or None, got {self.rows!r}")
             rows = tuple(as_integer(f"rows[{i}]", n, 1) for i, n in enumerate(self.rows))

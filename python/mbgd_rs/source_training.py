@@ -30,6 +30,7 @@ from .resuming import check_arguments, check_resume, data_of, warn_of_the_end
 from .sampling import DEFAULT_SHUFFLE, Block, described, named, resolve_shuffle
 from .solver import solver_of
 from .sources import Source, check_source, checked_chunk
+from .sparse import SparseRows
 from .stop_reason import StopReason
 from .stopping import MaxSeconds, MaxSteps, StopRule, resolve_stop
 from .threads import resolve_n_threads
@@ -37,7 +38,7 @@ from .validation import Validation, make_validation
 from .watching import Watcher, after_epoch, after_steps, running, watchers_of
 from .windows import Plan, Survey, Window, chunks_to_mix, plan_of, read_windows, survey
 from .windows.loading import ChunkReader, Loader
-from .windows.mixing import SAMPLED_CHUNKS
+from .windows.mixing import FEWEST_SAMPLED, MOST_SAMPLED, ONE_OF
 from .windows.plan import Part as PartOfEpoch
 
 __all__ = ["fit_source"]
@@ -74,7 +75,8 @@ def fit_source(source: Source, given: dict[str, Any]) -> FitResult:
     first_epoch = 0 if resume is None else resume.n_epochs
     batch_size = batch_size_of(head, given["batch_size"], source.n_rows, resume)
     begun = start_of(head, given["init"], resume, key)
-    reader = ChunkReader(source, head, found.by_class)
+    sees_all = not as_flag("drop_last", given["drop_last"])
+    reader = ChunkReader(source, head, found.by_class, sees_all=sees_all)
     plan, shuffle = planned(
         reader,
         found,
@@ -279,8 +281,9 @@ def planned(
 
 def sampled_problems(reader: ChunkReader, found: Survey) -> Iterator[Problem]:
     """The problems of some chunks, evenly spread."""
-    chunks = np.linspace(0, reader.source.n_chunks - 1, SAMPLED_CHUNKS).astype(int)
-    for chunk in np.unique(chunks).tolist():
+    n_chunks = reader.source.n_chunks
+    n_sampled = min(max(n_chunks // ONE_OF, FEWEST_SAMPLED), MOST_SAMPLED)
+    for chunk in np.unique(np.linspace(0, n_chunks - 1, n_sampled).astype(int)).tolist():
         X, y, s = reader.read(chunk)
         yield replace(reader.head, X=X, y=y, sample_weight=s, part=part_of(found))
 
@@ -340,7 +343,8 @@ class Course:
     def run(self, resume: FitResult | None) -> FitResult:
         """All windows of all epochs, after a run before, if there was one."""
         if not self.epochs:
-            measured, run = self.measured(), {}
+            run: dict[str, Any] = {}
+            measured = self.measured()
             _core.fit(self.head, replace(self.training, epochs=0), run)
             return self.finished(run, resume, measured)
         begin = time.perf_counter()
@@ -408,7 +412,11 @@ class Course:
             ),
         )
         run: dict[str, Any] = {}
-        _core.fit(problem, training, run)
+        try:
+            _core.fit(problem, training, run)
+        except ValueError:
+            self.check(window)  # or it is about something else
+            raise
         run["state"]["seconds"] += waited
         for name in ("elapsed", "epoch_elapsed"):
             run["history"][name] = run["history"][name] + waited
@@ -427,6 +435,15 @@ class Course:
         if result.stop_reason is StopReason.EPOCHS:
             return result, places[:0]
         return result, None
+
+    def check(self, window: Window) -> None:
+        """That all entries of a window are finite; else an error that says where one is not."""
+        if not isinstance(window.X, SparseRows):
+            at = window.n_left_over
+            for chunk in window.chunks:
+                n_rows = self.loader.reader.source.chunk_rows[chunk]
+                self.loader.reader.check(chunk, window.X[at : at + n_rows])
+                at += n_rows
 
 
 def next_of(windows: Any, left_over: Array) -> Window | None:

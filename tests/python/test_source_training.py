@@ -2,11 +2,10 @@
 
 import itertools
 
+import mbgd_rs as mb
 import numpy as np
 import pytest
 import scipy.sparse as sp
-
-import mbgd_rs as mb
 from mbgd_rs.sampling import Block
 from mbgd_rs.sources import Arrays, Chunk, Source
 
@@ -179,7 +178,8 @@ def test_a_run_that_ended_anywhere_is_resumed_to_the_bit(n_steps, options):
     part = mb.fit(source, epochs=4, stop=mb.stopping.MaxSteps(n_steps), **given)
     if part.n_steps == whole.n_steps:
         return
-    assert part.n_steps == n_steps and part.stop_reason == "max_steps"
+    assert part.n_steps == n_steps
+    assert part.stop_reason == "max_steps"
     rest = mb.fit(source, epochs=4 - part.n_epochs, resume=part, **given)
     assert_same(rest, whole)
     in_memory = mb.fit(X, y, epochs=4 - part.n_epochs, resume=part, **{**given, "shuffle": Block(100, 3)})
@@ -217,7 +217,8 @@ def test_rules_and_validation_see_epochs():
     )
     in_memory = mb.fit(X, y, shuffle=Block(100, 3), **given)
     assert_same(on_windows, in_memory)
-    assert on_windows.stop_reason == "no_improvement" and on_windows.best_epoch == in_memory.best_epoch
+    assert on_windows.stop_reason == "no_improvement"
+    assert on_windows.best_epoch == in_memory.best_epoch
     assert [loss for _, loss in seen] == on_windows.history.epoch_loss.tolist()
     np.testing.assert_array_equal(
         on_windows.history.metrics["accuracy"], in_memory.history.metrics["accuracy"]
@@ -240,7 +241,8 @@ def test_steps_are_told_in_all_windows():
     given = {"loss": "log_loss", "optimizer": "adam", "batch_size": 30, "epochs": 2}
     mb.fit(Arrays(X, y, rows=100), shuffle=Block(window=3), callback=on_windows, **given)
     mb.fit(X, y, shuffle=Block(100, 3), callback=in_memory, **given)
-    assert on_windows.seen == in_memory.seen and len(on_windows.seen) == 2 * 34 // 5
+    assert on_windows.seen == in_memory.seen
+    assert len(on_windows.seen) == 2 * 34 // 5
 
 
 def test_every_chunk_is_read_once_an_epoch():
@@ -289,7 +291,7 @@ def test_memory_for_fewer_chunks_makes_smaller_windows():
     assert small.arguments["shuffle"] == Block(10, 3)
     with pytest.raises(ValueError, match=f"memory_limit must be >= {of_row * 14} bytes.*got 100"):
         mb.fit(source, batch_size=5, epochs=1, memory_limit=100)
-    with pytest.raises(ValueError, match="memory_limit must be >= .* 5 chunk.* got 5000"):
+    with pytest.raises(ValueError, match=r"memory_limit must be >= .* 5 chunk.* got 5000"):
         mb.fit(source, batch_size=5, epochs=1, shuffle=Block(window=5), memory_limit=5000)
     with pytest.raises(ValueError, match="memory_limit must be None where X is in memory, got 1000"):
         mb.fit(X, y, memory_limit=1000)
@@ -333,10 +335,11 @@ def test_what_is_wrong_is_said_with_its_place_and_nothing_is_lost():
     X, y = data(kind="numbers")
     X[742, 3] = np.nan
     source = Arrays(X, y, rows=100)
-    with pytest.raises(ValueError, match="X must be finite, got nan in column 3 at .*742") as raised:
+    with pytest.raises(ValueError, match=r"X must be finite, got nan in column 3 at .*742") as raised:
         mb.fit(source, epochs=2, shuffle=False, memory_limit=30_000, optimizer=SGD, batch_size=10)
     begun = raised.value.result
-    assert begun.stop_reason == "interrupted" and begun.n_steps > 0
+    assert begun.stop_reason == "interrupted"
+    assert begun.n_steps > 0
     X[742, 3] = 1.0
     given = {"shuffle": begun.arguments["shuffle"], "optimizer": SGD, "batch_size": 10}
     whole = mb.fit(Arrays(X, y, rows=100), epochs=2, **given)
@@ -348,13 +351,13 @@ def test_labels_unseen_are_refused_with_their_place():
     y = y.astype(object)
     y[501] = "perhaps"
     source = Arrays(X, y, rows=100)
-    with pytest.raises(ValueError, match="'perhaps' at .*501"):
+    with pytest.raises(ValueError, match=r"'perhaps' at .*501"):
         mb.fit(source, loss="log_loss", classes=["no", "yes"], epochs=1)
     y[501] = "no"
     y = y.astype(str)
     numbers = np.where(y == "yes", 1.0, 0.0)
     numbers[77] = np.inf
-    with pytest.raises(ValueError, match="inf at .*77"):
+    with pytest.raises(ValueError, match=r"inf at .*77"):
         mb.fit(Arrays(X, numbers, rows=50), epochs=1)
 
 
@@ -386,7 +389,8 @@ def test_no_epochs_and_no_second_run():
     X, y = data()
     source = Arrays(X, y, rows=100)
     nothing = mb.fit(source, loss="log_loss", epochs=0)
-    assert nothing.n_steps == 0 and not nothing.coef.any()
+    assert nothing.n_steps == 0
+    assert not nothing.coef.any()
     one = mb.fit(source, loss="log_loss", epochs=1)
     assert_same(mb.fit(source, loss="log_loss", epochs=0, resume=one), one)
     two = mb.fit(source, loss="log_loss", epochs=1, resume=one)
@@ -409,6 +413,7 @@ def test_no_epochs_and_no_second_run():
 def test_defaults_learn():
     X, y = data(kind="classes")
     result = mb.fit(Arrays(X, y, rows=100), loss="log_loss", epochs=100)
-    assert result.solver.optimizer == "adam" and "source" in result.solver.reason
+    assert result.solver.optimizer == "adam"
+    assert "source" in result.solver.reason
     assert (result.predict(X) == y).mean() > 0.6
     assert result.history.epoch_loss[-1] < result.history.epoch_loss[0]

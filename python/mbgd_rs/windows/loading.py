@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from .. import _core
 from ..inputs import as_real_targets, as_weights
 from ..labels import as_classes, as_labels
+from ..models import Linear
 from ..objective import Problem
 from ..sources import Source, checked_chunk
 from ..sparse import SparseRows
@@ -22,13 +23,18 @@ Array = NDArray[Any]
 
 
 class ChunkReader:
-    """Reads chunks as the core reads rows, and says where what cannot be trained on is."""
+    """Reads chunks as the core reads rows, and says where what cannot be trained on is.
 
-    def __init__(self, source: Source, head: Problem, by_class: Array | None) -> None:
+    A linear model without weights notices an entry that is not finite when it comes to it. Then rows need not
+    be looked at before, which takes as long as to read them from memory.
+    """
+
+    def __init__(self, source: Source, head: Problem, by_class: Array | None, *, sees_all: bool) -> None:
         self.source = source
         self.head = head
         self.by_class = by_class
         self.is_weighted = source.has_weights or by_class is not None
+        self.looks_before = self.is_weighted or not sees_all or not isinstance(head.model, Linear)
 
     def read(self, chunk: int, out: Array | None = None) -> tuple[Any, Array, Array | None]:
         """X, targets and weights of a chunk; dense X in `out`, if that is given."""
@@ -38,7 +44,8 @@ class ChunkReader:
             if out is not None and X.ctypes.data != out.ctypes.data:
                 out[:] = X
                 X = out
-            self.check(chunk, X)
+            if self.looks_before:
+                self.check(chunk, X)
         targets = targets_like(self.source, chunk, read.y, self.head)
         s = as_weights(read.sample_weight, targets)
         if self.by_class is not None:
@@ -46,7 +53,7 @@ class ChunkReader:
         return X, targets, s
 
     def check(self, chunk: int, X: Array) -> None:
-        """That all entries are finite."""
+        """That all entries of a chunk are finite."""
         found = _core.find_not_finite(X)
         if found is not None:
             row, column, value = found

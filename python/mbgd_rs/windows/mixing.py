@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from .. import _core
 from ..objective import Problem
 
-__all__ = ["SAMPLED_CHUNKS", "chunks_to_mix"]
+__all__ = ["FEWEST_SAMPLED", "MOST_SAMPLED", "ONE_OF", "chunks_to_mix"]
 
 Array = NDArray[Any]
-SAMPLED_CHUNKS = 32
-"""Chunks that are looked at."""
+ONE_OF, FEWEST_SAMPLED, MOST_SAMPLED = 16, 8, 32
+"""One of so many chunks is looked at, but some at least, and not too many."""
 SAMPLED_ROWS = 4096
 """Rows of each, at most."""
 SHARE = 0.1

@@ -48,6 +48,13 @@ class Plan:
         """Of an epoch."""
         return -(-(len(self.starts) - 1) // self.window)
 
+    def chunks_of(self, rows: Array) -> Array:
+        """The chunk of each of these rows."""
+        length = int(self.starts[1])
+        if (np.diff(self.starts[:-1]) == length).all():
+            return (rows // length).astype(np.intp)  # several times as fast
+        return np.searchsorted(self.starts, rows, side="right") - 1
+
     def parts(self, batches: _core.Batches, epoch: int, position: int = 0) -> Iterator[Part]:
         """The windows of an epoch that have positions from `position` on; at the very end the last one."""
         blocks = batches.blocks(epoch)
@@ -94,8 +101,8 @@ def plan_of(
     window = min(window, fits)
     if isinstance(shuffle, Block) and shuffle.rows not in (None, block_rows(source), source.chunk_rows):
         raise ValueError(
-            f"shuffle.rows must be None or those of the chunks of the source, {shortened(block_rows(source))}, "
-            f"got {shortened(shuffle.rows)}"
+            "shuffle.rows must be None or those of the chunks of the source, "
+            f"{shortened(block_rows(source))}, got {shortened(shuffle.rows)}"
         )
     plan = Plan(
         starts=np.append(0, np.cumsum(rows)),
@@ -114,7 +121,7 @@ def shortened(rows: Any) -> str:
 
 
 def block_rows(source: Source) -> int | tuple[int, ...]:
-    """The rows of the chunks: one number, if all but the last one, which may have fewer, are of one length."""
+    """The rows of the chunks: one number, if all but the last one, which may have fewer, have as many."""
     first, *others = source.chunk_rows
     is_even = all(n == first for n in others[:-1]) and (not others or others[-1] <= first)
     return first if is_even else source.chunk_rows

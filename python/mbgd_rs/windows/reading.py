@@ -38,8 +38,8 @@ class Window:
         places = np.empty(len(plan.starts) - 1, np.int64)
         sizes = (plan.starts[1:] - plan.starts[:-1])[chunks]
         places[chunks] = np.cumsum(sizes) - sizes + self.n_left_over
-        of_chunk = np.searchsorted(plan.starts, rows, side="right") - 1
-        found: Array = places[of_chunk] + rows.astype(np.int64) - plan.starts[of_chunk]
+        of_chunk = plan.chunks_of(rows)
+        found: Array = (places - plan.starts[:-1])[of_chunk] + rows.astype(np.int64)
         return found.astype(np.uint32)
 
     def copies(self, rows: Array) -> tuple[Any, Array, Array | None] | None:

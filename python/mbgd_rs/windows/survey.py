@@ -34,7 +34,7 @@ class Survey:
 
 
 def survey(source: Source, loss: Loss, *, classes: Array | None, class_weight: ClassWeight) -> Survey:
-    """Pass over targets and weights, once for the labels and twice for the weights, where they are asked for."""
+    """Pass over targets and weights: once for the labels and twice for the weights, where there are some."""
     entries = entries_of_row(source)
     if not loss.has_targets or not (loss.is_classification or source.has_weights or class_weight):
         return Survey(entries_of_row=entries)
@@ -69,7 +69,7 @@ def entries_of_row(source: Source) -> int | None:
 
 
 def labels_of(source: Source) -> tuple[Array | None, Array]:
-    """The labels of all rows, sorted, and the sum of the weights of each; None if rows have several labels."""
+    """The labels of all rows, sorted, and the sum of the weights of each; None for several labels a row."""
     labels: list[Array] = []
     totals: list[Array] = []
     for chunk in range(source.n_chunks):
@@ -117,7 +117,8 @@ def weight_scale(source: Source, classes: Array | None, by_class: Array | None) 
             row = int((~(np.isfinite(s) & (s >= 0))).argmax())
             where = source.where(chunk, row)
             raise ValueError(f"sample_weight must be finite and >= 0, got {s[row]:g} at {where}")
-        return s.astype(np.float64)
+        own: Array = s.astype(np.float64)
+        return own
 
     chunks = range(source.n_chunks)
     largest = max(float(weights(chunk).max()) for chunk in chunks)
