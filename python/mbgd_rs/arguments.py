@@ -20,6 +20,7 @@ from .stopping import StopRule
 
 __all__ = [
     "AfterEpoch",
+    "Answer",
     "Record",
     "RecordName",
     "SampledRows",
@@ -30,7 +31,20 @@ __all__ = [
 ]
 
 Array = NDArray[Any]
-AfterEpoch = Callable[..., tuple[bool, list[float], BaseException | None]]
+
+
+class Answer(NamedTuple):
+    """What a callback has to say of an epoch."""
+
+    is_over: bool = False
+    """Whether the run is to end."""
+    metrics: list[float] = []  # noqa: RUF012  # never changed
+    raised: BaseException | None = None
+    validation_loss: float | None = None
+    """Where only the callback knows the validation rows."""
+
+
+AfterEpoch = Callable[..., Answer]
 RecordName = Literal["epoch", "step", "full_loss", "path", "noise"]
 """What a history can have."""
 
@@ -73,6 +87,8 @@ class Training:
     step_callback: StepCallback | None = None
     validation: Problem | None = None
     """Data to judge the model by."""
+    is_judged_elsewhere: bool = False
+    """Whether the callback knows the loss on such data."""
     split: tuple[Array, Array] | None = None
     """Rows of X to learn from and to judge by, in place of all and of `validation`."""
     stop: tuple[StopRule, ...] = ()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,6 @@ from .automatic import epochs_for, is_named_auto
 from .averages import Average
 from .batch_sizes import NormTest, resolve_batch_size
 from .choices import resolve
-from .errors import DivergenceError, raise_with
 from .inputs import as_flag, as_float, as_integer
 from .labels import as_sorted_classes
 from .losses import Loss
@@ -30,16 +28,16 @@ from .resuming import check_arguments, check_resume, data_of, warn_of_the_end
 from .sampling import DEFAULT_SHUFFLE, Block, described, named, resolve_shuffle
 from .solver import solver_of
 from .sources import Source, check_source, checked_chunk
-from .sparse import SparseRows
-from .stop_reason import StopReason
-from .stopping import MaxSeconds, MaxSteps, StopRule, resolve_stop
+from .stopping import resolve_stop
 from .threads import resolve_n_threads
 from .validation import Validation, make_validation
-from .watching import Watcher, after_epoch, after_steps, running, watchers_of
-from .windows import Plan, Survey, Window, chunks_to_mix, plan_of, read_windows, survey
+from .watching import after_steps, running, watchers_of
+from .windows.course import Course
+from .windows.judging import Judge
 from .windows.loading import ChunkReader, Loader
-from .windows.mixing import FEWEST_SAMPLED, MOST_SAMPLED, ONE_OF
-from .windows.plan import Part as PartOfEpoch
+from .windows.mixing import FEWEST_SAMPLED, MOST_SAMPLED, ONE_OF, chunks_to_mix
+from .windows.plan import Plan, plan_of
+from .windows.survey import Survey, survey
 
 __all__ = ["fit_source"]
 
@@ -65,7 +63,11 @@ def fit_source(source: Source, given: dict[str, Any]) -> FitResult:
     head = head_of(source, given, found, known)
     key = as_integer("seed", given["seed"], 0, 2**64 - 1)
     named_metrics = resolve_metrics(given["metrics"])
-    judged = judged_by(given["validation"], head, key, named_metrics)
+    judged = judged_by(given["validation"], head, key, named_metrics, found.by_class)
+    n_threads = resolve_n_threads(given["n_threads"])
+    judge = None
+    if isinstance(given["validation"], Source):
+        judge = Judge(given["validation"], head, found.by_class, n_threads)
     n_accumulated = as_integer("accumulate", given["accumulate"], 1, 2**62)
     rules = resolve_stop(given["stop"])
     if is_named_auto(given["epochs"]):
@@ -118,11 +120,12 @@ def fit_source(source: Source, given: dict[str, Any]) -> FitResult:
         clip_norm=None if given["clip_norm"] is None else as_float("clip_norm", given["clip_norm"]),
         clip_value=None if given["clip_value"] is None else as_float("clip_value", given["clip_value"]),
         record=record,
-        n_threads=resolve_n_threads(given["n_threads"]),
+        n_threads=n_threads,
         init=begun,
         state=None if resume is None else resume.state,
         step_callback=after_steps(head, watchers),
         validation=judged.problem,
+        is_judged_elsewhere=judge is not None,
         stop=rules,
         metrics=tuple(named_metrics),
     )
@@ -147,6 +150,7 @@ def fit_source(source: Source, given: dict[str, Any]) -> FitResult:
         training=training,
         epochs=range(first_epoch, first_epoch + n_epochs),
         watchers=watchers,
+        judge=judge,
         measured=lambda: Metrics(named_metrics, judged.X, judged.y, judged.offset),
         finished=finished,
     )
@@ -214,15 +218,21 @@ def head_of(source: Source, given: dict[str, Any], found: Survey, known: Any) ->
     return replace(head, names=None if names is None else tuple(names))
 
 
-def judged_by(validation: Any, head: Problem, seed: int, metrics: dict[str, Any]) -> Validation:
-    """The validation rows, which are in memory."""
+def judged_by(
+    validation: Any, head: Problem, seed: int, metrics: dict[str, Any], by_class: Array | None
+) -> Validation:
+    """The validation rows, if they are in memory."""
     if isinstance(validation, float | int) and not isinstance(validation, bool):
         raise ValueError(f"validation must be rows of its own where X is a source, got {validation!r}")
-    if validation is None and metrics:
-        raise ValueError("metrics need validation rows where X is a source, got validation=None")
-    if validation is None:
+    if metrics and (validation is None or isinstance(validation, Source)):
+        got = "None" if validation is None else "a source"
+        raise ValueError(f"metrics need validation rows in memory where X is a source, got {got}")
+    if validation is None or isinstance(validation, Source):
         return Validation()
-    return make_validation(validation, head, None, seed=seed, needs_data=bool(metrics))
+    judged = make_validation(validation, head, None, seed=seed, needs_data=bool(metrics))
+    if by_class is None or judged.problem is None:
+        return judged
+    return replace(judged, problem=judged.problem.weighted(by_class))
 
 
 def batch_size_of(head: Problem, batch_size: Any, n_rows: int, resume: FitResult | None) -> Any:
@@ -322,151 +332,3 @@ def check_same_source(resume: FitResult, data: dict[str, Any]) -> None:
             "resume must be a run on the same source, for it ended within an epoch; got one whose "
             f"fingerprint is {before}, not {data['source']}"
         )
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Course:
-    """A run on windows, one after the other."""
-
-    loader: Loader
-    plan: Plan
-    head: Problem
-    part: Part
-    """What is known of all rows."""
-    training: Training
-    """Of one epoch, as far as a window has rows of it."""
-    epochs: range
-    watchers: list[Watcher]
-    measured: Callable[[], Metrics]
-    finished: Callable[[dict[str, Any], FitResult | None, Metrics], FitResult]
-
-    def run(self, resume: FitResult | None) -> FitResult:
-        """All windows of all epochs, after a run before, if there was one."""
-        if not self.epochs:
-            run: dict[str, Any] = {}
-            measured = self.measured()
-            _core.fit(self.head, replace(self.training, epochs=0), run)
-            return self.finished(run, resume, measured)
-        begin = time.perf_counter()
-        first_step = 0 if resume is None else resume.n_steps
-        result = resume
-        windows = read_windows(self.loader, self.parts(resume))
-        window: Window | None
-        try:
-            window = next(windows)
-            while window is not None:
-                waited = time.perf_counter() - begin - seconds_of(result, resume)
-                result, left_over = self.on_window(window, result, (begin, first_step, waited))
-                if left_over is None:
-                    break
-                window = next_of(windows, left_over)
-        except DivergenceError:
-            raise
-        except BaseException as error:
-            if result is None or hasattr(error, "result"):
-                raise
-            raise_with(error, replace(result, stop_reason=StopReason.INTERRUPTED))
-        finally:
-            windows.close()
-        assert result is not None
-        return result
-
-    def parts(self, resume: FitResult | None) -> Iterator[PartOfEpoch]:
-        """The windows of all epochs, from where the run before ended."""
-        position = 0 if resume is None or resume.state is None else resume.state["n_seen"]
-        for epoch in self.epochs:
-            yield from self.plan.parts(self.training.batches, epoch, position)
-            position = 0
-
-    def on_window(
-        self, window: Window, before: FitResult | None, since: tuple[float, int, float]
-    ) -> tuple[FitResult, Array | None]:
-        """The run so far, and which rows are left over of the window; None for these if it has ended."""
-        begin, first_step, waited = since
-        epoch, part_end = window.part.epoch, window.part.end
-        state = None if before is None else before.state
-        n_seen = 0 if state is None else state["n_seen"]
-        first = min(max(n_seen, window.part.first), part_end) - window.n_left_over
-        rows = self.training.batches.rows(epoch, first + window.n_left_over, part_end)
-        left_over = np.arange(window.n_left_over, dtype=np.uint32)
-        places = np.concatenate([left_over, window.rows_of(rows, self.plan)])
-        problem = replace(
-            self.head, X=window.X, y=window.y, sample_weight=window.sample_weight, part=self.part
-        )
-        measured = self.measured()
-        call = after_epoch(self.head, self.watchers, measured)
-
-        def since_begin(epoch: int, n: int, loss: float, _: float, *others: Any) -> Any:
-            assert call is not None
-            return call(epoch, n, loss, time.perf_counter() - begin, *others)
-
-        training = replace(
-            self.training,
-            state=self.training.state if state is None else state,
-            init=self.training.init if state is None else None,
-            window=(first, places),
-            callback=None if call is None else since_begin,
-            stop=tuple(
-                left_of(rule, begin, (0 if before is None else before.n_steps) - first_step)
-                for rule in self.training.stop
-            ),
-        )
-        run: dict[str, Any] = {}
-        try:
-            _core.fit(problem, training, run)
-        except ValueError:
-            self.check(window)  # or it is about something else
-            raise
-        run["state"]["seconds"] += waited
-        for name in ("elapsed", "epoch_elapsed"):
-            run["history"][name] = run["history"][name] + waited
-        is_used_up = run["stop_reason"][0] == "window"
-        if is_used_up:  # to whom an exception shows it, the run was interrupted
-            run["stop_reason"] = ("interrupted", "")
-        result = self.finished(run, before, measured)
-        if "raised" in run:
-            raise_with(run["raised"], replace(result, stop_reason=StopReason.INTERRUPTED))
-        if result.stop_reason is StopReason.DIVERGED:
-            at_epoch, at_step = run["diverged_at"]
-            raise DivergenceError(run["stop_reason"][1], at_epoch, at_step, result)
-        assert result.state is not None
-        if is_used_up:
-            return result, places[result.state["n_seen"] - first :]
-        if result.stop_reason is StopReason.EPOCHS:
-            return result, places[:0]
-        return result, None
-
-    def check(self, window: Window) -> None:
-        """That all entries of a window are finite; else an error that says where one is not."""
-        if not isinstance(window.X, SparseRows):
-            at = window.n_left_over
-            for chunk in window.chunks:
-                n_rows = self.loader.reader.source.chunk_rows[chunk]
-                self.loader.reader.check(chunk, window.X[at : at + n_rows])
-                at += n_rows
-
-
-def next_of(windows: Any, left_over: Array) -> Window | None:
-    """The next window, if there is one."""
-    try:
-        window: Window = windows.send(left_over)
-    except StopIteration:
-        return None
-    return window
-
-
-def seconds_of(result: FitResult | None, resume: FitResult | None) -> float:
-    """Seconds of training that this call has spent so far."""
-    if result is None or result.state is None:
-        return 0.0
-    before = 0.0 if resume is None or resume.state is None else resume.state["seconds"]
-    return float(result.state["seconds"] - before)
-
-
-def left_of(rule: StopRule, begin: float, n_steps: int) -> StopRule:
-    """What a rule about steps and seconds of a call still allows after so many steps."""
-    if isinstance(rule, MaxSteps):
-        return replace(rule, n=max(rule.n - n_steps, 1))
-    if isinstance(rule, MaxSeconds):
-        return replace(rule, seconds=max(rule.seconds - (time.perf_counter() - begin), 1e-9))
-    return rule

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .arguments import AfterEpoch, StepCallback
+from .arguments import AfterEpoch, Answer, StepCallback
 from .callbacks import Callback, PrintEpochs, Tqdm
 from .inputs import as_flag, as_integer
 from .metrics import Metrics
@@ -75,21 +75,28 @@ def ends(answer: Any) -> bool:
     return isinstance(answer, bool | np.bool_) and bool(answer)
 
 
-def after_epoch(problem: Problem, watchers: Sequence[Watcher], metrics: Metrics) -> AfterEpoch | None:
-    """What the core is to call after every epoch, if anything."""
+def after_epoch(
+    problem: Problem,
+    watchers: Sequence[Watcher],
+    metrics: Metrics,
+    judge: Callable[[Array], float] | None = None,
+) -> AfterEpoch | None:
+    """What the core is to call after every epoch, if anything; `judge` knows the loss on validation rows."""
     is_watched = any(map(callable, watchers))
-    if not is_watched and not metrics.named:
+    if not is_watched and not metrics.named and judge is None:
         return None
 
     def call(
         epoch: int, n_steps: int, loss: float, elapsed: float, params: Array, validation_loss: float | None
-    ) -> tuple[bool, list[float], BaseException | None]:
+    ) -> Answer:
+        judged = None if judge is None else judge(params)
+        validation_loss = validation_loss if judged is None else judged
         if problem.units is not None:
             loss, validation_loss = problem.units.losses(loss, validation_loss)
         measured = metrics.measure(model_of(problem, params)) if metrics.named else {}
-        values = list(measured.values())
+        answer = Answer(metrics=list(measured.values()), validation_loss=judged)
         if not is_watched:
-            return False, values, None
+            return answer
         progress = Progress(
             epoch=epoch,
             n_steps=n_steps,
@@ -100,9 +107,9 @@ def after_epoch(problem: Problem, watchers: Sequence[Watcher], metrics: Metrics)
             metrics=measured,
         )
         try:
-            return asked(watchers, progress), values, None
+            return answer._replace(is_over=asked(watchers, progress))
         except BaseException as error:  # the core raises it, but the rules must not miss the values
-            return True, values, error
+            return answer._replace(is_over=True, raised=error)
 
     return call
 

@@ -36,5 +36,5 @@ pub use penalty::Penalty;
 pub use problem::Problem;
 pub use row_gradients::RowGradients;
 pub use smoothness::Smoothness;
-pub use value_and_gradient::value_and_gradient;
+pub use value_and_gradient::{value, value_and_gradient};
 pub use work::n_workers_worth;

@@ -38,3 +38,18 @@ pub fn value_and_gradient<T: Scalar>(
         Ok((value, std::mem::take(gradient)))
     })
 }
+
+/// The objective over all rows.
+///
+/// # Errors
+/// If the parameters are another problem's, or the work was interrupted.
+pub fn value<T: Scalar>(
+    problem: &Problem<'_, T>,
+    params: Vec<T>,
+    tier: Tier,
+    n_threads: usize,
+    interrupted: &(dyn Fn() -> bool + Sync),
+) -> Result<f64> {
+    let n_workers = n_workers_worth(problem, problem.n_rows(), false, n_threads);
+    with_evaluator(problem, params, (tier, n_workers), interrupted, |mut evaluator| evaluator.value_of_all())
+}

@@ -20,7 +20,9 @@ use super::state::SavedState;
 use crate::error::try_filled;
 use crate::gradient::Layout;
 use crate::scalar::Scalar;
-use crate::train::{self, Config, Fit, Progress, Record, State, StepProgress, StepsTold, Validation, Window};
+use crate::train::{
+    self, Config, Fit, Progress, Record, State, StepProgress, StepsTold, Validation, ValidationRows, Window,
+};
 use crate::update::{Optimizer, Schedule};
 
 /// What to write down besides the loss of each epoch.
@@ -60,6 +62,8 @@ pub(super) struct Training<'py> {
     step_callback: Option<StepCallback<'py>>,
     /// Data to judge the model by.
     validation: Option<Objective<'py>>,
+    /// Whether the callback knows the loss on such data.
+    is_judged_elsewhere: bool,
     /// Rows of X to learn from and to judge by, in place of all and of `validation`.
     split: Option<Split<'py>>,
     stop: Vec<Bound<'py, PyAny>>,
@@ -131,7 +135,12 @@ fn fit_typed<'py, T: Scalar + Element>(
         (problem, judged) = (for_training, Some(for_validation));
     }
     let rules = selection::rules(&training.stop)?;
-    let validation = Validation::new(judged.as_ref(), rules, training.metrics.clone()).map_err(to_python)?;
+    let rows = match &judged {
+        Some(judged) => ValidationRows::AtHand(judged),
+        None if training.is_judged_elsewhere => ValidationRows::Elsewhere,
+        None => ValidationRows::None,
+    };
+    let validation = Validation::new(rows, rules, training.metrics.clone()).map_err(to_python)?;
     let RecordOptions { step: steps, full_loss, path, noise } = training.record;
     let told = training.step_callback.as_ref();
     let told = told.map(|told| StepsTold { every: told.every, with_params: told.with_params });
@@ -201,14 +210,14 @@ fn call<T: Scalar + Element>(
     layout: Layout,
     progress: Progress<'_, T>,
 ) -> PyResult<bool> {
-    let Progress { params, epoch, n_steps, history, metrics, .. } = progress;
+    let Progress { params, epoch, n_steps, history, metrics, validation_loss, .. } = progress;
     let params = unpacked(py, layout, params)?;
     let last = |records: &[f64]| records.last().copied();
     let (loss, elapsed) = (last(&history.epoch_loss), last(&history.epoch_elapsed));
-    let validation_loss = last(&history.validation_loss);
-    let told = callback.call1(py, (epoch, n_steps, loss, elapsed, params, validation_loss))?;
+    let known_loss = last(&history.validation_loss);
+    let told = callback.call1(py, (epoch, n_steps, loss, elapsed, params, known_loss))?;
     let (is_over, raised): (bool, Option<Bound<'_, PyAny>>);
-    (is_over, *metrics, raised) = told.extract(py)?;
+    (is_over, *metrics, raised, *validation_loss) = told.extract(py)?;
     raised.map_or(Ok(is_over), |error| Err(PyErr::from_value(error)))
 }
 

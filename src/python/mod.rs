@@ -76,7 +76,7 @@ mod _core {
     #[pymodule_export]
     use super::noise::smoothed_noise;
     #[pymodule_export]
-    use super::objective::gradient;
+    use super::objective::{gradient, value};
     #[pymodule_export]
     use super::optimizer::{end_epoch, init_optimizer, step_optimizer};
     #[pymodule_export]

@@ -95,6 +95,32 @@ fn gradient_typed<'py, T: Scalar + Element>(
     Ok((value, unpacked(py, layout, &gradient)?.into_any()))
 }
 
+/// The objective on all rows.
+#[pyfunction]
+pub(super) fn value(
+    py: Python<'_>,
+    objective: Objective<'_>,
+    params: Bound<'_, PyAny>,
+    n_threads: usize,
+) -> PyResult<f64> {
+    caught(|| by_dtype!(objective.x, value_typed(py, &objective, &params, n_threads)))
+}
+
+fn value_typed<T: Scalar + Element>(
+    py: Python<'_>,
+    given: &Objective<'_>,
+    params: &Bound<'_, PyAny>,
+    n_threads: usize,
+) -> PyResult<f64> {
+    let arrays = Arrays::<T>::of(given)?;
+    let (problem, tier) = arrays.problem(py, given)?;
+    let params = packed(problem.layout(), "params", params)?;
+    let signals = Signals::new();
+    let interrupted = || signals.interrupted();
+    let computed = detached(py, || crate::gradient::value(&problem, params, tier, n_threads, &interrupted));
+    signals.or(computed)
+}
+
 /// The arrays of an objective, borrowed from NumPy.
 pub(super) struct Arrays<'py, T: Scalar + Element> {
     x: ArraysOfX<'py, T>,

@@ -44,4 +44,4 @@ pub use stopping::{
     BestCheckpoint, Converged, EarlyStoppingState, MaxSeconds, MaxSteps, Mode, Monitor, NoImprovement,
     StopRule, TargetLoss,
 };
-pub use validation::Validation;
+pub use validation::{Validation, ValidationRows};

@@ -27,6 +27,8 @@ pub struct Progress<'a, T> {
     pub history: &'a History<T>,
     /// Where the callback may leave the metrics that the validation names, for the rules that monitor them.
     pub metrics: &'a mut Vec<f64>,
+    /// Where the callback may leave the mean loss over validation rows that only it knows, if there are no others.
+    pub validation_loss: &'a mut Option<f64>,
 }
 
 /// What is known of a step.
@@ -115,8 +117,17 @@ impl<'o, 'a, T: Scalar> Observers<'o, 'a, T> {
     #[cold]
     fn tell(&mut self, step: &Step, view: &mut View<'_, '_, 'a, T>) -> Result<(), Stop> {
         let (epoch, history, metrics) = (view.state.epoch, &History::default(), &mut Vec::new());
+        let validation_loss = &mut None;
         let (told, params) = self.recorder.told(step, view);
-        let progress = Progress { step: Some(told), params, epoch, n_steps: step.t + 1, history, metrics };
+        let progress = Progress {
+            step: Some(told),
+            params,
+            epoch,
+            n_steps: step.t + 1,
+            history,
+            metrics,
+            validation_loss,
+        };
         match (self.callback)(progress) {
             ControlFlow::Continue(()) => Ok(()),
             ControlFlow::Break(()) => Err(StopReason::Callback.into()),
@@ -131,18 +142,26 @@ impl<'o, 'a, T: Scalar> Observers<'o, 'a, T> {
         self.recorder.end_epoch(&record, view.batches.batch_size());
         let (epoch, n_steps) = (view.state.epoch + 1, view.state.optimizer.n_steps);
         let (params, history) = (self.recorder.model(), &self.recorder.history);
-        let mut metrics = Vec::new();
-        let told =
-            (self.callback)(Progress { step: None, params, epoch, n_steps, history, metrics: &mut metrics });
+        let (mut metrics, mut validation_loss) = (Vec::new(), None);
+        let told = (self.callback)(Progress {
+            step: None,
+            params,
+            epoch,
+            n_steps,
+            history,
+            metrics: &mut metrics,
+            validation_loss: &mut validation_loss,
+        });
         let alternative = view.state.control.alternative().filter(|_| is_of_alternative);
         let values = Values {
             loss: (monitored, alternative.map_or(params, |(params, _)| params)),
             is_trying: view.state.control.is_trying(),
             gap: gap.map(|(gap, loss)| (gap, loss, view.state.control.rounding())),
-            validation_loss: record.validation_loss,
+            validation_loss: record.validation_loss.or(validation_loss),
             metrics: &metrics,
         };
         let reason = self.validation.evaluate(epoch, values, params, &mut self.stopping)?;
+        self.recorder.history.validation_loss.extend(validation_loss);
         let callback = told.is_break().then_some(StopReason::Callback);
         let stop = callback.or(reason).or_else(|| self.limit(n_steps));
         Ok(Epoch { loss: record.loss, stop })
@@ -173,13 +192,14 @@ impl<'o, 'a, T: Scalar> Observers<'o, 'a, T> {
 
     /// The loss that rules of stopping monitor, of the model that would be given back now, and whether that is the
     /// alternative of an automatic rate. Where training stands at the model, the mean over the epoch is good enough,
-    /// and costs nothing.
+    /// and costs nothing; and it is all there is where not all rows are at hand.
     fn monitored_loss(
         &mut self,
         record: &EpochRecord,
         view: &mut View<'_, '_, 'a, T>,
     ) -> Result<(f64, bool)> {
-        if !self.validation.monitors_loss() || !view.is_model_elsewhere() {
+        let has_all_rows = view.config.window.is_none();
+        if !self.validation.monitors_loss() || !view.is_model_elsewhere() || !has_all_rows {
             return Ok((record.loss, false));
         }
         let loss = match record.full_loss {

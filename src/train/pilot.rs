@@ -1,7 +1,7 @@
 //! Pilot runs: how many steps of plain gradient descent lead to a target, at which rate.
 
 use super::stopping::{MaxSteps, StopRule};
-use super::{Config, Record, State, StopReason, Validation, fit_with};
+use super::{Config, Record, State, StopReason, Validation, ValidationRows, fit_with};
 use crate::data::Order;
 use crate::error::{Error, Result, try_copied};
 use crate::gradient::{Problem, Smoothness, n_workers_worth, with_evaluator};
@@ -140,7 +140,7 @@ impl<'a, T: Scalar> Pilot<'a, T> {
         while t < max_steps {
             let n = (((t as f64 * (LONGER - 1.0)) as u64).max(1)).min(max_steps - t);
             let rules = vec![StopRule::MaxSteps(MaxSteps::new(n as i64)?)];
-            let validation = Validation::new(None, rules, Vec::new())?;
+            let validation = Validation::new(ValidationRows::None, rules, Vec::new())?;
             let mut go_on = |_: super::Progress<'_, T>| std::ops::ControlFlow::Continue(());
             let run = fit_with(&validation, self.problem, &config, state, interrupted, &mut go_on)?;
             match run.stop_reason {

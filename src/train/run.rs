@@ -128,9 +128,7 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
     pub(super) fn streak(&mut self) -> Result<(), Stop> {
         let Self { problem, config, state, evaluator, optimizer, batches, streak, n_at_hand, .. } = self;
         match streak {
-            Some(streak) => {
-                streak.make(problem, config, (batches, *n_at_hand, optimizer), state, evaluator)
-            }
+            Some(streak) => streak.make(problem, config, (batches, *n_at_hand, optimizer), state, evaluator),
             None => Ok(()),
         }
     }

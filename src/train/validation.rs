@@ -16,6 +16,17 @@ pub struct Validation<'a, T> {
     metrics: Vec<String>,
 }
 
+/// Who knows the mean loss over validation rows.
+#[derive(Debug, Clone, Copy)]
+pub enum ValidationRows<'a, T> {
+    /// Nobody: there are none.
+    None,
+    /// The run, which has them.
+    AtHand(&'a Problem<'a, T>),
+    /// The callback, which [leaves it](super::Progress::validation_loss) after every epoch.
+    Elsewhere,
+}
+
 /// The values of an epoch that a rule may monitor.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Values<'v, T> {
@@ -37,26 +48,23 @@ impl<T> Validation<'_, T> {
 }
 
 impl<'a, T: Scalar> Validation<'a, T> {
-    /// Monitors the mean loss over the rows of `problem`, if any, the objective of the epochs and
+    /// Monitors the mean loss over validation rows, if any, the objective of the epochs and
     /// `metrics`, names of numbers that [`Progress::metrics`](super::Progress::metrics) will have in this
     /// order.
     ///
     /// # Errors
     /// If a rule looks at something that is not there, or two are to restore the best model.
-    pub fn new(
-        problem: Option<&'a Problem<'a, T>>,
-        rules: Vec<StopRule>,
-        metrics: Vec<String>,
-    ) -> Result<Self> {
+    pub fn new(rows: ValidationRows<'a, T>, rules: Vec<StopRule>, metrics: Vec<String>) -> Result<Self> {
+        let has_rows = !matches!(rows, ValidationRows::None);
         for monitor in rules.iter().filter_map(StopRule::monitor) {
             let is_there = match monitor {
                 Monitor::Loss => true,
-                Monitor::ValidationLoss => problem.is_some(),
+                Monitor::ValidationLoss => has_rows,
                 Monitor::Metric(name) => metrics.contains(name),
             };
             if !is_there {
                 let mut known = vec!["\"loss\"".to_owned()];
-                known.extend(problem.map(|_| "\"validation_loss\"".to_owned()));
+                known.extend(has_rows.then(|| "\"validation_loss\"".to_owned()));
                 known.extend(metrics.iter().map(|name| format!("{name:?}")));
                 return Err(Error::Incompatible(format!(
                     "monitor must be one of {}, which is what validation and metrics make known, got {:?}",
@@ -73,6 +81,10 @@ impl<'a, T: Scalar> Validation<'a, T> {
                 "restore_best must be True for at most one rule, got {n_restoring}"
             )));
         }
+        let problem = match rows {
+            ValidationRows::AtHand(problem) => Some(problem),
+            ValidationRows::None | ValidationRows::Elsewhere => None,
+        };
         Ok(Self { problem, rules, metrics })
     }
 

@@ -400,7 +400,11 @@ REFUSED = {
     "rows": (lambda: Block(0), ValueError, r"rows must be >= 1, got 0"),
     "negative rows": (lambda: Block(-2), ValueError, r"rows must be >= 1, got -2"),
     "window": (lambda: Block(5, 0), ValueError, r"window must be >= 1, got 0"),
-    "type of rows": (lambda: Block(2.5), TypeError, r"rows must be an integer, got 2\.5"),
+    "type of rows": (
+        lambda: Block(2.5),
+        TypeError,
+        r"rows must be an integer, a sequence .* got 2\.5",
+    ),
     "negative weight": (
         lambda: Weighted([1, -2]),
         ValueError,

@@ -318,7 +318,7 @@ def test_memory_for_fewer_chunks_makes_smaller_windows():
         ),
         ({"record": "full_loss"}, "record must not have 'full_loss' where X is a source"),
         ({"validation": 0.1}, "validation must be rows of its own where X is a source, got 0.1"),
-        ({"metrics": "r2"}, "metrics need validation rows where X is a source"),
+        ({"metrics": "r2"}, "metrics need validation rows in memory where X is a source, got None"),
         ({"batch_size": mb.batch_sizes.NormTest(8)}, "batch_size must not be a NormTest where X is a source"),
         ({"memory_limit": 0}, "memory_limit must be >= 1, got 0"),
         ({"class_weight": "balanced"}, "class_weight needs a loss of classes"),
@@ -417,3 +417,37 @@ def test_defaults_learn():
     assert "source" in result.solver.reason
     assert (result.predict(X) == y).mean() > 0.6
     assert result.history.epoch_loss[-1] < result.history.epoch_loss[0]
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("options", [{}, {"class_weight": "balanced"}, {"model": "mlp"}], ids=str)
+def test_a_second_source_judges_the_model(sparse, options):
+    X, y = data(sparse=sparse)
+    kept_X, kept_y = data(sparse=sparse, seed=0)
+    s = np.random.default_rng(2).random(N).astype(np.float32)
+    judging = Uneven(kept_X, kept_y, [500, 3, 500], s)
+    given = {"loss": "log_loss", "optimizer": "adam", "batch_size": 50, "epochs": 4, **options}
+    told = []
+    judged = mb.fit(
+        Arrays(X, y, rows=100), validation=judging, callback=lambda p: told.append(p.validation_loss), **given
+    )
+    in_memory = mb.fit(Arrays(X, y, rows=100), validation=(kept_X, kept_y, s), **given)
+    np.testing.assert_array_equal(judged.history.epoch_loss, in_memory.history.epoch_loss)
+    np.testing.assert_allclose(judged.history.validation_loss, in_memory.history.validation_loss, rtol=1e-5)
+    assert told == judged.history.validation_loss.tolist()
+
+
+def test_rules_monitor_the_loss_on_a_second_source():
+    X, y = data(kind="numbers")
+    kept_X, kept_y = data(kind="numbers", seed=7)
+    rule = mb.stopping.NoImprovement(monitor="validation_loss", patience=2, tol=1e-3, restore_best=True)
+    given = {"optimizer": mb.optimizers.SGD(learning_rate=0.3), "batch_size": 20, "epochs": 40, "stop": rule}
+    judged = mb.fit(Arrays(X, y, rows=100), validation=Arrays(kept_X, kept_y, rows=77), **given)
+    in_memory = mb.fit(Arrays(X, y, rows=100), validation=(kept_X, kept_y), **given)
+    assert judged.stop_reason == "no_improvement"
+    assert judged.best_epoch == in_memory.best_epoch
+    np.testing.assert_array_equal(judged.coef, in_memory.coef)
+    with pytest.raises(ValueError, match=r"validation must be a source of 7 columns .* got one of 6"):
+        mb.fit(Arrays(X, y), validation=Arrays(kept_X[:, :6], kept_y), epochs=1)
+    with pytest.raises(ValueError, match=r"metrics need validation rows in memory .* got a source"):
+        mb.fit(Arrays(X, y), validation=Arrays(kept_X, kept_y), metrics="r2", epochs=1)

@@ -16,7 +16,9 @@ use mbgd_rs::predict::{Link, predict};
 use mbgd_rs::rng::Stream;
 use mbgd_rs::scalar::Scalar;
 use mbgd_rs::shuffle::{Batches, BatchesConfig};
-use mbgd_rs::train::{Config, Fit, MaxSteps, Record, State, StopRule, Validation, fit, fit_with};
+use mbgd_rs::train::{
+    Config, Fit, MaxSteps, Record, State, StopRule, Validation, ValidationRows, fit, fit_with,
+};
 use mbgd_rs::update::schedule::{Auto, Constant};
 use mbgd_rs::update::{Adam, Optimizer, Rule, Schedule, Sgd};
 use proptest::prelude::*;
@@ -430,7 +432,7 @@ fn a_run_goes_on_where_it_ended_within_an_epoch() {
         let whole = trained(&problem, &config);
         for n_steps in [1, 3, 7, 11] {
             let rules = vec![StopRule::MaxSteps(MaxSteps::new(n_steps).unwrap())];
-            let validation = Validation::new(None, rules, Vec::new()).unwrap();
+            let validation = Validation::new(ValidationRows::None, rules, Vec::new()).unwrap();
             let state = State::new(params(&problem), config.optimizer.init(problem.layout().len()).unwrap());
             let mut go_on = |_: mbgd_rs::train::Progress<'_, f32>| ControlFlow::Continue(());
             let begun = fit_with(&validation, &problem, &config, state, &|| false, &mut go_on).unwrap();

@@ -14,7 +14,7 @@ use mbgd_rs::scalar::Scalar;
 use mbgd_rs::shuffle::{Batches, BatchesConfig, Split, split};
 use mbgd_rs::train::{
     Config, Fit, MaxSteps, Mode, Monitor, NoImprovement, Record, State, StopReason, StopRule, TargetLoss,
-    Validation, fit_with,
+    Validation, ValidationRows, fit_with,
 };
 use mbgd_rs::update::schedule::Constant;
 use mbgd_rs::update::{Optimizer, Rule, Schedule, Sgd};
@@ -106,7 +106,8 @@ fn rows_in_place_give_the_same_fit_as_copies<T: Scalar>() {
         for n_threads in [1, 2, 5] {
             let config = config(training.len(), tier, n_threads);
             for (problem, judged) in [(&here, &judged_here), (&there, &judged_there)] {
-                let validation = Validation::new(Some(judged), Vec::new(), Vec::new()).unwrap();
+                let validation =
+                    Validation::new(ValidationRows::AtHand(judged), Vec::new(), Vec::new()).unwrap();
                 let fit = trained(problem, &config, &validation, start(problem, &config));
                 let expected = expected.get_or_insert_with(|| fit.clone());
                 assert!(fit.params == expected.params, "{tier:?}, {n_threads} threads");
@@ -150,7 +151,7 @@ fn a_metric_of_the_observer_ends_the_run_and_the_best_model_is_returned() {
     let problem = data.problem(tier);
     let config = config(N_ROWS, tier, 2);
     let rules = vec![patient(Monitor::Metric("m".into()), 3)];
-    let validation = Validation::new(None, rules, vec!["m".into()]).unwrap();
+    let validation = Validation::new(ValidationRows::None, rules, vec!["m".into()]).unwrap();
     let mut models = Vec::new();
     let fit =
         fit_with(&validation, &problem, &config, start(&problem, &config), &|| false, &mut |progress| {
@@ -172,12 +173,12 @@ fn a_run_in_pieces_is_the_run_in_one_piece() {
     let mut config = config(N_ROWS, tier, 1);
     let judged = data.problem(tier);
     let rules = vec![patient(Monitor::ValidationLoss, 2)];
-    let validation = Validation::new(Some(&judged), rules.clone(), Vec::new()).unwrap();
+    let validation = Validation::new(ValidationRows::AtHand(&judged), rules.clone(), Vec::new()).unwrap();
     let whole = trained(&problem, &config, &validation, start(&problem, &config));
     let mut state = start(&problem, &config);
     for n in [1, 5, 7, 9] {
         let limited = [rules.clone(), vec![StopRule::MaxSteps(MaxSteps::new(n).unwrap())]].concat();
-        let validation = Validation::new(Some(&judged), limited, Vec::new()).unwrap();
+        let validation = Validation::new(ValidationRows::AtHand(&judged), limited, Vec::new()).unwrap();
         let fit = trained(&problem, &config, &validation, state);
         assert_eq!(fit.stop_reason, StopReason::MaxSteps);
         config.n_epochs = 6 - fit.state.epoch;
@@ -251,7 +252,7 @@ fn validation_rows_with_other_columns_are_refused() {
         true,
     );
     let judged = judged.unwrap();
-    let validation = Validation::new(Some(&judged), Vec::new(), Vec::new()).unwrap();
+    let validation = Validation::new(ValidationRows::AtHand(&judged), Vec::new(), Vec::new()).unwrap();
     let config = config(N_ROWS, Tier::SCALAR, 1);
     let state = start(&problem, &config);
     let on = &mut |_: mbgd_rs::train::Progress<'_, f64>| ControlFlow::Continue(());

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..class_weights import ClassWeight, by_label, class_of
 from ..inputs import as_weights
-from ..labels import as_classes, distinct, label_array
+from ..labels import as_classes, distinct, label_array, places
 from ..losses import Loss
 from ..sources import Source, checked_chunk
 
@@ -33,22 +33,26 @@ class Survey:
     """Stored entries of a sparse row, on average and rounded down."""
 
 
-def survey(source: Source, loss: Loss, *, classes: Array | None, class_weight: ClassWeight) -> Survey:
-    """Pass over targets and weights: once for the labels and twice for the weights, where there are some."""
+def survey(
+    source: Source,
+    loss: Loss,
+    *,
+    classes: Array | None,
+    class_weight: ClassWeight = None,
+    by_class: Array | None = None,
+) -> Survey:
+    """Pass over targets and weights: once for the labels and twice for the weights, where there are some.
+
+    Weights of classes may be known already.
+    """
     entries = entries_of_row(source)
-    if not loss.has_targets or not (loss.is_classification or source.has_weights or class_weight):
-        return Survey(entries_of_row=entries)
     if class_weight is not None and not loss.is_classification:
         raise ValueError("class_weight needs a loss of classes; give the source weights")
-    totals = None
     if loss.is_classification and (classes is None or class_weight is not None):
         found, totals = labels_of(source)
         classes = found if classes is None else classes
-        if found is not None and classes is not None and class_weight is not None:
-            totals = np.array(
-                [dict(zip(found.tolist(), totals, strict=True)).get(c, 0.0) for c in classes.tolist()]
-            )
-    by_class = weights_by_class(class_weight, classes, totals)
+        if class_weight is not None:
+            by_class = weights_by_class(class_weight, found, classes, totals)
     return Survey(
         classes=classes,
         by_class=by_class,
@@ -84,20 +88,20 @@ def labels_of(source: Source) -> tuple[Array | None, Array]:
     return classes, np.bincount(numbers, np.concatenate(totals), len(classes))
 
 
-def weights_by_class(class_weight: ClassWeight, classes: Array | None, totals: Array | None) -> Array | None:
-    """How much each class counts, of these total weights."""
-    if class_weight is None:
-        return None
-    if classes is None or totals is None:
-        raise ValueError(
-            "class_weight must be None where y has several labels a row; give the source weights"
-        )
-    if isinstance(class_weight, str):
-        if class_weight != "balanced":
-            raise ValueError(f"class_weight must be a dict, 'balanced' or None, got {class_weight!r}")
-        weights: Array = totals.sum() / len(classes) / np.where(totals > 0, totals, 1)
-        return weights
-    return by_label(class_weight, classes)
+def weights_by_class(
+    class_weight: ClassWeight, found: Array | None, classes: Array | None, totals: Array
+) -> Array:
+    """How much each class counts, of which some were found, with these weights in all."""
+    if classes is None or found is None:
+        raise ValueError("class_weight must be None where y has several labels a row, got one; give weights")
+    if not isinstance(class_weight, str):
+        return by_label(class_weight or {}, classes)
+    if class_weight != "balanced":
+        raise ValueError(f"class_weight must be a dict, 'balanced' or None, got {class_weight!r}")
+    of_class = np.zeros(len(classes))
+    of_class[places(found, classes)] = totals
+    weights: Array = of_class.sum() / len(classes) / np.where(of_class > 0, of_class, 1)
+    return weights
 
 
 def weight_scale(source: Source, classes: Array | None, by_class: Array | None) -> tuple[float, float] | None:

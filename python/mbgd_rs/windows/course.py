@@ -1,0 +1,180 @@
+"""A run on windows, one after the other: each is trained on while the next one is read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _core
+from ..arguments import Training
+from ..errors import DivergenceError, raise_with
+from ..metrics import Metrics
+from ..objective import Part, Problem
+from ..result import FitResult
+from ..sparse import SparseRows
+from ..stop_reason import StopReason
+from ..stopping import MaxSeconds, MaxSteps, StopRule
+from ..watching import Watcher, after_epoch
+from .judging import Judge
+from .loading import Loader
+from .plan import Part as PartOfEpoch
+from .plan import Plan
+from .reading import Window, read_windows
+
+__all__ = ["Course"]
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Course:
+    """A run on windows, one after the other."""
+
+    loader: Loader
+    plan: Plan
+    head: Problem
+    part: Part
+    """What is known of all rows."""
+    training: Training
+    """Of one epoch, as far as a window has rows of it."""
+    epochs: range
+    watchers: list[Watcher]
+    judge: Judge | None
+    measured: Callable[[], Metrics]
+    finished: Callable[[dict[str, Any], FitResult | None, Metrics], FitResult]
+
+    def run(self, resume: FitResult | None) -> FitResult:
+        """All windows of all epochs, after a run before, if there was one."""
+        if not self.epochs:
+            run: dict[str, Any] = {}
+            measured = self.measured()
+            _core.fit(self.head, replace(self.training, epochs=0), run)
+            return self.finished(run, resume, measured)
+        begin = time.perf_counter()
+        first_step = 0 if resume is None else resume.n_steps
+        result = resume
+        windows = read_windows(self.loader, self.parts(resume))
+        window: Window | None
+        try:
+            window = next(windows)
+            while window is not None:
+                waited = time.perf_counter() - begin - seconds_of(result, resume)
+                result, left_over = self.on_window(window, result, (begin, first_step, waited))
+                if left_over is None:
+                    break
+                window = next_of(windows, left_over)
+        except DivergenceError:
+            raise
+        except BaseException as error:
+            if result is None or hasattr(error, "result"):
+                raise
+            raise_with(error, replace(result, stop_reason=StopReason.INTERRUPTED))
+        finally:
+            windows.close()
+        assert result is not None
+        return result
+
+    def parts(self, resume: FitResult | None) -> Iterator[PartOfEpoch]:
+        """The windows of all epochs, from where the run before ended."""
+        position = 0 if resume is None or resume.state is None else resume.state["n_seen"]
+        for epoch in self.epochs:
+            yield from self.plan.parts(self.training.batches, epoch, position)
+            position = 0
+
+    def on_window(
+        self, window: Window, before: FitResult | None, since: tuple[float, int, float]
+    ) -> tuple[FitResult, Array | None]:
+        """The run so far, and which rows are left over of the window; None for these if it has ended."""
+        begin, first_step, waited = since
+        epoch, part_end = window.part.epoch, window.part.end
+        state = None if before is None else before.state
+        n_seen = 0 if state is None else state["n_seen"]
+        first = min(max(n_seen, window.part.first), part_end) - window.n_left_over
+        rows = self.training.batches.rows(epoch, first + window.n_left_over, part_end)
+        left_over = np.arange(window.n_left_over, dtype=np.uint32)
+        places = np.concatenate([left_over, window.rows_of(rows, self.plan)])
+        problem = replace(
+            self.head, X=window.X, y=window.y, sample_weight=window.sample_weight, part=self.part
+        )
+        measured = self.measured()
+        call = after_epoch(self.head, self.watchers, measured, self.judge)
+
+        def since_begin(epoch: int, n: int, loss: float, _: float, *others: Any) -> Any:
+            assert call is not None
+            return call(epoch, n, loss, time.perf_counter() - begin, *others)
+
+        training = replace(
+            self.training,
+            state=self.training.state if state is None else state,
+            init=self.training.init if state is None else None,
+            window=(first, places),
+            callback=None if call is None else since_begin,
+            stop=tuple(
+                left_of(rule, begin, (0 if before is None else before.n_steps) - first_step)
+                for rule in self.training.stop
+            ),
+        )
+        run: dict[str, Any] = {}
+        try:
+            _core.fit(problem, training, run)
+        except ValueError:
+            self.check(window)  # or it is about something else
+            raise
+        run["state"]["seconds"] += waited
+        for name in ("elapsed", "epoch_elapsed"):
+            run["history"][name] = run["history"][name] + waited
+        is_used_up = run["stop_reason"][0] == "window"
+        if is_used_up:  # to whom an exception shows it, the run was interrupted
+            run["stop_reason"] = ("interrupted", "")
+        result = self.finished(run, before, measured)
+        if "raised" in run:
+            raise_with(run["raised"], replace(result, stop_reason=StopReason.INTERRUPTED))
+        if result.stop_reason is StopReason.DIVERGED:
+            at_epoch, at_step = run["diverged_at"]
+            raise DivergenceError(run["stop_reason"][1], at_epoch, at_step, result)
+        assert result.state is not None
+        if is_used_up:
+            return result, places[result.state["n_seen"] - first :]
+        if result.stop_reason is StopReason.EPOCHS:
+            return result, places[:0]
+        return result, None
+
+    def check(self, window: Window) -> None:
+        """That all entries of a window are finite; else an error that says where one is not."""
+        if not isinstance(window.X, SparseRows):
+            at = window.n_left_over
+            for chunk in window.chunks:
+                n_rows = self.loader.reader.source.chunk_rows[chunk]
+                self.loader.reader.check(chunk, window.X[at : at + n_rows])
+                at += n_rows
+
+
+def next_of(windows: Any, left_over: Array) -> Window | None:
+    """The next window, if there is one."""
+    try:
+        window: Window = windows.send(left_over)
+    except StopIteration:
+        return None
+    return window
+
+
+def seconds_of(result: FitResult | None, resume: FitResult | None) -> float:
+    """Seconds of training that this call has spent so far."""
+    if result is None or result.state is None:
+        return 0.0
+    before = 0.0 if resume is None or resume.state is None else resume.state["seconds"]
+    return float(result.state["seconds"] - before)
+
+
+def left_of(rule: StopRule, begin: float, n_steps: int) -> StopRule:
+    """What a rule about steps and seconds of a call still allows after so many steps."""
+    if isinstance(rule, MaxSteps):
+        return replace(rule, n=max(rule.n - n_steps, 1))
+    if isinstance(rule, MaxSeconds):
+        return replace(rule, seconds=max(rule.seconds - (time.perf_counter() - begin), 1e-9))
+    return rule
