@@ -20,13 +20,13 @@ use crate::rng::{ORDER, Stream, WINDOW};
 /// Blocks of consecutive rows, and how many of them make a window.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {
-    lengths: Lengths,
+    lengths: BlockLengths,
     window: usize,
 }
 
 /// How the rows are cut into blocks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Lengths {
+enum BlockLengths {
     /// All of so many rows, the last one of what is left.
     Equal(usize),
     /// Where each begins, and where the last one ends.
@@ -41,7 +41,7 @@ impl Block {
     pub fn new(rows: usize, window: usize) -> Result<Self> {
         at_least_one("rows", rows)?;
         at_least_one("window", window)?;
-        Ok(Self { lengths: Lengths::Equal(rows), window })
+        Ok(Self { lengths: BlockLengths::Equal(rows), window })
     }
 
     /// Blocks of these numbers of rows, one after the other, shuffled among each other in windows of `window` blocks.
@@ -62,28 +62,28 @@ impl Block {
             })?;
             bounds.push(end);
         }
-        Ok(Self { lengths: Lengths::Given(bounds.into()), window })
+        Ok(Self { lengths: BlockLengths::Given(bounds.into()), window })
     }
 
     /// How many rows the blocks have together, if their lengths are given.
     pub(super) fn n_rows(&self) -> Option<usize> {
         match &self.lengths {
-            Lengths::Equal(_) => None,
-            Lengths::Given(bounds) => bounds.last().copied(),
+            BlockLengths::Equal(_) => None,
+            BlockLengths::Given(bounds) => bounds.last().copied(),
         }
     }
 
     fn n_blocks(&self, n_rows: usize) -> usize {
         match &self.lengths {
-            Lengths::Equal(rows) => n_rows.div_ceil(*rows),
-            Lengths::Given(bounds) => bounds.len() - 1,
+            BlockLengths::Equal(rows) => n_rows.div_ceil(*rows),
+            BlockLengths::Given(bounds) => bounds.len() - 1,
         }
     }
 
     fn rows_of(&self, block: usize, n_rows: usize) -> Range<usize> {
         match &self.lengths {
-            Lengths::Equal(rows) => block * rows..n_rows.min((block + 1).saturating_mul(*rows)),
-            Lengths::Given(bounds) => bounds[block]..bounds[block + 1],
+            BlockLengths::Equal(rows) => block * rows..n_rows.min((block + 1).saturating_mul(*rows)),
+            BlockLengths::Given(bounds) => bounds[block]..bounds[block + 1],
         }
     }
 
