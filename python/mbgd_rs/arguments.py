@@ -20,6 +20,7 @@ from .stopping import StopRule
 
 __all__ = [
     "AfterEpoch",
+    "CheckpointCallback",
     "Record",
     "RecordName",
     "SampledRows",
@@ -41,6 +42,14 @@ class StepCallback(NamedTuple):
     call: Callable[..., bool]
     every: int
     with_params: bool
+
+
+class CheckpointCallback(NamedTuple):
+    """What is called with the run as it stands, and a bool for each of the intervals: whether it is over."""
+
+    call: Callable[[dict[str, Any], list[bool]], None]
+    intervals: tuple[tuple[float, str], ...]
+    """How many of what: "epochs", "steps" or "seconds"."""
 
 
 class Record(NamedTuple):
@@ -71,6 +80,7 @@ class Training:
     """The state of another run to go on with, in place of `init`."""
     callback: AfterEpoch | None = None
     step_callback: StepCallback | None = None
+    checkpoints: CheckpointCallback | None = None
     validation: Problem | None = None
     """Data to judge the model by."""
     split: tuple[Array, Array] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -22,6 +23,8 @@ from .automatic import (
 )
 from .averages import Average, AverageName
 from .batch_sizes import BatchSizes
+from .checkpoint import Checkpoint, checkpoints_of
+from .checkpointing import CheckpointWriter, resumption_of
 from .choices import members_of, names_of, resolve
 from .class_weights import ClassWeight
 from .docstrings import with_names
@@ -31,6 +34,7 @@ from .keywords import with_hints
 from .labels import as_sorted_classes, looks_like_labels
 from .losses import DEFAULT_LOSS, Loss, LossName
 from .metrics import Metrics, resolve_metrics
+from .model_file import check_can_be_saved
 from .models import Linear, Model, ModelName
 from .objective import make_problem
 from .optimizers import Optimizer, OptimizerName
@@ -84,7 +88,7 @@ def fit(
     memory_limit: int | None = None,
     epochs: int | Literal["auto"] = "auto",
     init: Any = None,
-    resume: FitResult | None = None,
+    resume: FitResult | str | os.PathLike[str] | None = None,
     validation: float | tuple[ArrayLike, ...] | None = None,
     metrics: Any = None,
     stop: StopRule | Sequence[StopRule] | None = None,
@@ -96,6 +100,7 @@ def fit(
     n_threads: int | None = None,
     record: RecordName | Iterable[RecordName] = "epoch",
     callback: Watcher | Sequence[Watcher] | None = None,
+    checkpoint: Checkpoint | Sequence[Checkpoint] | None = None,
     progress: bool = False,
     verbose: int = 0,
 ) -> FitResult:
@@ -319,13 +324,18 @@ def fit(
     >>> result.n_steps  # 20 epochs of ceil(1000 / 32) steps
     640
     """
+    checkpoints = checkpoints_of(checkpoint)
+    resumption = resumption_of(resume, checkpoints)
+    resume = resumption.result
+    if init is not None and resume is not None:
+        if not resumption.is_same_call:
+            raise ValueError("init and resume exclude each other: a resumed run begins where the other ended")
+        init = None  # that is where it has begun
     if isinstance(X, Source):
         return fit_source(X, dict(locals()))
     shuffle = "full" if shuffle is DEFAULT_SHUFFLE else shuffle
     if memory_limit is not None:
         raise ValueError(f"memory_limit must be None where X is in memory, got {memory_limit!r}")
-    if init is not None and resume is not None:
-        raise ValueError("init and resume exclude each other: a resumed run begins where the other ended")
     problem = make_problem(
         X,
         y,
@@ -388,6 +398,10 @@ def fit(
         n_epochs, rules = epochs_for(rule, problem, rules)
     else:
         n_epochs = as_integer("epochs", epochs, 0)
+    given_rules = rules
+    n_epochs, rules = resumption.left(n_epochs, rules)
+    if resume is not None and resumption.is_over(n_epochs, given_rules):
+        return replace(resume, arguments=arguments)
     n_accumulated = as_integer("accumulate", accumulate, 1, 2**62)
     n_made, first_epoch = (0, 0) if resume is None else (resume.n_steps, resume.n_epochs)
     warn_of_the_end(rule, n_made, sampling.most_steps(first_epoch, n_epochs, n_accumulated))
@@ -426,20 +440,24 @@ def fit(
     watchers = watchers_of(callback, progress, verbose)
     run: dict[str, Any] = {}
 
-    def finished() -> FitResult:
+    def made(run: dict[str, Any]) -> FitResult:
         by_epoch = measured.history(len(run["history"]["epoch_loss"]))
         size = run["chosen_batch_size"]
         return make_result(
             problem,
             run,
             make_history(problem, run["history"], by_epoch),
-            before=resume,
+            before=resumption.result,
             arguments=arguments,
             data=data,
             auto_batch_size=chosen if size is None else AutoBatchSize(*size),
             solver=solver_of(run["state"], rule, reason, run["gap"]),
         )
 
+    if checkpoints:
+        kept = {name: value for name, value in arguments.items() if name != "optimizer"}
+        check_can_be_saved({"classes": problem.classes, "feature_names": problem.names, **kept})
+    writer = CheckpointWriter(checkpoints, resumption, made)
     training = Training(
         optimizer=course.optimizer,
         batches=sampling.batches,
@@ -454,6 +472,7 @@ def fit(
         state=None if resume is None else resume.state,
         callback=after_epoch(problem, watchers, measured),
         step_callback=after_steps(problem, watchers),
+        checkpoints=writer.callback(),
         validation=course.validation,
         split=judged.split,
         stop=course.stop,
@@ -463,17 +482,23 @@ def fit(
     with running(watchers, n_epochs):
         try:
             _core.fit(course.trained, training, run)
-            result = finished()
+            result = made(run)
         except KeyboardInterrupt as signal:  # on the way back from the core
             if "stop_reason" not in run:
                 raise
             run["raised"] = signal
-            result = finished()
+            result = made(run)
         if "raised" in run:
-            raise_with(run["raised"], replace(result, stop_reason=StopReason.INTERRUPTED))
+            result = replace(result, stop_reason=StopReason.INTERRUPTED)
+            writer.finish(result, run["raised"])
+            raise_with(run["raised"], result)
         if result.stop_reason is StopReason.DIVERGED:
             epoch, step = run["diverged_at"]
             raise DivergenceError(run["stop_reason"][1], epoch, step, result)
+        try:
+            writer.finish(result)
+        except BaseException as error:
+            raise_with(error, result)
     if ends_by_itself and converges(rule) and result.stop_reason is StopReason.EPOCHS:
         warn_of_no_convergence(result)
     return result

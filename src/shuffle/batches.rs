@@ -376,7 +376,11 @@ impl Batches {
     ) -> Result<Vec<usize>> {
         if positions.start > positions.end || positions.end > self.n_positions {
             let condition = "positions of an epoch, in order";
-            return Err(Error::OutOfRange { argument: "positions", condition, value: format!("{positions:?}") });
+            return Err(Error::OutOfRange {
+                argument: "positions",
+                condition,
+                value: format!("{positions:?}"),
+            });
         }
         let mut rows = try_filled("a batch of rows", positions.len(), 0)?;
         let (made, start) = match self.is_made_in_parts() {
