@@ -34,6 +34,7 @@ fn config(tier: Tier, batch_size: usize) -> Config {
         record: Record::default(),
         n_threads: 1,
         tier,
+        window: None,
     }
 }
 
