@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -14,7 +15,7 @@ from typing import Any
 
 from .arguments import CheckpointCallback
 from .checkpoint import Checkpoint
-from .model_file import read_model, refused, write_model
+from .model_file import check_can_be_saved, read_model, refused, write_model
 from .result import FitResult
 from .stop_reason import StopReason
 from .stopping import MaxSteps, StopRule
@@ -84,35 +85,53 @@ def resumption_of(resume: Any, checkpoints: Sequence[Checkpoint]) -> Resumption:
 
 
 class CheckpointWriter:
-    """Writes the checkpoints of one run into folders that are its own."""
+    """Writes the checkpoints of one run into folders that are its own.
+
+    `kept` are values that all of them will have, some of which a file may be unable to have.
+    """
 
     def __init__(
-        self,
-        checkpoints: Sequence[Checkpoint],
-        resumption: Resumption,
-        make: Callable[[dict[str, Any]], FitResult],
+        self, checkpoints: Sequence[Checkpoint], resumption: Resumption, kept: dict[str, Any]
     ) -> None:
-        self.make = make
+        if checkpoints:
+            check_can_be_saved({name: value for name, value in kept.items() if name != "optimizer"})
         self.places = [(folder_of(checkpoint), checkpoint) for checkpoint in checkpoints]
+        self.last = [time.monotonic()] * len(self.places)
+        self.seconds = 0.0
+        """Spent on writing."""
         self.error: Exception | None = None
         for folder, _ in self.places:
             claim(folder, resumption)
 
-    def callback(self) -> CheckpointCallback | None:
-        """What the core calls when one is due."""
+    def callback(self, make: Callable[[dict[str, Any]], FitResult]) -> CheckpointCallback | None:
+        """What the core calls when one is due; `make` makes a result of what the core gives back."""
         intervals = tuple(checkpoint.interval for _, checkpoint in self.places)
-        return CheckpointCallback(self.save, intervals) if intervals else None
+        return (
+            CheckpointCallback(lambda run, due: self.save(make(run), due), intervals) if intervals else None
+        )
 
-    def save(self, run: dict[str, Any], are_due: list[bool]) -> None:
+    def between(self, result: FitResult) -> None:
+        """Writes those that are due where one call of the core has ended and the next goes on."""
+        due = [
+            is_due(checkpoint, result, time.monotonic() - last)
+            for (_, checkpoint), last in zip(self.places, self.last, strict=True)
+        ]
+        if any(due):
+            self.save(result, due)
+
+    def save(self, result: FitResult, due: list[bool]) -> None:
         """Writes those that are due."""
-        result = replace(self.make(run), stop_reason=StopReason.INTERRUPTED)
+        begin = time.monotonic()
+        result = replace(result, stop_reason=StopReason.INTERRUPTED)
         try:
-            for (folder, checkpoint), is_due in zip(self.places, are_due, strict=True):
-                if is_due:
+            for i, (folder, checkpoint) in enumerate(self.places):
+                if due[i]:
                     write_checkpoint(result, folder, checkpoint.keep)
+                    self.last[i] = time.monotonic()
         except Exception as error:
             self.error = error
             raise
+        self.seconds += time.monotonic() - begin
 
     def finish(self, result: FitResult, raised: BaseException | None = None) -> None:
         """Writes all, when the run has ended; not if writing is what has ended it."""
@@ -125,6 +144,16 @@ class CheckpointWriter:
             if raised is None:
                 raise
             raised.add_note(f"the run could not be saved: {type(error).__name__}: {error}")
+
+
+def is_due(checkpoint: Checkpoint, result: FitResult, seconds: float) -> bool:
+    """Whether one is due so many seconds after the last; the core has asked within epochs."""
+    every, unit = checkpoint.interval
+    if unit == "seconds":
+        return seconds >= every
+    assert result.state is not None
+    n = result.n_epochs if unit == "epochs" else result.n_steps
+    return bool(result.state["step"] == 0 and n % every == 0)
 
 
 def write_checkpoint(result: FitResult, folder: Path, keep: int | None) -> None:

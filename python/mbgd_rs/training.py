@@ -34,7 +34,6 @@ from .keywords import with_hints
 from .labels import as_sorted_classes, looks_like_labels
 from .losses import DEFAULT_LOSS, Loss, LossName
 from .metrics import Metrics, resolve_metrics
-from .model_file import check_can_be_saved
 from .models import Linear, Model, ModelName
 from .objective import make_problem
 from .optimizers import Optimizer, OptimizerName
@@ -454,10 +453,8 @@ def fit(
             solver=solver_of(run["state"], rule, reason, run["gap"]),
         )
 
-    if checkpoints:
-        kept = {name: value for name, value in arguments.items() if name != "optimizer"}
-        check_can_be_saved({"classes": problem.classes, "feature_names": problem.names, **kept})
-    writer = CheckpointWriter(checkpoints, resumption, made)
+    kept = {"classes": problem.classes, "feature_names": problem.names, **arguments}
+    writer = CheckpointWriter(checkpoints, resumption, kept)
     training = Training(
         optimizer=course.optimizer,
         batches=sampling.batches,
@@ -472,7 +469,7 @@ def fit(
         state=None if resume is None else resume.state,
         callback=after_epoch(problem, watchers, measured),
         step_callback=after_steps(problem, watchers),
-        checkpoints=writer.callback(),
+        checkpoints=writer.callback(made),
         validation=course.validation,
         split=judged.split,
         stop=course.stop,
