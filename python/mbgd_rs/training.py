@@ -182,9 +182,9 @@ def fit(
     drop_last : bool, default=False
         Leave out a last batch of fewer than `batch_size` rows.
     epochs : int or "auto", default="auto"
-        Passes over the data that this call makes, in addition to those of `resume`. If that ended in the
-        middle of an epoch, the rest of this is the first. "auto" is 10; with SAGA and SVRG, whose rate is
-        "auto", as many as it takes to converge, at most 100, or 1000 of small data:
+        Passes over the data that this call makes, in addition to those of `resume`, unless that is "auto". If
+        the run before ended in the middle of an epoch, the rest of this is the first. "auto" is 10; with SAGA
+        and SVRG, whose rate is "auto", as many as it takes to converge, at most 100, or 1000 of small data:
         :class:`mbgd_rs.stopping.Converged` is added to `stop`, and a run that does not converge warns. Of
         models beyond linear it is at most 200, as in scikit-learn's networks, and
         ``NoImprovement(tol=1e-4, patience=10)`` is added, unless there is another such rule.
@@ -193,16 +193,23 @@ def fit(
         them in that order, of a linear model (coef, intercept); or a result, which as a classifier also says
         what the classes are. By default a linear model begins at zeros, others at random numbers drawn by
         `seed`, see :mod:`mbgd_rs.models`.
-    resume : FitResult, optional
-        A run to go on with for `epochs` more, given the same data and arguments: k epochs and then m more
-        are, to the bit, what k + m epochs would have been, wherever the first run ended. Loss, model, kind of
-        optimizer, `fit_intercept`, `standardize`, `shuffle`, `replacement`, `drop_last`, `seed` and a
-        `validation` fraction must be those of that run; ``**result.arguments`` are these. Hyperparameters
-        of the optimizer, penalty, `clip_norm`, `batch_size` and the rows may change, the last two only
-        between epochs; what is recorded and what ends the run may change at any time. Where penalty,
+    resume : FitResult, path or "auto", optional
+        A run to go on with for `epochs` more: a result, the file of one that was saved with its state, or a
+        folder of checkpoints, of which the newest is taken. Given the same data and arguments, k epochs and
+        then m more are, to the bit, what k + m epochs would have been, wherever the first run ended. Loss,
+        model, kind of optimizer, `fit_intercept`, `standardize`, `shuffle`, `replacement`, `drop_last`,
+        `seed` and a `validation` fraction must be those of that run; ``**result.arguments`` are these.
+        Hyperparameters of the optimizer, penalty, `clip_norm`, `batch_size` and the rows may change, the last
+        two only between epochs; what is recorded and what ends the run may change at any time. Where penalty,
         rows, targets, weights or offsets have changed, the best epoch so far, a learning rate that chose
         itself, a plateau with what it has taken off the rate, and an average of parameters are those of
         another objective and begin anew. A schedule that has ended warns.
+
+        "auto" goes on with the newest file that `checkpoint` has written, and begins where there is none, so
+        that a call which is begun again, whatever has ended it, ends with the same bits: then `epochs` and
+        :class:`mbgd_rs.stopping.MaxSteps` count from the beginning of the run, `init` is only where it
+        begins, and a run that has all its epochs, or that another rule or a callback has ended, is given back
+        as it is; :class:`mbgd_rs.stopping.MaxSeconds` is a limit of each call.
     validation : float or tuple (X, y), (X, y, sample_weight) or (X, y, sample_weight, offset), optional
         Rows to judge the model by, whose mean loss, without the penalty, is ``history.validation_loss``; in
         the place of weights or offsets may be None. A fraction in (0, 1) sets rows of X aside by `seed`,
@@ -241,6 +248,8 @@ def fit(
         :mod:`mbgd_rs.callbacks` has some that are ready, for TensorBoard and Optuna, say. An exception one
         raises, or that of Ctrl-C or of a learning rate given as a function, is raised here; its
         attribute `result` is the run so far, to be resumed.
+    checkpoint : Checkpoint or sequence of them, optional
+        Where, and how often, to save the run while it goes on: :class:`mbgd_rs.Checkpoint`.
     progress : bool, default=False
         Show a progress bar; needs tqdm.
     verbose : int, default=0
@@ -254,6 +263,8 @@ def fit(
     ------
     ValueError, TypeError
         For arguments that make no sense, with the name, the condition and the value.
+    OSError
+        If a checkpoint cannot be written; its `result` is the run so far.
     DivergenceError
         If the run leaves the finite numbers; its `result` has the last finite parameters.
 
