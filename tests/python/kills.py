@@ -17,6 +17,8 @@ import mbgd_rs as mb
 import numpy as np
 from mbgd_rs import optimizers
 from mbgd_rs.models import MLP
+from mbgd_rs.sampling import Block
+from mbgd_rs.sources import Arrays
 from mbgd_rs.stopping import NoImprovement
 from scipy.sparse import csr_array, random_array
 
@@ -45,6 +47,17 @@ CASES = {
             "epochs": 150,
         },
     ),
+    "source": (
+        "3 steps",
+        {
+            "X": Arrays(X, Y, rows=50),
+            "y": None,
+            "batch_size": 32,
+            "optimizer": optimizers.SGD(0.02, momentum=0.9),
+            "shuffle": Block(window=3),
+            "epochs": 8,
+        },
+    ),
 }
 """How often a run is saved, and the run."""
 LONGEST = 0.15
@@ -53,7 +66,7 @@ LONGEST = 0.15
 
 def train(case, checkpoint=None, resume=None):
     _, arguments = CASES[case]
-    return mb.fit(y=Y, seed=5, checkpoint=checkpoint, resume=resume, **arguments)
+    return mb.fit(**{"y": Y, **arguments}, seed=5, checkpoint=checkpoint, resume=resume)
 
 
 def killed(case, folder, delay):
