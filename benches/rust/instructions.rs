@@ -116,6 +116,7 @@ fn n_steps(case: &Case, n_epochs: u64) -> u64 {
         record: Record::default(),
         n_threads: 1,
         tier,
+        window: None,
     };
     let n_params = problem.layout().len();
     let state = State::new(vec![0.0; n_params], config.optimizer.init(n_params).expect("memory"));

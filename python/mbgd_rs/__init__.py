@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .auto_batch_size import AutoBatchSize
     from .auto_rate import AutoRate
     from .batches import Batches, minibatches
+    from .checkpoint import Checkpoint
     from .errors import ConvergenceWarning, DivergenceError
     from .history import History
     from .loading import load
@@ -62,6 +63,7 @@ __all__ = [
     "AutoBatchSize",
     "AutoRate",
     "Batches",
+    "Checkpoint",
     "ConvergenceWarning",
     "DivergenceError",
     "FitResult",
@@ -125,6 +127,7 @@ HOMES = {
     "AutoBatchSize": "auto_batch_size",
     "AutoRate": "auto_rate",
     "Batches": "batches",
+    "Checkpoint": "checkpoint",
     "ConvergenceWarning": "errors",
     "DivergenceError": "errors",
     "FitResult": "result",

@@ -21,6 +21,7 @@ from .stopping import StopRule
 __all__ = [
     "AfterEpoch",
     "Answer",
+    "CheckpointCallback",
     "Record",
     "RecordName",
     "SampledRows",
@@ -57,6 +58,14 @@ class StepCallback(NamedTuple):
     with_params: bool
 
 
+class CheckpointCallback(NamedTuple):
+    """What is called with the run as it stands, and a bool for each of the intervals: whether it is over."""
+
+    call: Callable[[dict[str, Any], list[bool]], None]
+    intervals: tuple[tuple[float, str], ...]
+    """How many of what: "epochs", "steps" or "seconds"."""
+
+
 class Record(NamedTuple):
     """What to write down besides the loss of each epoch."""
 
@@ -85,6 +94,7 @@ class Training:
     """The state of another run to go on with, in place of `init`."""
     callback: AfterEpoch | None = None
     step_callback: StepCallback | None = None
+    checkpoints: CheckpointCallback | None = None
     validation: Problem | None = None
     """Data to judge the model by."""
     is_judged_elsewhere: bool = False

@@ -22,11 +22,9 @@ SMALL, FEW = 1e-4, 1e-2
 
 
 def check_resume(
-    resume: Any, problem: Problem, optimizer: Optimizer, *, batches: _core.Batches, batch_size: Any
+    resume: FitResult, problem: Problem, optimizer: Optimizer, *, batches: _core.Batches, batch_size: Any
 ) -> None:
     """That a run can be resumed, on this data."""
-    if not isinstance(resume, FitResult):
-        raise TypeError(f"resume must be a FitResult, got {type(resume).__name__}")
     if resume.state is None:
         raise ValueError(
             "resume must be a run with its state, got one from a file without: save it by "

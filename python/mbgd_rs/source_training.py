@@ -14,6 +14,7 @@ from .arguments import SampledRows, Training, is_auto, resolve_record
 from .automatic import epochs_for, is_named_auto
 from .averages import Average
 from .batch_sizes import NormTest, resolve_batch_size
+from .checkpointing import CheckpointWriter
 from .choices import resolve
 from .inputs import as_flag, as_float, as_integer
 from .labels import as_sorted_classes
@@ -74,6 +75,8 @@ def fit_source(source: Source, given: dict[str, Any]) -> FitResult:
         n_epochs, rules = epochs_for(rule, head, rules)
     else:
         n_epochs = as_integer("epochs", given["epochs"], 0)
+    given_rules, resumption = rules, given["resumption"]
+    n_epochs, rules = resumption.left(n_epochs, rules)
     first_epoch = 0 if resume is None else resume.n_epochs
     batch_size = batch_size_of(head, given["batch_size"], source.n_rows, resume)
     begun = start_of(head, given["init"], resume, key)
@@ -108,6 +111,8 @@ def fit_source(source: Source, given: dict[str, Any]) -> FitResult:
         check_resume(resume, head, rule, batches=sampling.batches, batch_size=batch_size)
         check_arguments(resume, arguments, data)
         check_same_source(resume, data)
+        if resumption.is_over(n_epochs, given_rules):
+            return replace(resume, arguments=arguments)
     n_made = 0 if resume is None else resume.n_steps
     warn_of_the_end(rule, n_made, sampling.most_steps(first_epoch, n_epochs, n_accumulated))
     watchers = watchers_of(given["callback"], given["progress"], given["verbose"])
@@ -153,6 +158,11 @@ def fit_source(source: Source, given: dict[str, Any]) -> FitResult:
         judge=judge,
         measured=lambda: Metrics(named_metrics, judged.X, judged.y, judged.offset),
         finished=finished,
+        writer=CheckpointWriter(
+            given["checkpoints"],
+            resumption,
+            {"classes": head.classes, "feature_names": head.names, **arguments},
+        ),
     )
     with running(watchers, n_epochs):
         return course.run(resume)

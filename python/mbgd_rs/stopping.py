@@ -155,7 +155,8 @@ class MaxSteps(StopRule):
     Parameters
     ----------
     n : int
-        Updates, >= 1; as `epochs`, in addition to those of the run that is gone on with.
+        Updates, >= 1; as `epochs`, in addition to those of the run that is gone on with, unless that is by
+        ``resume="auto"``.
 
     Examples
     --------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -22,6 +23,8 @@ from .automatic import (
 )
 from .averages import Average, AverageName
 from .batch_sizes import BatchSizes
+from .checkpoint import Checkpoint, checkpoints_of
+from .checkpointing import CheckpointWriter, resumption_of
 from .choices import members_of, names_of, resolve
 from .class_weights import ClassWeight
 from .docstrings import with_names
@@ -84,7 +87,7 @@ def fit(
     memory_limit: int | None = None,
     epochs: int | Literal["auto"] = "auto",
     init: Any = None,
-    resume: FitResult | None = None,
+    resume: FitResult | str | os.PathLike[str] | None = None,
     validation: float | tuple[ArrayLike, ...] | None = None,
     metrics: Any = None,
     stop: StopRule | Sequence[StopRule] | None = None,
@@ -96,6 +99,7 @@ def fit(
     n_threads: int | None = None,
     record: RecordName | Iterable[RecordName] = "epoch",
     callback: Watcher | Sequence[Watcher] | None = None,
+    checkpoint: Checkpoint | Sequence[Checkpoint] | None = None,
     progress: bool = False,
     verbose: int = 0,
 ) -> FitResult:
@@ -178,9 +182,9 @@ def fit(
     drop_last : bool, default=False
         Leave out a last batch of fewer than `batch_size` rows.
     epochs : int or "auto", default="auto"
-        Passes over the data that this call makes, in addition to those of `resume`. If that ended in the
-        middle of an epoch, the rest of this is the first. "auto" is 10; with SAGA and SVRG, whose rate is
-        "auto", as many as it takes to converge, at most 100, or 1000 of small data:
+        Passes over the data that this call makes, in addition to those of `resume`, unless that is "auto". If
+        the run before ended in the middle of an epoch, the rest of this is the first. "auto" is 10; with SAGA
+        and SVRG, whose rate is "auto", as many as it takes to converge, at most 100, or 1000 of small data:
         :class:`mbgd_rs.stopping.Converged` is added to `stop`, and a run that does not converge warns. Of
         models beyond linear it is at most 200, as in scikit-learn's networks, and
         ``NoImprovement(tol=1e-4, patience=10)`` is added, unless there is another such rule.
@@ -189,16 +193,23 @@ def fit(
         them in that order, of a linear model (coef, intercept); or a result, which as a classifier also says
         what the classes are. By default a linear model begins at zeros, others at random numbers drawn by
         `seed`, see :mod:`mbgd_rs.models`.
-    resume : FitResult, optional
-        A run to go on with for `epochs` more, given the same data and arguments: k epochs and then m more
-        are, to the bit, what k + m epochs would have been, wherever the first run ended. Loss, model, kind of
-        optimizer, `fit_intercept`, `standardize`, `shuffle`, `replacement`, `drop_last`, `seed` and a
-        `validation` fraction must be those of that run; ``**result.arguments`` are these. Hyperparameters
-        of the optimizer, penalty, `clip_norm`, `batch_size` and the rows may change, the last two only
-        between epochs; what is recorded and what ends the run may change at any time. Where penalty,
+    resume : FitResult, path or "auto", optional
+        A run to go on with for `epochs` more: a result, the file of one that was saved with its state, or a
+        folder of checkpoints, of which the newest is taken. Given the same data and arguments, k epochs and
+        then m more are, to the bit, what k + m epochs would have been, wherever the first run ended. Loss,
+        model, kind of optimizer, `fit_intercept`, `standardize`, `shuffle`, `replacement`, `drop_last`,
+        `seed` and a `validation` fraction must be those of that run; ``**result.arguments`` are these.
+        Hyperparameters of the optimizer, penalty, `clip_norm`, `batch_size` and the rows may change, the last
+        two only between epochs; what is recorded and what ends the run may change at any time. Where penalty,
         rows, targets, weights or offsets have changed, the best epoch so far, a learning rate that chose
         itself, a plateau with what it has taken off the rate, and an average of parameters are those of
         another objective and begin anew. A schedule that has ended warns.
+
+        "auto" goes on with the newest file that `checkpoint` has written, and begins where there is none, so
+        that a call which is begun again, whatever has ended it, ends with the same bits: then `epochs` and
+        :class:`mbgd_rs.stopping.MaxSteps` count from the beginning of the run, `init` is only where it
+        begins, and a run that has all its epochs, or that another rule or a callback has ended, is given back
+        as it is; :class:`mbgd_rs.stopping.MaxSeconds` is a limit of each call.
     validation : float or tuple (X, y), (X, y, sample_weight) or (X, y, sample_weight, offset), optional
         Rows to judge the model by, whose mean loss, without the penalty, is ``history.validation_loss``; in
         the place of weights or offsets may be None. A fraction in (0, 1) sets rows of X aside by `seed`,
@@ -237,6 +248,8 @@ def fit(
         :mod:`mbgd_rs.callbacks` has some that are ready, for TensorBoard and Optuna, say. An exception one
         raises, or that of Ctrl-C or of a learning rate given as a function, is raised here; its
         attribute `result` is the run so far, to be resumed.
+    checkpoint : Checkpoint or sequence of them, optional
+        Where, and how often, to save the run while it goes on: :class:`mbgd_rs.Checkpoint`.
     progress : bool, default=False
         Show a progress bar; needs tqdm.
     verbose : int, default=0
@@ -250,6 +263,8 @@ def fit(
     ------
     ValueError, TypeError
         For arguments that make no sense, with the name, the condition and the value.
+    OSError
+        If a checkpoint cannot be written; its `result` is the run so far.
     DivergenceError
         If the run leaves the finite numbers; its `result` has the last finite parameters.
 
@@ -319,13 +334,18 @@ def fit(
     >>> result.n_steps  # 20 epochs of ceil(1000 / 32) steps
     640
     """
+    checkpoints = checkpoints_of(checkpoint)
+    resumption = resumption_of(resume, checkpoints)
+    resume = resumption.result
+    if init is not None and resume is not None:
+        if not resumption.is_same_call:
+            raise ValueError("init and resume exclude each other: a resumed run begins where the other ended")
+        init = None  # that is where it has begun
     if isinstance(X, Source):
         return fit_source(X, dict(locals()))
     shuffle = "full" if shuffle is DEFAULT_SHUFFLE else shuffle
     if memory_limit is not None:
         raise ValueError(f"memory_limit must be None where X is in memory, got {memory_limit!r}")
-    if init is not None and resume is not None:
-        raise ValueError("init and resume exclude each other: a resumed run begins where the other ended")
     problem = make_problem(
         X,
         y,
@@ -388,6 +408,10 @@ def fit(
         n_epochs, rules = epochs_for(rule, problem, rules)
     else:
         n_epochs = as_integer("epochs", epochs, 0)
+    given_rules = rules
+    n_epochs, rules = resumption.left(n_epochs, rules)
+    if resume is not None and resumption.is_over(n_epochs, given_rules):
+        return replace(resume, arguments=arguments)
     n_accumulated = as_integer("accumulate", accumulate, 1, 2**62)
     n_made, first_epoch = (0, 0) if resume is None else (resume.n_steps, resume.n_epochs)
     warn_of_the_end(rule, n_made, sampling.most_steps(first_epoch, n_epochs, n_accumulated))
@@ -426,20 +450,22 @@ def fit(
     watchers = watchers_of(callback, progress, verbose)
     run: dict[str, Any] = {}
 
-    def finished() -> FitResult:
+    def made(run: dict[str, Any]) -> FitResult:
         by_epoch = measured.history(len(run["history"]["epoch_loss"]))
         size = run["chosen_batch_size"]
         return make_result(
             problem,
             run,
             make_history(problem, run["history"], by_epoch),
-            before=resume,
+            before=resumption.result,
             arguments=arguments,
             data=data,
             auto_batch_size=chosen if size is None else AutoBatchSize(*size),
             solver=solver_of(run["state"], rule, reason, run["gap"]),
         )
 
+    kept = {"classes": problem.classes, "feature_names": problem.names, **arguments}
+    writer = CheckpointWriter(checkpoints, resumption, kept)
     training = Training(
         optimizer=course.optimizer,
         batches=sampling.batches,
@@ -454,6 +480,7 @@ def fit(
         state=None if resume is None else resume.state,
         callback=after_epoch(problem, watchers, measured),
         step_callback=after_steps(problem, watchers),
+        checkpoints=writer.callback(made),
         validation=course.validation,
         split=judged.split,
         stop=course.stop,
@@ -463,17 +490,23 @@ def fit(
     with running(watchers, n_epochs):
         try:
             _core.fit(course.trained, training, run)
-            result = finished()
+            result = made(run)
         except KeyboardInterrupt as signal:  # on the way back from the core
             if "stop_reason" not in run:
                 raise
             run["raised"] = signal
-            result = finished()
+            result = made(run)
         if "raised" in run:
-            raise_with(run["raised"], replace(result, stop_reason=StopReason.INTERRUPTED))
+            result = replace(result, stop_reason=StopReason.INTERRUPTED)
+            writer.finish(result, run["raised"])
+            raise_with(run["raised"], result)
         if result.stop_reason is StopReason.DIVERGED:
             epoch, step = run["diverged_at"]
             raise DivergenceError(run["stop_reason"][1], epoch, step, result)
+        try:
+            writer.finish(result)
+        except BaseException as error:
+            raise_with(error, result)
     if ends_by_itself and converges(rule) and result.stop_reason is StopReason.EPOCHS:
         warn_of_no_convergence(result)
     return result

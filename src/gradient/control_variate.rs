@@ -84,6 +84,18 @@ impl<T: Scalar> ControlVariate<T> {
         Ok(Self { baseline, mean, uses_mean, change })
     }
 
+    /// A copy.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn try_clone(&self) -> Result<Self> {
+        let baseline = match &self.baseline {
+            Baseline::Table(slopes) => Baseline::Table(try_copied("the table of slopes", slopes)?),
+            Baseline::Snapshot(params) => Baseline::Snapshot(try_copied("parameters", params)?),
+        };
+        Self::restored(baseline, try_copied("the mean gradient", &self.mean)?, self.uses_mean)
+    }
+
     /// Knows nothing: a table of zeros, or a snapshot of these parameters whose mean is still to be computed.
     pub(super) fn forget(&mut self, params: &[T]) {
         match &mut self.baseline {

@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::array::{entries, unpacked};
+use super::checkpoint::{self, CheckpointCallback};
 use super::choice;
 use super::error::{caught, detached, to_python};
 use super::history::history_to_dict;
@@ -21,9 +22,10 @@ use crate::error::try_filled;
 use crate::gradient::Layout;
 use crate::scalar::Scalar;
 use crate::train::{
-    self, Config, Fit, Progress, Record, State, StepProgress, StepsTold, Validation, ValidationRows, Window,
+    self, CheckpointInterval, Checkpoints, Config, Fit, Progress, Record, State, StepProgress, StepsTold,
+    Validation, ValidationRows, Window,
 };
-use crate::update::{Optimizer, Schedule};
+use crate::update::{Optimizer, OptimizerState, Schedule};
 
 /// What to write down besides the loss of each epoch.
 #[derive(FromPyObject)]
@@ -60,6 +62,7 @@ pub(super) struct Training<'py> {
     state: Option<Bound<'py, PyAny>>,
     callback: Option<Bound<'py, PyAny>>,
     step_callback: Option<StepCallback<'py>>,
+    checkpoints: Option<CheckpointCallback<'py>>,
     /// Data to judge the model by.
     validation: Option<Objective<'py>>,
     /// Whether the callback knows the loss on such data.
@@ -78,11 +81,13 @@ pub(super) struct Training<'py> {
 impl Training<'_> {
     /// Nobody may be shown anything of a run on rows with entries that are not finite: rows are left unscanned if the
     /// first epoch of the run passes over all of them, with the same weight, and nothing happens before its end.
-    fn scan(&self) -> Scan {
+    fn scan(&self, checkpoints: &[CheckpointInterval]) -> Scan {
         let batches = &self.batches.batches;
         let sees_all_rows = self.epochs > 0 && !batches.draws() && !batches.drops_rows();
         let is_new = self.state.is_none() && self.chooses_batch_size.is_none();
-        let may_end_early = !self.stop.is_empty() || self.step_callback.is_some();
+        let may_end_early = !self.stop.is_empty()
+            || self.step_callback.is_some()
+            || checkpoints.iter().any(|interval| interval.is_within_epochs());
         match sees_all_rows && is_new && !may_end_early && self.split.is_none() {
             true => Scan::OnlyIfSmall,
             false => Scan::First,
@@ -125,7 +130,9 @@ fn fit_typed<'py, T: Scalar + Element>(
     let optimizer = choice::optimizer(&training.optimizer)?;
     let is_weighted = arrays.sample_weight.is_some();
     let sees_every_entry = !is_weighted && objective.is_linear()? && !begins_before_rows(&optimizer);
-    let scan = if sees_every_entry { training.scan() } else { Scan::First };
+    let intervals =
+        training.checkpoints.as_ref().map(CheckpointCallback::intervals).transpose()?.unwrap_or_default();
+    let scan = if sees_every_entry { training.scan(&intervals) } else { Scan::First };
     let (mut problem, tier) = arrays.problem_with(py, objective, scan)?;
     let judged = validation.as_ref().map(|(arrays, given)| Ok(arrays.problem(py, given)?.0)).transpose();
     let mut judged = judged.map_err(|error| of_validation(py, error))?;
@@ -179,10 +186,28 @@ fn fit_typed<'py, T: Scalar + Element>(
             }
         }
     };
+    let saver = training.checkpoints.as_ref().map(CheckpointCallback::call);
+    let mut save = |fit: &mut Fit<T>, are_over: &[bool]| match &saver {
+        Some(call) => checkpoint::save(call, &signals, fit, are_over, |py, fit, run| {
+            run.set_item("chosen_batch_size", chosen)?;
+            write(py, layout, fit, seconds, run)
+        }),
+        None => ControlFlow::Continue(()),
+    };
     let interrupted = || signals.interrupted();
-    let fitted =
-        detached(py, || train::fit_with(&validation, &problem, &config, state, &interrupted, &mut tell));
-    let fitted = fitted?;
+    let fitted = detached(py, || {
+        let checkpoints = Checkpoints::new(&intervals, &mut save);
+        train::fit_with_checkpoints(
+            &validation,
+            &problem,
+            &config,
+            state,
+            &interrupted,
+            &mut tell,
+            checkpoints,
+        )
+    });
+    let mut fitted = fitted?;
     if let Some(error) = &fitted.error {
         signals.keep(to_python(error.clone()));
     }
@@ -190,7 +215,7 @@ fn fit_typed<'py, T: Scalar + Element>(
         run.set_item("raised", raised.into_value(py))?; // with the run so far, for the package to raise
     }
     run.set_item("chosen_batch_size", chosen)?;
-    write(py, layout, fitted, seconds, run)
+    write(py, layout, &mut fitted, seconds, run)
 }
 
 /// A part of an epoch.
@@ -255,11 +280,11 @@ fn start<T: Scalar + Element>(
     Ok(SavedState { state: State::new(params, optimizer), seconds: 0.0 })
 }
 
-/// Writes a run to a dict; `seconds` were spent before it.
+/// Writes a run to a dict; `seconds` were spent before it. Its state is taken.
 fn write<T: Scalar + Element>(
     py: Python<'_>,
     layout: Layout,
-    fit: Fit<T>,
+    fit: &mut Fit<T>,
     seconds: f64,
     run: &Bound<'_, PyDict>,
 ) -> PyResult<()> {
@@ -273,6 +298,8 @@ fn write<T: Scalar + Element>(
     if let train::StopReason::Diverged { epoch, step, .. } = fit.stop_reason {
         run.set_item("diverged_at", (epoch, step))?;
     }
-    let mut saved = SavedState { state: fit.state, seconds: seconds + fit.seconds };
+    let nothing = State::new(Vec::new(), OptimizerState::new(0, Vec::new(), Vec::new()));
+    let state = std::mem::replace(&mut fit.state, nothing);
+    let mut saved = SavedState { state, seconds: seconds + fit.seconds };
     run.set_item("state", saved.write(py, layout)?)
 }

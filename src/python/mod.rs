@@ -5,6 +5,7 @@
 mod advice;
 mod array;
 mod batches;
+mod checkpoint;
 mod choice;
 mod draws;
 mod error;

@@ -21,6 +21,7 @@ mod batches;
 mod block;
 mod draws_by_weight;
 mod order_by_weight;
+mod ordering;
 mod permutation;
 mod poll;
 mod replacement;
@@ -31,8 +32,9 @@ mod words;
 mod workspace;
 
 pub use batch_sizes::{BatchSizes, NormTest};
-pub use batches::{Batches, BatchesConfig, Shuffle};
+pub use batches::{Batches, BatchesConfig};
 pub use block::Block;
+pub use ordering::Shuffle;
 pub use split::{Split, split};
 pub use stratified::Stratified;
 pub use weighted::WeightedSampling;

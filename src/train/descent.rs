@@ -14,7 +14,7 @@ pub(super) fn descend<'a, T: Scalar>(
         run.shuffle()?;
         observers.begin_epoch(run.view())?;
         if !observers.watch_steps() {
-            run.streak()?; // the steps below, many in one call
+            run.streak(observers)?; // the steps below, many in one call
         }
         while let Some(batch) = run.next_batch() {
             let gradient = run.gradient(&batch)?; // how wrong the model is on these rows

@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use super::checkpoints::Checkpoints;
 use super::control::{check_solver, is_solver};
 use super::descent::descend;
 use super::observers::{Callback, Observers, Progress};
@@ -65,9 +66,25 @@ pub fn fit_with<'a, T: Scalar>(
     validation: &'a Validation<'a, T>,
     problem: &'a Problem<'a, T>,
     config: &'a Config,
-    mut state: State<T>,
+    state: State<T>,
     interrupted: &'a (dyn Fn() -> bool + Sync),
     after_epoch: Callback<'_, T>,
+) -> Result<Fit<T>> {
+    fit_with_checkpoints(validation, problem, config, state, interrupted, after_epoch, Checkpoints::none())
+}
+
+/// Trains as [`fit_with`] does, and hands the run over where a checkpoint is due.
+///
+/// # Errors
+/// As [`fit_with`].
+pub fn fit_with_checkpoints<'o, 'a, T: Scalar>(
+    validation: &'a Validation<'a, T>,
+    problem: &'a Problem<'a, T>,
+    config: &'a Config,
+    mut state: State<T>,
+    interrupted: &'a (dyn Fn() -> bool + Sync),
+    after_epoch: Callback<'o, T>,
+    checkpoints: Checkpoints<'o, T>,
 ) -> Result<Fit<T>> {
     check(problem, config, validation.converged().is_some(), &mut state)?;
     let n_workers = n_workers_of(validation, problem, config, &state)?;
@@ -83,7 +100,8 @@ pub fn fit_with<'a, T: Scalar>(
         run.forget_other_objectives(resumed, validation)?;
         let stopping = validation.remember(std::mem::take(&mut run.state.stopping));
         let first_step = run.state.optimizer.n_steps;
-        let mut observers = Observers::new(recorder, validation, stopping, after_epoch, first_step);
+        let watching = (after_epoch, checkpoints);
+        let mut observers = Observers::new(recorder, validation, stopping, watching, first_step);
         let ended = run.begin().and_then(|()| descend(&mut run, &mut observers));
         finish(run, observers, validation, ended)
     })

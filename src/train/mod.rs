@@ -2,6 +2,7 @@
 
 mod auto_batch_size;
 mod catch_up;
+mod checkpoints;
 mod config;
 mod control;
 mod descent;
@@ -27,12 +28,13 @@ mod validation;
 mod view;
 
 pub use auto_batch_size::{AutoBatchSize, FEWEST_ROWS, auto_batch_size};
+pub use checkpoints::{CheckpointInterval, Checkpoints, SaveCheckpoint};
 pub use config::{Config, Record, StepsTold, Window};
 pub use control::{
     AdaptiveBatchSize, AutoRate, Control, Method, Safeguard, Solver, Spectral, Standardisation, Trials,
 };
 pub use fingerprint::Fingerprint;
-pub use fit::{Fit, fit, fit_with};
+pub use fit::{Fit, fit, fit_with, fit_with_checkpoints};
 pub use history::History;
 pub use lazy::FLUSH_INTERVAL;
 pub use noise_history::NoiseHistory;

@@ -1,15 +1,16 @@
-//! `Observers`: what sees a run and may end it: recorder, callback, rules of stopping.
+//! `Observers`: what sees a run and may end it: recorder, callback, checkpoints, rules of stopping.
 
 use std::ops::ControlFlow;
 use std::time::Instant;
 
+use super::checkpoints::Checkpoints;
 use super::recorder::{EpochRecord, Recorder};
 use super::step::Step;
 use super::stop::Stop;
 use super::validation::Values;
 use super::view::View;
-use super::{EarlyStoppingState, History, StopReason, Validation};
-use crate::error::{Result, try_copied};
+use super::{EarlyStoppingState, Fingerprint, Fit, History, StopReason, Validation};
+use crate::error::{Result, try_copied, try_filled};
 use crate::scalar::Scalar;
 
 /// What is known at the end of an epoch, or after a step within.
@@ -49,13 +50,14 @@ pub struct StepProgress {
 /// Told of every epoch, and of the steps that are to be told; breaks to end the run.
 pub(super) type Callback<'o, T> = &'o mut dyn FnMut(Progress<'_, T>) -> ControlFlow<()>;
 
-/// Recorder, callback and rules of stopping. They see a run through a [`View`], and change nothing in it.
+/// Recorder, callback, checkpoints and rules of stopping. They see a run through a [`View`], and change nothing in it.
 pub(super) struct Observers<'o, 'a, T> {
     pub(super) recorder: Recorder<T>,
     validation: &'a Validation<'a, T>,
     /// What the rules of stopping have seen: saved with the run.
     pub(super) stopping: Vec<EarlyStoppingState<T>>,
     callback: Callback<'o, T>,
+    checkpoints: Checkpoints<'o, T>,
     /// Steps of the runs before.
     first_step: u64,
     begin: Instant,
@@ -83,14 +85,18 @@ impl<'o, 'a, T: Scalar> Observers<'o, 'a, T> {
         recorder: Recorder<T>,
         validation: &'a Validation<'a, T>,
         stopping: Vec<EarlyStoppingState<T>>,
-        callback: Callback<'o, T>,
+        (callback, checkpoints): (Callback<'o, T>, Checkpoints<'o, T>),
         first_step: u64,
     ) -> Self {
-        Self { recorder, validation, stopping, callback, first_step, begin: Instant::now(), gap: None }
+        let begin = Instant::now();
+        Self { recorder, validation, stopping, callback, checkpoints, first_step, begin, gap: None }
     }
 
-    /// Makes ready for the steps of an epoch.
-    pub(super) fn begin_epoch(&mut self, view: View<'_, '_, 'a, T>) -> Result<(), Stop> {
+    /// Makes ready for the steps of an epoch, when the one before was seen to its end.
+    pub(super) fn begin_epoch(&mut self, mut view: View<'_, '_, 'a, T>) -> Result<(), Stop> {
+        if self.checkpoints.are_due() {
+            self.save(&mut view)?;
+        }
         Ok(self.recorder.reserve(&view)?)
     }
 
@@ -108,8 +114,69 @@ impl<'o, 'a, T: Scalar> Observers<'o, 'a, T> {
         }
         match self.limit(step.t + 1) {
             Some(reason) if !step.is_last => Err(reason.into()),
-            _ => Ok(()),
+            _ => self.checkpoint(view),
         }
+    }
+
+    /// Steps that can be made in a streak before a checkpoint is due.
+    pub(super) fn steps_until_due(&self, n_steps: u64) -> u64 {
+        self.checkpoints.steps_until_due(n_steps)
+    }
+
+    /// Whether a checkpoint is due after a step, or a streak of them.
+    #[inline]
+    pub(super) fn checkpoint(&mut self, mut view: View<'_, '_, 'a, T>) -> Result<(), Stop> {
+        self.checkpoints.see_step(view.state.optimizer.n_steps);
+        match self.checkpoints.are_due() && view.state.step < view.batches.n_steps() {
+            true => self.save(&mut view),
+            false => Ok(()),
+        }
+    }
+
+    /// Hands the run over, as it would be given back if it was interrupted here. That is not training.
+    #[cold]
+    fn save(&mut self, view: &mut View<'_, '_, 'a, T>) -> Result<(), Stop> {
+        let began = Instant::now();
+        let mut fit = self.fit(view)?;
+        let answer = self.checkpoints.save(&mut fit);
+        self.recorder.history = fit.history;
+        self.recorder.exclude(began.elapsed());
+        match answer {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(StopReason::Callback.into()),
+        }
+    }
+
+    /// The run as it stands, with the history itself.
+    fn fit(&mut self, view: &mut View<'_, '_, 'a, T>) -> Result<Fit<T>> {
+        let mut state = view.copy_state()?;
+        let tells = !self.stopping.is_empty() || state.remembers_objective(&view.config.optimizer);
+        if tells && view.config.window.is_none() {
+            let rows = self.validation.problem();
+            state.fingerprint = Some(Fingerprint::of(&state.params, rows, view.evaluator)?);
+        }
+        state.stopping.clone_from(&self.stopping);
+        let best = self.stopping.iter().find_map(|rule| rule.checkpoint.as_ref());
+        let params = match best {
+            Some(best) => try_copied("parameters", &best.params)?,
+            None => {
+                let mut model = try_filled("parameters", view.problem.layout().len(), T::ZERO)?;
+                view.copy_model(&mut model);
+                model
+            }
+        };
+        let of_epoch_before = self.checkpoints.batch_size.filter(|_| state.step == 0);
+        Ok(Fit {
+            params,
+            best_epoch: best.map(|best| best.epoch),
+            state,
+            history: std::mem::take(&mut self.recorder.history),
+            stop_reason: StopReason::Interrupted,
+            gap: self.gap,
+            error: None,
+            batch_size: of_epoch_before.unwrap_or_else(|| view.batches.batch_size()),
+            seconds: self.recorder.seconds(),
+        })
     }
 
     /// Tells the callback of a step. If it ends the run, that is at once: the end of an epoch, if it was the last of one, is
@@ -141,6 +208,7 @@ impl<'o, 'a, T: Scalar> Observers<'o, 'a, T> {
         let gap = self.gap(record.loss, &mut view)?;
         self.recorder.end_epoch(&record, view.batches.batch_size());
         let (epoch, n_steps) = (view.state.epoch + 1, view.state.optimizer.n_steps);
+        self.checkpoints.see_epoch(epoch, view.batches.batch_size());
         let (params, history) = (self.recorder.model(), &self.recorder.history);
         let (mut metrics, mut validation_loss) = (Vec::new(), None);
         let told = (self.callback)(Progress {

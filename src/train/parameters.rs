@@ -6,7 +6,7 @@ use super::lazy::LazyParameters;
 use super::step::Batch;
 use super::{Config, State};
 use crate::data::{Csr, Rows};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, try_copied};
 use crate::gradient::{Evaluator, Model, Penalty, Problem};
 use crate::scalar::Scalar;
 use crate::update::lazy::LazyUpdate;
@@ -145,12 +145,36 @@ impl<'a, T: Scalar> Parameters<'a, T> {
         }
     }
 
+    /// Copies what [`Self::into_state`] gives a state; `params` and `slots` are those that the evaluator and the state have.
+    pub(super) fn copied(&self, params: &[T], slots: &[Vec<T>]) -> Result<CopiedVectors<T>> {
+        match self {
+            Self::Whole => CopiedVectors::of(params, slots, Vec::new()),
+            Self::Lazy(lazy) => lazy.copied(params),
+        }
+    }
+
     /// Gives the state the vectors back that were taken from it.
     pub(super) fn into_state(self, state: &mut State<T>) -> Result<()> {
         match self {
             Self::Whole => Ok(()),
             Self::Lazy(lazy) => lazy.into_state(state),
         }
+    }
+}
+
+/// The vectors of a state, copied.
+#[derive(Debug)]
+pub(super) struct CopiedVectors<T> {
+    pub(super) params: Vec<T>,
+    pub(super) slots: Vec<Vec<T>>,
+    pub(super) last_update_steps: Vec<u32>,
+}
+
+impl<T: Scalar> CopiedVectors<T> {
+    pub(super) fn of(params: &[T], slots: &[Vec<T>], last_update_steps: Vec<u32>) -> Result<Self> {
+        let params = try_copied("parameters", params)?;
+        let slots = slots.iter().map(|slot| try_copied("the memory of the optimizer", slot));
+        Ok(Self { params, slots: slots.collect::<Result<_>>()?, last_update_steps })
     }
 }
 

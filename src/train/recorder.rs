@@ -1,6 +1,6 @@
 //! `Recorder`: records steps and epochs in the history.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::noise_probe::steps_between_probes;
 use super::step::Step;
@@ -42,6 +42,11 @@ impl<T: Scalar> Recorder<T> {
     /// Seconds of training so far.
     pub(super) fn seconds(&self) -> f64 {
         self.start.elapsed().as_secs_f64()
+    }
+
+    /// Takes time off that was not spent on training.
+    pub(super) fn exclude(&mut self, time: Duration) {
+        self.start += time;
     }
 
     /// The model at the end of the last epoch.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::catch_up::CatchUp;
 use super::control::{Place, value_at};
 use super::noise_probe::{self, Probe};
-use super::observers::Epoch;
+use super::observers::{Epoch, Observers};
 use super::parameters::Parameters;
 use super::step::{Batch, Gradient, Step};
 use super::stop::Stop;
@@ -125,11 +125,21 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
     }
 
     /// Makes the steps of the epoch many at a time, if they can be made so, as far as all numbers stay finite.
-    pub(super) fn streak(&mut self) -> Result<(), Stop> {
-        let Self { problem, config, state, evaluator, optimizer, batches, streak, n_at_hand, .. } = self;
-        match streak {
-            Some(streak) => streak.make(problem, config, (batches, *n_at_hand, optimizer), state, evaluator),
-            None => Ok(()),
+    pub(super) fn streak(&mut self, observers: &mut Observers<'_, 'a, T>) -> Result<(), Stop> {
+        let Some(mut streak) = self.streak.take() else { return Ok(()) };
+        let made = self.streaks(&mut streak, observers);
+        self.streak = Some(streak);
+        made
+    }
+
+    fn streaks(&mut self, streak: &mut Streak<T>, observers: &mut Observers<'_, 'a, T>) -> Result<(), Stop> {
+        loop {
+            let Self { problem, config, state, evaluator, optimizer, batches, n_at_hand, .. } = self;
+            let at_most = (*n_at_hand, observers.steps_until_due(state.optimizer.n_steps));
+            if !streak.make(problem, config, (batches, optimizer), at_most, state, evaluator)? {
+                return Ok(());
+            }
+            observers.checkpoint(self.view())?;
         }
     }
 

@@ -4,11 +4,11 @@ use super::noise_probe::Probe;
 use super::parameters::Parameters;
 use super::{Config, State};
 use crate::data::Order;
-use crate::error::Result;
-use crate::gradient::{Evaluator, Problem};
+use crate::error::{Result, try_copied};
+use crate::gradient::{ControlVariate, Evaluator, Problem};
 use crate::scalar::Scalar;
 use crate::shuffle::Batches;
-use crate::update::{Optimizer, Schedule};
+use crate::update::{AverageState, Optimizer, OptimizerState, Schedule};
 
 /// A run between two steps, as observers see it. The evaluator computes losses for them, and is left as it was.
 pub(super) struct View<'v, 't, 'a, T> {
@@ -32,6 +32,29 @@ impl<'a, T: Scalar> View<'_, '_, 'a, T> {
             None => self.params.copy_to(to, self.state.control.solver.as_deref(), self.evaluator),
         }
         self.evaluator.count_params(to.len());
+    }
+
+    /// A copy of everything needed to resume the run, but for what observers know.
+    pub(super) fn copy_state(&mut self) -> Result<State<T>> {
+        let State { optimizer, average, epoch, step, n_seen, loss_sum, control, .. } = self.state;
+        let (params, variate) = self.evaluator.params_and_control_variate();
+        let copied = self.params.copied(params, &optimizer.slots)?;
+        let mut memory = OptimizerState::new(optimizer.n_steps, copied.slots, optimizer.scalars.clone());
+        memory.plateau = optimizer.plateau;
+        let mut control = control.clone();
+        if let Some(solver) = &mut control.solver {
+            solver.variate = variate.map(ControlVariate::try_clone).transpose()?;
+        }
+        Ok(State {
+            average: AverageState { params: try_copied("the average", &average.params)?, n: average.n },
+            epoch: *epoch,
+            step: *step,
+            n_seen: *n_seen,
+            loss_sum: *loss_sum,
+            last_update_steps: copied.last_update_steps,
+            control,
+            ..State::new(copied.params, memory)
+        })
     }
 
     /// Whether the model is another than where training stands: an average, or the best of several points.

@@ -289,7 +289,7 @@ BAD_FITS = [
         r'init\["coef"\] must have shape \(3, 3\), got \(3,\)',
     ),
     # resume
-    ({"resume": (X[0], 0.0)}, TypeError, r"resume must be a FitResult, got tuple"),
+    ({"resume": (X[0], 0.0)}, TypeError, r"resume must be a FitResult, a path or 'auto', got tuple"),
     (labels(resume=FITTED), ValueError, r"resume must be a run of loss 'log_loss', got 'squared_error'"),
     ({"X": X.astype("f4"), "resume": FITTED}, ValueError, r"resume must be a run on float32, got float64"),
     (

@@ -1,6 +1,7 @@
 //! Tests of the library from outside, a file for each part of it.
 
 mod activation;
+mod checkpoints;
 mod diagnose;
 mod every_loss;
 mod factorization_machine;

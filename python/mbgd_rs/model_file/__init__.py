@@ -20,6 +20,6 @@ names in the package's registry, and their constructors check what they are give
 """
 
 from ..replacing import replace_file
-from .file import ModelFile, read_model, refused, write_model
+from .file import ModelFile, check_can_be_saved, read_model, refused, write_model
 
-__all__ = ["ModelFile", "read_model", "refused", "replace_file", "write_model"]
+__all__ = ["ModelFile", "check_can_be_saved", "read_model", "refused", "replace_file", "write_model"]

@@ -14,7 +14,7 @@ from .container import pack, unpack
 from .fields import model_fields, model_of, resuming_fields, resuming_of
 from .values import Reading, Writing
 
-__all__ = ["ModelFile", "read_model", "refused", "write_model"]
+__all__ = ["ModelFile", "check_can_be_saved", "read_model", "refused", "write_model"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +51,13 @@ def write_model(
         "estimator": None if estimator is None else writing.value("estimator", estimator),
     }
     replace_file(path, pack(document, writing.arrays))
+
+
+def check_can_be_saved(values: dict[str, Any]) -> None:
+    """TypeError for a value that a file cannot have, by its name, while there is nothing to lose yet."""
+    writing = Writing()
+    for name, value in values.items():
+        writing.value(name, value)
 
 
 def read_model(path: str | os.PathLike[str]) -> ModelFile:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .. import _core
 from ..arguments import Training
+from ..checkpointing import CheckpointWriter
 from ..errors import DivergenceError, raise_with
 from ..metrics import Metrics
 from ..objective import Part, Problem
@@ -47,6 +48,7 @@ class Course:
     judge: Judge | None
     measured: Callable[[], Metrics]
     finished: Callable[[dict[str, Any], FitResult | None, Metrics], FitResult]
+    writer: CheckpointWriter
 
     def run(self, resume: FitResult | None) -> FitResult:
         """All windows of all epochs, after a run before, if there was one."""
@@ -54,29 +56,42 @@ class Course:
             run: dict[str, Any] = {}
             measured = self.measured()
             _core.fit(self.head, replace(self.training, epochs=0), run)
-            return self.finished(run, resume, measured)
+            ended = self.finished(run, resume, measured)
+            self.writer.finish(ended)
+            return ended
         begin = time.perf_counter()
         first_step = 0 if resume is None else resume.n_steps
-        result = resume
+        result: FitResult | None = resume
         windows = read_windows(self.loader, self.parts(resume))
         window: Window | None
         try:
             window = next(windows)
             while window is not None:
-                waited = time.perf_counter() - begin - seconds_of(result, resume)
+                waited = time.perf_counter() - begin - self.writer.seconds - seconds_of(result, resume)
                 result, left_over = self.on_window(window, result, (begin, first_step, waited))
                 if left_over is None:
                     break
                 window = next_of(windows, left_over)
+                if window is not None:
+                    self.writer.between(result)
         except DivergenceError:
             raise
         except BaseException as error:
-            if result is None or hasattr(error, "result"):
+            if hasattr(error, "result"):
+                self.writer.finish(error.result, error)
                 raise
-            raise_with(error, replace(result, stop_reason=StopReason.INTERRUPTED))
+            if result is None:
+                raise
+            result = replace(result, stop_reason=StopReason.INTERRUPTED)
+            self.writer.finish(result, error)
+            raise_with(error, result)
         finally:
             windows.close()
         assert result is not None
+        try:
+            self.writer.finish(result)
+        except BaseException as error:
+            raise_with(error, result)
         return result
 
     def parts(self, resume: FitResult | None) -> Iterator[PartOfEpoch]:
@@ -108,12 +123,21 @@ class Course:
             assert call is not None
             return call(epoch, n, loss, time.perf_counter() - begin, *others)
 
+        def made(run: dict[str, Any]) -> FitResult:
+            run["state"]["seconds"] += waited
+            for name in ("elapsed", "epoch_elapsed"):
+                run["history"][name] = run["history"][name] + waited
+            if run["stop_reason"][0] == "window":  # to whom an exception shows it, the run was interrupted
+                run["stop_reason"] = ("interrupted", "")
+            return self.finished(run, before, measured)
+
         training = replace(
             self.training,
             state=self.training.state if state is None else state,
             init=self.training.init if state is None else None,
             window=(first, places),
             callback=None if call is None else since_begin,
+            checkpoints=self.writer.callback(made),
             stop=tuple(
                 left_of(rule, begin, (0 if before is None else before.n_steps) - first_step)
                 for rule in self.training.stop
@@ -125,13 +149,8 @@ class Course:
         except ValueError:
             self.check(window)  # or it is about something else
             raise
-        run["state"]["seconds"] += waited
-        for name in ("elapsed", "epoch_elapsed"):
-            run["history"][name] = run["history"][name] + waited
         is_used_up = run["stop_reason"][0] == "window"
-        if is_used_up:  # to whom an exception shows it, the run was interrupted
-            run["stop_reason"] = ("interrupted", "")
-        result = self.finished(run, before, measured)
+        result = made(run)
         if "raised" in run:
             raise_with(run["raised"], replace(result, stop_reason=StopReason.INTERRUPTED))
         if result.stop_reason is StopReason.DIVERGED:

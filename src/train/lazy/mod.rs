@@ -13,6 +13,7 @@ use self::columns::zeros;
 use super::State;
 use super::catch_up::{CatchUp, catch_up, cost, slots_at};
 use super::control::{Drift, Solver};
+use super::parameters::CopiedVectors;
 use super::step::Batch;
 use crate::data::{Active, Csr};
 use crate::error::{Result, try_reserved};
@@ -128,19 +129,29 @@ impl<'a, T: Scalar> LazyParameters<'a, T> {
     /// Gives the state its vectors back, and by column how many steps of the flush interval it has seen; no numbers if
     /// all columns are up to date.
     pub(super) fn into_state(self, state: &mut State<T>) -> Result<()> {
-        if let Some(active) = self.active.as_ref().filter(|_| !self.is_up_to_date()) {
-            let columns = 0..self.layout.n_columns();
-            state.last_update_steps = try_reserved("last-update steps", columns.len())?;
-            let last = |column| active.last_update_step(column).max(self.last_flush) - self.before_interval;
-            state.last_update_steps.extend(columns.map(last));
-        } else {
-            state.last_update_steps = Vec::new();
-        }
+        state.last_update_steps = self.last_update_steps()?;
         if self.has_all {
             state.params = self.params;
         }
         state.optimizer.slots = self.slots;
         Ok(())
+    }
+
+    /// Copies of the same; `elsewhere` are the parameters that a solver finds.
+    pub(super) fn copied(&self, elsewhere: &[T]) -> Result<CopiedVectors<T>> {
+        let params = if self.has_all { &self.params } else { elsewhere };
+        CopiedVectors::of(params, &self.slots, self.last_update_steps()?)
+    }
+
+    fn last_update_steps(&self) -> Result<Vec<u32>> {
+        let Some(active) = self.active.as_ref().filter(|_| !self.is_up_to_date()) else {
+            return Ok(Vec::new());
+        };
+        let columns = 0..self.layout.n_columns();
+        let mut steps = try_reserved("last-update steps", columns.len())?;
+        let last = |column| active.last_update_step(column).max(self.last_flush) - self.before_interval;
+        steps.extend(columns.map(last));
+        Ok(steps)
     }
 
     fn is_up_to_date(&self) -> bool {

@@ -79,15 +79,17 @@ impl<T: Scalar> Streak<T> {
         }))
     }
 
-    /// Makes the steps that the epoch has left on the rows at hand, as far as all numbers stay finite.
+    /// Makes a streak on the rows at hand, of at most so many steps, and says whether: not at the end of the epoch or of
+    /// these rows, or if a number would become non-finite.
     pub(super) fn make(
         &mut self,
         problem: &Problem<'_, T>,
         config: &Config,
-        (batches, n_at_hand, optimizer): (&Batches, usize, &Optimizer),
+        (batches, optimizer): (&Batches, &Optimizer),
+        (n_at_hand, most_steps): (usize, u64),
         state: &mut State<T>,
         evaluator: &mut Evaluator<'_, '_, T>,
-    ) -> Result<(), Stop> {
+    ) -> Result<bool, Stop> {
         let accumulate = config.accumulate.get();
         // Whole steps, but for the last one of the epoch.
         let n_batches = match n_at_hand == batches.n_steps() {
@@ -95,45 +97,38 @@ impl<T: Scalar> Streak<T> {
             false => n_at_hand - n_at_hand % accumulate,
         };
         let rows_of_step = batches.batch_size().saturating_mul(accumulate);
-        if rows_of_step > LEAF_ROWS {
-            return Ok(());
+        if rows_of_step > LEAF_ROWS || state.step >= n_batches {
+            return Ok(false);
         }
         let most_rows = ROWS.min(WORK / problem.work_of_row().max(1));
-        let most_batches = (most_rows / rows_of_step).max(1) * accumulate;
-        while state.step < n_batches {
-            let end = n_batches.min(state.step + most_batches);
-            let positions = batches.positions(state.step).start..batches.positions(end - 1).end;
-            self.arithmetic.clear();
-            let first = state.optimizer.n_steps;
-            self.arithmetic.extend(
-                (first..)
-                    .take(positions.len().div_ceil(rows_of_step))
-                    .map(|t| self.sgd.arithmetic(t, optimizer.learning_rate_at(t, &state.optimizer))),
-            );
-            let velocity = state.optimizer.slots.first_mut().map_or(&mut [][..], Vec::as_mut_slice);
-            let n_positions = config.window.as_ref().map_or(batches.n_positions(), Window::end);
-            if !self.run(
-                problem,
-                config.tier,
-                (positions.clone(), n_positions),
-                rows_of_step,
-                velocity,
-                evaluator,
-            ) {
-                return Ok(());
-            }
-            let mut n_left = positions.len();
-            for loss in &self.losses[..self.arithmetic.len()] {
-                let n_rows = rows_of_step.min(n_left);
-                n_left -= n_rows;
-                state.loss_sum += loss * n_rows as f64;
-            }
-            state.step = end;
-            state.n_seen += positions.len() as u64;
-            state.optimizer.n_steps += self.arithmetic.len() as u64;
-            evaluator.poll(positions.len())?;
+        let most_steps = usize::try_from(most_steps).unwrap_or(usize::MAX);
+        let most_batches = (most_rows / rows_of_step).max(1).min(most_steps) * accumulate;
+        let end = n_batches.min(state.step + most_batches);
+        let positions = batches.positions(state.step).start..batches.positions(end - 1).end;
+        self.arithmetic.clear();
+        let first = state.optimizer.n_steps;
+        self.arithmetic.extend(
+            (first..)
+                .take(positions.len().div_ceil(rows_of_step))
+                .map(|t| self.sgd.arithmetic(t, optimizer.learning_rate_at(t, &state.optimizer))),
+        );
+        let velocity = state.optimizer.slots.first_mut().map_or(&mut [][..], Vec::as_mut_slice);
+        let n_positions = config.window.as_ref().map_or(batches.n_positions(), Window::end);
+        let of_run = (positions.clone(), n_positions);
+        if !self.run(problem, config.tier, of_run, rows_of_step, velocity, evaluator) {
+            return Ok(false);
         }
-        Ok(())
+        let mut n_left = positions.len();
+        for loss in &self.losses[..self.arithmetic.len()] {
+            let n_rows = rows_of_step.min(n_left);
+            n_left -= n_rows;
+            state.loss_sum += loss * n_rows as f64;
+        }
+        state.step = end;
+        state.n_seen += positions.len() as u64;
+        state.optimizer.n_steps += self.arithmetic.len() as u64;
+        evaluator.poll(positions.len())?;
+        Ok(true)
     }
 
     /// Makes the steps on the rows at `positions` of the order, or none if a number would become non-finite.

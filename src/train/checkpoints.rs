@@ -1,0 +1,111 @@
+//! `Checkpoints`: when a run under way is handed over as a whole, so that another can resume it from there.
+
+use std::num::NonZeroU64;
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use super::Fit;
+
+/// How long it is from one checkpoint to the next.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum CheckpointInterval {
+    /// Epochs, counted over the whole run.
+    Epochs(NonZeroU64),
+    /// Steps, counted over the whole run.
+    Steps(NonZeroU64),
+    /// Seconds since the last one.
+    Seconds(f64),
+}
+
+impl CheckpointInterval {
+    /// Whether it may end within an epoch.
+    pub fn is_within_epochs(self) -> bool {
+        !matches!(self, Self::Epochs(_))
+    }
+}
+
+/// Is given the run as if it had been interrupted here, and which of the intervals are over; breaks to end the run.
+pub type SaveCheckpoint<'o, T> = &'o mut dyn FnMut(&mut Fit<T>, &[bool]) -> ControlFlow<()>;
+
+/// The intervals of a run, and which of them are over. A checkpoint after the last step of an epoch waits for the end of
+/// the epoch to be seen, and that of the last epoch is the finished run itself.
+pub struct Checkpoints<'o, T> {
+    intervals: &'o [CheckpointInterval],
+    save: Option<SaveCheckpoint<'o, T>>,
+    is_over: Vec<bool>,
+    /// When each was over last, or the run began.
+    last: Vec<Instant>,
+    /// Rows of a batch in the epoch that has ended last, if one has.
+    pub(super) batch_size: Option<usize>,
+}
+
+impl<'o, T> Checkpoints<'o, T> {
+    /// None.
+    pub fn none() -> Self {
+        Self { intervals: &[], save: None, is_over: Vec::new(), last: Vec::new(), batch_size: None }
+    }
+
+    /// One whenever an interval is over.
+    pub fn new(intervals: &'o [CheckpointInterval], save: SaveCheckpoint<'o, T>) -> Self {
+        let last = vec![Instant::now(); intervals.len()];
+        Self { intervals, save: Some(save), is_over: vec![false; intervals.len()], last, batch_size: None }
+    }
+
+    /// Whether the run is to be handed over now.
+    #[inline]
+    pub(super) fn are_due(&self) -> bool {
+        self.is_over.contains(&true)
+    }
+
+    /// Sees the end of a step.
+    #[inline]
+    pub(super) fn see_step(&mut self, n_steps: u64) {
+        if !self.intervals.is_empty() {
+            self.see(n_steps);
+        }
+    }
+
+    fn see(&mut self, n_steps: u64) {
+        for ((interval, is_over), last) in self.intervals.iter().zip(&mut self.is_over).zip(&self.last) {
+            *is_over |= match *interval {
+                CheckpointInterval::Epochs(_) => false,
+                CheckpointInterval::Steps(every) => n_steps.is_multiple_of(every.get()),
+                CheckpointInterval::Seconds(every) => last.elapsed().as_secs_f64() >= every,
+            };
+        }
+    }
+
+    /// Sees the end of an epoch, after so many.
+    pub(super) fn see_epoch(&mut self, n_epochs: u64, batch_size: usize) {
+        self.batch_size = Some(batch_size);
+        for (interval, is_over) in self.intervals.iter().zip(&mut self.is_over) {
+            if let CheckpointInterval::Epochs(every) = interval {
+                *is_over = n_epochs.is_multiple_of(every.get());
+            }
+        }
+    }
+
+    /// Steps that can be made before one is due, after so many.
+    pub(super) fn steps_until_due(&self, n_steps: u64) -> u64 {
+        let left = self.intervals.iter().filter_map(|interval| match interval {
+            CheckpointInterval::Steps(every) => Some(every.get() - n_steps % every.get()),
+            _ => None,
+        });
+        left.min().unwrap_or(u64::MAX)
+    }
+
+    /// Hands the run over.
+    pub(super) fn save(&mut self, fit: &mut Fit<T>) -> ControlFlow<()> {
+        let answer = match &mut self.save {
+            Some(save) => save(fit, &self.is_over),
+            None => ControlFlow::Continue(()),
+        };
+        let now = Instant::now();
+        for (is_over, last) in self.is_over.iter_mut().zip(&mut self.last) {
+            if std::mem::take(is_over) {
+                *last = now;
+            }
+        }
+        answer
+    }
+}
