@@ -219,11 +219,14 @@ fn what_a_rule_monitors_must_exist() {
     let target = |monitor| StopRule::TargetLoss(TargetLoss::new(1.0, monitor, Mode::Min).unwrap());
     let unknown = [Monitor::ValidationLoss, Monitor::Metric("m".into())];
     for monitor in unknown {
-        let validation = Validation::<f64>::new(None, vec![target(monitor)], Vec::new());
+        let validation = Validation::<f64>::new(ValidationRows::None, vec![target(monitor)], Vec::new());
         assert!(matches!(validation, Err(Error::Incompatible(_))));
     }
     let two = vec![patient(Monitor::Loss, 1); 2];
-    assert!(matches!(Validation::<f32>::new(None, two, Vec::new()), Err(Error::Incompatible(_))));
+    assert!(matches!(
+        Validation::<f32>::new(ValidationRows::None, two, Vec::new()),
+        Err(Error::Incompatible(_))
+    ));
 }
 
 #[test]
