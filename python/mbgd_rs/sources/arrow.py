@@ -15,8 +15,8 @@ __all__ = ["Where", "codes_of", "fill", "is_number", "is_text", "label_values", 
 Array = NDArray[Any]
 Where = Callable[[int], str]
 """Where a row of the chunk is, in words."""
-TILE_ROWS = 1024
-"""Of all columns, as they become rows: so many lines stay in the cache."""
+TILE_BYTES, LEAST_ROWS = 1 << 19, 256
+"""Of all columns, as they become rows: so much of them stays in the cache."""
 
 
 def is_text(kind: Any) -> bool:
@@ -99,10 +99,11 @@ def fill(out: Array, columns: Sequence[Array]) -> None:
 
     A whole column at a time would bring every line of the matrix into the cache once for each of its entries.
     """
-    for start in range(0, len(out), TILE_ROWS):
-        tile = out[start : start + TILE_ROWS]
+    step = max(TILE_BYTES // max(len(columns) * out.itemsize, 1), LEAST_ROWS)
+    for start in range(0, len(out), step):
+        tile = out[start : start + step]
         for j, column in enumerate(columns):
-            tile[:, j] = column[start : start + TILE_ROWS]
+            tile[:, j] = column[start : start + step]
 
 
 def width_of(encoding: Encoding) -> int:
