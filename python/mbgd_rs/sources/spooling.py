@@ -97,14 +97,12 @@ def write(source: Source, folder: str) -> list[str]:
         os.unlink(os.path.join(folder, MANIFEST))
     n_rows = source.n_rows
     y_dtype, y_shape = targets_of(source)
-    weights_dtype = source.dtype if source.has_weights else None
+    weights_dtype = np.asarray(source.targets(0)[1]).dtype if source.has_weights else None
     out = np.empty((max(source.chunk_rows), source.n_columns), source.dtype)
     with (
         rows_file(folder, "X", (n_rows, source.n_columns), source.dtype) as X_file,
         rows_file(folder, "y", (n_rows, *y_shape), y_dtype) as y_file,
-        rows_file(
-            folder, "sample_weight", (n_rows,), source.dtype if source.has_weights else None
-        ) as weights_file,
+        rows_file(folder, "sample_weight", (n_rows,), weights_dtype) as weights_file,
     ):
         for chunk, n in enumerate(source.chunk_rows):
             X, y, weights = checked_chunk(source, chunk, source.read(chunk, out[:n]))
@@ -117,7 +115,7 @@ def write(source: Source, folder: str) -> list[str]:
                     f"got {y.dtype} in chunk {chunk}"
                 )
             append(y_file, None if y is None else y.astype(y_dtype, copy=False))
-            append(weights_file, None if weights is None else weights.astype(source.dtype, copy=False))
+            append(weights_file, None if weights is None else weights.astype(weights_dtype, copy=False))
     given = {"X": True, "y": y_dtype is not None, "sample_weight": source.has_weights}
     return [name for name, is_there in given.items() if is_there]
 
