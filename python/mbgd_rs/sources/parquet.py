@@ -25,9 +25,9 @@ __all__ = ["Parquet"]
 Array = NDArray[Any]
 HUGE_ROWS, HUGE_BYTES = 1_000_000, 1 << 28
 """A chunk with more is warned of."""
-DECODED_BYTES = 1 << 25
-"""About so much of a row group is in Arrow's columns at a time."""
-LEAST_COLUMNS = 64
+DECODED_BYTES = 1 << 23
+"""About so much of a row group is in columns of Arrow at a time; decoding takes several times as much."""
+LEAST_COLUMNS = 16
 """That become rows at once: fewer would write parts of lines of the cache."""
 
 
@@ -231,13 +231,18 @@ class Parquet(Source):
         yield from ((name, table.column(name)) for name in names)
 
     def read(self, chunk: int, out: Array | None = None) -> Chunk:
+        from pyarrow import default_memory_pool
+
         n_rows = self.chunk_rows[checked_number(self, chunk)]
-        if self.is_sparse:
-            refuse_out(out)
-            X: Any = self._read_sparse(chunk, n_rows)
-        else:
-            X = self._read_dense(chunk, self.room(chunk, out))
-        return Chunk(X, *self.targets(chunk))
+        try:
+            if self.is_sparse:
+                refuse_out(out)
+                X: Any = self._read_sparse(chunk, n_rows)
+            else:
+                X = self._read_dense(chunk, self.room(chunk, out))
+            return Chunk(X, *self.targets(chunk))
+        finally:
+            default_memory_pool().release_unused()  # or it would count as memory of the process
 
     def _groups(self, n_rows: int) -> Iterator[list[str]]:
         names = list(self._encodings)
