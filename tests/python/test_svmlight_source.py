@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mbgd_rs.sources import Svmlight, svmlight, svmlight_text
+from mbgd_rs.sources import Svmlight, spool, svmlight, svmlight_text
 from scipy import sparse
 from sklearn.datasets import dump_svmlight_file, load_svmlight_file
 from source_cases import everything
@@ -204,3 +204,11 @@ def test_what_is_refused(tmp_path, text, arguments, message):
 def test_out_is_refused(tmp_path):
     with pytest.raises(ValueError, match="out must be None where rows are sparse"):
         Svmlight(written(tmp_path / "a.svm", "1 1:2")).read(0, np.empty((1, 1), np.float32))
+
+
+def test_it_can_be_spooled(tmp_path):
+    source = Svmlight(written(tmp_path / "a.svm", random_text(64, 20)), rows=10)
+    spooled = spool(source, tmp_path / "spooled", rows=30)
+    assert spooled.chunk_rows == (30, 30, 4)
+    for wanted, got in zip(everything(source), everything(spooled), strict=True):
+        np.testing.assert_array_equal(wanted, got)

@@ -231,18 +231,13 @@ class Parquet(Source):
         yield from ((name, table.column(name)) for name in names)
 
     def read(self, chunk: int, out: Array | None = None) -> Chunk:
-        from pyarrow import default_memory_pool
-
         n_rows = self.chunk_rows[checked_number(self, chunk)]
-        try:
-            if self.is_sparse:
-                refuse_out(out)
-                X: Any = self._read_sparse(chunk, n_rows)
-            else:
-                X = self._read_dense(chunk, self.room(chunk, out))
-            return Chunk(X, *self.targets(chunk))
-        finally:
-            default_memory_pool().release_unused()  # or it would count as memory of the process
+        if self.is_sparse:
+            refuse_out(out)
+            X: Any = self._read_sparse(chunk, n_rows)
+        else:
+            X = self._read_dense(chunk, self.room(chunk, out))
+        return Chunk(X, *self.targets(chunk))
 
     def _groups(self, n_rows: int) -> Iterator[list[str]]:
         names = list(self._encodings)
