@@ -191,6 +191,15 @@ def test_files_of_other_columns_are_refused(save, tmp_path, other, message):
         Parquet(tmp_path, target="y")
 
 
+def test_text_may_be_stored_in_several_ways(save, tmp_path):
+    text = pa.array(["b", "a", "b"])
+    for part, column in enumerate((text, text.cast(pa.large_string()), text.dictionary_encode())):
+        save(f"{part}", pa.table({"a.b": column, "y": column}))
+    got, y, _ = everything(Parquet(tmp_path, target="y", categories="auto"))
+    assert got.tolist() == [[0, 1], [1, 0], [0, 1]] * 3
+    assert y.tolist() == ["b", "a", "b"] * 3
+
+
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize(
     ("column", "value"),

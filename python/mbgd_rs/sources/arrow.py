@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 
 from .encoding import Encoding
 
-__all__ = ["Where", "codes_of", "fill", "is_number", "is_text", "label_values", "numbers_of_column"]
+__all__ = [
+    "Where",
+    "codes_of",
+    "fill",
+    "is_number",
+    "is_text",
+    "label_values",
+    "numbers_of_column",
+    "values_of",
+]
 
 Array = NDArray[Any]
 Where = Callable[[int], str]
@@ -33,6 +42,15 @@ def is_number(kind: Any) -> bool:
     return bool(
         types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind) or types.is_decimal(kind)
     )
+
+
+def values_of(kind: Any) -> Any:
+    """The type of the values of a column: dictionaries, short and long texts are ways of storing the same."""
+    from pyarrow import string, types
+
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    return string() if types.is_large_string(kind) else kind
 
 
 def in_one_piece(column: Any) -> Any:

@@ -15,7 +15,7 @@ from ..extras import imported
 from ..inputs import as_flag
 from ..labels import listed
 from ..sparse import SparseRows
-from .arrow import codes_of, fill, is_number, is_text, label_values, numbers_of_column, width_of
+from .arrow import codes_of, fill, is_number, is_text, label_values, numbers_of_column, values_of, width_of
 from .encoding import MOST_CATEGORIES, Encoding, Hashed, OneHot, choices_of
 from .files import File, files_of
 from .source import Chunk, Source, as_dtype, checked_number, digest, refuse_out
@@ -41,7 +41,7 @@ class Parquet(Source):
     Parameters
     ----------
     paths : path or list of paths
-        Files, a pattern as "2024-*.parquet", or a folder; those of a pattern or folder sorted by name. All
+        Files, a pattern as ``2024-*.parquet``, or a folder; those of a pattern or folder sorted by name. All
         have the same columns, of the same types.
     target : str, list of str or None
         The column that is y, of numbers or labels; several, of numbers, for y of shape (n, k); None for no y.
@@ -158,7 +158,7 @@ class Parquet(Source):
                         f"have: it has {listed(schema.names)}"
                     )
                 first, kind = schemas[0].field(name).type, schema.field(name).type
-                if kind != first:
+                if values_of(kind) != values_of(first):
                     raise TypeError(
                         f"column {name!r} must have the same type in all files, got {first} in "
                         f"{self._files[0].name!r} and {kind} in {file.name!r}"

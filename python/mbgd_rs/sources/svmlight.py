@@ -36,7 +36,7 @@ class Svmlight(Source):
     Parameters
     ----------
     paths : path or list of paths
-        Files, a pattern as "part-*", or a folder, of which the files ".svm", ".svmlight", ".libsvm" and
+        Files, a pattern as ``part-*``, or a folder, of which the files ".svm", ".svmlight", ".libsvm" and
         ".txt"; those of a pattern or folder sorted by name. Compressed files are refused.
     n_columns : int, optional
         Columns of X; by default as many as there are in the files.
