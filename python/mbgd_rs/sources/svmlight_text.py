@@ -145,13 +145,12 @@ class Lines:
         digits = self.single_digits()
         if digits is not None:
             return self.labels(), columns, digits
-        # The columns are blanked out, so that labels and values are left: between a start and its colon, ...
-        change = np.zeros(len(self.text) + 1, np.int8)
-        change[self.starts[self.columns]] = 1
-        change[self.colons] = -1
-        is_column = np.cumsum(change[:-1], dtype=np.int8).view(bool)
-        codes = np.where(is_column, np.uint8(SPACE), np.frombuffer(self.text, np.uint8))
-        codes[self.colons] = SPACE  # ... and the colon itself.
+        # Columns and colons are blanked out, so that labels and values are left.
+        codes = np.frombuffer(self.text, np.uint8).copy()
+        at = self.starts[self.columns]
+        for _ in range(int((self.colons - at).max(initial=-1)) + 1):
+            codes[np.minimum(at, self.colons)] = SPACE
+            at += 1
         numbers = floats(codes.tobytes())
         if len(numbers) != len(self) + len(columns):
             self.refuse()
