@@ -270,6 +270,10 @@ def test_infinities_are_no_nan(save):
             {"hashed": {"city": 3}, "categories": {"city": "auto"}},
             "must be of columns that are not hashed, got 'city'",
         ),
+        (
+            {"hashed": {"f4": 3, "city": 3, "kind": 3}},
+            "of text, integers or booleans, got float in column 'f4'",
+        ),
         ({"hashed": 3, "sparse": 1}, "sparse must be a bool, got 1"),
         ({"hashed": 3, "dtype": "int32"}, "dtype must be float32 or float64, got 'int32'"),
     ],

@@ -14,6 +14,7 @@ __all__ = [
     "Where",
     "codes_of",
     "fill",
+    "is_encodable",
     "is_number",
     "is_text",
     "label_values",
@@ -42,6 +43,13 @@ def is_number(kind: Any) -> bool:
     return bool(
         types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind) or types.is_decimal(kind)
     )
+
+
+def is_encodable(kind: Any) -> bool:
+    """Whether a column of this type may become one column for each value, or be hashed."""
+    from pyarrow import types
+
+    return is_text(kind) or bool(types.is_integer(kind) or types.is_boolean(kind))
 
 
 def values_of(kind: Any) -> Any:

@@ -15,7 +15,17 @@ from ..extras import imported
 from ..inputs import as_flag
 from ..labels import listed
 from ..sparse import SparseRows
-from .arrow import codes_of, fill, is_number, is_text, label_values, numbers_of_column, values_of, width_of
+from .arrow import (
+    codes_of,
+    fill,
+    is_encodable,
+    is_number,
+    is_text,
+    label_values,
+    numbers_of_column,
+    values_of,
+    width_of,
+)
 from .encoding import MOST_CATEGORIES, Encoding, Hashed, OneHot, choices_of
 from .files import File, files_of
 from .source import Chunk, Source, as_dtype, checked_number, digest, refuse_out
@@ -179,6 +189,11 @@ class Parquet(Source):
         self._coded = [name for name in kinds if is_text(kinds[name]) or name in chosen]
         self._encodings: dict[str, Encoding] = dict.fromkeys(names)
         for name, choice in chosen.items():
+            if not is_encodable(kinds[name]):
+                raise TypeError(
+                    f"categories and hashed must be of columns of text, integers or booleans, "
+                    f"got {kinds[name]} in column {name!r}"
+                )
             if isinstance(choice, int):
                 self._encodings[name] = Hashed(name, choice)
             else:
