@@ -324,8 +324,9 @@ def test_huge_row_groups_are_warned_of(save, monkeypatch):
 
 def test_blocks_of_columns_and_tiles_of_rows(save, monkeypatch):
     given = pa.table({f"x{j}": RNG.standard_normal(999) for j in range(10)} | {"y": np.arange(999)})
-    monkeypatch.setattr(arrow, "TILE_BYTES", 1)
-    monkeypatch.setattr(arrow, "LEAST_ROWS", 7)
+    monkeypatch.setattr(arrow, "TILE_LINES", 1)
+    monkeypatch.setattr(arrow, "TILE_COLUMNS", 2)
+    monkeypatch.setattr(arrow, "FEW_COLUMNS", 2)
     monkeypatch.setattr(parquet, "DECODED_BYTES", 1)
     monkeypatch.setattr(parquet, "LEAST_COLUMNS", 3)
     path = save("a", given, row_group_size=500)
@@ -337,10 +338,10 @@ def test_blocks_of_columns_and_tiles_of_rows(save, monkeypatch):
 
 
 def test_reading_takes_no_memory_of_python_beside_the_chunk(save):
-    given = pa.table({f"x{j}": RNG.standard_normal(20_000) for j in range(30)} | {"y": np.arange(20_000)})
-    source = Parquet(save("a", given, row_group_size=10_000), target="y", dtype="float64")
+    given = pa.table({f"x{j}": RNG.standard_normal(40_000) for j in range(30)} | {"y": np.arange(40_000)})
+    source = Parquet(save("a", given, row_group_size=20_000), target="y", dtype="float64")
     got, peak = read_into(source, 1)
-    np.testing.assert_array_equal(got, given.drop(["y"])[10_000:].to_pandas().to_numpy())
+    np.testing.assert_array_equal(got, given.drop(["y"])[20_000:].to_pandas().to_numpy())
     assert peak < got.nbytes / 10
 
 

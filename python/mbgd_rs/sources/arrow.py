@@ -25,8 +25,12 @@ __all__ = [
 Array = NDArray[Any]
 Where = Callable[[int], str]
 """Where a row of the chunk is, in words."""
-TILE_BYTES, LEAST_ROWS = 1 << 19, 256
-"""Of all columns, as they become rows: so much of them stays in the cache."""
+TILE_LINES, TILE_COLUMNS = 127, 64
+"""A tile: so many lines of the cache of each of so many columns. An odd number, or lines that are read one
+after another would compete for the same places in the cache."""
+LINE_BYTES = 64
+FEW_COLUMNS = 16
+"""Less than these are not worth a tile."""
 
 
 def is_text(kind: Any) -> bool:
@@ -140,13 +144,21 @@ def codes_of(name: str, column: Any, encoding: Any, where: Where) -> Array:
 def fill(out: Array, columns: Sequence[Array]) -> None:
     """Write columns into the columns of a matrix in C order, tile by tile.
 
-    A whole column at a time would bring every line of the matrix into the cache once for each of its entries.
+    A tile of columns is copied to where it is in one piece, and from there row by row. A whole column at a
+    time would bring every line of the matrix into the cache once for each of its entries.
     """
-    step = max(TILE_BYTES // max(len(columns) * out.itemsize, 1), LEAST_ROWS)
-    for start in range(0, len(out), step):
-        tile = out[start : start + step]
-        for j, column in enumerate(columns):
-            tile[:, j] = column[start : start + step]
+    n_rows = TILE_LINES * LINE_BYTES // out.itemsize
+    tile = np.empty((min(len(columns), TILE_COLUMNS), n_rows), out.dtype)
+    for start in range(0, len(out), n_rows):
+        stop = min(start + n_rows, len(out))
+        for first in range(0, len(columns), TILE_COLUMNS):
+            some = columns[first : first + TILE_COLUMNS]
+            rows = out[start:stop, first : first + len(some)]
+            into = rows.T if len(some) < FEW_COLUMNS else tile[: len(some), : stop - start]
+            for j, column in enumerate(some):
+                into[j] = column[start:stop]
+            if len(some) >= FEW_COLUMNS:
+                rows[...] = into.T
 
 
 def width_of(encoding: Encoding) -> int:
