@@ -193,7 +193,11 @@ def test_lines_that_are_not_of_the_format(tmp_path, line, message):
         ("1 0:2", {"zero_based": "no"}, "zero_based must be a bool or \"auto\", got 'no'"),
         ("1 0:2", {"rows": 0}, "rows must be >= 1, got 0"),
         ("1 0:2", {"dtype": int}, "dtype must be float32 or float64, got <class 'int'>"),
-        (gzip.compress(b"1 1:2\n", mtime=0), {}, "paths must not be compressed, got .*a.svm': decompress it first"),
+        (
+            gzip.compress(b"1 1:2\n", mtime=0),
+            {},
+            "paths must not be compressed, got .*a.svm': decompress it first",
+        ),
     ],
 )
 def test_what_is_refused(tmp_path, text, arguments, message):

@@ -35,7 +35,7 @@ __all__ = ["Parquet"]
 Array = NDArray[Any]
 HUGE_ROWS, HUGE_BYTES = 1_000_000, 1 << 28
 """A chunk with more is warned of."""
-DECODED_BYTES = 1 << 24
+DECODED_BYTES = 1 << 23
 """About so much of a row group is in columns of Arrow at a time; decoding takes several times as much."""
 LEAST_COLUMNS = 16
 """That become rows at once: fewer would write parts of lines of the cache."""
