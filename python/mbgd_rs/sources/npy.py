@@ -35,8 +35,8 @@ class Npy(Source):
     Parameters
     ----------
     X : path or list of paths
-        Files of shape (n, d) in C order; a pattern as "X-*.npy" or a folder is its files, sorted by name. The
-        dtype is float32 if all files are of float32 or float16, else float64.
+        Files of shape (n, d) in C order; a pattern as ``X-*.npy`` or a folder is its files, sorted by name.
+        The dtype is float32 if all files are of float32 or float16, else float64.
     y : path or list of paths, optional
         Files of shape (n,) or (n, k), numbers or labels, as many as of X and each with as many rows.
     sample_weight : path or list of paths, optional

@@ -15,7 +15,17 @@ from ..extras import imported
 from ..inputs import as_flag
 from ..labels import listed
 from ..sparse import SparseRows
-from .arrow import codes_of, fill, is_number, is_text, label_values, numbers_of_column, width_of
+from .arrow import (
+    codes_of,
+    fill,
+    is_encodable,
+    is_number,
+    is_text,
+    label_values,
+    numbers_of_column,
+    values_of,
+    width_of,
+)
 from .encoding import MOST_CATEGORIES, Encoding, Hashed, OneHot, choices_of
 from .files import File, files_of
 from .source import Chunk, Source, as_dtype, checked_number, digest, refuse_out
@@ -25,9 +35,9 @@ __all__ = ["Parquet"]
 Array = NDArray[Any]
 HUGE_ROWS, HUGE_BYTES = 1_000_000, 1 << 28
 """A chunk with more is warned of."""
-DECODED_BYTES = 1 << 25
-"""About so much of a row group is in Arrow's columns at a time."""
-LEAST_COLUMNS = 64
+DECODED_BYTES = 1 << 23
+"""About so much of a row group is in columns of Arrow at a time; decoding takes several times as much."""
+LEAST_COLUMNS = 16
 """That become rows at once: fewer would write parts of lines of the cache."""
 
 
@@ -41,7 +51,7 @@ class Parquet(Source):
     Parameters
     ----------
     paths : path or list of paths
-        Files, a pattern as "2024-*.parquet", or a folder; those of a pattern or folder sorted by name. All
+        Files, a pattern as ``2024-*.parquet``, or a folder; those of a pattern or folder sorted by name. All
         have the same columns, of the same types.
     target : str, list of str or None
         The column that is y, of numbers or labels; several, of numbers, for y of shape (n, k); None for no y.
@@ -158,7 +168,7 @@ class Parquet(Source):
                         f"have: it has {listed(schema.names)}"
                     )
                 first, kind = schemas[0].field(name).type, schema.field(name).type
-                if kind != first:
+                if values_of(kind) != values_of(first):
                     raise TypeError(
                         f"column {name!r} must have the same type in all files, got {first} in "
                         f"{self._files[0].name!r} and {kind} in {file.name!r}"
@@ -179,6 +189,11 @@ class Parquet(Source):
         self._coded = [name for name in kinds if is_text(kinds[name]) or name in chosen]
         self._encodings: dict[str, Encoding] = dict.fromkeys(names)
         for name, choice in chosen.items():
+            if not is_encodable(kinds[name]):
+                raise TypeError(
+                    f"categories and hashed must be of columns of text, integers or booleans, "
+                    f"got {kinds[name]} in column {name!r}"
+                )
             if isinstance(choice, int):
                 self._encodings[name] = Hashed(name, choice)
             else:
