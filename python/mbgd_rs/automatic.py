@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from .models import Linear
 from .objective import Problem
-from .optimizers import SAGA, SGD, SVRG, Adam, Optimizer
+from .optimizers import SAGA, SGD, SVRG, Adagrad, Adam, Optimizer
+from .penalties import GroupElasticNet, GroupL1
 from .sampling import Weighted
+from .schedules import InverseScaling
 from .sparse import SparseRows
 from .stopping import Converged, NoImprovement, StopRule
 
@@ -23,6 +25,7 @@ __all__ = [
     "is_named_auto",
     "optimizer_for",
     "start_for",
+    "stream_optimizer_for",
 ]
 
 Array = NDArray[Any]
@@ -78,6 +81,17 @@ def optimizer_for(problem: Problem, *, shuffle: Any, replacement: bool) -> tuple
     if isinstance(problem.X, SparseRows):
         return SAGA(), "a smooth loss; the columns of sparse rows are scaled and not centred"
     return SAGA(), "a smooth loss on dense rows"
+
+
+def stream_optimizer_for(model: Any, penalty: Any) -> Optimizer:
+    """The optimizer for rows of which a batch is seen at a time, and which may never come again.
+
+    Its steps have a length for each column, so that columns may be in different units; but a penalty of
+    groups needs one rate for all.
+    """
+    if not isinstance(model, Linear):
+        return Adam()
+    return SGD(InverseScaling(0.1)) if isinstance(penalty, GroupL1 | GroupElasticNet) else Adagrad(0.1)
 
 
 def is_far_from_quadratic(problem: Problem) -> bool:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from . import _core
 from .arguments import SampledRows, Training, is_auto, resolve_record
-from .automatic import epochs_for, is_named_auto
+from .automatic import epochs_for, is_named_auto, stream_optimizer_for
 from .averages import Average
 from .batch_sizes import NormTest, resolve_batch_size
 from .checkpointing import CheckpointWriter
@@ -20,10 +20,11 @@ from .inputs import as_flag, as_float, as_integer
 from .labels import as_sorted_classes
 from .losses import Loss
 from .metrics import Metrics, resolve_metrics
-from .models import Linear
+from .models import Linear, Model
 from .objective import Part, Problem, make_problem
-from .optimizers import SAGA, SGD, SVRG, Adam, Optimizer
+from .optimizers import SAGA, SGD, SVRG, Optimizer
 from .outcome import make_history, make_result
+from .penalties import Penalty
 from .result import FitResult
 from .resuming import check_arguments, check_resume, data_of, warn_of_the_end
 from .sampling import DEFAULT_SHUFFLE, Block, described, named, resolve_shuffle
@@ -55,7 +56,7 @@ def fit_source(source: Source, given: dict[str, Any]) -> FitResult:
     record = resolve_record(given["record"])
     resume: FitResult | None = given["resume"]
     loss = resolve("loss", given["loss"], Loss)
-    rule, reason = optimizer_of(given["optimizer"])
+    rule, reason = optimizer_of(given)
     known = given["init"] if resume is None else resume
     classes = None if given["classes"] is None else as_sorted_classes(given["classes"])
     if classes is None and isinstance(known, FitResult) and loss.is_classification:
@@ -195,10 +196,13 @@ def refuse(given: dict[str, Any]) -> None:
         raise TypeError(f"resume must be a FitResult, got {type(resume).__name__}")
 
 
-def optimizer_of(optimizer: Any) -> tuple[Optimizer, str | None]:
+def optimizer_of(given: dict[str, Any]) -> tuple[Optimizer, str | None]:
     """The optimizer, and why it was chosen, if it was: one that sees a batch at a time."""
+    optimizer = given["optimizer"]
     if is_named_auto(optimizer):
-        return Adam(), "the rows of a source are not in memory together"
+        penalty = given["penalty"] and resolve("penalty", given["penalty"], Penalty)
+        model = resolve("model", given["model"], Model)
+        return stream_optimizer_for(model, penalty), "the rows of a source are not in memory together"
     rule = resolve("optimizer", optimizer, Optimizer)
     has_metric = isinstance(rule, SGD) and rule.preconditioner is not None
     is_automatic = is_named_auto(getattr(rule, "learning_rate", None))

@@ -413,7 +413,7 @@ def test_no_epochs_and_no_second_run():
 def test_defaults_learn():
     X, y = data(kind="classes")
     result = mb.fit(Arrays(X, y, rows=100), loss="log_loss", epochs=100)
-    assert result.solver.optimizer == "adam"
+    assert result.solver.optimizer == "adagrad"
     assert "source" in result.solver.reason
     assert (result.predict(X) == y).mean() > 0.6
     assert result.history.epoch_loss[-1] < result.history.epoch_loss[0]

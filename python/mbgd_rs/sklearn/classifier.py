@@ -16,6 +16,7 @@ from .constraints import CLASS_WEIGHTS, OF_MODELS, check_params, names
 from .estimator import MBGDEstimator, TrainingSet
 from .fit_tasks import fit_task, with_callbacks
 from .losses_of_classes import loss_of_classes, name_of_loss
+from .of_sources import as_source, labels_of_source, note_columns
 from .targets import Labels, as_labels, first_classes, refuse_balanced
 
 __all__ = ["MBGDClassifier"]
@@ -235,7 +236,7 @@ class MBGDClassifier(ClassPredictions, ClassifierMixin, MBGDEstimator):  # type:
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         sample_weight: Any = None,
         *,
         coef_init: Any = None,
@@ -250,7 +251,8 @@ class MBGDClassifier(ClassPredictions, ClassifierMixin, MBGDEstimator):  # type:
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n, d)
+        X : array-like or sparse matrix of shape (n, d), or source
+            A source of :mod:`mbgd_rs.sources` brings its labels, one a row, and weights itself.
         y : array-like of shape (n,) or (n, k)
             Labels, or 0 and 1 for each of k labels.
         sample_weight : array-like of shape (n,), optional
@@ -274,15 +276,24 @@ class MBGDClassifier(ClassPredictions, ClassifierMixin, MBGDEstimator):  # type:
             estimator is what it was before.
         """
         check_params(self, CONSTRAINTS)
+        source = as_source(self, X, y=y, sample_weight=sample_weight, offset=offset)
         with self._input_kept_on_failure():
-            X, y = self._checked_rows(X, y=y, multi_output=True)
             loss = loss_of_classes(self)
+            if source is None:
+                X, y = self._checked_rows(X, y=y, multi_output=True)
+            else:
+                note_columns(self, source)
+                y = labels_of_source(source)
+                if not loss.is_classification:
+                    raise ValueError(f"loss must be one of classes where X is a source, got {self.loss!r}")
             labels = as_labels(y, classes=None, is_of_numbers=not loss.is_classification)
             judged = self._validation(X_val, y_val, sample_weight_val, offset_val, offset=offset)
             judged = labels.of_validation(judged)
-            start = self._start(coef_init, intercept_init, labels.n_outputs, X.shape[1])
+            start = self._start(coef_init, intercept_init, labels.n_outputs, self.n_features_in_)
             task = fit_task(self, max_iter=self.max_iter, X=X, y=y, sample_weight=sample_weight)
             data = self._data(X, labels, sample_weight, offset)
+            if source is not None:
+                data = data._replace(y=None)
             if judged is not None:
                 data = data._replace(validation=judged, metrics={"score": labels.score})
             result = self._train(data, loss, start=start, task=task)

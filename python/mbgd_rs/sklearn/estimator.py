@@ -23,11 +23,13 @@ from ..models import Linear
 from ..penalties import Penalty
 from ..progress import Progress
 from ..result import FitResult
+from ..sources import Source
 from ..stop_reason import StopReason
 from ..training import fit
 from .epochs import AdaptiveEnd, callbacks_of
 from .files import save_estimator
 from .fit_tasks import CallbackSupportMixin, FitTask
+from .of_sources import n_rows_of
 from .shown_parameters import PARAMETERS, ShownParameters
 from .threads import n_threads_of
 from .translation import (
@@ -83,7 +85,7 @@ class MBGDEstimator(ShownParameters, CallbackSupportMixin, BaseEstimator):  # ty
         task: FitTask,
     ) -> FitResult:
         """All epochs of a fit."""
-        optimizer = optimizer_of(self, loss, in_stream=False)
+        optimizer = optimizer_of(self, loss, in_stream=isinstance(data.X, Source))
         rules = stop_of(self, loss, optimizer)
         callbacks = callbacks_of(self.callbacks)
         if self.learning_rate == "adaptive" and self.tol is not None:
@@ -157,8 +159,8 @@ class MBGDEstimator(ShownParameters, CallbackSupportMixin, BaseEstimator):  # ty
                 fit_intercept=self.fit_intercept,
                 standardize=self.standardize,
                 batch_size=batch_size_of(self, how["optimizer"]),
-                shuffle=shuffle_of(self),
-                average=average_of(self, data.X.shape[0]),
+                shuffle=shuffle_of(self, is_source=isinstance(data.X, Source)),
+                average=average_of(self, n_rows_of(data.X)),
                 clip_norm=self.clip_norm,
                 n_threads=n_threads_of(self.n_jobs),
                 verbose=bool(self.verbose),

@@ -16,6 +16,7 @@ from ..result import FitResult
 from .constraints import OF_MODELS, check_params, names, positive_share
 from .estimator import MBGDEstimator, TrainingSet
 from .fit_tasks import fit_task, with_callbacks
+from .of_sources import as_source, note_columns
 from .translation import loss_of
 
 __all__ = ["MBGDRegressor"]
@@ -166,7 +167,7 @@ class MBGDRegressor(RegressorMixin, MBGDEstimator):  # type: ignore[misc]
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         sample_weight: Any = None,
         *,
         coef_init: Any = None,
@@ -181,7 +182,8 @@ class MBGDRegressor(RegressorMixin, MBGDEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n, d)
+        X : array-like or sparse matrix of shape (n, d), or source
+            A source of :mod:`mbgd_rs.sources` brings its targets and weights itself.
         y : array-like of shape (n,) or (n, k)
         sample_weight : array-like of shape (n,), optional
         coef_init, intercept_init : array-like, optional
@@ -204,14 +206,21 @@ class MBGDRegressor(RegressorMixin, MBGDEstimator):  # type: ignore[misc]
             estimator is what it was before.
         """
         check_params(self, CONSTRAINTS)
+        source = as_source(self, X, y=y, sample_weight=sample_weight, offset=offset)
         with self._input_kept_on_failure():
-            X, y = self._checked_rows(X, y=y, multi_output=True, y_numeric=True)
             loss = self._loss()
-            y = targets_for(loss, y)
+            if source is None:
+                X, y = self._checked_rows(X, y=y, multi_output=True, y_numeric=True)
+                y = targets_for(loss, y)
+                shape = y.shape
+            else:
+                note_columns(self, source)
+                shape = np.shape(source.targets(0)[0])
             judged = self._validation(X_val, y_val, sample_weight_val, offset_val, offset=offset)
-            start = self._start(coef_init, intercept_init, 1 if y.ndim == 1 else y.shape[1], X.shape[1])
+            n_outputs = 1 if len(shape) == 1 else shape[1]
+            start = self._start(coef_init, intercept_init, n_outputs, self.n_features_in_)
             task = fit_task(self, max_iter=self.max_iter, X=X, y=y, sample_weight=sample_weight)
-            data = TrainingSet(X, y, sample_weight, offset, is_vector=y.ndim == 1)
+            data = TrainingSet(X, y, sample_weight, offset, is_vector=len(shape) == 1)
             if judged is not None:
                 data = data._replace(validation=judged, metrics={"score": r2_score})
             result = self._train(data, loss, start=start, task=task)

@@ -9,13 +9,13 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.base import is_regressor
 
-from ..automatic import ROWS_OF_OTHERS, converges
+from ..automatic import ROWS_OF_OTHERS, converges, stream_optimizer_for
 from ..averages import Average, Polyak
 from ..choices import resolve
 from ..losses import Huber, LogCosh, Loss, Perceptron
 from ..models import Linear, Model
-from ..optimizers import SGD, Adagrad, Adam, Optimizer
-from ..penalties import ElasticNet, GroupElasticNet, GroupL1, Penalty
+from ..optimizers import SGD, Adagrad, Optimizer
+from ..penalties import ElasticNet, GroupElasticNet, Penalty
 from ..schedules import InverseScaling, LearningRate, Optimal, Plateau
 from ..stopping import Converged, NoImprovement, StopRule
 
@@ -40,17 +40,10 @@ SHARE_OF_TOL = 0.1
 """Of `tol`, how far the objective may be from the optimum: with scikit-learn's default that of `fit`."""
 LEAST_AT_REST = 1e-4
 """The least `tol` with which a loss at rest ends such a fit, too: less than that is the noise of epochs."""
-STREAM = Adagrad(0.1)
-"""The optimizer "auto" of `partial_fit`, where rows may be seen but once."""
 OF_PERCEPTRON = Adagrad()
 """The optimizer "auto" of the perceptron's loss, whose least value is at the parameters 0: what finds the
 optimum would find these, and it is mistakes on the way that teach.
 """
-BEYOND_LINEAR = Adam()
-"""The optimizer "auto" of `partial_fit` for models beyond linear: that of their fits."""
-OF_GROUPS = GroupL1, GroupElasticNet
-STREAM_OF_GROUPS = SGD(InverseScaling(0.1))
-"""The same beside a penalty of groups, which needs one rate for all coefficients."""
 
 
 def loss_of(estimator: Any) -> Loss:
@@ -97,12 +90,11 @@ def optimizer_of(estimator: Any, loss: Loss, *, in_stream: bool) -> Optimizer | 
         return given
     is_auto = isinstance(given, str) and given.lower() == "auto"
     if is_auto and rate is None and not estimator.momentum:
-        if not isinstance(model_of(estimator), Linear):
-            return BEYOND_LINEAR if in_stream else "auto"
-        if not in_stream:
-            return OF_PERCEPTRON if isinstance(loss, Perceptron) else "auto"
-        has_groups = hasattr(estimator, "penalty") and isinstance(penalty_of(estimator), OF_GROUPS)
-        return STREAM_OF_GROUPS if has_groups else STREAM
+        model = model_of(estimator)
+        if in_stream:
+            penalty = penalty_of(estimator) if hasattr(estimator, "penalty") else None
+            return stream_optimizer_for(model, penalty)
+        return OF_PERCEPTRON if isinstance(model, Linear) and isinstance(loss, Perceptron) else "auto"
     chosen = SGD() if is_auto else resolve("optimizer", given, Optimizer)
     if estimator.momentum:
         if not isinstance(chosen, SGD):
@@ -196,10 +188,12 @@ def average_of(estimator: Any, n_rows: int) -> Average | None:
     return Polyak(start=-(-int(average) // size) - 1)
 
 
-def shuffle_of(estimator: Any) -> Any:
-    """The way of shuffling: True is a new permutation every epoch."""
+def shuffle_of(estimator: Any, *, is_source: bool) -> Any:
+    """The way of shuffling: True is a new permutation every epoch, of a source in blocks."""
     is_flag = isinstance(estimator.shuffle, bool | np.bool_)
-    return ("full" if estimator.shuffle else False) if is_flag else estimator.shuffle
+    if not is_flag:
+        return estimator.shuffle
+    return ("block" if is_source else "full") if estimator.shuffle else False
 
 
 def seed_of(random_state: np.random.RandomState) -> int:
