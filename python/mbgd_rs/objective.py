@@ -138,6 +138,8 @@ def make_problem(
         raise ValueError(
             f"loss must be one with targets for model {architecture.name!r}, got {chosen.name!r}"
         )
+    if y is None and chosen.has_targets:
+        raise ValueError(f"y must be given for loss {chosen.name!r}, got None")
     if known is not None:
         check_names(X, known.names if isinstance(known, Problem) else known.feature_names)
     matrix = as_rows(X)

@@ -88,7 +88,7 @@ def fit(
     epochs: int | Literal["auto"] = "auto",
     init: Any = None,
     resume: FitResult | str | os.PathLike[str] | None = None,
-    validation: float | tuple[ArrayLike, ...] | None = None,
+    validation: float | tuple[ArrayLike, ...] | Source | None = None,
     metrics: Any = None,
     stop: StopRule | Sequence[StopRule] | None = None,
     accumulate: int = 1,
@@ -113,16 +113,17 @@ def fit(
 
     Parameters
     ----------
-    X : array-like, data frame or sparse matrix of shape (n, d)
+    X : array-like, data frame or sparse matrix of shape (n, d), or source
         Rows. float32 and float64 arrays in C order, memory maps too, are used in place, and so are CSR
         matrices and arrays of scipy.sparse with such values and indices of 32 or 64 bits; anything else is
         converted once: frames and tables of pandas, polars and pyarrow, whose columns are checked by their
         names from then on, other formats of scipy.sparse, tensors in the memory of the CPU (by DLPack). Do
-        not change it during the fit. See Notes for sparse rows.
+        not change it during the fit. See Notes for sparse rows, and for sources, :mod:`mbgd_rs.sources`,
+        whose rows may be more than memory holds.
     y : array-like of shape (n,) or (n, k), optional
         Targets: numbers for a regression, labels of any dtype for a classification; with shape (n, k), k > 1,
         and a loss of classes, 0 or 1 or bools for each of k labels. Measured numbers are no labels and
-        refused. None for the loss "one_class", which has no targets.
+        refused. None for the loss "one_class", which has no targets, and for a source, which has its own.
     sample_weight : array-like of shape (n,), optional
         How much each row counts, >= 0; scaled to mean 1.
     offset : array-like of shape (n,) or (n, k), optional
@@ -177,10 +178,14 @@ def fit(
     shuffle : {"full", "once", "block", "stratified", False} or object of mbgd_rs.sampling, default="full"
         A new permutation every epoch; one that keeps reads local; one by which every batch has the classes in
         proportion; the same one every epoch; or the rows as they come. Objects say more, or draw by weights.
+        Of a source it is "block" by default, and may be that, a :class:`mbgd_rs.sampling.Block` or False.
     replacement : bool, default=False
         Draw every row of a batch from all rows; needs shuffle="full".
     drop_last : bool, default=False
         Leave out a last batch of fewer than `batch_size` rows.
+    memory_limit : int, optional
+        Bytes that rows of a source may take in memory, >= 1: two windows of chunks, of which one is trained
+        on while the other one is read. A quarter of what is available by default. For sources only.
     epochs : int or "auto", default="auto"
         Passes over the data that this call makes, in addition to those of `resume`, unless that is "auto". If
         the run before ended in the middle of an epoch, the rest of this is the first. "auto" is 10; with SAGA
@@ -210,7 +215,7 @@ def fit(
         :class:`mbgd_rs.stopping.MaxSteps` count from the beginning of the run, `init` is only where it
         begins, and a run that has all its epochs, or that another rule or a callback has ended, is given back
         as it is; :class:`mbgd_rs.stopping.MaxSeconds` is a limit of each call.
-    validation : float or tuple (X, y), (X, y, sample_weight) or (X, y, sample_weight, offset), optional
+    validation : float, (X, y), (X, y, sample_weight), (X, y, sample_weight, offset) or source, optional
         Rows to judge the model by, whose mean loss, without the penalty, is ``history.validation_loss``; in
         the place of weights or offsets may be None. A fraction in (0, 1) sets rows of X aside by `seed`,
         rounded to the nearest number, from every class its share; training has the others, in their order.
@@ -292,6 +297,18 @@ def fit(
     Only linear models have what follows from a convex objective, or is about single columns; with others it
     is refused: SAGA, SVRG and preconditioners, the learning rate "auto", the loss "one_class", penalties of
     groups and arrays of strengths.
+
+    A source of :mod:`mbgd_rs.sources` is read in windows of several chunks. Every epoch the chunks are
+    permuted, and the rows of each window; the result is, to the bit, that of a fit on all rows in memory with
+    ``shuffle=result.arguments["shuffle"]``, a :class:`mbgd_rs.sampling.Block` whose blocks are the chunks.
+    How many chunks a window has is said by such an object; else it is 8 where chunks are alike, which
+    gradients on some of them tell, and otherwise as many as `memory_limit` allows, since chunks that differ,
+    as those of sorted rows do, are mixed by large windows only. Labels and weights are found by passes over the targets
+    before, the labels not if `classes` are given. What looks at all rows at once is refused by name: SAGA,
+    SVRG, preconditioners and the rate "auto", `standardize`, the record "full_loss", a `validation` fraction,
+    draws by weights or with replacement. "auto" is Adagrad(0.1) for linear models and Adam for others. A rule
+    about the loss of a run with an average looks at the mean over the epoch. An exception, as for an entry
+    that is not finite, says in which file and row, and has the run up to the window in its attribute `result`.
 
     With ``standardize=True`` rows that are learned from have weighted means and standard deviations, by which
     all rows are centred and scaled; constant columns have a scale of 1:

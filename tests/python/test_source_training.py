@@ -270,7 +270,7 @@ def test_few_rows(lengths):
         assert_same(on_windows, mb.fit(X, y, shuffle=Block(lengths, 1), **given))
 
 
-def test_the_default_window_is_larger_where_chunks_differ():
+def test_the_default_window_is_as_large_as_memory_allows_where_chunks_differ():
     rng = np.random.default_rng(0)
     n, rows = 64_000, 500
     X = rng.standard_normal((n, 3))
@@ -280,7 +280,9 @@ def test_the_default_window_is_larger_where_chunks_differ():
     order = np.argsort(y)
     is_sorted = mb.fit(Arrays(X[order], y[order], rows=rows), **given)
     assert mixed.arguments["shuffle"] == Block(rows, 8)
-    assert is_sorted.arguments["shuffle"].window > 64
+    assert is_sorted.arguments["shuffle"] == Block(rows, 128)
+    limited = mb.fit(Arrays(X[order], y[order], rows=rows), memory_limit=10 * rows * 2 * 60, **given)
+    assert limited.arguments["shuffle"] == Block(rows, 9)
 
 
 def test_memory_for_fewer_chunks_makes_smaller_windows():

@@ -18,7 +18,7 @@ __all__ = ["Part", "Plan", "bytes_of_row", "plan_of"]
 
 Array = NDArray[Any]
 FEWEST = 8
-"""Chunks of a window, unless memory is for fewer."""
+"""Chunks of a window, where that is enough to mix them, unless memory is for fewer."""
 
 
 class Part(NamedTuple):
@@ -91,7 +91,8 @@ def plan_of(
     needs = of_row * (largest + room)
     fits = int(np.searchsorted(needs, limit, side="right"))
     asked = shuffle.window if isinstance(shuffle, Block) else None
-    window = min(asked or max(FEWEST, to_mix), len(rows))
+    # Chunks that differ lead a run astray for as long as a window lasts: then it has all there is room for.
+    window = min(asked or (FEWEST if to_mix <= FEWEST else len(rows)), len(rows))
     fewest = window if asked else 1
     if fits < fewest:
         raise ValueError(
