@@ -299,16 +299,17 @@ def fit(
     groups and arrays of strengths.
 
     A source of :mod:`mbgd_rs.sources` is read in windows of several chunks. Every epoch the chunks are
-    permuted, and the rows of each window; the result is, to the bit, that of a fit on all rows in memory with
-    ``shuffle=result.arguments["shuffle"]``, a :class:`mbgd_rs.sampling.Block` whose blocks are the chunks.
-    How many chunks a window has is said by such an object; else it is 8 where chunks are alike, which
-    gradients on some of them tell, and otherwise as many as `memory_limit` allows, since chunks that differ,
-    as those of sorted rows do, are mixed by large windows only. Labels and weights are found by passes over the targets
-    before, the labels not if `classes` are given. What looks at all rows at once is refused by name: SAGA,
-    SVRG, preconditioners and the rate "auto", `standardize`, the record "full_loss", a `validation` fraction,
-    draws by weights or with replacement. "auto" is Adagrad(0.1) for linear models and Adam for others. A rule
-    about the loss of a run with an average looks at the mean over the epoch. An exception, as for an entry
-    that is not finite, says in which file and row, and has the run up to the window in its attribute `result`.
+    permuted, and the rows of each window; the result is, to the bit, that of a fit on all rows in memory
+    with ``shuffle=result.arguments["shuffle"]``, a :class:`mbgd_rs.sampling.Block` whose blocks are the
+    chunks. How many chunks a window has is said by such an object; else it is 8 where chunks are alike,
+    which gradients on some of them tell, and otherwise as many as `memory_limit` allows, since chunks
+    that differ, as those of sorted rows do, are mixed by large windows only. Labels and weights are found
+    by passes over the targets before, the labels not if `classes` are given. What looks at all rows at
+    once is refused by name: SAGA, SVRG, preconditioners and the rate "auto", `standardize`, the record
+    "full_loss", a `validation` fraction, draws by weights or with replacement. "auto" is Adagrad(0.1) for
+    linear models and Adam for others. A rule about the loss of a run with an average looks at the mean
+    over the epoch. An exception, as for an entry that is not finite, says in which file and row, and has
+    the run up to the window in its attribute `result`.
 
     With ``standardize=True`` rows that are learned from have weighted means and standard deviations, by which
     all rows are centred and scaled; constant columns have a scale of 1:
