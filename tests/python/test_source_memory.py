@@ -26,7 +26,8 @@ source = Npy(f"{folder}/X.npy", f"{folder}/y.npy", rows=20_000)
 given = {"batch_size": 100, "memory_limit": 32 * 2**20}
 if kind == "mlp":
     given |= {"model": mb.models.MLP((8,)), "epochs": 1}
-mb.fit(Npy(f"{folder}/X.npy", f"{folder}/y.npy", rows=1000), epochs=1, stop=mb.stopping.MaxSteps(2), batch_size=10)
+small = Npy(f"{folder}/X.npy", f"{folder}/y.npy", rows=1000)
+mb.fit(small, epochs=1, stop=mb.stopping.MaxSteps(2), batch_size=10)
 before, is_over, seen = anonymous(), threading.Event(), []
 thread = threading.Thread(target=watch)
 thread.start()
