@@ -20,6 +20,9 @@ const N_ROWS: usize = 203;
 const N_COLUMNS: usize = 5;
 const N_EPOCHS: u64 = 4;
 
+/// The steps of a checkpoint, which intervals were over, and the state.
+type Saved = (u64, Vec<bool>, State<f64>);
+
 fn config(tier: Tier, batch_size: usize) -> Config {
     Config {
         batches: Batches::new(BatchesConfig::new(N_ROWS, batch_size)).unwrap(),
@@ -43,7 +46,7 @@ fn saved(
     config: &Config,
     state: State<f64>,
     intervals: &[CheckpointInterval],
-) -> (Fit<f64>, Vec<(u64, Vec<bool>, State<f64>)>) {
+) -> (Fit<f64>, Vec<Saved>) {
     let mut found = Vec::new();
     let mut save = |fit: &mut Fit<f64>, are_over: &[bool]| {
         assert_eq!(fit.stop_reason, StopReason::Interrupted);
