@@ -44,6 +44,7 @@ __all__ = [
     "start_numbers",
     "step_cost",
     "step_optimizer",
+    "svmlight_lines",
     "tuned_steps",
     "unpack_tensors",
     "value",
@@ -156,4 +157,7 @@ def step_optimizer(
     array: int,
 ) -> list[float]: ...
 def tuned_steps(objective: Any, course: Any) -> tuple[float, list[float]]: ...
+def svmlight_lines(
+    text: bytes,
+) -> tuple[tuple[NDArray[Any], ...] | None, tuple[int, str, str] | None]: ...
 def unpack_tensors(file: bytes) -> tuple[dict[str, str], list[tuple[str, str, list[int], int, int]]]: ...

@@ -25,6 +25,7 @@ mod sampling;
 mod selection;
 mod signal;
 mod state;
+mod svmlight;
 mod symbol;
 mod tensors;
 
@@ -100,6 +101,8 @@ mod _core {
 
     #[pymodule_export]
     use super::state::check_state;
+    #[pymodule_export]
+    use super::svmlight::svmlight_lines;
     #[pymodule_export]
     use super::tensors::{pack_tensors, unpack_tensors};
     #[pymodule_export]

@@ -125,12 +125,12 @@ class Svmlight(Source):
             for _, text in blocks(opened, begin, end):
                 try:
                     lines = Lines.of(text)
-                    labels, columns, values = lines.numbers()
                 except Malformed as error:
                     refuse_line(self._files[number], self._begin[chunk] + row, error)
-                entries, some = slice(entry, entry + len(values)), slice(row, row + len(lines))
-                data[entries], indices[entries] = values, columns - self._shift
-                y[some], indptr[1:][some] = labels, lines.counts
+                entries = slice(entry, entry + len(lines.values))
+                some = slice(row, row + len(lines.labels))
+                data[entries], indices[entries] = lines.values, lines.columns - self._shift
+                y[some], indptr[1:][some] = lines.labels, lines.counts
                 row, entry = some.stop, entries.stop
         np.cumsum(indptr, out=indptr)
         X = SparseRows(data, indices, indptr, (n_rows, self.n_columns))
@@ -188,7 +188,7 @@ def index_of(file: File, rows: int, folder: str | None) -> Index:
 
 
 def made(file: File, rows: int) -> Index:
-    """The index of a file, by a pass over it that reads labels, and the first and last column of rows."""
+    """The index of a file, by a pass over it."""
     begins: list[int] = []
     n_rows: list[int] = []
     n_entries: list[int] = []
@@ -199,24 +199,21 @@ def made(file: File, rows: int) -> Index:
         for begin, text in blocks(opened, 0, file.size):
             try:
                 lines = Lines.of(text)
-                labels = lines.labels()
-                firsts, lasts = lines.extremes()
             except Malformed as error:
                 refuse_line(file, row, error)
+            labels, columns = lines.labels, lines.columns
             is_whole = is_whole and bool(
                 (np.abs(labels) < 2**53).all() and (labels == np.floor(labels)).all()
             )
-            least, largest = (
-                min(least, int(firsts.min(initial=2**59))),
-                max(largest, int(lasts.max(initial=-1))),
-            )
+            least = min(least, int(columns.min(initial=2**59)))
+            largest = max(largest, int(columns.max(initial=-1)))
             done = 0
-            while done < len(lines):
+            while done < len(labels):
                 if row % rows == 0:
-                    begins.append(begin + lines.begin(done))
+                    begins.append(begin + int(lines.begins[done]))
                     n_rows.append(0)
                     n_entries.append(0)
-                take = min(rows - row % rows, len(lines) - done)
+                take = min(rows - row % rows, len(labels) - done)
                 n_rows[-1] += take
                 n_entries[-1] += int(lines.counts[done : done + take].sum())
                 row, done = row + take, done + take
