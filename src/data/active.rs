@@ -7,7 +7,7 @@ use super::{LinearParams, LinearParamsMut};
 use crate::error::{Error, Result, try_filled};
 use crate::kernel::sparse::{Index, SparseAccumulate, SparseScores};
 use crate::kernel::sparse_matrix::SparseRowList;
-use crate::kernel::{Tier, prefetch};
+use crate::kernel::{Tier, advise_huge_pages, prefetch};
 use crate::scalar::Scalar;
 
 /// Rows whose row pointers are prefetched.
@@ -46,6 +46,7 @@ impl<T: Scalar> Active<T> {
     /// An empty batch of data with `n_columns`.
     pub fn new(n_columns: usize) -> Result<Self> {
         let marks = try_filled("marks of columns", n_columns, Mark::default())?;
+        advise_huge_pages(&marks);
         Ok(Self {
             values: Vec::new(),
             indices: Vec::new(),

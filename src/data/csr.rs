@@ -179,6 +179,11 @@ impl<'a, T: Scalar> Csr<'a, T> {
         self.n_columns
     }
 
+    /// Whether entries of a row that are of the same column are to be one, and there are such.
+    pub(crate) fn merges_entries(&self) -> bool {
+        self.merges
+    }
+
     /// Stored entries of all rows.
     pub fn n_entries(&self) -> usize {
         self.indptr.get(self.n_rows) as usize

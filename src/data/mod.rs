@@ -4,6 +4,7 @@
 //! G += X^T R, both over a tile of rows.
 
 mod active;
+mod buckets;
 mod csr;
 mod dataset;
 mod dense;
@@ -18,6 +19,7 @@ mod tile_rows;
 mod weights;
 
 pub use active::Active;
+pub use buckets::Buckets;
 pub use csr::{Csr, Indices};
 pub use dataset::Dataset;
 pub use dense::Dense;

@@ -24,7 +24,7 @@ const WORK_OF_PARAMETER: usize = 16;
 pub struct Evaluator<'t, 'a, T> {
     pub(super) team: Team<'t, Work<'a, T>>,
     pub(super) total: TreeSum<T>,
-    parallelism: ParallelismHeuristic,
+    pub(super) parallelism: ParallelismHeuristic,
     /// Whether all workers have taken part in the last sum.
     pub(super) has_shared: bool,
     /// Of rows in sequence, and in random order.

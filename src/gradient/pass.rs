@@ -17,8 +17,6 @@ use crate::scalar::Scalar;
 
 /// Entries of a partial gradient that may be cleared and added, in vectors, for every stored entry of sparse rows.
 const SUMMED_FOR_ENTRY: usize = 4;
-/// The same where a column has a row of a table: an entry costs as many vectors as its row has.
-const ROWS_SUMMED_FOR_ENTRY: usize = 1;
 /// Multiply-adds between two polls of whether the caller wants the work to end: about a millisecond.
 const WORK_BETWEEN_POLLS: usize = 1 << 22;
 
@@ -125,14 +123,20 @@ impl<T: Scalar> Pass<'_, T> {
     /// Rows of a leaf for a batch of `n_rows`. Of sparse rows more may be wanted: a leaf has a gradient of its
     /// own to be cleared and added, which must not cost more than its entries do. It follows from the rows alone.
     pub(super) fn rows_of_leaf(&self, n_rows: usize) -> usize {
-        let n_entries = match (&self.active, &self.problem.data.rows) {
-            (Some(active), _) => active.n_entries(),
-            (None, Rows::Csr(csr)) => csr.entries_of_row() * n_rows,
-            (None, Rows::Dense(_)) => return LEAF_ROWS,
+        match (&self.active, &self.problem.data.rows) {
+            (Some(active), _) => self.rows_of_leaf_with(n_rows, active.n_entries()),
+            (None, Rows::Csr(csr)) => self.rows_of_leaf_with(n_rows, csr.entries_of_row() * n_rows),
+            (None, Rows::Dense(_)) => LEAF_ROWS,
+        }
+    }
+
+    /// The same of sparse rows with so many entries. Where a column has a row of a table, all columns of the data count, and
+    /// not only those of the batch, of which a [step in place](super::in_place) does not know how many there are.
+    pub(super) fn rows_of_leaf_with(&self, n_rows: usize, n_entries: usize) -> usize {
+        let most_leaves = match self.model.layout().has_rows_of_columns() {
+            true => n_entries / self.problem.layout().n_columns(),
+            false => SUMMED_FOR_ENTRY * n_entries / self.model.layout().n_columns().max(1),
         };
-        let layout = self.model.layout();
-        let summed = if layout.has_rows_of_columns() { ROWS_SUMMED_FOR_ENTRY } else { SUMMED_FOR_ENTRY };
-        let most_leaves = summed * n_entries / layout.n_columns().max(1);
         n_rows.div_ceil(most_leaves.max(1)).next_power_of_two().max(LEAF_ROWS)
     }
 

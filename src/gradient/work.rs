@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::in_place::InPlace;
 use super::pass::{Pass, Scratch, Wanted};
 use super::sharded::Sharded;
 use super::sum::{LEAF_ROWS, TreeSum, n_leaves_of_part};
@@ -46,6 +47,9 @@ pub(super) struct Work<'a, T> {
     pub(super) workers: Vec<Mutex<Scratch<T>>>,
     /// What the workers do instead of a pass.
     pub(super) sharded: Option<Sharded<T>>,
+    /// What they do of a step in place, if one is under way.
+    pub(super) in_place: InPlace<T>,
+    pub(super) is_in_place: bool,
 }
 
 impl<'a, T: Scalar> Work<'a, T> {
@@ -84,7 +88,9 @@ impl<'a, T: Scalar> Work<'a, T> {
             is_cancelled: false.into(),
         };
         let workers = (0..n_workers).map(|_| Scratch::new(problem).map(Mutex::new));
-        Ok(Self { pass, parts: Vec::new(), workers: workers.collect::<Result<_>>()?, sharded: None })
+        let workers = workers.collect::<Result<_>>()?;
+        let in_place = InPlace::new();
+        Ok(Self { pass, parts: Vec::new(), workers, sharded: None, in_place, is_in_place: false })
     }
 
     /// Multiplies the weight of row i by `factors[i]` wherever a gradient is computed, because rows are drawn
@@ -187,6 +193,9 @@ impl<T: Scalar> Job for Work<'_, T> {
         if let Some(sharded) = &self.sharded {
             return sharded.part(part);
         }
+        if self.is_in_place {
+            return self.in_place.part(&self.pass, part);
+        }
         let (mut sum, mut scratch) = (locked(&self.parts[part]), locked(&self.workers[worker]));
         self.pass.part(part, worker, &mut sum, &mut scratch);
     }
@@ -194,6 +203,9 @@ impl<T: Scalar> Job for Work<'_, T> {
     fn alone(&mut self, n_parts: usize) {
         if let Some(sharded) = &self.sharded {
             return (0..n_parts).for_each(|part| sharded.part(part));
+        }
+        if self.is_in_place {
+            return (0..n_parts).for_each(|part| self.in_place.part(&self.pass, part));
         }
         let scratch = exclusive(&mut self.workers[LEADER]);
         for (part, sum) in self.parts[..n_parts].iter_mut().enumerate() {

@@ -38,6 +38,7 @@ mod avx2;
 mod avx512;
 mod coefficients;
 pub mod factorization_machine;
+mod huge_pages;
 mod lanes;
 pub mod math;
 pub mod matrix;
@@ -60,8 +61,9 @@ mod vector;
 mod x86;
 
 pub use activation::{Activate, Activation};
+pub use huge_pages::advise_huge_pages;
 pub use lanes::Lanes;
-pub use prefetch::{Prefetch, prefetch, prefetch_one};
+pub use prefetch::{Prefetch, prefetch, prefetch_ends, prefetch_one};
 pub use shards::Shards;
 pub use square_matrix::SquareMatrix;
 pub use tier::{Tier, Tiers};

@@ -38,7 +38,17 @@ pub fn prefetch<T>(row: &[T]) {
     prefetch_to::<true, T>(row);
 }
 
-/// The same for a number.
+/// The same for a row that is one line or two, or whose other lines are left to the hardware; into the second-level cache
+/// only, if there are many at a time.
+#[inline(always)]
+pub fn prefetch_ends<const FIRST_LEVEL: bool, T>(row: &[T]) {
+    if let [first, .., last] = row {
+        prefetch_line::<FIRST_LEVEL>(std::ptr::from_ref(first).cast());
+        prefetch_line::<FIRST_LEVEL>(std::ptr::from_ref(last).cast::<u8>());
+    }
+}
+
+/// [`prefetch`] for a number.
 #[inline(always)]
 pub fn prefetch_one<T>(number: &T) {
     prefetch_line::<true>(std::ptr::from_ref(number).cast());

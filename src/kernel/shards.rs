@@ -3,13 +3,14 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A vector that is cut into shards of equal length, but for the last, which may be shorter. Each is lent once.
+/// A vector that is cut into shards. Each is lent once.
 #[derive(Debug)]
 pub struct Shards<T> {
     /// Not touched until it is given back.
     values: Vec<T>,
     start: *mut T,
-    len_of_shard: usize,
+    /// Where each shard ends and the next begins: they do not decrease, and none is past the end of the vector.
+    ends: Vec<usize>,
     is_lent: Vec<AtomicBool>,
 }
 
@@ -19,21 +20,30 @@ unsafe impl<T: Send> Sync for Shards<T> {}
 unsafe impl<T: Send> Send for Shards<T> {}
 
 impl<T> Shards<T> {
-    /// Takes a vector.
+    /// Takes a vector, to be cut into shards of equal length, but for the last, which may be shorter.
     ///
     /// # Panics
     /// If shards have no entry.
-    pub fn of(mut values: Vec<T>, len_of_shard: usize) -> Self {
-        let n_shards = values.len().div_ceil(len_of_shard);
+    pub fn of(values: Vec<T>, len_of_shard: usize) -> Self {
+        let n = values.len();
+        Self::cut(values, (1..=n.div_ceil(len_of_shard)).map(|i| n.min(i * len_of_shard)).collect())
+    }
+
+    /// Takes a vector, to be cut where its shards are to end.
+    ///
+    /// # Panics
+    /// If a shard would end before it begins, or past the end of the vector.
+    pub fn cut(mut values: Vec<T>, ends: Vec<usize>) -> Self {
+        assert!(ends.is_sorted() && ends.last().is_none_or(|&end| end <= values.len()), "{ends:?}");
         let start = values.as_mut_ptr();
-        let is_lent = (0..n_shards).map(|_| AtomicBool::new(false)).collect();
-        Self { values, start, len_of_shard, is_lent }
+        let is_lent = ends.iter().map(|_| AtomicBool::new(false)).collect();
+        Self { values, start, ends, is_lent }
     }
 
     /// The entries that a shard has.
     pub fn range(&self, shard: usize) -> Range<usize> {
-        let first = shard * self.len_of_shard;
-        first..self.values.len().min(first + self.len_of_shard)
+        let first = if shard == 0 { 0 } else { self.ends[shard - 1] };
+        first..self.ends[shard]
     }
 
     /// Lends a shard.
@@ -71,6 +81,15 @@ mod tests {
             });
             assert_eq!(shards.into_inner(), (1..=n).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn shards_are_cut_where_they_are_to_end() {
+        let shards = Shards::cut((0..7).collect::<Vec<usize>>(), vec![0, 3, 3, 6]);
+        let lent: Vec<_> = (0..4).map(|shard| shards.lend(shard).to_vec()).collect();
+        assert_eq!(lent, [vec![], vec![0, 1, 2], vec![], vec![3, 4, 5]]);
+        assert!(std::panic::catch_unwind(|| Shards::cut(vec![1, 2], vec![2, 1])).is_err());
+        assert!(std::panic::catch_unwind(|| Shards::cut(vec![1, 2], vec![3])).is_err());
     }
 
     #[test]

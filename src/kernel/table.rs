@@ -72,3 +72,82 @@ fn copy<L: Lanes>(from: &[L::Elem], to: &mut [L::Elem]) {
         L::load(from).store(to);
     }
 }
+
+/// The i-th of some rows of a table becomes row i of one without padding, which is less to compute with.
+#[derive(Debug)]
+pub struct PackRows<'a, T, R> {
+    /// The large table.
+    pub from: &'a [T],
+    /// Entries of a row: a multiple of the lanes.
+    pub stride: usize,
+    /// Entries of a row that are no padding.
+    pub width: usize,
+    /// Which rows.
+    pub rows: R,
+    /// The packed rows.
+    pub to: &'a mut [T],
+}
+
+impl<T: Scalar, R: Iterator<Item = usize>> Kernel<T> for PackRows<'_, T, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes<Elem = T>>(self) {
+        let Self { from, stride, width, rows, to } = self;
+        let mut at = 0;
+        for row in rows {
+            copy_short(&from[row * stride..][..width], &mut to[at..][..width]);
+            at += width;
+        }
+    }
+}
+
+/// Row i of a table without padding becomes row `rows[i]` of the large one, whose padding stays as it is.
+#[derive(Debug)]
+pub struct UnpackRows<'a, T> {
+    /// The packed rows.
+    pub from: &'a [T],
+    /// Entries of a row of the large table: a multiple of the lanes.
+    pub stride: usize,
+    /// Entries of a row that are no padding.
+    pub width: usize,
+    /// Which rows.
+    pub rows: &'a [u32],
+    /// The large table.
+    pub to: &'a mut [T],
+}
+
+impl<T: Scalar> Kernel<T> for UnpackRows<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes<Elem = T>>(self) {
+        let Self { from, stride, width, rows, to } = self;
+        let mut at = 0;
+        for &row in rows {
+            copy_short(&from[at..][..width], &mut to[row as usize * stride..][..width]);
+            at += width;
+        }
+    }
+}
+
+/// A copy of few entries without a call, that touches no line but theirs: a table seldom begins with a line, and then the
+/// padding of a row is on the next. To wait for that one, too, took as long as all else.
+#[inline(always)]
+fn copy_short<T: Copy>(from: &[T], to: &mut [T]) {
+    let n = from.len();
+    let to = &mut to[..n];
+    let mut at = 0;
+    while at + 8 <= n {
+        to[at..at + 8].copy_from_slice(&from[at..at + 8]);
+        at += 8;
+    }
+    if at + 4 <= n {
+        to[at..at + 4].copy_from_slice(&from[at..at + 4]);
+        at += 4;
+    }
+    while at < n {
+        to[at] = from[at];
+        at += 1;
+    }
+}

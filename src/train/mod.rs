@@ -9,6 +9,7 @@ mod descent;
 mod fingerprint;
 mod fit;
 mod history;
+mod in_place;
 mod lazy;
 mod moving;
 mod noise_history;

@@ -53,6 +53,8 @@ impl<'a, T: Scalar> Parameters<'a, T> {
         }
         let mut lazy = lazy_from(problem, config, csr, state)?;
         if is_lazy {
+            let n_epochs = usize::try_from(config.n_epochs).unwrap_or(usize::MAX);
+            lazy.expect(csr.n_entries().saturating_mul(n_epochs));
             lazy.leave_all(&mut state.params);
             return Ok(Self::Lazy(Box::new(lazy)));
         }

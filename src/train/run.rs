@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::catch_up::CatchUp;
 use super::control::{Place, value_at};
+use super::in_place;
 use super::noise_probe::{self, Probe};
 use super::observers::{Epoch, Observers};
 use super::parameters::Parameters;
@@ -126,10 +127,21 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
 
     /// Makes the steps of the epoch many at a time, if they can be made so, as far as all numbers stay finite.
     pub(super) fn streak(&mut self, observers: &mut Observers<'_, 'a, T>) -> Result<(), Stop> {
+        while self.steps_in_place(observers)? {
+            observers.checkpoint(self.view())?;
+        }
         let Some(mut streak) = self.streak.take() else { return Ok(()) };
         let made = self.streaks(&mut streak, observers);
         self.streak = Some(streak);
         made
+    }
+
+    /// Makes some steps on a table where it lies, and says whether.
+    fn steps_in_place(&mut self, observers: &Observers<'_, 'a, T>) -> Result<bool, Stop> {
+        let Self { problem, config, state, params, evaluator, optimizer, batches, n_at_hand, .. } = self;
+        let Parameters::Lazy(params) = params else { return Ok(false) };
+        let at_most = (*n_at_hand, observers.steps_until_due(state.optimizer.n_steps));
+        in_place::make(problem, config, (batches, optimizer), at_most, (params, state), evaluator)
     }
 
     fn streaks(&mut self, streak: &mut Streak<T>, observers: &mut Observers<'_, 'a, T>) -> Result<(), Stop> {

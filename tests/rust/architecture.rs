@@ -174,6 +174,8 @@ const SMALL_ALLOCATIONS: &[(&str, &str)] = &[
         "gradient/layout.rs",
         "the parameters, for tests and for users of the crate: Python's are read in place",
     ),
+    ("gradient/in_place/columns.rs", "the number of threads, or of slots"),
+    ("gradient/in_place/mod.rs", "the number of threads, of slots, or of intercepts"),
     ("gradient/model/architecture.rs", "the number of layers"),
     ("gradient/model/mlp/activations.rs", "the number of layers"),
     ("gradient/model/mlp/mod.rs", "the number of layers"),

@@ -19,4 +19,5 @@ mod shuffle;
 mod sparse;
 mod square_matrix;
 mod stopping;
+mod table;
 mod train;

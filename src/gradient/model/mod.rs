@@ -23,6 +23,9 @@ use crate::error::{Result, try_filled};
 use crate::kernel::Tier;
 use crate::scalar::Scalar;
 
+/// Sparse rows of a tile of a factorization machine. What takes room is its table, and few rows can be shared evenly.
+const SPARSE_ROWS_OF_TILE: usize = 32;
+
 /// The models. A new one is a variant here and a file beside [`LinearModel`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum Model {
@@ -135,6 +138,7 @@ impl Model {
     /// [`LEAF_ROWS`].
     pub(crate) fn rows_of_tile<T: Scalar>(&self, rows: &Rows<'_, T>) -> usize {
         match self {
+            Self::FactorizationMachine(_) if matches!(rows, Rows::Csr(_)) => SPARSE_ROWS_OF_TILE,
             Self::Linear(_) | Self::FactorizationMachine(_) => rows.rows_of_tile(),
             Self::Mlp(_) => LEAF_ROWS,
         }
@@ -214,6 +218,22 @@ impl Model {
             Self::FactorizationMachine(model) => {
                 model.backward(tier, rows, at.params, slopes, gradient, &mut scratch.factor_sums)
             }
+        }
+    }
+
+    /// Of a factorization machine: writes what the rows of a tile pull those of the table with, from their slopes, and adds
+    /// these up, by output. The scores of these rows were the last that were made with this scratch.
+    pub(super) fn pull<T: Scalar>(
+        &self,
+        tier: Tier,
+        rows: &TileRows<'_, '_, T>,
+        params: &[T],
+        slopes: &[T],
+        pulls: (&mut [T], &mut [T]),
+        scratch: &mut ModelScratch<T>,
+    ) {
+        if let Self::FactorizationMachine(model) = self {
+            model.pull(tier, rows, params, slopes, pulls, &mut scratch.factor_sums);
         }
     }
 

@@ -26,7 +26,7 @@ pub struct Pulls<'a, T> {
 impl<T: Scalar> Pulls<'_, T> {
     /// Writes them.
     #[inline(always)]
-    fn write<L: Lanes<Elem = T>>(&mut self, n_rows: usize, table: &FactorTable<'_, T>) {
+    pub(super) fn write<L: Lanes<Elem = T>>(&mut self, n_rows: usize, table: &FactorTable<'_, T>) {
         let FactorTable { stride, width, is_coef, .. } = *table;
         let r_stride = n_rows.next_multiple_of(T::LANES);
         let rows = self.values.chunks_exact_mut(2 * stride).zip(self.sums.chunks_exact(stride));
@@ -57,7 +57,7 @@ impl<T: Scalar> Pulls<'_, T> {
 
     /// `h_c += sum_i r_c[i]`.
     #[inline(always)]
-    fn add_slopes<L: Lanes<Elem = T>>(&self, n_rows: usize, intercept: &mut [T]) {
+    pub(super) fn add_slopes<L: Lanes<Elem = T>>(&self, n_rows: usize, intercept: &mut [T]) {
         let r_stride = n_rows.next_multiple_of(T::LANES);
         for (h, r) in intercept.iter_mut().zip(self.slopes.chunks_exact(r_stride)) {
             let mut total = L::splat(T::ZERO);
@@ -134,7 +134,7 @@ fn add_row<L: Lanes, E: RowEntries<L::Elem>, const V: usize>(
 
 /// `g + x (S + x F v)`.
 #[inline(always)]
-fn added<L: Lanes>(g: L, x: L, v: L, [s, f]: [L; 2]) -> L {
+pub(super) fn added<L: Lanes>(g: L, x: L, v: L, [s, f]: [L; 2]) -> L {
     f.mul(v).mul_add(x, s).mul_add(x, g)
 }
 

@@ -7,11 +7,13 @@
 //! instruction set, and for sparse rows as for dense ones.
 
 mod accumulate;
+mod bucket;
 mod noise;
 mod row_entries;
 mod scores;
 
 pub use accumulate::{DenseFactorAccumulate, FactorAccumulate, Pulls};
+pub use bucket::{BucketAccumulate, BucketEntry, WritePulls};
 pub use noise::{FactorScoresAlong, FactorSquares};
 pub use row_entries::RowEntries;
 pub use scores::{DenseFactorScores, FactorScores};

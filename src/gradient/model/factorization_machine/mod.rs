@@ -16,7 +16,7 @@ use crate::gradient::Layout;
 use crate::kernel::Tier;
 use crate::kernel::factorization_machine::{FactorTable, Pulls};
 use crate::scalar::Scalar;
-use visits::{AlongDirection, Backward, Forward, Squares};
+use visits::{AlongDirection, Backward, Forward, Pull, Squares};
 
 /// A table with a row for each column of the data: for each output a coefficient and `rank` factors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,6 +102,24 @@ impl FactorizationMachine {
         let (gradient, intercept) = gradient.split_at_mut(self.layout.n_coef());
         let intercept = &mut intercept[..n_outputs];
         rows.visit(merged, Backward { tier, table, pulls, gradient, intercept });
+    }
+
+    /// Writes what the rows of a tile pull the rows of the table with, from their slopes, and adds these to those of the
+    /// intercepts: what [`FactorizationMachine::backward`] makes the gradient of.
+    pub(super) fn pull<T: Scalar>(
+        &self,
+        tier: Tier,
+        rows: &TileRows<'_, '_, T>,
+        params: &[T],
+        slopes: &[T],
+        (values, intercept): (&mut [T], &mut [T]),
+        kept: &mut FactorSums<T>,
+    ) {
+        let FactorSums { is_coef, sums, merged, .. } = kept;
+        let (table, _) = self.split(params, is_coef);
+        let sums = &sums[..rows.len() * table.stride];
+        let pulls = Pulls { values, sums, slopes, n_outputs: self.layout.n_outputs() };
+        rows.visit(merged, Pull { tier, table, pulls, intercept });
     }
 
     /// Writes the squared norms of the gradients of the rows of a tile, from their weighted slopes.

@@ -4,7 +4,7 @@ use crate::data::VisitRows;
 use crate::kernel::Tier;
 use crate::kernel::factorization_machine::{
     DenseFactorAccumulate, DenseFactorScores, FactorAccumulate, FactorScores, FactorScoresAlong,
-    FactorSquares, FactorTable, Pulls,
+    FactorSquares, FactorTable, Pulls, WritePulls,
 };
 use crate::kernel::matrix::RowList;
 use crate::kernel::sparse::Index;
@@ -51,6 +51,26 @@ impl<T: Scalar> VisitRows<T> for Backward<'_, T> {
     fn sparse<I: Index>(self, rows: SparseRowList<'_, T, I>) {
         let Self { tier, table, pulls, gradient, intercept } = self;
         tier.run(FactorAccumulate { rows, table, pulls, gradient, intercept });
+    }
+}
+
+/// See [`WritePulls`].
+pub(super) struct Pull<'a, T> {
+    pub(super) tier: Tier,
+    pub(super) table: FactorTable<'a, T>,
+    pub(super) pulls: Pulls<'a, T>,
+    pub(super) intercept: &'a mut [T],
+}
+
+impl<T: Scalar> VisitRows<T> for Pull<'_, T> {
+    fn dense(self, rows: RowList<'_, T>) {
+        let Self { tier, table, pulls, intercept } = self;
+        tier.run(WritePulls { rows, table, pulls, intercept });
+    }
+
+    fn sparse<I: Index>(self, rows: SparseRowList<'_, T, I>) {
+        let Self { tier, table, pulls, intercept } = self;
+        tier.run(WritePulls { rows, table, pulls, intercept });
     }
 }
 
