@@ -9,7 +9,7 @@ use crate::data::SvmlightLines;
 use crate::error::Error;
 
 /// Of each line where it begins, its label and how many entries it has; and of each entry its column and its value.
-type Arrays<'py> = (
+type LinesArrays<'py> = (
     Bound<'py, PyArray1<i64>>,
     Bound<'py, PyArray1<f64>>,
     Bound<'py, PyArray1<i64>>,
@@ -24,7 +24,7 @@ type Malformed = (usize, &'static str, String);
 pub(super) fn svmlight_lines<'py>(
     py: Python<'py>,
     text: &[u8],
-) -> PyResult<(Option<Arrays<'py>>, Option<Malformed>)> {
+) -> PyResult<(Option<LinesArrays<'py>>, Option<Malformed>)> {
     caught(|| {
         let signals = Signals::new();
         let read = detached(py, || match SvmlightLines::read(text, &|| signals.interrupted()) {
