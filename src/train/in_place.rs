@@ -57,7 +57,7 @@ pub(super) fn make<T: Scalar>(
     params.exchange_all(evaluator.params(), &mut state.optimizer.slots);
     let mut made = Ok(true);
     for _ in 0..most_steps.clamp(1, MOST_STEPS) {
-        made = make_step(config, (batches, optimizer), n_at_hand, state, evaluator);
+        made = make_step(problem, config, (batches, optimizer), n_at_hand, state, evaluator);
         if !matches!(made, Ok(true)) {
             break;
         }
@@ -67,6 +67,7 @@ pub(super) fn make<T: Scalar>(
 }
 
 fn make_step<T: Scalar>(
+    problem: &Problem<'_, T>,
     config: &Config,
     (batches, optimizer): (&Batches, &Optimizer),
     n_at_hand: usize,
@@ -80,7 +81,7 @@ fn make_step<T: Scalar>(
     }
     let positions = batches.positions(state.step).start..batches.positions(n_done - 1).end;
     let n_rows = positions.len();
-    let entries = entries_of(evaluator.at_step().model);
+    let entries = entries_of(problem.model());
     let step = optimizer.step_in_parts(config.tier, entries, &mut state.optimizer, evaluator.params());
     let Some(step) = step else { return Ok(false) };
     let move_entries = move |first: usize, params: &mut [T], gradient: &[T], slots: &mut [&mut [T]]| {
