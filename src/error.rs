@@ -115,6 +115,22 @@ pub enum Error {
         /// What the operating system says.
         reason: String,
     },
+    /// Another process of the run cannot go on.
+    #[error("rank {rank} of {size} ended the run: {reason}")]
+    OtherRank {
+        /// Its number.
+        rank: usize,
+        /// How many there are.
+        size: usize,
+        /// What it has said.
+        reason: String,
+    },
+    /// Processes could not exchange messages.
+    #[error("the exchange between processes has failed: {reason}")]
+    Exchange {
+        /// What the exchange says.
+        reason: String,
+    },
     /// The caller asked for the work to end (for instance by Ctrl-C).
     #[error("interrupted")]
     Interrupted,

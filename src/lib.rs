@@ -79,6 +79,7 @@ pub mod predict;
 pub mod prefetcher;
 #[cfg(feature = "python")]
 mod python;
+pub mod ranks;
 pub mod rng;
 pub mod scalar;
 pub mod shuffle;

@@ -42,6 +42,8 @@ pub const SKETCH: u32 = 35;
 pub const START: u32 = 36;
 /// The stream of the units that a training step leaves out of a network.
 pub const DROPOUT: u32 = 37;
+/// The stream of the permutations of shards; the one that begins with row f reads it from word 2 f of 64 bits on.
+pub const SHARD: u32 = 38;
 
 const ROUNDS: usize = 10;
 const MULTIPLIERS: [u64; 2] = [0xD251_1F53, 0xCD9E_8D57];

@@ -87,11 +87,17 @@ def resumption_of(resume: Any, checkpoints: Sequence[Checkpoint]) -> Resumption:
 class CheckpointWriter:
     """Writes the checkpoints of one run into folders that are its own.
 
-    `kept` are values that all of them will have, some of which a file may be unable to have.
+    `kept` are values that all of them will have, some of which a file may be unable to have. Of several
+    processes that make the run one `writes`.
     """
 
     def __init__(
-        self, checkpoints: Sequence[Checkpoint], resumption: Resumption, kept: dict[str, Any]
+        self,
+        checkpoints: Sequence[Checkpoint],
+        resumption: Resumption,
+        kept: dict[str, Any],
+        *,
+        writes: bool = True,
     ) -> None:
         if checkpoints:
             check_can_be_saved({name: value for name, value in kept.items() if name != "optimizer"})
@@ -100,7 +106,8 @@ class CheckpointWriter:
         self.seconds = 0.0
         """Spent on writing."""
         self.error: Exception | None = None
-        for folder, _ in self.places:
+        self.writes = writes
+        for folder, _ in self.places if writes else ():
             claim(folder, resumption)
 
     def callback(self, make: Callable[[dict[str, Any]], FitResult]) -> CheckpointCallback | None:
@@ -135,7 +142,7 @@ class CheckpointWriter:
 
     def finish(self, result: FitResult, raised: BaseException | None = None) -> None:
         """Writes all, when the run has ended; not if writing is what has ended it."""
-        if raised is not None and raised is self.error:
+        if not self.writes or (raised is not None and raised is self.error):
             return
         try:
             for folder, checkpoint in self.places:

@@ -20,7 +20,7 @@ from .choices import Choice, Unsaid, as_name
 from .inputs import as_array, as_integer
 from .labels import distinct, label_array
 
-__all__ = ["Block", "Sampling", "Shuffle", "Stratified", "Weighted"]
+__all__ = ["Block", "Sampling", "Sharded", "Shuffle", "Stratified", "Weighted"]
 
 ShuffleName = Literal["full", "once", "block", "stratified"]
 """Names of ways of sampling; False is the rows as they come."""
@@ -92,6 +92,43 @@ class Block(Sampling):
     def of_rows(self) -> Block:
         """The same with the number of rows that blocks have by default."""
         return self if self.rows is not None else replace(self, rows=BLOCK_ROWS)
+
+
+@dataclass(frozen=True)
+class Sharded(Sampling):
+    """Every batch has its share of the rows of every shard, for several processes or machines.
+
+    The n rows are cut into shards of consecutive rows: shard s, from 0, has ``floor((n + s) / shards)``.
+    Every epoch each shard is reshuffled on its own, and every batch of b rows takes the next ``b / shards``
+    of each, rounded down or up, in the order of the shards; a last batch takes what is left. Every row comes
+    once an epoch.
+
+    With the `comm` of :func:`mbgd_rs.fit` on P processes, P and b powers of two with ``b >= 64 P``, each
+    process adds up rows of its own `shards` / P neighbouring shards, ``n / P`` consecutive rows, but for the
+    last batch of an epoch and passes over all rows: what it reads of a memory map fits the memory of its
+    machine. The number of shards belongs to the problem: the result is the same on any number of processes.
+
+    Shards are strata: if they are equally large, the mean over a batch varies no more than with a full
+    shuffle.
+
+    Parameters
+    ----------
+    shards : int
+        A power of two.
+
+    Examples
+    --------
+    >>> import mbgd_rs as mb
+    >>> batches = mb.Batches(10, 4, shuffle=Sharded(shards=2))
+    >>> [rows.tolist() for rows in batches.epoch(0)]
+    [[4, 1, 6, 9], [2, 3, 5, 8], [0, 7]]
+    """
+
+    shards: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shards", as_integer("shards", self.shards, 1))
+        _core.check_shuffle(self)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -177,6 +177,10 @@ def refuse(given: dict[str, Any]) -> None:
             raise ValueError(
                 f"{name} must be None where X is a source: {of}, got {type(given[name]).__name__}"
             )
+    if given["comm"] is not None:
+        raise ValueError(
+            f"comm must be None where X is a source, which one process reads, got {given['comm']!r}"
+        )
     if given["standardize"] is not False and as_flag("standardize", given["standardize"]):
         raise ValueError("standardize must be False where X is a source, got True")
     if as_flag("replacement", given["replacement"]):

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from numpy.typing import ArrayLike
 
 from . import _core
+from .agreement import check_alike
 from .arguments import RecordName, Training, is_auto, make_sampling, resolve_record
 from .auto_batch_size import AutoBatchSize
 from .automatic import (
@@ -35,10 +36,11 @@ from .labels import as_sorted_classes, looks_like_labels
 from .losses import DEFAULT_LOSS, Loss, LossName
 from .metrics import Metrics, resolve_metrics
 from .models import Linear, Model, ModelName
-from .objective import make_problem
+from .objective import Problem, make_problem
 from .optimizers import Optimizer, OptimizerName
 from .outcome import make_history, make_result
 from .penalties import Penalty, PenaltyName
+from .ranks import Ranks, together
 from .reach import FEWEST_ROWS, warn_of_reach
 from .result import FitResult
 from .resuming import check_arguments, check_resume, data_of, warn_of_the_end
@@ -102,6 +104,7 @@ def fit(
     checkpoint: Checkpoint | Sequence[Checkpoint] | None = None,
     progress: bool = False,
     verbose: int = 0,
+    comm: Any = None,
 ) -> FitResult:
     """Train a model by mini-batch gradient descent: a linear one, or another by `model`.
 
@@ -259,6 +262,11 @@ def fit(
         Show a progress bar; needs tqdm.
     verbose : int, default=0
         Above 0, print a line of text for every epoch.
+    comm : mpi4py.MPI.Comm, optional
+        The processes that make this run together, each by the same call with the same rows; needs
+        ``mbgd_rs[mpi]``. Each adds up a part of the rows of a step; the result has the bits of one process,
+        and every process gets it. `callback`, `progress` and `verbose` are those of rank 0; what they decide,
+        and the clock of :class:`~mbgd_rs.stopping.MaxSeconds`, is for all. `n_threads` is for each process.
 
     Returns
     -------
@@ -267,9 +275,12 @@ def fit(
     Raises
     ------
     ValueError, TypeError
-        For arguments that make no sense, with the name, the condition and the value.
+        For arguments that make no sense, with the name, the condition and the value; with `comm` also if the
+        processes have made different calls.
     OSError
         If a checkpoint cannot be written; its `result` is the run so far.
+    RuntimeError
+        With `comm`, if another process was interrupted or has raised an error; it says which, and why.
     DivergenceError
         If the run leaves the finite numbers; its `result` has the last finite parameters.
 
@@ -352,6 +363,8 @@ def fit(
     >>> result.n_steps  # 20 epochs of ceil(1000 / 32) steps
     640
     """
+    if comm is not None and not isinstance(X, Source) and not isinstance(comm, Ranks):
+        return together(comm, fit, locals())
     checkpoints = checkpoints_of(checkpoint)
     resumption = resumption_of(resume, checkpoints)
     resume = resumption.result
@@ -466,6 +479,8 @@ def fit(
         begun = problem.start(key)
     measured = Metrics(named, judged.X, judged.y, judged.offset)
     watchers = watchers_of(callback, progress, verbose)
+    is_first = comm is None or comm.rank == 0
+    shown = watchers if is_first else []
     run: dict[str, Any] = {}
 
     def made(run: dict[str, Any]) -> FitResult:
@@ -483,7 +498,7 @@ def fit(
         )
 
     kept = {"classes": problem.classes, "feature_names": problem.names, **arguments}
-    writer = CheckpointWriter(checkpoints, resumption, kept)
+    writer = CheckpointWriter(checkpoints, resumption, kept, writes=is_first)
     training = Training(
         optimizer=course.optimizer,
         batches=sampling.batches,
@@ -496,7 +511,7 @@ def fit(
         n_threads=resolve_n_threads(n_threads),
         init=begun,
         state=None if resume is None else resume.state,
-        callback=after_epoch(problem, watchers, measured),
+        callback=after_epoch(problem, shown, measured),
         step_callback=after_steps(problem, watchers),
         checkpoints=writer.callback(made),
         validation=course.validation,
@@ -504,8 +519,11 @@ def fit(
         stop=course.stop,
         metrics=tuple(named),
         chooses_batch_size=key if chooses_batch_size and n_epochs > 0 else None,
+        ranks=None if comm is None else comm.core,
     )
-    with running(watchers, n_epochs):
+    if comm is not None:
+        check_same_call(comm, training, problem, course.validation, arguments, resume)
+    with running(shown, n_epochs):
         try:
             _core.fit(course.trained, training, run)
             result = made(run)
@@ -514,6 +532,8 @@ def fit(
                 raise
             run["raised"] = signal
             result = made(run)
+        if comm is not None and run["ended_by"] is not None:
+            run.setdefault("raised", comm.ended_by(run["ended_by"]))
         if "raised" in run:
             result = replace(result, stop_reason=StopReason.INTERRUPTED)
             writer.finish(result, run["raised"])
@@ -532,6 +552,31 @@ def fit(
 
 __test__ = {"fit": fit}
 """The examples of what is behind a decorator are run, too."""
+
+
+def check_same_call(
+    ranks: Ranks,
+    training: Training,
+    problem: Problem,
+    validation: Problem | None,
+    arguments: dict[str, Any],
+    resume: FitResult | None,
+) -> None:
+    """Refuse, on all ranks, what is not the same call on all of them."""
+    told = training.step_callback
+    compared: dict[str, Any] = {
+        **arguments,
+        **{name: getattr(training, name) for name in COMPARED},
+        "penalty": problem.penalty,
+        "batch_size": training.batches.batch_size(0),
+        "every_steps of the callback": None if told is None else (told.every, told.with_params),
+        "resume": None if resume is None else (resume.n_steps, *resume.params.values()),
+    }
+    check_alike(ranks, problem, validation, compared)
+
+
+COMPARED = ("epochs", "accumulate", "average", "clip_norm", "clip_value", "record", "stop", "metrics", "init")
+"""Of :class:`Training`: what must be the same on all ranks."""
 
 
 def warn_of_no_convergence(result: FitResult) -> None:

@@ -8,7 +8,7 @@ use super::model::ParameterBlock;
 use super::{Layout, Model};
 use crate::data::Active;
 use crate::error::{Error, Result, try_copied, try_filled};
-use crate::kernel::{prefetch, prefetch_one};
+use crate::kernel::{bytes_of, bytes_of_mut, prefetch, prefetch_one};
 use crate::scalar::Scalar;
 
 /// The slopes that are known, and the gradient they make over all rows.
@@ -228,6 +228,29 @@ impl<T: Scalar> Seen<T> {
             n_rows.saturating_mul(size_of::<usize>()).saturating_add(n_slopes.saturating_mul(size_of::<T>()));
         let reserved = self.rows.try_reserve(n_rows).and_then(|()| self.slopes.try_reserve(n_slopes));
         reserved.map_err(|_| Error::OutOfMemory { what: "the slopes of a batch", bytes })
+    }
+
+    /// Appends the rows that were noted, as another process is told of them.
+    pub(super) fn write_rows(&self, to: &mut Vec<u8>) {
+        self.rows.iter().for_each(|&row| to.extend_from_slice(&(row as u64).to_le_bytes()));
+    }
+
+    /// Appends their slopes.
+    pub(super) fn write_slopes(&self, to: &mut Vec<u8>) {
+        to.extend_from_slice(bytes_of(&self.slopes));
+    }
+
+    /// Notes `n_rows` rows and their slopes of which another process has told.
+    pub(super) fn read(&mut self, bytes: &[u8], n_rows: usize, n_outputs: usize) -> Result<()> {
+        let (rows, slopes) = bytes.split_at(n_rows * size_of::<u64>());
+        self.reserve(n_rows, n_outputs)?;
+        let number = |bytes: &[u8]| u64::from_le_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|i| bytes[i]));
+        self.rows.extend(rows.chunks_exact(size_of::<u64>()).map(|bytes| number(bytes) as usize));
+        let begin = self.slopes.len();
+        self.slopes.resize(begin + n_rows * n_outputs, T::ZERO);
+        let room = bytes_of_mut(&mut self.slopes[begin..]);
+        room.copy_from_slice(&slopes[..room.len()]);
+        Ok(())
     }
 
     /// Notes the slopes of these rows, one row of `stride` entries per output.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::noise::BatchNoise;
+use super::over_ranks::SharedSums;
 use super::parallelism::ParallelismHeuristic;
 use super::pass::{Own, Pass, Wanted};
 use super::prefetching::PrefetchHeuristic;
@@ -11,7 +11,7 @@ use super::work::{Work, exclusive};
 use super::{Layout, Problem};
 use crate::data::{Active, Order};
 use crate::error::{Error, Result, try_reserved};
-use crate::kernel::{Prefetch, Tier, norm};
+use crate::kernel::{Prefetch, Tier};
 use crate::parallel::{LEADER, Team, with_team};
 use crate::scalar::Scalar;
 
@@ -30,9 +30,11 @@ pub struct Evaluator<'t, 'a, T> {
     /// Of rows in sequence, and in random order.
     prefetching: [PrefetchHeuristic; 2],
     /// Sums of a second pass over a batch, which leaves its gradient alone.
-    products: TreeSum<T>,
+    pub(super) products: TreeSum<T>,
     /// A buffer for the parameters of a value elsewhere.
     spare: Vec<T>,
+    /// The processes that share sums, if there are several.
+    pub(super) among: Option<SharedSums<'a, T>>,
 }
 
 /// Calls `lead` with an evaluator of `problem` at `params`, and a team of `n_workers`. `interrupted` is asked about
@@ -62,6 +64,7 @@ pub fn with_evaluator<'a, T: Scalar, R>(
             prefetching,
             products,
             spare: Vec::new(),
+            among: None,
         })
     })
 }
@@ -78,6 +81,15 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
         let pass = &mut self.team.job().pass;
         pass.prefetch = prefetch;
         pass.model.prepare(pass.tier, &pass.params, &mut pass.prepared);
+        if self.among.is_some() {
+            return self.sum_among(positions, wanted);
+        }
+        self.sum_alone(positions, wanted)
+    }
+
+    /// The sum of all rows, by this process.
+    #[inline(always)]
+    pub(super) fn sum_alone(&mut self, positions: Range<usize>, wanted: Wanted) -> Result<()> {
         if positions.len() <= LEAF_ROWS {
             self.sum_leaf(positions, wanted)
         } else {
@@ -103,12 +115,30 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
     }
 
     fn sum_leaves(&mut self, positions: Range<usize>, wanted: Wanted) -> Result<()> {
-        let (n_rows, n_workers) = (positions.len(), self.team.n_workers());
+        let n_parts = self.sum_parts(positions.clone(), positions, wanted, usize::MAX)?;
+        let n_summed = self.team.job().pass.n_summed(wanted);
+        self.add_parts(0..n_parts, n_summed);
+        self.parallelism.end();
+        Ok(())
+    }
+
+    /// Adds up this process's own positions of a pass, in parts of at most so many leaves. Returns how many parts there are.
+    pub(super) fn sum_parts(
+        &mut self,
+        positions: Range<usize>,
+        own_positions: Range<usize>,
+        wanted: Wanted,
+        most_leaves: usize,
+    ) -> Result<usize> {
+        let (n_rows, n_workers) = (own_positions.len(), self.team.n_workers());
         let is_shared = n_workers > 1 && self.parallelism.begin(n_rows, self.team.job().work_of(n_rows));
         let n_params = self.team.job().pass.params.len();
         self.count_params(n_params);
-        let n_parts = self.team.job().begin(positions, wanted, if is_shared { n_workers } else { 1 })?;
-        self.team.run(n_parts);
+        let cut = (if is_shared { n_workers } else { 1 }, most_leaves);
+        let n_parts = self.team.job().begin((positions, own_positions), wanted, cut)?;
+        if n_parts > 0 {
+            self.team.run(n_parts);
+        }
         let Work { pass, .. } = self.team.job();
         if *pass.is_cancelled.get_mut() {
             return Err(Error::Interrupted);
@@ -117,9 +147,7 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
         self.total.reserve(n_summed, n_parts)?;
         self.total.reset();
         self.has_shared = is_shared && n_parts > 1;
-        self.add_parts(n_parts, n_summed);
-        self.parallelism.end();
-        Ok(())
+        Ok(n_parts)
     }
 
     /// Makes the gradient of the sums over `n_rows` rows: divides, and adds what the parameters cost: the smooth part of
@@ -160,47 +188,6 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
         let n_rows = positions.len();
         self.sum(positions, Wanted::Gradient)?;
         Ok(self.finish(n_rows))
-    }
-
-    /// [`Self::gradient`], and what the batch says about the noise of its gradient.
-    ///
-    /// # Errors
-    /// [`Error::Interrupted`] if the caller wants the work to end.
-    #[cold]
-    #[inline(never)]
-    pub fn gradient_with_noise(&mut self, positions: Range<usize>) -> Result<(f64, BatchNoise)> {
-        let n_rows = positions.len();
-        self.sum(positions, Wanted::GradientAndSquares)?;
-        let Work { pass, .. } = self.team.job();
-        let (tier, sum) = (pass.tier, self.total.finish());
-        let squares = sum.of_rows[0];
-        let blocks = pass.model.blocks().into_iter();
-        let n_trained =
-            blocks.filter(|block| block.is_trained).map(|block| block.range.end).max().unwrap_or(0);
-        let data_norm = norm(tier, &sum.gradient[..n_trained]);
-        let loss = self.finish(n_rows);
-        let batch_norm = norm(tier, self.last());
-        Ok((loss, BatchNoise::of(n_rows, squares, data_norm, batch_norm)))
-    }
-
-    /// The variance over the rows i at `positions` of the product of their gradients with the gradient computed
-    /// last, `var_i(g_i . g)`: a second pass over these rows.
-    ///
-    /// # Errors
-    /// [`Error::Interrupted`] if the caller wants the work to end.
-    #[cold]
-    #[inline(never)]
-    pub fn variance_along_last(&mut self, positions: Range<usize>) -> Result<f64> {
-        let b = positions.len() as f64;
-        self.team.job().pass.direction.clone_from(&self.total.finish().gradient);
-        std::mem::swap(&mut self.total, &mut self.products);
-        let summed = self.sum(positions, Wanted::Products);
-        // What was interrupted may have no sums yet.
-        let of_rows = summed.map(|()| self.total.finish().of_rows);
-        std::mem::swap(&mut self.total, &mut self.products);
-        let [sum, squares] = of_rows?;
-        let mean = sum / b;
-        Ok((squares / b - mean * mean).max(0.0) * (b / (b - 1.0)))
     }
 
     /// The gradient computed last, in the layout of the parameters.
@@ -386,8 +373,12 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
     pub fn poll(&mut self, n_rows: usize) -> Result<()> {
         let Work { pass, workers, .. } = self.team.job();
         let scratch = exclusive(&mut workers[LEADER]);
-        scratch.n_worked += n_rows * pass.work_of_row;
-        if pass.poll(scratch) { Err(Error::Interrupted) } else { Ok(()) }
+        let work = n_rows * pass.work_of_row;
+        scratch.n_worked += work;
+        if pass.poll(scratch) {
+            return Err(Error::Interrupted);
+        }
+        self.ranks().map_or(Ok(()), |ranks| ranks.count(work))
     }
 
     /// Counts work on so many parameters that is done beside passes over rows, so that the caller is asked in time

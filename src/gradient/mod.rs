@@ -11,6 +11,7 @@ pub mod loss;
 pub mod model;
 mod noise;
 mod objective;
+mod over_ranks;
 mod parallelism;
 mod pass;
 pub mod penalty;

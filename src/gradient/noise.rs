@@ -1,5 +1,14 @@
 //! Estimates of the noise of a batch gradient from the rows of that batch.
 
+use std::ops::Range;
+
+use super::Evaluator;
+use super::pass::Wanted;
+use super::work::Work;
+use crate::error::Result;
+use crate::kernel::norm;
+use crate::scalar::Scalar;
+
 /// Measured on the b rows of a batch: g_i is the gradient of row i, including its weight, and g is their
 /// mean.
 ///
@@ -43,6 +52,50 @@ impl BatchNoise {
     /// what noise adds to it on average. It may be negative where noise dominates.
     pub fn squared_norm(&self, n_population: Option<usize>) -> f64 {
         self.batch_squared_norm - self.variance(n_population)
+    }
+}
+
+/// What a step says about its noise.
+impl<T: Scalar> Evaluator<'_, '_, T> {
+    /// [`Self::gradient`], and what the batch says about the noise of its gradient.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`](crate::error::Error::Interrupted) if the caller wants the work to end.
+    #[cold]
+    #[inline(never)]
+    pub fn gradient_with_noise(&mut self, positions: Range<usize>) -> Result<(f64, BatchNoise)> {
+        let n_rows = positions.len();
+        self.sum(positions, Wanted::GradientAndSquares)?;
+        let Work { pass, .. } = self.team.job();
+        let (tier, sum) = (pass.tier, self.total.finish());
+        let squares = sum.of_rows[0];
+        let blocks = pass.model.blocks().into_iter();
+        let n_trained =
+            blocks.filter(|block| block.is_trained).map(|block| block.range.end).max().unwrap_or(0);
+        let data_norm = norm(tier, &sum.gradient[..n_trained]);
+        let loss = self.finish(n_rows);
+        let batch_norm = norm(tier, self.last());
+        Ok((loss, BatchNoise::of(n_rows, squares, data_norm, batch_norm)))
+    }
+
+    /// The variance over the rows i at `positions` of the product of their gradients with the gradient computed
+    /// last, `var_i(g_i . g)`: a second pass over these rows.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`](crate::error::Error::Interrupted) if the caller wants the work to end.
+    #[cold]
+    #[inline(never)]
+    pub fn variance_along_last(&mut self, positions: Range<usize>) -> Result<f64> {
+        let b = positions.len() as f64;
+        self.team.job().pass.direction.clone_from(&self.total.finish().gradient);
+        std::mem::swap(&mut self.total, &mut self.products);
+        let summed = self.sum(positions, Wanted::Products);
+        // What was interrupted may have no sums yet.
+        let of_rows = summed.map(|()| self.total.finish().of_rows);
+        std::mem::swap(&mut self.total, &mut self.products);
+        let [sum, squares] = of_rows?;
+        let mean = sum / b;
+        Ok((squares / b - mean * mean).max(0.0) * (b / (b - 1.0)))
     }
 }
 

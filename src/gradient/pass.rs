@@ -58,6 +58,8 @@ pub(super) struct Pass<'a, T> {
     /// What slopes are compared with where a gradient is wanted.
     pub(super) variate: Option<ControlVariate<T>>,
     pub(super) positions: Range<usize>,
+    /// Those of them that this process adds up.
+    pub(super) own_positions: Range<usize>,
     pub(super) wanted: Wanted,
     /// For [`Wanted::Products`], in the layout of `params`.
     pub(super) direction: Vec<T>,
@@ -151,8 +153,8 @@ impl<T: Scalar> Pass<'_, T> {
     /// Adds up the leaves of a part.
     pub(super) fn part(&self, part: usize, worker: usize, sum: &mut TreeSum<T>, scratch: &mut Scratch<T>) {
         sum.reset();
-        let mut position = self.positions.start + part * self.rows_of_part;
-        let end = self.positions.end.min(position + self.rows_of_part);
+        let mut position = self.own_positions.start + part * self.rows_of_part;
+        let end = self.own_positions.end.min(position + self.rows_of_part);
         scratch.own = self.own(worker, position);
         while position < end && !self.is_cancelled.load(Ordering::Relaxed) {
             let leaf = position..end.min(position + self.rows_of_leaf);
@@ -167,11 +169,12 @@ impl<T: Scalar> Pass<'_, T> {
     /// The positions that a worker does before all others, now and in the next pass: its neighbour's rows would be
     /// prefetched in vain, and taken from the neighbour.
     fn own(&self, worker: usize, position: usize) -> Own {
-        let Range { start, end } = self.positions;
+        let Range { start, end } = self.own_positions;
         let own = start + worker * self.rows_of_worker..end.min(start + (worker + 1) * self.rows_of_worker);
+        let in_next_pass = |position| self.positions.end + (position - self.positions.start);
         match own.contains(&position) {
-            true => Own { end: own.end, next: end + (own.start - start) },
-            false => Own { end, next: end }, // it helps another out
+            true => Own { end: own.end, next: in_next_pass(own.start) },
+            false => Own { end, next: in_next_pass(start) }, // it helps another out
         }
     }
 

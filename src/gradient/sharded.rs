@@ -2,6 +2,7 @@
 //!
 //! What is done to an entry must not depend on other entries, so that shards change no bits.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Evaluator;
@@ -51,20 +52,20 @@ impl<T: Scalar> Evaluator<'_, '_, T> {
         self.has_shared && n_entries >= FEWEST_ENTRIES
     }
 
-    /// Adds up the sums of the parts of a pass, over so many entries.
-    pub(super) fn add_parts(&mut self, n_parts: usize, n_summed: usize) {
-        if n_parts <= MOST_VECTORS && self.shares(n_summed) {
-            return self.add_parts_in_shards(n_parts);
+    /// Adds up the sums of some parts of a pass, over so many entries.
+    pub(super) fn add_parts(&mut self, parts: Range<usize>, n_summed: usize) {
+        if parts.len() <= MOST_VECTORS && self.shares(n_summed) {
+            return self.add_parts_in_shards(parts);
         }
-        for part in &mut self.team.job().parts[..n_parts] {
+        for part in &mut self.team.job().parts[parts] {
             self.total.push_sum(exclusive(part));
         }
     }
 
-    fn add_parts_in_shards(&mut self, n_parts: usize) {
+    fn add_parts_in_shards(&mut self, of: Range<usize>) {
         let tier = self.team.job().pass.tier;
-        let merges = merges(n_parts);
-        let parts = &mut self.team.job().parts[..n_parts];
+        let merges = merges(of.len());
+        let parts = &mut self.team.job().parts[of.clone()];
         let mut sums: Vec<_> =
             parts.iter_mut().map(|part| std::mem::take(exclusive(part).finish())).collect();
         for &(into, from) in &merges {
@@ -79,7 +80,7 @@ impl<T: Scalar> Evaluator<'_, '_, T> {
             true
         };
         self.in_shards(&mut sums.iter_mut().map(|sum| &mut sum.gradient).collect::<Vec<_>>(), Box::new(add));
-        let parts = &mut self.team.job().parts[..n_parts];
+        let parts = &mut self.team.job().parts[of];
         parts.iter_mut().zip(sums).for_each(|(part, sum)| *exclusive(part).finish() = sum);
         self.total.push_sum(exclusive(&mut parts[0]));
     }

@@ -79,6 +79,7 @@ impl<'a, T: Scalar> Work<'a, T> {
             importance_weights: None,
             variate: None,
             positions: 0..0,
+            own_positions: 0..0,
             wanted: Wanted::Gradient,
             direction: Vec::new(),
             rows_of_leaf: LEAF_ROWS,
@@ -157,19 +158,20 @@ impl<'a, T: Scalar> Work<'a, T> {
         work_of(self.pass.problem, n_rows, self.pass.order.n_listed().is_some())
     }
 
-    /// Sets the next pass and cuts it into parts for so many workers. Returns how many.
+    /// Sets the next pass, of which this process does its own positions, and cuts these into parts for so many workers, of
+    /// at most so many leaves. Returns how many.
     pub(super) fn begin(
         &mut self,
-        positions: Range<usize>,
+        (positions, own_positions): (Range<usize>, Range<usize>),
         wanted: Wanted,
-        n_workers: usize,
+        (n_workers, most_leaves): (usize, usize),
     ) -> Result<usize> {
         let n_params = self.pass.n_summed(wanted);
         let rows_of_leaf = self.pass.rows_of_leaf(positions.len());
-        let n_leaves = positions.len().div_ceil(rows_of_leaf);
+        let n_leaves = own_positions.len().div_ceil(rows_of_leaf);
         let n_leaves_of_part = match n_workers {
-            1 => n_leaves.next_power_of_two(),
-            n_workers => n_leaves_of_part(n_leaves, n_workers, n_params),
+            1 => n_leaves.next_power_of_two().min(most_leaves),
+            n_workers => n_leaves_of_part(n_leaves, n_workers, n_params).min(most_leaves),
         };
         let n_parts = n_leaves.div_ceil(n_leaves_of_part);
         while self.parts.len() < n_parts {
@@ -179,6 +181,7 @@ impl<'a, T: Scalar> Work<'a, T> {
             exclusive(part).reserve(n_params, n_leaves_of_part)?;
         }
         self.pass.positions = positions;
+        self.pass.own_positions = own_positions;
         self.pass.wanted = wanted;
         self.pass.rows_of_leaf = rows_of_leaf;
         self.pass.rows_of_part = n_leaves_of_part * rows_of_leaf;

@@ -36,6 +36,7 @@ mod activation;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod bytes;
 mod coefficients;
 pub mod factorization_machine;
 mod huge_pages;
@@ -61,6 +62,7 @@ mod vector;
 mod x86;
 
 pub use activation::{Activate, Activation};
+pub use bytes::{bytes_of, bytes_of_mut};
 pub use huge_pages::advise_huge_pages;
 pub use lanes::Lanes;
 pub use prefetch::{Prefetch, prefetch, prefetch_ends, prefetch_one};

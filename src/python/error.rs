@@ -18,6 +18,7 @@ pub(super) fn to_python(error: Error) -> PyErr {
             Some(raised) => Python::attach(|py| raised.clone_ref(py)),
             None => PyRuntimeError::new_err(message),
         },
+        Error::OtherRank { .. } | Error::Exchange { .. } => PyRuntimeError::new_err(message),
         Error::Interrupted => PyKeyboardInterrupt::new_err(message),
         _ => PyValueError::new_err(message),
     }

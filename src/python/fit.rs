@@ -20,6 +20,7 @@ use super::signal::Signals;
 use super::state::SavedState;
 use crate::error::try_filled;
 use crate::gradient::Layout;
+use crate::ranks::{Ranks, Vote};
 use crate::scalar::Scalar;
 use crate::train::{
     self, CheckpointInterval, Checkpoints, Config, Fit, Progress, Record, State, StepProgress, StepsTold,
@@ -76,6 +77,8 @@ pub(super) struct Training<'py> {
     metrics: Vec<String>,
     /// The first position of the epoch whose rows these are, and the row of each from there on, if they are not all.
     window: Option<(usize, PyReadonlyArray1<'py, u32>)>,
+    /// The processes that make the same run, if there are several.
+    ranks: Option<PyRef<'py, super::mpi::Ranks>>,
 }
 
 impl Training<'_> {
@@ -169,9 +172,11 @@ fn fit_typed<'py, T: Scalar + Element>(
     let callback = training.callback.as_ref().map(|callback| callback.clone().unbind());
     let step_callback = training.step_callback.as_ref().map(|callback| callback.call.clone().unbind());
     let layout = problem.layout();
+    let ranks = training.ranks.as_ref().map(|ranks| ranks.ranks.clone());
+    let is_first = ranks.as_ref().is_none_or(|ranks| ranks.rank() == 0);
     let mut tell = |progress: Progress<'_, T>| {
         let is_over = match (&callback, &step_callback, progress.step) {
-            (_, Some(callback), Some(step)) => {
+            (_, Some(callback), Some(step)) if is_first => {
                 Python::attach(|py| call_in_epoch(py, callback, layout, step, progress))
             }
             (Some(callback), _, None) => Python::attach(|py| call(py, callback, layout, progress)),
@@ -181,6 +186,9 @@ fn fit_typed<'py, T: Scalar + Element>(
             Ok(false) => ControlFlow::Continue(()),
             Ok(true) => ControlFlow::Break(()),
             Err(error) => {
+                if let Some(ranks) = &ranks {
+                    ranks.note(Vote::Raised, &error.to_string());
+                }
                 signals.keep(error);
                 ControlFlow::Break(())
             }
@@ -188,26 +196,27 @@ fn fit_typed<'py, T: Scalar + Element>(
     };
     let saver = training.checkpoints.as_ref().map(CheckpointCallback::call);
     let mut save = |fit: &mut Fit<T>, are_over: &[bool]| match &saver {
-        Some(call) => checkpoint::save(call, &signals, fit, are_over, |py, fit, run| {
-            run.set_item("chosen_batch_size", chosen)?;
-            write(py, layout, fit, seconds, run)
-        }),
-        None => ControlFlow::Continue(()),
+        Some(call) if is_first => {
+            let saved = checkpoint::save(call, &signals, fit, are_over, |py, fit, run| {
+                run.set_item("chosen_batch_size", chosen)?;
+                write(py, layout, fit, seconds, run)
+            });
+            if let (Some(ranks), ControlFlow::Break(())) = (&ranks, saved) {
+                ranks.note(Vote::Raised, "a checkpoint could not be written");
+            }
+            saved
+        }
+        _ => ControlFlow::Continue(()),
     };
     let interrupted = || signals.interrupted();
+    let among = ranks.as_deref();
     let fitted = detached(py, || {
         let checkpoints = Checkpoints::new(&intervals, &mut save);
-        train::fit_with_checkpoints(
-            &validation,
-            &problem,
-            &config,
-            state,
-            &interrupted,
-            &mut tell,
-            checkpoints,
-        )
+        let asked = (among, &interrupted as _);
+        train::fit_among(&validation, &problem, &config, state, asked, &mut tell, checkpoints)
     });
     let mut fitted = fitted?;
+    run.set_item("ended_by", among.and_then(Ranks::ended_by))?;
     if let Some(error) = &fitted.error {
         signals.keep(to_python(error.clone()));
     }

@@ -15,6 +15,7 @@ mod history;
 mod landscape;
 mod memory;
 mod minibatches;
+mod mpi;
 mod noise;
 mod objective;
 mod optimizer;
@@ -75,6 +76,8 @@ mod _core {
     use super::landscape::{Landscape, probability_interval};
     #[pymodule_export]
     use super::minibatches::Minibatches;
+    #[pymodule_export]
+    use super::mpi::Ranks;
     #[pymodule_export]
     use super::noise::smoothed_noise;
     #[pymodule_export]

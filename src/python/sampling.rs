@@ -11,7 +11,7 @@ use super::choice::Attributes;
 use super::error::{caught, detached, to_python};
 use crate::error::{Error, try_copied};
 use crate::options::Options;
-use crate::shuffle::{Block, Shuffle, Stratified, WeightedSampling};
+use crate::shuffle::{Block, ShardedOrder, Shuffle, Stratified, WeightedSampling};
 
 /// Checks a way of sampling.
 #[pyfunction]
@@ -46,6 +46,10 @@ pub(super) fn shuffle_from(choice: &Bound<'_, PyAny>) -> PyResult<Shuffle> {
                 Err(_) => count("rows").and_then(|rows| Block::new(rows, count("window")?)),
             };
             Ok(Shuffle::Block(block.map_err(to_python)?))
+        }
+        "Sharded" => {
+            let sharded = options.integer("shards").and_then(ShardedOrder::new).map_err(to_python)?;
+            Ok(Shuffle::Sharded(sharded))
         }
         "Weighted" => weighted(choice, &options).map(|weighted| Shuffle::Weighted(Arc::new(weighted))),
         "Strata" => {

@@ -295,6 +295,7 @@ impl Batches {
             Shuffle::Stratified(stratified) => {
                 stratified.order(seed, epoch, batch_size, rows, buffers, interrupted)
             }
+            Shuffle::Sharded(sharded) => sharded.order((seed, epoch), batch_size, rows, buffers, interrupted),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Block, Stratified, WeightedSampling};
+use super::{Block, ShardedOrder, Stratified, WeightedSampling};
 use crate::error::{Error, Result};
 
 /// How the rows of an epoch are ordered.
@@ -21,6 +21,8 @@ pub enum Shuffle {
     Weighted(Arc<WeightedSampling>),
     /// Every batch with all strata in proportion.
     Stratified(Arc<Stratified>),
+    /// Every batch with a share of every shard.
+    Sharded(ShardedOrder),
 }
 
 impl Shuffle {
@@ -47,6 +49,7 @@ impl Shuffle {
             Self::Block(_) => "\"block\"",
             Self::Weighted(_) => "Weighted",
             Self::Stratified(_) => "\"stratified\"",
+            Self::Sharded(_) => "Sharded",
         }
     }
 }

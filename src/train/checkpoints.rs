@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use super::Fit;
+use crate::ranks::Ranks;
 
 /// How long it is from one checkpoint to the next.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -59,20 +60,36 @@ impl<'o, T> Checkpoints<'o, T> {
 
     /// Sees the end of a step.
     #[inline]
-    pub(super) fn see_step(&mut self, n_steps: u64) {
+    pub(super) fn see_step(&mut self, n_steps: u64, ranks: Option<&Ranks>) {
         if !self.intervals.is_empty() {
-            self.see(n_steps);
+            self.see(n_steps, ranks);
         }
     }
 
-    fn see(&mut self, n_steps: u64) {
+    fn see(&mut self, n_steps: u64, ranks: Option<&Ranks>) {
+        // All hand the run over after the same step, or nobody does: rank 0 looks at its clock.
+        let agreed = ranks.map(|ranks| (ranks.rank() > 0, ranks.save_is_due(|| self.has_waited())));
         for ((interval, is_over), last) in self.intervals.iter().zip(&mut self.is_over).zip(&self.last) {
             *is_over |= match *interval {
                 CheckpointInterval::Epochs(_) => false,
                 CheckpointInterval::Steps(every) => n_steps.is_multiple_of(every.get()),
-                CheckpointInterval::Seconds(every) => last.elapsed().as_secs_f64() >= every,
+                CheckpointInterval::Seconds(every) => match agreed {
+                    Some((_, false)) => false,
+                    Some((true, true)) => true,
+                    _ => last.elapsed().as_secs_f64() >= every,
+                },
             };
         }
+    }
+
+    /// Whether so many seconds have passed as one of the intervals has.
+    fn has_waited(&self) -> bool {
+        let mut waited =
+            self.intervals.iter().zip(&self.last).filter_map(|(interval, last)| match interval {
+                CheckpointInterval::Seconds(every) => Some(last.elapsed().as_secs_f64() >= *every),
+                _ => None,
+            });
+        waited.any(|has_waited| has_waited)
     }
 
     /// Sees the end of an epoch, after so many.

@@ -58,10 +58,14 @@ impl Config {
                 "average must be None with a schedule-free optimizer: its model is an average already";
             return Err(Error::Incompatible(message.into()));
         }
-        if self.batches.norm_test().is_some() && matches!(self.batches.shuffle(), Shuffle::Stratified(_)) {
-            let message = "batch_size must not be a NormTest with shuffle=\"stratified\", whose orders are made for \
-                           batches of a size known before";
-            return Err(Error::Incompatible(message.into()));
+        let shuffle = self.batches.shuffle();
+        let is_made_for_a_size = matches!(shuffle, Shuffle::Stratified(_) | Shuffle::Sharded(_));
+        if self.batches.norm_test().is_some() && is_made_for_a_size {
+            return Err(Error::Incompatible(format!(
+                "batch_size must not be a NormTest with shuffle={}, whose orders are made for batches of a size \
+                 known before",
+                shuffle.name()
+            )));
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ use super::{AdaptiveBatchSize, Config, Fingerprint, History, State, StopReason, 
 use crate::data::Rows;
 use crate::error::{Error, Result, try_copied};
 use crate::gradient::{Problem, n_workers_worth, with_evaluator};
+use crate::ranks::{Ranks, Vote};
 use crate::scalar::Scalar;
 use crate::shuffle::Shuffle;
 use crate::update::{AverageState, Schedule};
@@ -81,8 +82,56 @@ pub fn fit_with_checkpoints<'o, 'a, T: Scalar>(
     validation: &'a Validation<'a, T>,
     problem: &'a Problem<'a, T>,
     config: &'a Config,
-    mut state: State<T>,
+    state: State<T>,
     interrupted: &'a (dyn Fn() -> bool + Sync),
+    after_epoch: Callback<'o, T>,
+    checkpoints: Checkpoints<'o, T>,
+) -> Result<Fit<T>> {
+    fit_among(validation, problem, config, state, (None, interrupted), after_epoch, checkpoints)
+}
+
+/// Trains as [`fit_with_checkpoints`] does, by several processes that make the same call, each with all rows.
+///
+/// What `after_epoch` says, and that one is interrupted, ends the run of all between the same two steps. A process that
+/// cannot go on has to say so by [`Ranks::fail`], or the others wait.
+///
+/// # Errors
+/// As [`fit_with`], and [`Error::OtherRank`] if another process cannot go on.
+pub fn fit_among<'o, 'a, T: Scalar>(
+    validation: &'a Validation<'a, T>,
+    problem: &'a Problem<'a, T>,
+    config: &'a Config,
+    state: State<T>,
+    (ranks, interrupted): (Option<&'a Ranks>, &'a (dyn Fn() -> bool + Sync)),
+    after_epoch: Callback<'o, T>,
+    checkpoints: Checkpoints<'o, T>,
+) -> Result<Fit<T>> {
+    let Some(ranks) = ranks else {
+        let alone = (None, interrupted);
+        return descended(validation, problem, config, state, alone, after_epoch, checkpoints);
+    };
+    // Nobody may leave a sum that the others wait for: an interruption is a vote.
+    let heeded = || {
+        if interrupted() {
+            ranks.note(Vote::Interrupted, "interrupted");
+        }
+        false
+    };
+    let among = (Some(ranks), &heeded as _);
+    let fit = descended(validation, problem, config, state, among, after_epoch, checkpoints)?;
+    if fit.error.is_none() {
+        ranks.finish()?;
+    }
+    Ok(fit)
+}
+
+/// Sets up a run, lets it descend, and takes it apart again.
+fn descended<'o, 'a, T: Scalar>(
+    validation: &'a Validation<'a, T>,
+    problem: &'a Problem<'a, T>,
+    config: &'a Config,
+    mut state: State<T>,
+    (ranks, interrupted): (Option<&'a Ranks>, &'a (dyn Fn() -> bool + Sync)),
     after_epoch: Callback<'o, T>,
     checkpoints: Checkpoints<'o, T>,
 ) -> Result<Fit<T>> {
@@ -92,6 +141,7 @@ pub fn fit_with_checkpoints<'o, 'a, T: Scalar>(
     let params = Parameters::of(problem, config, &mut state)?;
     let vector = std::mem::take(&mut state.params);
     with_evaluator(problem, vector, (config.tier, n_workers), interrupted, |mut evaluator| {
+        evaluator.set_ranks(ranks);
         if let Some(weights) = config.batches.importance_weights() {
             evaluator.set_importance_weights(weights)?;
         }
@@ -103,6 +153,9 @@ pub fn fit_with_checkpoints<'o, 'a, T: Scalar>(
         let watching = (after_epoch, checkpoints);
         let mut observers = Observers::new(recorder, validation, stopping, watching, first_step);
         let ended = run.begin().and_then(|()| descend(&mut run, &mut observers));
+        if let (Some(ranks), Err(Stop::Failed(error))) = (ranks, &ended) {
+            ranks.fail(&error.to_string());
+        }
         finish(run, observers, validation, ended)
     })
 }

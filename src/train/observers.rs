@@ -11,6 +11,7 @@ use super::validation::Values;
 use super::view::View;
 use super::{EarlyStoppingState, Fingerprint, Fit, History, StopReason, Validation};
 use crate::error::{Result, try_copied, try_filled};
+use crate::ranks::Ranks;
 use crate::scalar::Scalar;
 
 /// What is known at the end of an epoch, or after a step within.
@@ -112,7 +113,7 @@ impl<'o, 'a, T: Scalar> Observers<'o, 'a, T> {
         if view.config.record.tells(step.t) {
             self.tell(step, &mut view)?;
         }
-        match self.limit(step.t + 1) {
+        match self.limit(step.t + 1, view.evaluator.ranks()) {
             Some(reason) if !step.is_last => Err(reason.into()),
             _ => self.checkpoint(view),
         }
@@ -126,7 +127,7 @@ impl<'o, 'a, T: Scalar> Observers<'o, 'a, T> {
     /// Whether a checkpoint is due after a step, or a streak of them.
     #[inline]
     pub(super) fn checkpoint(&mut self, mut view: View<'_, '_, 'a, T>) -> Result<(), Stop> {
-        self.checkpoints.see_step(view.state.optimizer.n_steps);
+        self.checkpoints.see_step(view.state.optimizer.n_steps, view.evaluator.ranks());
         match self.checkpoints.are_due() && view.state.step < view.batches.n_steps() {
             true => self.save(&mut view),
             false => Ok(()),
@@ -138,12 +139,12 @@ impl<'o, 'a, T: Scalar> Observers<'o, 'a, T> {
     fn save(&mut self, view: &mut View<'_, '_, 'a, T>) -> Result<(), Stop> {
         let began = Instant::now();
         let mut fit = self.fit(view)?;
-        let answer = self.checkpoints.save(&mut fit);
+        let is_over = self.checkpoints.save(&mut fit).is_break();
         self.recorder.history = fit.history;
         self.recorder.exclude(began.elapsed());
-        match answer {
-            ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(()) => Err(StopReason::Callback.into()),
+        match of_all(view.evaluator.ranks(), is_over, &mut [])? {
+            false => Ok(()),
+            true => Err(StopReason::Callback.into()),
         }
     }
 
@@ -195,9 +196,10 @@ impl<'o, 'a, T: Scalar> Observers<'o, 'a, T> {
             metrics,
             validation_loss,
         };
-        match (self.callback)(progress) {
-            ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(()) => Err(StopReason::Callback.into()),
+        let is_over = (self.callback)(progress).is_break();
+        match of_all(view.evaluator.ranks(), is_over, &mut [])? {
+            false => Ok(()),
+            true => Err(StopReason::Callback.into()),
         }
     }
 
@@ -220,6 +222,12 @@ impl<'o, 'a, T: Scalar> Observers<'o, 'a, T> {
             metrics: &mut metrics,
             validation_loss: &mut validation_loss,
         });
+        let ranks = view.evaluator.ranks();
+        if ranks.is_some() {
+            metrics.resize(self.validation.n_metrics(), f64::NAN);
+            self.limit(n_steps, ranks); // rank 0 looks at its clock before all agree
+        }
+        let is_over = of_all(ranks, told.is_break(), &mut metrics)?;
         let alternative = view.state.control.alternative().filter(|_| is_of_alternative);
         let values = Values {
             loss: (monitored, alternative.map_or(params, |(params, _)| params)),
@@ -230,8 +238,8 @@ impl<'o, 'a, T: Scalar> Observers<'o, 'a, T> {
         };
         let reason = self.validation.evaluate(epoch, values, params, &mut self.stopping)?;
         self.recorder.history.validation_loss.extend(validation_loss);
-        let callback = told.is_break().then_some(StopReason::Callback);
-        let stop = callback.or(reason).or_else(|| self.limit(n_steps));
+        let callback = is_over.then_some(StopReason::Callback);
+        let stop = callback.or(reason).or_else(|| self.limit(n_steps, ranks));
         Ok(Epoch { loss: record.loss, stop })
     }
 
@@ -282,7 +290,16 @@ impl<'o, 'a, T: Scalar> Observers<'o, 'a, T> {
 
     /// Whether a limit is reached after `n_steps` steps in all.
     #[inline]
-    fn limit(&self, n_steps: u64) -> Option<StopReason> {
-        self.validation.limit(n_steps - self.first_step, self.begin)
+    fn limit(&self, n_steps: u64, ranks: Option<&Ranks>) -> Option<StopReason> {
+        let is_over = |seconds| self.begin.elapsed().as_secs_f64() >= seconds;
+        self.validation.limit(n_steps - self.first_step, |seconds| match ranks {
+            None => is_over(seconds),
+            Some(ranks) => ranks.time_is_up(|| is_over(seconds)),
+        })
     }
+}
+
+/// Whether the run is to end, and the metrics by which it is judged: of several processes, what all agree on.
+fn of_all(ranks: Option<&Ranks>, is_over: bool, metrics: &mut [f64]) -> Result<bool> {
+    ranks.map_or(Ok(is_over), |ranks| ranks.agree(is_over, metrics))
 }

@@ -1,7 +1,5 @@
 //! `Validation`: validation rows, metrics and rules: when a run ends, and which of its models it gives back.
 
-use std::time::Instant;
-
 use super::stopping::{BestCheckpoint, Converged, EarlyStoppingState, StopRule};
 use super::{Monitor, StopReason};
 use crate::error::{Error, Result, try_filled};
@@ -107,6 +105,11 @@ impl<'a, T: Scalar> Validation<'a, T> {
         Ok(validation.n_rows())
     }
 
+    /// How many metrics there are.
+    pub(super) fn n_metrics(&self) -> usize {
+        self.metrics.len()
+    }
+
     /// The validation rows.
     pub(super) fn problem(&self) -> Option<&'a Problem<'a, T>> {
         self.problem
@@ -188,13 +191,11 @@ impl<'a, T: Scalar> Validation<'a, T> {
         self.rules.iter().any(|rule| matches!(rule, StopRule::MaxSteps(_) | StopRule::MaxSeconds(_)))
     }
 
-    /// Whether a limit is reached after `n_steps` steps since the beginning.
-    pub(super) fn limit(&self, n_steps: u64, begin: Instant) -> Option<StopReason> {
+    /// Whether a limit is reached after `n_steps` steps since the beginning. `is_over` is asked about seconds.
+    pub(super) fn limit(&self, n_steps: u64, is_over: impl Fn(f64) -> bool) -> Option<StopReason> {
         self.rules.iter().find_map(|rule| match rule {
             StopRule::MaxSteps(rule) => (n_steps >= rule.n()).then_some(StopReason::MaxSteps),
-            StopRule::MaxSeconds(rule) => {
-                (begin.elapsed().as_secs_f64() >= rule.seconds()).then_some(StopReason::MaxSeconds)
-            }
+            StopRule::MaxSeconds(rule) => is_over(rule.seconds()).then_some(StopReason::MaxSeconds),
             _ => None,
         })
     }

@@ -12,7 +12,7 @@ import mbgd_rs as mb
 import numpy as np
 import pytest
 from mbgd_rs import reference
-from mbgd_rs.sampling import Block, Stratified, Weighted
+from mbgd_rs.sampling import Block, Sharded, Stratified, Weighted
 from scipy.stats import chisquare
 
 ERROR_RATE = 1e-4
@@ -26,6 +26,9 @@ KINDS = {
     "blocks of one": Block(rows=1, window=10),
     "one window": Block(rows=64, window=10**9),
     "large blocks": Block(rows=2**62, window=2),
+    "two shards": Sharded(2),
+    "one shard": Sharded(1),
+    "small shards": Sharded(256),
     "weighted": Weighted(WEIGHTS),
     "weighted, more": Weighted(WEIGHTS, n_samples=2500),
     "weighted, once": Weighted(WEIGHTS, replacement=False),
@@ -242,6 +245,38 @@ def test_blocks_are_kept_together_in_windows():
     assert np.abs(np.diff(order(0, "full", "full", n=n) // rows)).mean() > 20  # unlike a full shuffle
 
 
+@pytest.mark.parametrize(("n", "b", "shards"), [(1024, 256, 4), (1003, 128, 8), (1000, 100, 2), (37, 8, 16)])
+def test_every_batch_has_its_share_of_every_shard(n, b, shards):
+    sizes = (n + np.arange(shards)) // shards
+    shard_of = np.repeat(np.arange(shards), sizes)
+    batches = list(mb.Batches(n, b, Sharded(shards), seed=4).epoch(2))
+    assert sorted(np.concatenate(batches).tolist()) == list(range(n))
+    for batch in batches[:-1]:
+        assert (np.diff(shard_of[batch]) >= 0).all(), "shards come in order"
+        shares = np.bincount(shard_of[batch], minlength=shards)
+        assert shares.min() >= b // shards
+        assert shares.max() <= -(-b // shards)
+
+
+@pytest.mark.parametrize("n_processes", [1, 2, 4, 8])
+def test_equal_runs_of_a_batch_are_of_equal_runs_of_rows(n_processes):
+    n, b = 8192, 1024
+    for batch in mb.Batches(n, b, Sharded(8), seed=4).epoch(1):
+        owner = batch.reshape(n_processes, -1) // (n // n_processes)
+        assert (owner == np.arange(n_processes)[:, None]).all()
+
+
+def test_rows_of_a_shard_are_a_uniform_permutation():
+    batches = mb.Batches(8, 4, Sharded(2), seed=1)
+    orders = np.array([np.concatenate(list(batches.epoch(k))) for k in range(12_000)])
+    first, second = orders[:, [0, 1, 4, 5]], orders[:, [2, 3, 6, 7]]
+    for rows, shard in ((first, range(4)), (second, range(4, 8))):
+        counts = Counter(map(tuple, rows.tolist()))
+        assert_like([counts[order] for order in itertools.permutations(shard)], np.ones(24))
+    together = np.bincount((first[:, 0] * 4 + second[:, 0] - 4).astype(int), minlength=16)
+    assert_like(together, np.ones(16))  # and shards know nothing of each other
+
+
 def test_rows_of_blocks_come_equally_often_at_every_position():
     batches = mb.Batches(12, "full", Block(rows=3, window=2), seed=1)
     orders = np.array([next(batches.epoch(k)) for k in range(12_000)])
@@ -400,6 +435,8 @@ REFUSED = {
     "rows": (lambda: Block(0), ValueError, r"rows must be >= 1, got 0"),
     "negative rows": (lambda: Block(-2), ValueError, r"rows must be >= 1, got -2"),
     "window": (lambda: Block(5, 0), ValueError, r"window must be >= 1, got 0"),
+    "shards": (lambda: Sharded(3), ValueError, r"shards must be a power of two, got 3"),
+    "no shards": (lambda: Sharded(0), ValueError, r"shards must be >= 1, got 0"),
     "type of rows": (
         lambda: Block(2.5),
         TypeError,

@@ -15,6 +15,7 @@ mod noise;
 mod oracle;
 mod outputs;
 mod passes;
+mod ranks;
 mod shuffle;
 mod sparse;
 mod square_matrix;

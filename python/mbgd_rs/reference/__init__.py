@@ -16,7 +16,14 @@ from .model import MODELS
 from .objective import Objective, gradient
 from .random import permutation, philox, random_blocks, random_words
 from .rules import make_optimizer
-from .sampling import block_order, exponential, stratified_order, weighted_draws, weighted_order
+from .sampling import (
+    block_order,
+    exponential,
+    sharded_order,
+    stratified_order,
+    weighted_draws,
+    weighted_order,
+)
 from .schedules import learning_rate_at
 from .shuffle import batches, draws, importance_weights, order_of_epochs
 from .training import Fit, fit
@@ -49,6 +56,7 @@ __all__ = [
     "philox",
     "random_blocks",
     "random_words",
+    "sharded_order",
     "split",
     "stratified_order",
     "weighted_draws",

@@ -15,6 +15,7 @@ Array = NDArray[Any]
 
 WINDOW, WEIGHTED_DRAWS, WEIGHTED_TIMES = 16, 18, 19
 STRATA_OFFSET, STRATA_BATCHES = 20, 21
+SHARD = 38
 """Streams of random words."""
 
 
@@ -111,3 +112,29 @@ def stratified_order(seed: int, epoch: int, groups: Array, batch_size: int) -> A
     is_of_last = (place + 1) * rest // n > before
     batch = np.where(is_of_last, n_full, turns[(place - before) % n_full])
     return order[np.argsort(batch, kind="stable")]
+
+
+def sharded_order(seed: int, epoch: int, n: int, shards: int, batch_size: int) -> Array:
+    """Each shard of consecutive rows permuted on its own, and every batch with a share of each.
+
+    Up to position e there are ``floor((e + s) / shards)`` rows of shard s, which add up to e.
+
+    >>> sharded_order(seed=0, epoch=0, n=10, shards=2, batch_size=4)
+    array([4, 1, 6, 9, 2, 3, 5, 8, 0, 7])
+    """
+
+    def counts(position: int) -> Array:
+        """Rows of each shard among the first positions."""
+        return (position + np.arange(shards)) // shards
+
+    sizes = counts(n)
+    first_rows = np.cumsum(sizes) - sizes
+    shuffled = [
+        permuted(np.arange(first, first + size), words64(seed, epoch, SHARD, int(first)))
+        for first, size in zip(first_rows, sizes, strict=True)
+    ]
+    parts = []
+    for start in range(0, n, batch_size):
+        before, after = counts(start), counts(min(start + batch_size, n))
+        parts += [rows[i:j] for rows, i, j in zip(shuffled, before, after, strict=True)]
+    return np.concatenate(parts)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .random import HALF, permutation, random_blocks
-from .sampling import block_order, stratified_order, weighted_draws, weighted_order
+from .sampling import block_order, sharded_order, stratified_order, weighted_draws, weighted_order
 
 Array = NDArray[Any]
 Rows = Any
@@ -63,6 +63,8 @@ def order_of_epochs(
     if shuffle == "block" or hasattr(shuffle, "window"):
         rows, window = (1024, 64) if shuffle == "block" else (shuffle.rows, shuffle.window)
         return lambda epoch: block_order(seed, epoch, n, rows, window)
+    if hasattr(shuffle, "shards"):
+        return lambda epoch: sharded_order(seed, epoch, n, shuffle.shards, batch_size)
     if hasattr(shuffle, "weights"):
         weights = np.asarray(shuffle.weights, np.float64)
         if shuffle.replacement:
