@@ -25,7 +25,7 @@ def block_order(seed: int, epoch: int, n: int, rows: int | Sequence[int], window
     >>> block_order(seed=0, epoch=0, n=12, rows=2, window=2)
     array([ 1,  8,  0,  9, 10,  6,  7, 11,  5,  2,  4,  3])
     >>> block_order(seed=0, epoch=0, n=6, rows=[3, 1, 2], window=2)
-    array([4, 3, 5, 1, 2, 0])
+    array([5, 4, 0, 2, 1, 3])
     """
     lengths = np.diff([*range(0, n, rows), n]) if isinstance(rows, int) else np.asarray(rows)
     first_rows = np.cumsum(lengths) - lengths
