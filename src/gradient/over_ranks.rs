@@ -37,12 +37,14 @@ impl<'a, T> SharedSums<'a, T> {
     }
 }
 
-/// How leaves are cut: rank r has the pieces from `r pieces_of_rank` on.
+/// How leaves are cut into pieces, which follow one another as the ranks do that have them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Cut {
     leaves_of_piece: usize,
+    /// At most.
     pieces_of_rank: usize,
     n_pieces: usize,
+    n_ranks: usize,
 }
 
 impl Cut {
@@ -50,7 +52,8 @@ impl Cut {
     fn of(n_leaves: usize, size: usize, n_bytes: usize) -> Self {
         let cut = |pieces_of_rank| {
             let leaves_of_piece = n_leaves.div_ceil(size * pieces_of_rank).next_power_of_two();
-            Self { leaves_of_piece, pieces_of_rank, n_pieces: n_leaves.div_ceil(leaves_of_piece) }
+            let n_pieces = n_leaves.div_ceil(leaves_of_piece);
+            Self { leaves_of_piece, pieces_of_rank, n_pieces, n_ranks: size }
         };
         if size.is_power_of_two() {
             return cut(1);
@@ -62,12 +65,16 @@ impl Cut {
 
     /// Leaves of the rank that has most.
     fn most_leaves(&self) -> usize {
-        self.leaves_of_piece * self.pieces_of_rank.min(self.n_pieces)
+        self.leaves_of_piece * self.n_pieces.div_ceil(self.n_ranks)
     }
 
+    /// Of a power of two ranks, the pairs of which make the tree, rank r has piece r, if there is one; of others each has as
+    /// many as any other, or one more.
     fn pieces_of(&self, rank: usize) -> Range<usize> {
-        let first = (rank * self.pieces_of_rank).min(self.n_pieces);
-        first..(first + self.pieces_of_rank).min(self.n_pieces)
+        match self.n_ranks.is_power_of_two() {
+            true => rank.min(self.n_pieces)..(rank + 1).min(self.n_pieces),
+            false => rank * self.n_pieces / self.n_ranks..(rank + 1) * self.n_pieces / self.n_ranks,
+        }
     }
 
     /// Whether the multiply-adds that a rank saves, of all that there are, are worth the exchange of sums, and of so many bytes
@@ -251,9 +258,9 @@ mod tests {
     }
 
     #[test]
-    fn pieces_are_the_least_powers_of_two_that_ranks_can_share() {
+    fn ranks_share_leaves_as_evenly_as_powers_of_two_allow() {
         assert_eq!(Cut::of(96, 3, 100).most_leaves(), 32);
-        assert_eq!(Cut::of(64, 3, 100).most_leaves(), 32); // two of the ranks have all
+        assert_eq!(Cut::of(64, 3, 100).most_leaves(), 24); // three pieces of 8, of eight in all
         assert_eq!(Cut::of(64, 4, 100).most_leaves(), 16);
     }
 }
