@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(lines.counts, [2, 0, 1]);
         assert_eq!(lines.columns, [0, 2, 10]);
         assert_eq!(lines.values, [1.0, -0.5, f64::INFINITY]);
-        assert_eq!(lines.begins, [15, 39, 42]);
+        assert_eq!(lines.begins, [15, 40, 43]);
         assert_eq!(read("").unwrap(), SvmlightLines::default());
     }
 
