@@ -73,8 +73,7 @@ fn a_run_goes_on_from_each() {
     let targets = Targets::new(&y, N_ROWS, 1, TargetKind::Real).unwrap();
     let loss = Loss::SquaredError(SquaredError);
     let penalty = Penalty::elastic_net(1e-3, 0.0).unwrap();
-    let problem =
-        Problem::new(rows, targets, Weights::new(&[], N_ROWS).unwrap(), loss, penalty, true).unwrap();
+    let problem = Problem::new(rows, targets, Weights::equal(), loss, penalty, true).unwrap();
     let every = |n| NonZeroU64::new(n).unwrap();
     let intervals = [CheckpointInterval::Steps(every(7)), CheckpointInterval::Epochs(every(2))];
     for batch_size in [1, 10] {
