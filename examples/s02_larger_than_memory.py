@@ -20,10 +20,8 @@ import mbgd_rs as mb
 import numpy as np
 
 N, D, MB, rng = 1_000_000, 100, 1_000_000, np.random.default_rng(0)
-truth = np.linspace(-1, 1, D, dtype=np.float32)
-folder = TemporaryDirectory()
+truth, y, folder = np.linspace(-1, 1, D, dtype=np.float32), np.empty(N, np.float32), TemporaryDirectory()
 x_path, y_path = Path(folder.name) / "X.npy", Path(folder.name) / "y.npy"
-y = np.empty(N, np.float32)
 X = np.lib.format.open_memmap(x_path, "w+", np.float32, (N, D))
 for rows in np.array_split(np.arange(N), 100):
     X[rows] = rng.standard_normal((len(rows), D), dtype=np.float32)
@@ -33,8 +31,8 @@ del X
 
 
 def megabytes(name):
-    status = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
-    return int(status[name].split()[0]) * 1024 / MB
+    words = Path("/proc/self/status").read_text().split()
+    return int(words[words.index(f"{name}:") + 1]) * 1024 / MB
 
 
 def watched(work):  # seconds, and megabytes above those at the start
@@ -49,8 +47,7 @@ def watched(work):  # seconds, and megabytes above those at the start
 
 # %%
 # Under the limit an array of all rows does not fit: the NumPy loop fails before its first step. Windows of
-# chunks do. Chunks come in a new order every epoch, and rows are shuffled within their window; the result
-# says how many chunks that were.
+# chunks do. Chunks come in a new order every epoch, and rows are shuffled within their window.
 source = mb.sources.Npy(x_path, y_path, rows=10_000)
 runs, (soft, hard) = [], resource.getrlimit(resource.RLIMIT_DATA)
 resource.setrlimit(resource.RLIMIT_DATA, (int((megabytes("VmData") + 128) * MB), hard))
@@ -58,14 +55,10 @@ try:
     np.load(x_path)
 except MemoryError as error:
     print("NumPy:", error)
-ours = watched(
-    lambda: runs.append(
-        mb.fit(source, optimizer=mb.optimizers.SGD(0.01), batch_size=256, epochs=2, memory_limit=64 * MB)
-    )
-)
+given = {"optimizer": mb.optimizers.SGD(0.01), "batch_size": 256, "epochs": 2, "memory_limit": 64 * MB}
+ours = watched(lambda: runs.append(mb.fit(source, **given)))
 resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))  # as it was
 print(f"mb.fit: {ours[1].max():.0f} MB, largest error {np.abs(runs[0].coef - truth).max():.4f}")
-print("shuffled in windows:", runs[0].arguments["shuffle"])
 
 
 # %%

@@ -301,6 +301,7 @@ EXAMPLES = [
     mb.penalties.L1({"coefs": [0.1, 0.0]}), mb.models.Linear(), mb.models.MLP((4, 3), ("relu", "gelu"), 0.1),
     mb.models.FactorizationMachine(4, 1 / 3), mb.sampling.Block(3, 2),
     mb.sampling.Weighted([1, 2, 3], correct_bias=True), mb.sampling.Stratified(["a", "b", "a"]),
+    mb.sampling.Sharded(shards=4), mb.sampling.Block([3, 1, 2], 2),
     mb.sampling.Stratified(), stopping.NoImprovement("accuracy", mode="max"), stopping.TargetLoss(-1 / 3),
     stopping.Converged(), stopping.MaxSteps(3), stopping.MaxSeconds(0.5),
 ]  # fmt: skip
