@@ -71,26 +71,12 @@ pub fn fit_with<'a, T: Scalar>(
     interrupted: &'a (dyn Fn() -> bool + Sync),
     after_epoch: Callback<'_, T>,
 ) -> Result<Fit<T>> {
-    fit_with_checkpoints(validation, problem, config, state, interrupted, after_epoch, Checkpoints::none())
+    let alone = (None, interrupted);
+    fit_among(validation, problem, config, state, alone, after_epoch, Checkpoints::none())
 }
 
-/// Trains as [`fit_with`] does, and hands the run over where a checkpoint is due.
-///
-/// # Errors
-/// As [`fit_with`].
-pub fn fit_with_checkpoints<'o, 'a, T: Scalar>(
-    validation: &'a Validation<'a, T>,
-    problem: &'a Problem<'a, T>,
-    config: &'a Config,
-    state: State<T>,
-    interrupted: &'a (dyn Fn() -> bool + Sync),
-    after_epoch: Callback<'o, T>,
-    checkpoints: Checkpoints<'o, T>,
-) -> Result<Fit<T>> {
-    fit_among(validation, problem, config, state, (None, interrupted), after_epoch, checkpoints)
-}
-
-/// Trains as [`fit_with_checkpoints`] does, by several processes that make the same call, each with all rows.
+/// Trains as [`fit_with`] does, and hands the run over where a checkpoint is due; by several processes, if `ranks` are given,
+/// that make the same call, each with all rows.
 ///
 /// What `after_epoch` says, and that one is interrupted, ends the run of all between the same two steps. A process that
 /// cannot go on has to say so by [`Ranks::fail`], or the others wait.

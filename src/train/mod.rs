@@ -35,7 +35,7 @@ pub use control::{
     AdaptiveBatchSize, AutoRate, Control, Method, Safeguard, Solver, Spectral, Standardisation, Trials,
 };
 pub use fingerprint::Fingerprint;
-pub use fit::{Fit, fit, fit_among, fit_with, fit_with_checkpoints};
+pub use fit::{Fit, fit, fit_among, fit_with};
 pub use history::History;
 pub use lazy::FLUSH_INTERVAL;
 pub use noise_history::NoiseHistory;

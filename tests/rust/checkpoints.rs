@@ -10,8 +10,7 @@ use mbgd_rs::kernel::Tier;
 use mbgd_rs::rng;
 use mbgd_rs::shuffle::{Batches, BatchesConfig};
 use mbgd_rs::train::{
-    CheckpointInterval, Checkpoints, Config, Fit, Record, State, StopReason, Validation, fit,
-    fit_with_checkpoints,
+    CheckpointInterval, Checkpoints, Config, Fit, Record, State, StopReason, Validation, fit, fit_among,
 };
 use mbgd_rs::update::schedule::Constant;
 use mbgd_rs::update::{Optimizer, Rule, Schedule, Sgd};
@@ -58,7 +57,7 @@ fn saved(
     let go_on = &mut |_: mbgd_rs::train::Progress<'_, f64>| ControlFlow::Continue(());
     let checkpoints = Checkpoints::new(intervals, &mut save);
     let none = Validation::none();
-    let run = fit_with_checkpoints(&none, problem, config, state, &|| false, go_on, checkpoints).unwrap();
+    let run = fit_among(&none, problem, config, state, (None, &|| false), go_on, checkpoints).unwrap();
     (run, found)
 }
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..inputs import as_array, as_integer
 from ..sparse import SparseRows, as_sparse_rows
-from .source import Chunk, Source, as_dtype, checked_number, digest, is_rows, refuse_out
+from .source import Chunk, Source, as_dtype, as_feature_names, checked_number, digest, is_rows, refuse_out
 
 __all__ = ["Chunks"]
 
@@ -99,13 +99,7 @@ class Chunks(Source):
             self.chunk_rows = (len(X), *later)
         elif len(X) != self.chunk_rows[0]:
             raise ValueError(f"chunk 0 must have {self.chunk_rows[0]} rows as announced, got {len(X)}")
-        if feature_names is not None:
-            self.feature_names = tuple(map(str, feature_names))
-            if len(self.feature_names) != self.n_columns:
-                raise ValueError(
-                    f"feature_names must be {self.n_columns} names, one for each column, "
-                    f"got {len(self.feature_names)}"
-                )
+        self.feature_names = as_feature_names(feature_names, self.n_columns)
         if fingerprint is None:
             content = X.data if isinstance(X, SparseRows) else X
             self._identity = str(crc32(np.ascontiguousarray(content).tobytes()))

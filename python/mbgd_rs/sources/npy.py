@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..inputs import as_integer
 from .files import File, files_of
-from .source import Chunk, Source, checked_number, digest
+from .source import Chunk, Source, as_feature_names, checked_number, digest
 
 __all__ = ["Npy"]
 
@@ -101,13 +101,7 @@ class Npy(Source):
             raise ValueError(f"X must have at least one row, got none in {self._X[0].name!r}")
         self.chunk_rows = tuple(stop - start for _, start, stop in self._places)
         self.has_weights = self._weights is not None
-        if feature_names is not None:
-            self.feature_names = tuple(map(str, feature_names))
-            if len(self.feature_names) != self.n_columns:
-                raise ValueError(
-                    f"feature_names must be {self.n_columns} names, one for each column, "
-                    f"got {len(self.feature_names)}"
-                )
+        self.feature_names = as_feature_names(feature_names, self.n_columns)
 
     def _beside(self, argument: str, paths: Any, n_dimensions: tuple[int, ...]) -> list[NpyFile]:
         files = [NpyFile.at(argument, file, n_dimensions) for file in files_of(argument, paths, (".npy",))]

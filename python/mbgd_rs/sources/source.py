@@ -173,6 +173,16 @@ def checked_number(source: Source, chunk: int) -> int:
     return chunk
 
 
+def as_feature_names(names: Any, n_columns: int) -> tuple[str, ...] | None:
+    """The names of columns as texts, if there are some."""
+    if names is None:
+        return None
+    texts = tuple(map(str, names))
+    if len(texts) != n_columns:
+        raise ValueError(f"feature_names must be {n_columns} names, one for each column, got {len(texts)}")
+    return texts
+
+
 def refuse_out(out: Array | None) -> None:
     """Of sources that are sparse."""
     if out is not None:
