@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from functools import reduce
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .own_rows import RowsOfRanks, gathered
+from .sampling import Sharded
 from .sparse import SparseRows
 
 __all__ = ["blocks", "moments_of", "units_of"]
@@ -19,17 +22,66 @@ EXTREME = 1022
 """Powers of two up to this, and their inverses, are normal numbers."""
 
 
-def moments_of(X: Array | SparseRows, weights: Array | None) -> tuple[Array, Array]:
+class Pieces(NamedTuple):
+    """Rows in pieces, whose sums are added up in their order: shards, or all rows as one."""
+
+    own: list[tuple[Any, Array]]
+    """The rows and weights of those that this process has."""
+    ranks: Any
+    """The processes that have the others, if there are some."""
+    n_columns: int
+    dtype: np.dtype[Any]
+    total: float
+    """The sum of all weights."""
+    n_counted: int
+    """Rows of weights above 0."""
+
+    def combined(self, of_piece: Callable[[Any, Array], Array], add: Callable[[Array, Array], Array]) -> Array:
+        """What all pieces come to together."""
+        found = [of_piece(X, s) for X, s in self.own]
+        if self.ranks is not None:
+            found = [one for of_rank in gathered(self.ranks, found) for one in of_rank]
+        return reduce(add, found)
+
+
+def pieces_of(X: Any, s: Array, shuffle: Sharded | None) -> Pieces:
+    """The shards of the rows, if they are in some, or all rows; of several processes those of this one."""
+    ranks = X.ranks if isinstance(X, RowsOfRanks) else None
+    rank, size = (0, 1) if ranks is None else (ranks.rank, ranks.size)
+    own, offset = (X.own, X.own_rows.start) if isinstance(X, RowsOfRanks) else (X, 0)
+    n = len(X)
+    parts = [slice(0, n)]
+    if shuffle is not None:
+        each = shuffle.shards // size
+        firsts = [shuffle.first_row(rank * each + shard, n) for shard in range(each + 1)]
+        parts = [slice(*ends) for ends in zip(firsts[:-1], firsts[1:], strict=True)]
+    here = [(rows_in(own, part.start - offset, part.stop - offset), s[part]) for part in parts]
+    return Pieces(here, ranks, X.shape[1], X.dtype, s.sum(), int(np.count_nonzero(s)))
+
+
+def rows_in(X: Array | SparseRows, first: int, end: int) -> Array | SparseRows:
+    """A run of rows, which is not copied."""
+    if not isinstance(X, SparseRows):
+        return X[first:end]
+    return SparseRows(X.data, X.indices, X.indptr[first : end + 1], (end - first, X.shape[1]))
+
+
+def moments_of(
+    X: Array | SparseRows, weights: Array | None, shuffle: Sharded | None = None
+) -> tuple[Array, Array]:
     """The mean and the standard deviation of each column, in double; rows of weight 0 do not take part.
 
     A deviation of 0, or of no more than the rounding of the column's type, is 1. Sums are made in a fixed
-    order, so that the bits are the same on every machine. Columns that are not finite have no finite moments.
+    order, shard by shard where rows are in such, so that the bits are the same on every machine and any
+    number of them. Columns that are not finite have no finite moments.
     """
     s = np.ones(len(X)) if weights is None else weights.astype(np.float64)
     if not s.any():
         s = np.ones(len(X))
+    pieces = pieces_of(X, s, shuffle)
+    is_sparse = isinstance(pieces.own[0][0], SparseRows)
     with np.errstate(invalid="ignore", over="ignore"):
-        mean, deviation, unit, least = of_sparse(X, s) if isinstance(X, SparseRows) else of_dense(X, s)
+        mean, deviation, unit, least = of_sparse(pieces) if is_sparse else of_dense(pieces)
         scale = np.where(deviation <= least, 1.0, deviation / unit)
         return mean / unit, scale
 
@@ -47,53 +99,76 @@ def blocks(n_rows: int, n_columns: int) -> Iterator[slice]:
     return (slice(first, min(first + n, n_rows)) for first in range(0, n_rows, n))
 
 
-def of_dense(X: Array, s: Array) -> tuple[Array, Array, Array, float]:
+def of_dense(pieces: Pieces) -> tuple[Array, Array, Array, float]:
     """Means and deviations in a unit of each column, that unit, and the least deviation that is one."""
-    n, d = X.shape
-    counts = s > 0
-    low, high = np.full(d, np.inf), np.full(d, -np.inf)
-    for rows in blocks(n, d):
-        block = X[rows][counts[rows]]
-        low = np.minimum(low, block.min(axis=0, initial=np.inf))
-        high = np.maximum(high, block.max(axis=0, initial=-np.inf))
+    d, total = pieces.n_columns, pieces.total
+
+    def extremes(X: Array, s: Array) -> Array:
+        low, high = np.full(d, np.inf), np.full(d, -np.inf)
+        for rows in blocks(*X.shape):
+            block = X[rows][s[rows] > 0]
+            low = np.minimum(low, block.min(axis=0, initial=np.inf))
+            high = np.maximum(high, block.max(axis=0, initial=-np.inf))
+        return np.stack([low, -high])
+
+    low, high = pieces.combined(extremes, np.minimum) * [[1], [-1]]
     unit = units_of(np.maximum(np.abs(low), np.abs(high)))
     middle = low * unit / 2 + high * unit / 2
-    total = s.sum()
 
-    def sums(center: Array) -> tuple[Array, Array]:
-        first, second = np.zeros(d), np.zeros(d)
-        for rows in blocks(n, d):
-            here = counts[rows]
-            apart = X[rows][here] * unit - center
-            weighted = apart * s[rows][here, None]
-            first += weighted.sum(axis=0)
-            second += (weighted * apart).sum(axis=0)
-        return first / total, second / total
+    def sums(center: Array) -> Array:
+        def of_piece(X: Array, s: Array) -> Array:
+            found = np.zeros((2, d))
+            for rows in blocks(*X.shape):
+                here = s[rows] > 0
+                apart = X[rows][here] * unit - center
+                weighted = apart * s[rows][here, None]
+                found[0] += weighted.sum(axis=0)
+                found[1] += (weighted * apart).sum(axis=0)
+            return found
+
+        return pieces.combined(of_piece, np.add) / total
 
     mean = middle + sums(middle)[0]
     shift, square = sums(mean)
     deviation = np.sqrt(np.maximum(square - shift**2, 0))
-    return mean + shift, deviation, unit, float(np.finfo(X.dtype).eps)
+    return mean + shift, deviation, unit, float(np.finfo(pieces.dtype).eps)
 
 
-def of_sparse(X: SparseRows, s: Array) -> tuple[Array, Array, Array, float]:
+def of_sparse(pieces: Pieces) -> tuple[Array, Array, Array, float]:
     """As of dense rows, the entries that are not stored being 0."""
-    d = X.shape[1]
-    columns, values, weights = entries_of(X, s)
-    largest = np.zeros(d)
-    np.maximum.at(largest, columns, np.abs(values))
-    unit = units_of(largest)
-    values = values * unit[columns]
-    total = s.sum()
-    stored = np.bincount(columns, minlength=d)
-    is_full = stored == np.count_nonzero(s)
-    absent = np.where(is_full, 0, np.maximum(total - np.bincount(columns, weights, d), 0))
-    mean = np.bincount(columns, weights * values, d) / total
-    apart = values - mean[columns]
-    shift = (np.bincount(columns, weights * apart, d) - absent * mean) / total
-    square = (np.bincount(columns, weights * apart**2, d) + absent * mean**2) / total
+    d, total = pieces.n_columns, pieces.total
+    entries = [entries_of(X, s) for X, s in pieces.own]
+    pieces = pieces._replace(own=[(entry, entry[0]) for entry in entries])
+
+    def added(*of_entries: Callable[[Array, Array, Array], Array | None]) -> Array:
+        def of_piece(entries: tuple[Array, Array, Array], columns: Array) -> Array:
+            return np.stack([np.bincount(columns, weigh(*entries), d) for weigh in of_entries])
+
+        return pieces.combined(of_piece, np.add)
+
+    def largest_of(entries: tuple[Array, Array, Array], columns: Array) -> Array:
+        found = np.zeros(d)
+        np.maximum.at(found, columns, np.abs(entries[1]))
+        return found
+
+    unit = units_of(pieces.combined(largest_of, np.maximum))
+    stored, weight, first = added(
+        lambda columns, x, s: None, lambda columns, x, s: s, lambda columns, x, s: s * (x * unit[columns])
+    )
+    is_full = stored == pieces.n_counted
+    absent = np.where(is_full, 0, np.maximum(total - weight, 0))
+    mean = first / total
+
+    def apart(columns: Array, x: Array) -> Array:
+        return np.asarray(x * unit[columns] - mean[columns])
+
+    first, second = added(
+        lambda columns, x, s: s * apart(columns, x), lambda columns, x, s: s * apart(columns, x) ** 2
+    )
+    shift = (first - absent * mean) / total
+    square = (second + absent * mean**2) / total
     deviation = np.sqrt(np.maximum(square - shift**2, 0))
-    return mean + shift, deviation, unit, float(np.finfo(X.dtype).eps)
+    return mean + shift, deviation, unit, float(np.finfo(pieces.dtype).eps)
 
 
 def entries_of(X: SparseRows, s: Array) -> tuple[Array, Array, Array]:

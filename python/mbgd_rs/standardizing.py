@@ -15,10 +15,11 @@ from .models import Linear, Model
 from .moments import moments_of
 from .objective import Problem
 from .optimizers import FTRL, SGLD, AdamW, Lion, Optimizer, ScheduleFreeAdamW
+from .own_rows import is_sparse_rows
 from .penalties import L2, ElasticNet, GroupElasticNet, Penalty
 from .result import FitResult
+from .sampling import Sharded
 from .schedules import Plateau, Schedule
-from .sparse import SparseRows
 from .standardization import Standardization
 from .stopping import NoImprovement, StopRule, TargetLoss
 from .validation import Validation
@@ -56,8 +57,12 @@ def course_of(
     optimizer: Optimizer,
     stop: tuple[StopRule, ...],
     init: Array | None,
+    shards: Sharded | None = None,
 ) -> Course:
-    """The course of a fit of `problem`; y and `validation` are the arguments of fit."""
+    """The course of a fit of `problem`; y and `validation` are the arguments of fit.
+
+    Where the rows are in shards, moments are made shard by shard, so that each may be elsewhere.
+    """
     if not standardize:
         return Course(
             problem=problem,
@@ -71,8 +76,8 @@ def course_of(
         units = known_units(resume, problem)
     else:
         nothing = np.zeros(problem.n_params, problem.X.dtype)
-        _core.gradient(problem, nothing, np.empty(0, np.uintp), 1)  # refuses what cannot be trained on
-        units = units_of(problem, judged, unexplained(problem, y))
+        _core.gradient(problem.at_hand(), nothing, np.empty(0, np.uintp), 1)  # refuses what cannot be trained on
+        units = units_of(problem, judged, unexplained(problem, y), shards)
     return Course(
         problem=replace(problem, units=units),
         trained=trained(units, problem, y),
@@ -88,20 +93,20 @@ def known_units(resume: FitResult, problem: Problem) -> Standardization:
     units = resume.standardization
     if units is None:
         raise ValueError("resume must be a run with standardize=True, got one with False")
-    if units.mean is not None and units.mean.any() and isinstance(problem.X, SparseRows):
+    if units.mean is not None and units.mean.any() and is_sparse_rows(problem.X):
         raise ValueError("X must be dense, as in the run to be resumed: its columns were centred")
     return units
 
 
-def units_of(problem: Problem, judged: Validation, y: Array) -> Standardization:
+def units_of(problem: Problem, judged: Validation, y: Array, shards: Sharded | None) -> Standardization:
     """The moments of the rows learned from, y the targets that are to be centred and scaled."""
     s = None if problem.sample_weight is None else problem.sample_weight.astype(np.float64)
     if judged.split is not None:
         learned = np.zeros(len(problem.X))
         learned[judged.split[0]] = 1 if s is None else s[judged.split[0]]
         s = learned
-    mean, scale = moments_of(problem.X, s)
-    has_center = problem.fit_intercept and not isinstance(problem.X, SparseRows)
+    mean, scale = moments_of(problem.X, s, shards if judged.split is None else None)
+    has_center = problem.fit_intercept and not is_sparse_rows(problem.X)
     y_mean, y_scale, loss = None, 1.0, problem.loss
     if problem.fit_intercept and loss.is_shift_invariant:
         y_mean, _ = moments_of(y, s)

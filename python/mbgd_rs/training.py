@@ -39,12 +39,13 @@ from .models import Linear, Model, ModelName
 from .objective import Problem, make_problem
 from .optimizers import Optimizer, OptimizerName
 from .outcome import make_history, make_result
+from .own_rows import RowsOfRanks, shares_rows, told_to_all
 from .penalties import Penalty, PenaltyName
 from .ranks import Ranks, together
 from .reach import FEWEST_ROWS, warn_of_reach
 from .result import FitResult
 from .resuming import check_arguments, check_resume, data_of, warn_of_the_end
-from .sampling import DEFAULT_SHUFFLE, Shuffle
+from .sampling import DEFAULT_SHUFFLE, Sharded, Shuffle
 from .solver import solver_of
 from .source_training import fit_source
 from .sources import Source
@@ -377,6 +378,9 @@ def fit(
     shuffle = "full" if shuffle is DEFAULT_SHUFFLE else shuffle
     if memory_limit is not None:
         raise ValueError(f"memory_limit must be None where X is in memory, got {memory_limit!r}")
+    if comm is not None and shares_rows(comm, shuffle):
+        refuse_of_own_rows(validation, metrics)
+        X, y, sample_weight, offset = told_to_all(comm, shuffle, X, y, sample_weight, offset)
     problem = make_problem(
         X,
         y,
@@ -409,6 +413,9 @@ def fit(
         follows = batch_size_for(rule, problem, n_rows)
         if follows is not None:
             batch_size, chooses_batch_size = follows, False
+    if chooses_batch_size and isinstance(problem.X, RowsOfRanks):
+        refuse_to_choose(problem)
+        chooses_batch_size = False
     sampling = make_sampling(
         problem,
         judged.split,
@@ -459,6 +466,7 @@ def fit(
         optimizer=rule,
         stop=rules,
         init=start,
+        shards=shuffle if isinstance(shuffle, Sharded) else None,
     )
     problem = course.problem
     if resume is None:
@@ -525,7 +533,7 @@ def fit(
         check_same_call(comm, training, problem, course.validation, arguments, resume)
     with running(shown, n_epochs):
         try:
-            _core.fit(course.trained, training, run)
+            _core.fit(course.trained.at_hand(), training, run)
             result = made(run)
         except KeyboardInterrupt as signal:  # on the way back from the core
             if "stop_reason" not in run:
@@ -577,6 +585,27 @@ def check_same_call(
 
 COMPARED = ("epochs", "accumulate", "average", "clip_norm", "clip_value", "record", "stop", "metrics", "init")
 """Of :class:`Training`: what must be the same on all ranks."""
+
+
+def refuse_of_own_rows(validation: Any, metrics: Any) -> None:
+    """What is made of rows of X that not every rank has."""
+    remedy = "give validation=(X, y), the same on every rank"
+    if validation is not None and not isinstance(validation, tuple | list | Source):
+        raise ValueError(
+            f"validation must not be a fraction of rows of which every rank has its own, got {validation!r}: "
+            f"{remedy}"
+        )
+    if metrics is not None and validation is None:
+        raise ValueError(f"metrics need validation rows where every rank has rows of its own: {remedy}")
+
+
+def refuse_to_choose(problem: Problem) -> None:
+    """A pilot run would need rows of all ranks."""
+    if len(problem.X) >= FEWEST_ROWS:
+        raise ValueError(
+            f"batch_size must be given where every rank has rows of its own, {len(problem.X)} in all, and the "
+            "optimizer is neither SAGA nor SVRG, got 'auto': a larger one is worth more ranks, 4096 say"
+        )
 
 
 def warn_of_no_convergence(result: FitResult) -> None:

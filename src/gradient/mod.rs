@@ -7,6 +7,7 @@ mod curvature;
 mod evaluator;
 mod in_place;
 mod layout;
+mod leaves;
 pub mod loss;
 pub mod model;
 mod noise;

@@ -105,7 +105,10 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
         } else if !self.has_order || batches.reorders() {
             let old = std::mem::take(self.evaluator.order());
             let of_epoch = batches.of_epoch(epoch);
-            let order = of_epoch.order(epoch, old, &mut self.workspace, self.interrupted)?;
+            let order = match self.problem.data.sharding {
+                Some(sharding) => of_epoch.order_by_shards(epoch, sharding.shards, old, self.interrupted)?,
+                None => of_epoch.order(epoch, old, &mut self.workspace, self.interrupted)?,
+            };
             *self.evaluator.order() = order;
             self.has_order = true;
         }
@@ -367,11 +370,13 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
 
     /// Everything needed to resume the run.
     pub(super) fn into_state(self, validation: &Validation<'a, T>, has_rules: bool) -> Result<State<T>> {
-        let Self { mut state, params, mut evaluator, .. } = self;
+        let Self { problem, mut state, params, mut evaluator, .. } = self;
         state.params = std::mem::take(evaluator.params());
         params.into_state(&mut state)?;
         if let Some(solver) = &mut state.control.solver {
-            solver.variate = evaluator.set_control_variate(None);
+            let (layout, among) = (problem.layout(), problem.data.among());
+            let variate = evaluator.set_control_variate(None);
+            solver.variate = variate.map(|variate| variate.of_all(layout, among)).transpose()?;
         }
         // Of a part of the rows the objective is another than of the next part.
         let tells = has_rules || state.remembers_objective(&self.config.optimizer);
