@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from .models import Linear
 from .objective import Problem
-from .own_rows import is_sparse_rows
 from .optimizers import SAGA, SGD, SVRG, Adagrad, Adam, Optimizer
+from .own_rows import is_sparse_rows
 from .penalties import GroupElasticNet, GroupL1
 from .sampling import Weighted
 from .schedules import InverseScaling

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import reduce
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,7 +37,9 @@ class Pieces(NamedTuple):
     n_counted: int
     """Rows of weights above 0."""
 
-    def combined(self, of_piece: Callable[[Any, Array], Array], add: Callable[[Array, Array], Array]) -> Array:
+    def combined(
+        self, of_piece: Callable[[Any, Array], Array], add: Callable[[Array, Array], Array]
+    ) -> Array:
         """What all pieces come to together."""
         found = [of_piece(X, s) for X, s in self.own]
         if self.ranks is not None:
@@ -54,7 +57,7 @@ def pieces_of(X: Any, s: Array, shuffle: Sharded | None) -> Pieces:
     if shuffle is not None:
         each = shuffle.shards // size
         firsts = [shuffle.first_row(rank * each + shard, n) for shard in range(each + 1)]
-        parts = [slice(*ends) for ends in zip(firsts[:-1], firsts[1:], strict=True)]
+        parts = [slice(*ends) for ends in pairwise(firsts)]
     here = [(rows_in(own, part.start - offset, part.stop - offset), s[part]) for part in parts]
     return Pieces(here, ranks, X.shape[1], X.dtype, s.sum(), int(np.count_nonzero(s)))
 

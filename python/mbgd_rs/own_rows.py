@@ -17,7 +17,7 @@ from .sampling import Sharded
 from .sparse import SparseRows, is_sparse
 from .tensors import unwrapped
 
-__all__ = ["RowsOfRanks", "is_sparse_rows", "shares_rows", "told_to_all"]
+__all__ = ["RowsOfRanks", "is_sparse_rows", "shards_of_ranks", "told_to_all"]
 
 Array = NDArray[Any]
 
@@ -89,16 +89,16 @@ def is_sparse_rows(X: Any) -> bool:
     return isinstance(X.own if isinstance(X, RowsOfRanks) else X, SparseRows)
 
 
-def shares_rows(comm: Ranks | None, shuffle: Any) -> bool:
-    """Whether every rank has rows of its own."""
-    if comm is None or not isinstance(shuffle, Sharded) or shuffle.rows != "own":
-        return False
+def shards_of_ranks(comm: Ranks, shuffle: Any) -> Sharded | None:
+    """The shards of which every rank has its own, if it has."""
+    if not isinstance(shuffle, Sharded) or shuffle.rows != "own":
+        return None
     if shuffle.shards % comm.size:
         raise ValueError(
-            f"comm must have a number of ranks that divides the {shuffle.shards} shards where rows='own', got "
-            f"{comm.size}"
+            f"comm must have a number of ranks that divides shards, {shuffle.shards}, where rows='own', "
+            f"got {comm.size}"
         )
-    return True
+    return shuffle
 
 
 def told_to_all(
@@ -199,7 +199,7 @@ def row_of_zeros(X: Any) -> Any:
 
 def gathered(ranks: Ranks, value: Any) -> list[Any]:
     """What all ranks say, in their order."""
-    return [pickle.loads(said) for said in ranks.core.gather(pickle.dumps(value, protocol=5))]  # noqa: S301
+    return [pickle.loads(said) for said in ranks.core.gather(pickle.dumps(value, protocol=5))]
 
 
 def of_all(ranks: Ranks, name: str, values: Any) -> Any:
@@ -213,10 +213,11 @@ def of_all(ranks: Ranks, name: str, values: Any) -> Any:
     return np.concatenate([np.asarray(part) for part in parts])
 
 
-def stacked(parts: list[Array | SparseRows]) -> Array | SparseRows:
+def stacked(parts: list[Any]) -> Array | SparseRows:
     """Rows one after the other."""
     if not isinstance(parts[0], SparseRows):
-        return np.concatenate(parts)
+        made: Array = np.concatenate(parts)
+        return made
     lengths = np.concatenate([np.diff(part.indptr) for part in parts])
     return SparseRows(
         np.concatenate([part.data for part in parts]),

@@ -49,7 +49,7 @@ class Standardization:
     def rows(self, X: Array | SparseRows) -> Array | SparseRows:
         """A copy of X, standardised."""
         if isinstance(X, RowsOfRanks):
-            return cast(Any, X.changed(self.rows(X.own)))
+            return cast("SparseRows", X.changed(self.rows(X.own)))
         unit = units_of(self.scale)
         divisor = self.scale * unit
         try:

@@ -76,7 +76,7 @@ def course_of(
         units = known_units(resume, problem)
     else:
         nothing = np.zeros(problem.n_params, problem.X.dtype)
-        _core.gradient(problem.at_hand(), nothing, np.empty(0, np.uintp), 1)  # refuses what cannot be trained on
+        _core.gradient(problem.at_hand(), nothing, np.empty(0, np.uintp), 1)
         units = units_of(problem, judged, unexplained(problem, y), shards)
     return Course(
         problem=replace(problem, units=units),

@@ -39,7 +39,7 @@ from .models import Linear, Model, ModelName
 from .objective import Problem, make_problem
 from .optimizers import Optimizer, OptimizerName
 from .outcome import make_history, make_result
-from .own_rows import RowsOfRanks, shares_rows, told_to_all
+from .own_rows import RowsOfRanks, shards_of_ranks, told_to_all
 from .penalties import Penalty, PenaltyName
 from .ranks import Ranks, together
 from .reach import FEWEST_ROWS, warn_of_reach
@@ -264,8 +264,8 @@ def fit(
     verbose : int, default=0
         Above 0, print a line of text for every epoch.
     comm : mpi4py.MPI.Comm, optional
-        The processes that make this run together, each by the same call with the same rows; needs
-        ``mbgd_rs[mpi]``. Each adds up a part of the rows of a step; the result has the bits of one process,
+        The processes that make this run together, each by the same call with the same rows, or with rows of
+        its own, see :class:`mbgd_rs.sampling.Sharded`; needs ``mbgd_rs[mpi]``. Each adds up a part of the rows of a step; the result has the bits of one process,
         and every process gets it. `callback`, `progress` and `verbose` are those of rank 0; what they decide,
         and the clock of :class:`~mbgd_rs.stopping.MaxSeconds`, is for all. `n_threads` is for each process.
 
@@ -378,9 +378,10 @@ def fit(
     shuffle = "full" if shuffle is DEFAULT_SHUFFLE else shuffle
     if memory_limit is not None:
         raise ValueError(f"memory_limit must be None where X is in memory, got {memory_limit!r}")
-    if comm is not None and shares_rows(comm, shuffle):
+    shards = None if comm is None else shards_of_ranks(comm, shuffle)
+    if shards is not None:
         refuse_of_own_rows(validation, metrics)
-        X, y, sample_weight, offset = told_to_all(comm, shuffle, X, y, sample_weight, offset)
+        X, y, sample_weight, offset = told_to_all(comm, shards, X, y, sample_weight, offset)
     problem = make_problem(
         X,
         y,
@@ -603,8 +604,8 @@ def refuse_to_choose(problem: Problem) -> None:
     """A pilot run would need rows of all ranks."""
     if len(problem.X) >= FEWEST_ROWS:
         raise ValueError(
-            f"batch_size must be given where every rank has rows of its own, {len(problem.X)} in all, and the "
-            "optimizer is neither SAGA nor SVRG, got 'auto': a larger one is worth more ranks, 4096 say"
+            f"batch_size must be given where every rank has rows of its own, {len(problem.X)} in all, and "
+            "the optimizer is neither SAGA nor SVRG, got 'auto': a large one is worth more ranks, 4096 say"
         )
 
 
