@@ -265,8 +265,9 @@ def fit(
         Above 0, print a line of text for every epoch.
     comm : mpi4py.MPI.Comm, optional
         The processes that make this run together, each by the same call with the same rows, or with rows of
-        its own, see :class:`mbgd_rs.sampling.Sharded`; needs ``mbgd_rs[mpi]``. Each adds up a part of the rows of a step; the result has the bits of one process,
-        and every process gets it. `callback`, `progress` and `verbose` are those of rank 0; what they decide,
+        its own, see :class:`mbgd_rs.sampling.Sharded`; needs ``mbgd_rs[mpi]``. Each adds up a part of the
+        rows of a step; the result has the bits of one process, and every process gets it.
+        `callback`, `progress` and `verbose` are those of rank 0; what they decide,
         and the clock of :class:`~mbgd_rs.stopping.MaxSeconds`, is for all. `n_threads` is for each process.
 
     Returns

@@ -28,10 +28,8 @@ impl Sharding<'_> {
     /// As [`Ranks::gather_all`].
     pub(crate) fn largest(&self, numbers: &mut [f64]) -> Result<()> {
         let Some(ranks) = self.ranks else { return Ok(()) };
-        let bytes: Vec<u8> = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
-        for of_rank in ranks.gather_all(&bytes)? {
-            let (theirs, _) = of_rank.as_chunks::<8>();
-            numbers.iter_mut().zip(theirs).for_each(|(x, y)| *x = x.max(f64::from_le_bytes(*y)));
+        for theirs in ranks.gather_entries(numbers)?.chunks_exact(numbers.len()) {
+            numbers.iter_mut().zip(theirs).for_each(|(x, y)| *x = x.max(*y));
         }
         Ok(())
     }

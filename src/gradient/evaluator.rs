@@ -11,7 +11,7 @@ use super::sum::{LEAF_ROWS, TreeSum};
 use super::work::{Work, exclusive};
 use super::{Layout, Problem};
 use crate::data::{Active, Order};
-use crate::error::{Error, Result, try_copied, try_reserved};
+use crate::error::{Error, Result, try_reserved};
 use crate::kernel::{Prefetch, Tier};
 use crate::parallel::{LEADER, Team, with_team};
 use crate::scalar::Scalar;
@@ -244,30 +244,6 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
         self.at(params, Self::value_of_all)
     }
 
-    /// [`Self::value`] on at most so many rows, evenly spread, at other parameters.
-    ///
-    /// # Errors
-    /// As [`Self::value_at`].
-    pub fn value_on_spread(&mut self, n_wanted: usize, params: &[T]) -> Result<f64> {
-        let (n_rows, Work { pass, .. }) = (self.n_rows(), self.team.job());
-        let (tier, interrupted) = (pass.tier, pass.interrupted);
-        let (order, n_rows) = (Order::spread(n_rows, n_wanted)?, n_rows.min(n_wanted));
-        if pass.problem.data.among().is_some() {
-            let copied = try_copied("parameters", params)?;
-            let rows: Vec<usize> = (0..n_rows).map(|position| order.row(position)).collect();
-            return pass.problem.on_rows(&rows, tier, |problem, _| {
-                with_evaluator(problem, copied, (tier, 1), interrupted, |mut evaluator| {
-                    evaluator.value(0..n_rows)
-                })
-            });
-        }
-        let shards = pass.shards.take();
-        let value =
-            self.at(params, |evaluator| evaluator.in_order(order, |evaluator| evaluator.value(0..n_rows)));
-        self.team.job().pass.shards = shards;
-        value
-    }
-
     /// The mean loss, without the penalty, over the first rows of an order of another problem of the same layout, at
     /// other parameters.
     ///
@@ -289,7 +265,7 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
     }
 
     /// Does something at other parameters.
-    fn at<R>(&mut self, params: &[T], evaluate: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
+    pub(super) fn at<R>(&mut self, params: &[T], evaluate: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
         if self.spare.len() != params.len() {
             self.spare = try_reserved("parameters", params.len())?;
         }

@@ -2,9 +2,8 @@
 
 use super::model::Architecture;
 use super::{Layout, Loss, Model, Objective, Penalty};
-use crate::data::{Dataset, GatheredRows, Offsets, Rows, Sharding, TargetKind, Targets, Weights};
-use crate::error::{Error, Result, try_copied};
-use crate::kernel::Tier;
+use crate::data::{Dataset, Offsets, Rows, Sharding, TargetKind, Targets, Weights};
+use crate::error::{Error, Result};
 use crate::scalar::Scalar;
 
 /// The objective `mean_i s_i loss(x_i . W + b + o_i, y_i) + penalty(W)` over the training rows, the weights s of
@@ -104,25 +103,6 @@ impl<'a, T: Scalar> Problem<'a, T> {
     /// If there are not as many rows as this process has to have.
     pub fn with_shards(self, sharding: Sharding<'a>) -> Result<Self> {
         Ok(Self { data: self.data.with_shards(sharding)?, objective: self.objective })
-    }
-
-    /// Looks at some rows: with a problem that has them, and where it stores them. That is this one, or, where this process
-    /// does not have all rows, one of copies that all processes have, of the same weights.
-    pub(crate) fn on_rows<R>(
-        &self,
-        rows: &[usize],
-        tier: Tier,
-        look: impl FnOnce(&Problem<'_, T>, &[usize]) -> Result<R>,
-    ) -> Result<R> {
-        if let Some(among) = self.data.among() {
-            let gathered = GatheredRows::of(&self.data, among, rows)?;
-            let data = gathered.dataset(&self.data, tier)?;
-            let stored: Vec<usize> = (0..rows.len()).collect();
-            return look(&Problem { data, objective: self.objective.clone() }, &stored);
-        }
-        let mut stored = try_copied("rows", rows)?;
-        self.data.to_stored_rows(&mut stored);
-        look(self, &stored)
     }
 
     /// The same objective over some of the stored rows, see [`Dataset::subset`].

@@ -2,7 +2,7 @@
 
 use super::{AtStep, Layout, Loss, Penalty, Problem, n_workers_worth, with_evaluator};
 use crate::data::{Dataset, Order, TargetKind, Targets};
-use crate::error::{Result, try_filled, try_reserved};
+use crate::error::{Result, try_collected, try_filled, try_reserved};
 use crate::gradient::loss::SquaredError;
 use crate::kernel::Tier;
 use crate::scalar::Scalar;
@@ -94,7 +94,7 @@ fn largest_eigenvalue<T: Scalar>(
     let n_rows = problem.n_rows();
     let sampled = Order::spread(n_rows, N_SAMPLED)?;
     if problem.data.among().is_some() {
-        let rows: Vec<usize> = (0..n_rows.min(N_SAMPLED)).map(|i| sampled.row(i)).collect();
+        let rows = try_collected("rows", (0..n_rows.min(N_SAMPLED)).map(|i| sampled.row(i)))?;
         return problem.on_rows(&rows, tier, |problem, _| {
             eigenvalue_of(problem, Order::Sequential, (largest, rows.len()), tier, n_threads, interrupted)
         });

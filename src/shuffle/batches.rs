@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::permutation::permutation;
 use super::workspace::{RowBuffers, resize};
-use super::{BatchSizes, NormTest, ShardedOrder, Shuffle, Workspace, replacement};
-use crate::data::{Order, RowNumber, RowShards};
+use super::{BatchSizes, NormTest, Shuffle, Workspace, replacement};
+use crate::data::{Order, RowNumber};
 use crate::error::{Error, Result, try_filled};
 use crate::rng::{ORDER, Stream};
 
@@ -241,40 +241,6 @@ impl Batches {
         self.part(epoch, 0..self.n_positions, reuse, workspace, interrupted)
     }
 
-    /// The rows of an epoch that a process has of rows in shards, counted from its first: shard by shard, each in the order of
-    /// the epoch. They are made in the buffers of an order no longer needed.
-    ///
-    /// # Errors
-    /// As [`Batches::order`].
-    pub fn order_by_shards(
-        &self,
-        epoch: u64,
-        shards: RowShards,
-        reuse: Order,
-        interrupted: &dyn Fn() -> bool,
-    ) -> Result<Order> {
-        let (key, n_rows) = ((self.config.seed, checked_epoch(epoch)?), shards.own_rows().len());
-        if Order::is_narrow(n_rows) {
-            let mut rows = if let Order::Listed(rows) = reuse { rows } else { Vec::new() };
-            resize("the order of an epoch", &mut rows, n_rows)?;
-            ShardedOrder::list(key, shards, &mut rows, interrupted)?;
-            Ok(Order::Listed(rows))
-        } else {
-            let mut rows = if let Order::ListedWide(rows) = reuse { rows } else { Vec::new() };
-            resize("the order of an epoch", &mut rows, n_rows)?;
-            ShardedOrder::list(key, shards, &mut rows, interrupted)?;
-            Ok(Order::ListedWide(rows))
-        }
-    }
-
-    /// The shards of the rows, if they are in some.
-    pub fn shards(&self) -> Option<RowShards> {
-        match &self.config.shuffle {
-            Shuffle::Sharded(sharded) => Some(sharded.shards(self.config.n_rows)),
-            _ => None,
-        }
-    }
-
     /// The rows at these positions of an epoch: all there are, unless the order [is made in
     /// parts](Self::is_made_in_parts).
     fn part(
@@ -394,7 +360,7 @@ impl Batches {
     }
 }
 
-fn checked_epoch(epoch: u64) -> Result<u32> {
+pub(super) fn checked_epoch(epoch: u64) -> Result<u32> {
     u32::try_from(epoch).map_err(|_| Error::OutOfRange {
         argument: "epoch",
         condition: "less than 2^32",

@@ -4,10 +4,12 @@
 //! [`RowShards`] says which rows a shard has, and how many of them are among the first positions of an epoch. They are
 //! permuted by words of the stream `SHARD`, from word 2 f on for the shard that begins with row f.
 
+use super::batches::checked_epoch;
 use super::permutation::permute;
 use super::poll::{ROWS_BETWEEN_POLLS, poll};
 use super::workspace::{RowBuffers, resize};
-use crate::data::{RowNumber, RowShards};
+use super::{Batches, Shuffle};
+use crate::data::{Order, RowNumber, RowShards};
 use crate::error::{Error, Result};
 use crate::rng::{SHARD, Stream};
 
@@ -38,7 +40,7 @@ impl ShardedOrder {
     }
 
     /// Writes the rows of this process, counted from its first, shard by shard and each in the order of the epoch.
-    pub(super) fn list<R: RowNumber>(
+    fn list<R: RowNumber>(
         (seed, epoch): (u64, u32),
         shards: RowShards,
         rows: &mut [R],
@@ -85,5 +87,41 @@ impl ShardedOrder {
             position = batch.end;
         }
         Ok(())
+    }
+}
+
+impl Batches {
+    /// The rows of an epoch that a process has of rows in shards, counted from its first: shard by shard, each in the order of
+    /// the epoch. They are made in the buffers of an order no longer needed.
+    ///
+    /// # Errors
+    /// As [`Batches::order`].
+    pub fn order_by_shards(
+        &self,
+        epoch: u64,
+        shards: RowShards,
+        reuse: Order,
+        interrupted: &dyn Fn() -> bool,
+    ) -> Result<Order> {
+        let (key, n_rows) = ((self.seed(), checked_epoch(epoch)?), shards.own_rows().len());
+        if Order::is_narrow(n_rows) {
+            let mut rows = if let Order::Listed(rows) = reuse { rows } else { Vec::new() };
+            resize("the order of an epoch", &mut rows, n_rows)?;
+            ShardedOrder::list(key, shards, &mut rows, interrupted)?;
+            Ok(Order::Listed(rows))
+        } else {
+            let mut rows = if let Order::ListedWide(rows) = reuse { rows } else { Vec::new() };
+            resize("the order of an epoch", &mut rows, n_rows)?;
+            ShardedOrder::list(key, shards, &mut rows, interrupted)?;
+            Ok(Order::ListedWide(rows))
+        }
+    }
+
+    /// The shards of the rows, if they are in some.
+    pub fn shards(&self) -> Option<RowShards> {
+        match self.shuffle() {
+            Shuffle::Sharded(sharded) => Some(sharded.shards(self.n_rows())),
+            _ => None,
+        }
     }
 }

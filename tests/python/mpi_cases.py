@@ -228,7 +228,7 @@ def own_options():
     sgd_auto = mb.optimizers.SGD(learning_rate="auto")
     check_own("defaults", X, y, loss="log_loss", penalty="l2")
     check_own("defaults of numbers", X, score, loss="squared_error", sample_weight=w)
-    check_own("defaults of sparse rows", few, few_score > 0, loss="log_loss", penalty="l1")
+    check_own("defaults of sparse rows", few, few_score > 0, loss="log_loss", penalty="l1", epochs=4)
     check_own("defaults of classes", X, names, loss="log_loss", class_weight="balanced", epochs=3)
     check_own("few shards", X, y, shards=4, **plain, optimizer=ADAM)
     check_own("many shards", X, y, shards=256, **plain, optimizer=ADAM)
@@ -325,7 +325,7 @@ def own_errors():
     own = {"X": X[rows], "y": score[rows]}
     last = RANK == SIZE - 1
     cases = {
-        r"X must have the rows of its shards on every rank, of 699 rows in 4 shards \(": {
+        "X must have the rows of its shards on every rank, of 699 rows in 4 shards": {
             "X": own["X"][last:],
             "y": own["y"][last:],
         },

@@ -120,7 +120,8 @@ def sharded_order(
 ) -> Array:
     """Each shard of consecutive rows permuted on its own, and every batch with a share of each.
 
-    The batches have the first `n_used` positions, all by default. Up to position e there are ``floor((e + s) / shards)`` rows of shard s, which add up to e.
+    The batches have the first `n_used` positions, all by default. Up to position e there are
+    ``floor((e + s) / shards)`` rows of shard s, which add up to e.
 
     >>> sharded_order(seed=0, epoch=0, n=10, shards=2, batch_size=4)
     array([4, 1, 6, 9, 2, 3, 5, 8, 0, 7])

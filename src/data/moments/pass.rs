@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::column_sums::{Change, ColumnSums, Totals};
 use crate::data::{Csr, Dataset, Dense, GatheredRows, Rows};
-use crate::error::{Error, Result, try_filled, try_reserved};
+use crate::error::{Error, Result, try_collected, try_filled, try_reserved};
 use crate::kernel::moments::AddMoments;
 use crate::kernel::{Prefetch, Tier};
 use crate::pool;
@@ -231,7 +231,8 @@ impl<T: Scalar> MomentPass<'_, '_, T> {
         let n_sampled = n_rows.min(SAMPLE);
         let mut means = try_filled("shifts of columns", x.n_columns(), 0.0)?;
         // In the middle of each of as many parts; the product would overflow with no less than 2^57 rows.
-        let rows: Vec<usize> = (0..n_sampled).map(|i| (2 * i + 1) * n_rows / (2 * n_sampled)).collect();
+        let rows = (0..n_sampled).map(|i| (2 * i + 1) * n_rows / (2 * n_sampled));
+        let rows = try_collected("rows", rows)?;
         let gathered =
             self.data.among().map(|among| GatheredRows::of(self.data, among, &rows)).transpose()?;
         let of_all = gathered.as_ref().map(|rows| rows.dataset(self.data, self.tier)).transpose()?;
