@@ -15,8 +15,8 @@ pub struct RowShards {
 }
 
 impl RowShards {
-    /// So many rows in so many shards, all of which are there.
-    pub fn new(n_shards: usize, n_rows: usize) -> Self {
+    /// So many rows in so many shards, a power of two, all of which are there.
+    pub(crate) fn new(n_shards: usize, n_rows: usize) -> Self {
         Self { n_shards, n_rows, own: (0, n_shards) }
     }
 
@@ -44,7 +44,8 @@ impl RowShards {
 
     /// Rows of all shards before this one among the first so many positions.
     fn start(self, shard: usize, position: usize) -> usize {
-        let (each, left) = (position / self.n_shards, position % self.n_shards);
+        // The number of shards is a power of two: without divisions, of which there would be many for a row.
+        let (each, left) = (position >> self.n_shards.trailing_zeros(), position & (self.n_shards - 1));
         shard * each + (shard + left).saturating_sub(self.n_shards)
     }
 
