@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
+from ..agreement import check_same_model
 from ..arguments import Training
 from ..checkpointing import CheckpointWriter
 from ..errors import DivergenceError, raise_with
 from ..metrics import Metrics
 from ..objective import Part, Problem
+from ..ranks import Ranks
 from ..result import FitResult
 from ..sparse import SparseRows
 from ..stop_reason import StopReason
@@ -49,6 +51,8 @@ class Course:
     measured: Callable[[], Metrics]
     finished: Callable[[dict[str, Any], FitResult | None, Metrics], FitResult]
     writer: CheckpointWriter
+    comm: Ranks | None = None
+    """The processes that make the same run, if there are several."""
 
     def run(self, resume: FitResult | None) -> FitResult:
         """All windows of all epochs, after a run before, if there was one."""
@@ -69,6 +73,8 @@ class Course:
             while window is not None:
                 waited = time.perf_counter() - begin - self.writer.seconds - seconds_of(result, resume)
                 result, left_over = self.on_window(window, result, (begin, first_step, waited))
+                if self.comm is not None and result.state is not None and result.state["step"] == 0:
+                    check_same_model(self.comm, result)
                 if left_over is None:
                     break
                 window = next_of(windows, left_over)
@@ -151,6 +157,8 @@ class Course:
             raise
         is_used_up = run["stop_reason"][0] == "window"
         result = made(run)
+        if self.comm is not None and run["ended_by"] is not None:
+            run.setdefault("raised", self.comm.ended_by(run["ended_by"]))
         if "raised" in run:
             raise_with(run["raised"], replace(result, stop_reason=StopReason.INTERRUPTED))
         if result.stop_reason is StopReason.DIVERGED:

@@ -3,13 +3,34 @@
 from __future__ import annotations
 
 import os
+import platform
+from collections import Counter
+from hashlib import sha256
 from pathlib import Path
 
-__all__ = ["available_memory"]
+from ..ranks import Ranks
+
+__all__ = ["limit_of"]
 
 UNKNOWN = 1 << 32
 """Taken for what is available, in bytes, where the system does not say."""
 CONTROL_GROUP = Path("/sys/fs/cgroup")
+
+
+def limit_of(given: int | None, ranks: Ranks | None) -> int:
+    """Bytes for windows: as given, or a quarter of what is available.
+
+    Of several processes all have what the one with least has, where those of a machine share what that has.
+    """
+    own = available_memory() // 4 if given is None else given
+    if ranks is None:
+        return own
+    machine = int.from_bytes(sha256(platform.node().encode()).digest()[:8], "little")
+    told = ranks.gathered([machine, min(own, 2**63)])
+    if given is not None:
+        return given
+    sharing = Counter(machine for machine, _ in told)
+    return min(limit // sharing[machine] for machine, limit in told)
 
 
 def available_memory() -> int:
