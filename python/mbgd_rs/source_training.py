@@ -41,6 +41,7 @@ from .windows.judging import Judge
 from .windows.loading import ChunkReader, Loader
 from .windows.memory import limit_of
 from .windows.mixing import FEWEST_SAMPLED, MOST_SAMPLED, ONE_OF, chunks_to_mix
+from .windows.placing import check_chunk, placed
 from .windows.plan import Plan, plan_of
 from .windows.survey import Survey, survey
 
@@ -236,17 +237,19 @@ def optimizer_of(given: dict[str, Any]) -> tuple[Optimizer, str | None]:
 def head_of(source: Source, given: dict[str, Any], found: Survey, known: Any) -> Problem:
     """The problem of the first chunk alone, by which all others are read."""
     read = checked_chunk(source, 0, source.read(0))
-    head = make_problem(
-        read.X,
-        read.y,
-        loss=given["loss"],
-        penalty=given["penalty"],
-        sample_weight=read.sample_weight,
-        fit_intercept=given["fit_intercept"],
-        model=given["model"],
-        known=known,
-        classes=found.classes,
-    )
+    with placed(source, 0):
+        head = make_problem(
+            read.X,
+            read.y,
+            loss=given["loss"],
+            penalty=given["penalty"],
+            sample_weight=read.sample_weight,
+            fit_intercept=given["fit_intercept"],
+            model=given["model"],
+            known=known,
+            classes=found.classes,
+        )
+    check_chunk(source, 0, head)
     names = source.feature_names
     return replace(head, names=None if names is None else tuple(names))
 
@@ -328,7 +331,9 @@ def sampled_problems(reader: ChunkReader, found: Survey) -> Iterator[Problem]:
     n_sampled = min(max(n_chunks // ONE_OF, FEWEST_SAMPLED), MOST_SAMPLED)
     for chunk in np.unique(np.linspace(0, n_chunks - 1, n_sampled).astype(int)).tolist():
         X, y, s = reader.read(chunk)
-        yield replace(reader.head, X=X, y=y, sample_weight=s, part=part_of(found))
+        problem = replace(reader.head, X=X, y=y, sample_weight=s, part=part_of(found))
+        check_chunk(reader.source, chunk, problem)
+        yield problem
 
 
 def part_of(found: Survey) -> Part:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,12 @@ from ..metrics import Metrics
 from ..objective import Part, Problem
 from ..ranks import Ranks
 from ..result import FitResult
-from ..sparse import SparseRows
 from ..stop_reason import StopReason
 from ..stopping import MaxSeconds, MaxSteps, StopRule
 from ..watching import Watcher, after_epoch
 from .judging import Judge
 from .loading import Loader
+from .placing import refuse_entry, with_place
 from .plan import Part as PartOfEpoch
 from .plan import Plan
 from .reading import Window, read_windows
@@ -152,9 +152,8 @@ class Course:
         run: dict[str, Any] = {}
         try:
             _core.fit(problem, training, run)
-        except ValueError:
-            self.check(window)  # or it is about something else
-            raise
+        except ValueError as error:
+            self.refuse(window, first, error)
         is_used_up = run["stop_reason"][0] == "window"
         result = made(run)
         if self.comm is not None and run["ended_by"] is not None:
@@ -171,14 +170,26 @@ class Course:
             return result, places[:0]
         return result, None
 
-    def check(self, window: Window) -> None:
-        """That all entries of a window are finite; else an error that says where one is not."""
-        if not isinstance(window.X, SparseRows):
-            at = window.n_left_over
-            for chunk in window.chunks:
-                n_rows = self.loader.reader.source.chunk_rows[chunk]
-                self.loader.reader.check(chunk, window.X[at : at + n_rows])
-                at += n_rows
+    def refuse(self, window: Window, first: int, error: ValueError) -> NoReturn:
+        """Raise an error of the core with the place of the row of a window that it is about, if it is.
+
+        Rows of the window that are left over of that before are those of the positions from `first` on.
+        """
+        source, starts = self.loader.reader.source, self.plan.starts
+
+        def place(row: int) -> tuple[int, int]:
+            left_over = self.training.batches.rows(window.part.epoch, first, first + window.n_left_over)
+            in_chunks = [np.arange(starts[chunk], starts[chunk + 1]) for chunk in window.chunks]
+            number = np.concatenate([left_over.astype(np.int64), *in_chunks])[row]
+            chunk = int(self.plan.chunks_of(np.array([number]))[0])
+            return chunk, int(number - starts[chunk])
+
+        found = _core.find_not_finite(window.X)
+        if found is not None:
+            row, column, value = found
+            refuse_entry(source, *place(row), column, value)
+        text = with_place(str(error), lambda row: source.where(*place(row)))
+        raise error if text is None else type(error)(text) from None
 
 
 def next_of(windows: Any, left_over: Array) -> Window | None:
