@@ -130,9 +130,11 @@ class Course:
             return call(epoch, n, loss, time.perf_counter() - begin, *others)
 
         def made(run: dict[str, Any]) -> FitResult:
-            run["state"]["seconds"] += waited
+            late = waited - run.setdefault("waited", 0.0)
+            run["waited"] = waited
+            run["state"]["seconds"] += late
             for name in ("elapsed", "epoch_elapsed"):
-                run["history"][name] = run["history"][name] + waited
+                run["history"][name] = run["history"][name] + late
             if run["stop_reason"][0] == "window":  # to whom an exception shows it, the run was interrupted
                 run["stop_reason"] = ("interrupted", "")
             return self.finished(run, before, measured)
@@ -152,10 +154,15 @@ class Course:
         run: dict[str, Any] = {}
         try:
             _core.fit(problem, training, run)
+            is_used_up = run["stop_reason"][0] == "window"
+            result = made(run)
         except ValueError as error:
             self.refuse(window, first, error)
-        is_used_up = run["stop_reason"][0] == "window"
-        result = made(run)
+        except KeyboardInterrupt as signal:  # on the way back from the core
+            if "stop_reason" not in run:
+                raise
+            run.setdefault("raised", signal)
+            result = made(run)
         if self.comm is not None and run["ended_by"] is not None:
             run.setdefault("raised", self.comm.ended_by(run["ended_by"]))
         if "raised" in run:

@@ -55,15 +55,19 @@ class Plan:
         return np.searchsorted(self.starts, rows, side="right") - 1
 
     def parts(self, batches: _core.Batches, epoch: int, position: int = 0) -> Iterator[Part]:
-        """The windows of an epoch that have positions from `position` on; at the very end the last one."""
+        """The windows of an epoch that have positions from `position` on; at the very end the last one.
+
+        Windows that have only rows which are left out, with `drop_last`, are not read.
+        """
         blocks = batches.blocks(epoch)
         order = np.arange(len(self.starts) - 1) if blocks is None else blocks.astype(np.intp)
         rows = np.diff(self.starts)[order]
         ends = np.cumsum(rows)
+        n_used = min(batches.n_steps(epoch) * batches.batch_size(epoch), int(ends[-1]))
         for at in range(0, len(order), self.window):
             last = min(at + self.window, len(order)) - 1
             end, first = int(ends[last]), int(ends[at] - rows[at])
-            if end > position or last == len(order) - 1:
+            if first < n_used and (end > position or end >= n_used):
                 yield Part(epoch, tuple(order[at : last + 1].tolist()), first, end)
 
 
