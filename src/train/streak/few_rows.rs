@@ -1,6 +1,7 @@
 //! `FewRowsSteps`: steps on a leaf of rows at most, by the kernels of a step on any batch, in one call of the tier.
 
 use super::steps::{Room, StreakSteps};
+use crate::data::Dense;
 use crate::gradient::loss::{EachOutput, Pointwise, TileOf};
 use crate::kernel::rows::{Accumulate, Scores};
 use crate::kernel::{Kernel, Lanes, ScaleAdd};
@@ -11,7 +12,7 @@ use crate::update::SgdStep;
 /// before each step.
 pub(super) struct FewRowsSteps<'k, 's, 'a, T, F> {
     pub(super) loss: F,
-    pub(super) steps: &'k mut StreakSteps<'s, 'a, T>,
+    pub(super) steps: &'k mut StreakSteps<'s, 'a, Dense<'a, T>, T>,
 }
 
 impl<T: Scalar, F: Pointwise> Kernel<T> for FewRowsSteps<'_, '_, '_, T, F> {
@@ -55,7 +56,7 @@ impl<T: Scalar, F: Pointwise> Kernel<T> for FewRowsSteps<'_, '_, '_, T, F> {
 #[inline(always)]
 fn tile<L: Lanes, F: Pointwise>(
     loss: F,
-    steps: &mut StreakSteps<'_, '_, L::Elem>,
+    steps: &mut StreakSteps<'_, '_, Dense<'_, L::Elem>, L::Elem>,
     position: usize,
     n: usize,
 ) -> f64 {

@@ -1,15 +1,15 @@
 //! `StreakSteps`: what the kernels of a streak read and move.
 
-use crate::data::{Dense, Targets, Unit, Weights};
+use crate::data::{Targets, Unit, Weights};
 use crate::error::{Result, try_filled};
 use crate::gradient::penalty::ElasticNet;
 use crate::kernel::Prefetch;
 use crate::scalar::Scalar;
 use crate::update::SgdArithmetic;
 
-/// Steps of gradient descent one after the other.
-pub(super) struct StreakSteps<'s, 'a, T> {
-    pub(super) x: Dense<'a, T>,
+/// Steps of gradient descent one after the other, on rows of a kind.
+pub(super) struct StreakSteps<'s, 'a, X, T> {
+    pub(super) x: X,
     pub(super) targets: &'s Targets<'a, T>,
     pub(super) weights: &'s Weights<T>,
     pub(super) importance_weights: Option<&'s [T]>,
@@ -35,7 +35,7 @@ pub(super) struct StreakSteps<'s, 'a, T> {
     pub(super) room: &'s mut Room<T>,
 }
 
-impl<'s, T: Scalar> StreakSteps<'s, '_, T> {
+impl<'s, X, T: Scalar> StreakSteps<'s, '_, X, T> {
     /// Rows to prefetch while the `n` rows from `first` on are read.
     #[inline(always)]
     pub(super) fn ahead(&self, first: usize, n: usize) -> &'s [usize] {
