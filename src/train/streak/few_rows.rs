@@ -23,8 +23,8 @@ impl<T: Scalar, F: Pointwise> Kernel<T> for FewRowsSteps<'_, '_, '_, T, F> {
         let Self { loss, steps } = self;
         let rows_of_tile = steps.x.rows_of_tile();
         let n_coef = steps.params.len() - T::LANES;
-        let mut position = 0;
-        for i in 0..steps.losses.len() {
+        for i in steps.range.clone() {
+            let mut position = i * steps.rows_of_step;
             let end = steps.n_rows.min(position + steps.rows_of_step);
             let n_rows = end - position;
             steps.room.gradient.fill(T::ZERO);
@@ -46,8 +46,9 @@ impl<T: Scalar, F: Pointwise> Kernel<T> for FewRowsSteps<'_, '_, '_, T, F> {
             } else {
                 of_intercept.fill(T::ZERO);
             }
-            let arithmetic = steps.arithmetic[i];
-            SgdStep { arithmetic, velocity: steps.velocity, params, grad: gradient }.run::<L>();
+            if let Some(&arithmetic) = steps.arithmetic.get(i) {
+                SgdStep { arithmetic, velocity: steps.velocity, params, grad: gradient }.run::<L>();
+            }
         }
     }
 }

@@ -23,8 +23,8 @@ pub(super) fn make<T: Scalar, I: Index>(
     let mut spans = [const { 0..0 }; LEAF_ROWS];
     let n_coef = steps.params.len() - T::LANES;
     let rows_of_tile = steps.x.rows_of_tile();
-    let mut position = 0;
-    for i in 0..steps.losses.len() {
+    for i in steps.range.clone() {
+        let position = i * steps.rows_of_step;
         let n_rows = steps.rows_of_step.min(steps.n_rows - position);
         let spans = &mut spans[..n_rows];
         for (span, &row) in spans.iter_mut().zip(&steps.rows[position..]) {
@@ -37,9 +37,8 @@ pub(super) fn make<T: Scalar, I: Index>(
             let first = position + tile * rows_of_tile;
             sum += add_tile((tier, loss, kind), steps, indices, first, spans);
         }
-        position += n_rows;
         let (params, gradient) = (&mut *steps.params, &mut *steps.room.gradient);
-        let (scale, arithmetic) = (T::from_f64(1.0 / n_rows as f64), steps.arithmetic[i]);
+        let scale = T::from_f64(1.0 / n_rows as f64);
         let (coef, intercept) = params.split_at_mut(n_coef);
         let (of_coef, of_intercept) = gradient.split_at_mut(n_coef);
         match steps.fit_intercept {
@@ -47,7 +46,8 @@ pub(super) fn make<T: Scalar, I: Index>(
             false => of_intercept.fill(T::ZERO),
         }
         steps.losses[i] = sum / n_rows as f64 + steps.penalty.value(coef);
-        if let Some(moved) = &mut moved {
+        let arithmetic = steps.arithmetic.get(i).copied();
+        if let (Some(moved), Some(arithmetic)) = (&mut moved, arithmetic) {
             for span in spans {
                 moved.against(&indices[span.clone()], coef, of_coef, (arithmetic, scale));
             }
@@ -55,7 +55,9 @@ pub(super) fn make<T: Scalar, I: Index>(
             continue;
         }
         tier.run(ScaleAdd { y: of_coef, scale, x: coef, factor: T::from_f64(steps.penalty.l2()) });
-        tier.run(SgdStep { arithmetic, velocity: steps.velocity, params, grad: gradient });
+        if let Some(arithmetic) = arithmetic {
+            tier.run(SgdStep { arithmetic, velocity: steps.velocity, params, grad: gradient });
+        }
     }
 }
 

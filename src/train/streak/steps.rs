@@ -1,5 +1,7 @@
 //! `StreakSteps`: what the kernels of a streak read and move.
 
+use std::ops::Range;
+
 use crate::data::{Targets, Unit, Weights};
 use crate::error::{Result, try_filled};
 use crate::gradient::penalty::ElasticNet;
@@ -23,8 +25,10 @@ pub(super) struct StreakSteps<'s, 'a, X, T> {
     pub(super) n_rows: usize,
     /// Rows of a step; the last one may have fewer.
     pub(super) rows_of_step: usize,
+    /// The steps to be made by the next call of a kernel.
+    pub(super) range: Range<usize>,
     pub(super) prefetch: Prefetch,
-    /// Of each step.
+    /// Of each step; of none where another rule is to move the parameters, against the gradient in the room.
     pub(super) arithmetic: &'s [SgdArithmetic<T>],
     /// Coefficients, padded, then the intercept, padded.
     pub(super) params: &'s mut [T],
