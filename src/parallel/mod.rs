@@ -9,7 +9,7 @@
 //! shared, which costs tens of microseconds; from then on the workers meet over a few atomic words, which costs a
 //! fraction of a microsecond where handing work to a pool costs tens.
 //!
-//! Meetings take as little only if each worker has a processor. So there are no more workers than processors, and where
+//! Meetings take as little only if each worker has a processor. So there are no more threads than processors, and where
 //! others keep these busy the leader works [alone for a while](Lateness).
 
 mod lateness;
@@ -34,7 +34,10 @@ pub trait Job: Send + Sync {
 /// The calling thread and its followers.
 pub struct Team<'a, J> {
     shared: &'a SharedJob<J>,
+    /// Workers that were asked for.
     n_workers: usize,
+    /// Workers that there are: no more than processors, from when the followers are started.
+    n_members: usize,
     /// Starts the followers, once; returns how many workers there are then.
     start: Option<Box<dyn FnOnce() -> usize + 'a>>,
     /// Held between runs, so that small steps pay for no lock.
@@ -48,7 +51,8 @@ impl<J> fmt::Debug for Team<'_, J> {
     }
 }
 
-/// Calls `lead` with a team of `n_threads`, the calling thread among them, but of no more than there are processors.
+/// Calls `lead` with a team of `n_threads`, the calling thread among them. Where these are more than there are processors,
+/// the others have no thread, and their parts are done by those that have.
 pub fn with_team<J: Job, R>(n_threads: usize, job: J, lead: impl FnOnce(Team<'_, J>) -> R) -> R {
     with_team_on(|| thread::available_parallelism().map_or(1, |n| n.get()), n_threads, job, lead)
 }
@@ -61,7 +65,7 @@ fn with_team_on<J: Job, R>(
     lead: impl FnOnce(Team<'_, J>) -> R,
 ) -> R {
     let shared = SharedJob {
-        run: OnOwnLines(RwLock::new(SharedRun { job, n_workers: 1, n_parts: 0, begun: Vec::new() })),
+        run: OnOwnLines(RwLock::new(SharedRun { job, n_members: 1, n_parts: 0, begun: Vec::new() })),
         n_runs: OnOwnLines(AtomicU64::new(0)),
         n_done: OnOwnLines(AtomicUsize::new(0)),
         closed: AtomicBool::new(false),
@@ -84,13 +88,14 @@ fn with_team_on<J: Job, R>(
             }
             n_workers.max(1)
         };
-        let lateness = Lateness::default();
-        lead(Team { shared, n_workers: n_threads.max(1), start: Some(Box::new(start)), run: None, lateness })
+        let (n_workers, start, lateness) =
+            (n_threads.max(1), Some(Box::new(start) as _), Lateness::default());
+        lead(Team { shared, n_workers, n_members: n_workers, start, run: None, lateness })
     })
 }
 
 impl<'a, J: Job> Team<'a, J> {
-    /// Workers that the next run will have, the leader included.
+    /// Workers that the next run is to be cut for, the leader included.
     #[inline]
     pub fn n_workers(&mut self) -> usize {
         if self.lateness.is_resting() && self.lateness.still_rests() { 1 } else { self.n_workers }
@@ -114,14 +119,14 @@ impl<'a, J: Job> Team<'a, J> {
             && n_parts > 1
             && let Some(start) = self.start.take()
         {
-            self.n_workers = start();
+            self.n_members = start();
         }
-        if self.n_workers == 1 || n_parts == 1 || self.lateness.is_resting() {
+        if self.n_members == 1 || n_parts == 1 || self.lateness.is_resting() {
             return self.job().alone(n_parts);
         }
-        let (began, n_workers) = (self.lateness.begin(), self.n_workers);
+        let (began, n_members) = (self.lateness.begin(), self.n_members);
         let run = self.next_run(); // Under the write lock no follower is in the previous run.
-        (run.n_workers, run.n_parts) = (n_workers, n_parts);
+        (run.n_members, run.n_parts) = (n_members, n_parts);
         run.begun.truncate(n_parts);
         run.begun.iter_mut().for_each(|begun| *begun.0.get_mut() = false);
         run.begun.resize_with(n_parts, OnOwnLines::default);
@@ -159,7 +164,7 @@ struct OnOwnLines<T>(T);
 #[derive(Debug)]
 struct SharedRun<J> {
     job: J,
-    n_workers: usize,
+    n_members: usize,
     n_parts: usize,
     begun: Vec<OnOwnLines<AtomicBool>>,
 }
@@ -214,7 +219,7 @@ impl<J: Job> SharedJob<J> {
     /// the lock is held while parts are begun and done, so that the run cannot change meanwhile.
     fn do_parts(&self, worker: usize) {
         let run = self.run.0.read().unwrap_or_else(PoisonError::into_inner);
-        let first = (worker * run.n_parts.div_ceil(run.n_workers)).min(run.n_parts);
+        let first = (worker * run.n_parts.div_ceil(run.n_members)).min(run.n_parts);
         for part in (first..run.n_parts).chain(0..first) {
             let begun = &run.begun[part].0;
             if !begun.load(Ordering::Relaxed) && !begun.swap(true, Ordering::Relaxed) {
@@ -291,20 +296,25 @@ mod tests {
     fn counts_of(n_processors: usize, n_threads: usize, rests: bool) -> (Vec<usize>, usize) {
         let n_parts = 7;
         let job = Counts((0..n_parts).map(|_| AtomicUsize::new(0)).collect());
-        with_team_on(|| n_processors, n_threads, job, |mut team| {
-            for _ in 0..500 {
-                team.run(n_parts);
-            }
-            if rests {
-                team.lateness = Lateness::resting();
-                assert_eq!(team.n_workers(), 1);
+        with_team_on(
+            || n_processors,
+            n_threads,
+            job,
+            |mut team| {
                 for _ in 0..500 {
                     team.run(n_parts);
                 }
-            }
-            let n_workers = team.n_workers;
-            (team.job().0.iter_mut().map(|count| *count.get_mut()).collect(), n_workers)
-        })
+                if rests {
+                    team.lateness = Lateness::resting();
+                    assert_eq!(team.n_workers(), 1);
+                    for _ in 0..500 {
+                        team.run(n_parts);
+                    }
+                }
+                let n_members = team.n_members;
+                (team.job().0.iter_mut().map(|count| *count.get_mut()).collect(), n_members)
+            },
+        )
     }
 
     #[test]
@@ -316,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_no_more_workers_than_processors() {
+    fn there_are_no_more_threads_than_processors() {
         assert_eq!(counts_of(2, 5, false), (vec![500; 7], 2));
         assert_eq!(counts_of(1, 5, false), (vec![500; 7], 1));
     }

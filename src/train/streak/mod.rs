@@ -100,7 +100,10 @@ impl<T: Scalar> Streak<T> {
             losses: try_filled("losses", ROWS, 0.0)?,
             room: Room::new(ROWS, n_params)?,
             params_before: try_reserved("parameters", n_params)?,
-            slots_before: try_reserved("the memory of the optimizer", n_params * state.optimizer.slots.len())?,
+            slots_before: try_reserved(
+                "the memory of the optimizer",
+                n_params * state.optimizer.slots.len(),
+            )?,
             scalars_before: try_reserved("the memory of the optimizer", state.optimizer.scalars.len())?,
             leaves_others,
             is_lazy: params.is_lazy(),

@@ -141,10 +141,7 @@ pub(super) fn slope_of<L: Lanes, X, F: Pointwise>(
 
 /// Adds the weighted losses at the scores of the steps to what is there, the penalties.
 #[inline(always)]
-pub(super) fn add_losses<L: Lanes, X, F: Pointwise>(
-    loss: F,
-    steps: &mut StreakSteps<'_, '_, X, L::Elem>,
-) {
+pub(super) fn add_losses<L: Lanes, X, F: Pointwise>(loss: F, steps: &mut StreakSteps<'_, '_, X, L::Elem>) {
     let Room { scores, targets, weights, .. } = &mut *steps.room;
     let zero = L::splat(L::Elem::ZERO);
     let (scale, of_scaled) = (L::splat(L::Elem::from_f64(steps.unit.scale)), loss.of_scaled(steps.unit));
