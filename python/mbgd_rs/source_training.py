@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
+from .agreement import check_same_call
 from .arguments import SampledRows, Training, is_auto, resolve_record
 from .automatic import epochs_for, is_named_auto, stream_optimizer_for
 from .averages import Average
@@ -25,6 +26,7 @@ from .objective import Part, Problem, make_problem
 from .optimizers import SAGA, SGD, SVRG, Optimizer
 from .outcome import make_history, make_result
 from .penalties import Penalty
+from .ranks import Ranks
 from .result import FitResult
 from .resuming import check_arguments, check_resume, data_of, warn_of_the_end
 from .sampling import DEFAULT_SHUFFLE, Block, described, named, resolve_shuffle
@@ -37,7 +39,9 @@ from .watching import after_steps, running, watchers_of
 from .windows.course import Course
 from .windows.judging import Judge
 from .windows.loading import ChunkReader, Loader
+from .windows.memory import limit_of
 from .windows.mixing import FEWEST_SAMPLED, MOST_SAMPLED, ONE_OF, chunks_to_mix
+from .windows.placing import check_chunk, placed
 from .windows.plan import Plan, plan_of
 from .windows.survey import Survey, survey
 
@@ -53,6 +57,7 @@ def fit_source(source: Source, given: dict[str, Any]) -> FitResult:
     refuse(given)
     limit = given["memory_limit"]
     memory_limit = None if limit is None else as_integer("memory_limit", limit, 1)
+    comm: Ranks | None = given["comm"]
     record = resolve_record(given["record"])
     resume: FitResult | None = given["resume"]
     loss = resolve("loss", given["loss"], Loss)
@@ -90,7 +95,7 @@ def fit_source(source: Source, given: dict[str, Any]) -> FitResult:
         batch_size=batch_size,
         epochs=range(first_epoch, first_epoch + n_epochs),
         accumulate=n_accumulated,
-        memory_limit=memory_limit,
+        memory_limit=limit_of(memory_limit, comm),
         params=head.join("resume", resume) if begun is None and resume is not None else begun,
         resume=resume,
     )
@@ -117,6 +122,8 @@ def fit_source(source: Source, given: dict[str, Any]) -> FitResult:
     n_made = 0 if resume is None else resume.n_steps
     warn_of_the_end(rule, n_made, sampling.most_steps(first_epoch, n_epochs, n_accumulated))
     watchers = watchers_of(given["callback"], given["progress"], given["verbose"])
+    is_first = comm is None or comm.rank == 0
+    shown = watchers if is_first else []
     training = Training(
         optimizer=rule,
         batches=sampling.batches,
@@ -134,7 +141,18 @@ def fit_source(source: Source, given: dict[str, Any]) -> FitResult:
         is_judged_elsewhere=judge is not None,
         stop=rules,
         metrics=tuple(named_metrics),
+        ranks=None if comm is None else comm.core,
     )
+    if comm is not None:
+        compared = {
+            **arguments,
+            "the source": data["source"],
+            "the validation source": None if judge is None else judge.reader.source.fingerprint(),
+            "class_weight": found.by_class,
+            "epochs": n_epochs,
+            "chunks of a window": plan.window,
+        }
+        check_same_call(comm, training, head, judged.problem, compared, resume)
 
     def finished(run: dict[str, Any], before: FitResult | None, measured: Metrics) -> FitResult:
         by_epoch = measured.history(len(run["history"]["epoch_loss"]))
@@ -155,7 +173,7 @@ def fit_source(source: Source, given: dict[str, Any]) -> FitResult:
         part=part_of(found),
         training=training,
         epochs=range(first_epoch, first_epoch + n_epochs),
-        watchers=watchers,
+        watchers=shown,
         judge=judge,
         measured=lambda: Metrics(named_metrics, judged.X, judged.y, judged.offset),
         finished=finished,
@@ -163,9 +181,11 @@ def fit_source(source: Source, given: dict[str, Any]) -> FitResult:
             given["checkpoints"],
             resumption,
             {"classes": head.classes, "feature_names": head.names, **arguments},
+            writes=is_first,
         ),
+        comm=comm,
     )
-    with running(watchers, n_epochs):
+    with running(shown, n_epochs):
         return course.run(resume)
 
 
@@ -177,10 +197,6 @@ def refuse(given: dict[str, Any]) -> None:
             raise ValueError(
                 f"{name} must be None where X is a source: {of}, got {type(given[name]).__name__}"
             )
-    if given["comm"] is not None:
-        raise ValueError(
-            f"comm must be None where X is a source, which one process reads, got {given['comm']!r}"
-        )
     if given["standardize"] is not False and as_flag("standardize", given["standardize"]):
         raise ValueError("standardize must be False where X is a source, got True")
     if as_flag("replacement", given["replacement"]):
@@ -221,17 +237,19 @@ def optimizer_of(given: dict[str, Any]) -> tuple[Optimizer, str | None]:
 def head_of(source: Source, given: dict[str, Any], found: Survey, known: Any) -> Problem:
     """The problem of the first chunk alone, by which all others are read."""
     read = checked_chunk(source, 0, source.read(0))
-    head = make_problem(
-        read.X,
-        read.y,
-        loss=given["loss"],
-        penalty=given["penalty"],
-        sample_weight=read.sample_weight,
-        fit_intercept=given["fit_intercept"],
-        model=given["model"],
-        known=known,
-        classes=found.classes,
-    )
+    with placed(source, 0):
+        head = make_problem(
+            read.X,
+            read.y,
+            loss=given["loss"],
+            penalty=given["penalty"],
+            sample_weight=read.sample_weight,
+            fit_intercept=given["fit_intercept"],
+            model=given["model"],
+            known=known,
+            classes=found.classes,
+        )
+    check_chunk(source, 0, head)
     names = source.feature_names
     return replace(head, names=None if names is None else tuple(names))
 
@@ -279,7 +297,7 @@ def planned(
     batch_size: Any,
     epochs: range,
     accumulate: int,
-    memory_limit: int | None,
+    memory_limit: int,
     params: Array | None,
     resume: FitResult | None,
 ) -> tuple[Plan, Any]:
@@ -313,7 +331,9 @@ def sampled_problems(reader: ChunkReader, found: Survey) -> Iterator[Problem]:
     n_sampled = min(max(n_chunks // ONE_OF, FEWEST_SAMPLED), MOST_SAMPLED)
     for chunk in np.unique(np.linspace(0, n_chunks - 1, n_sampled).astype(int)).tolist():
         X, y, s = reader.read(chunk)
-        yield replace(reader.head, X=X, y=y, sample_weight=s, part=part_of(found))
+        problem = replace(reader.head, X=X, y=y, sample_weight=s, part=part_of(found))
+        check_chunk(reader.source, chunk, problem)
+        yield problem
 
 
 def part_of(found: Survey) -> Part:

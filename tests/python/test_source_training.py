@@ -126,6 +126,20 @@ def test_kinds_of_targets_and_rows(dtype, sparse, kind):
     assert on_windows.classes is None or (on_windows.classes == in_memory.classes).all()
 
 
+@pytest.mark.parametrize("n_steps", [1, 2, 3, 100])
+@pytest.mark.parametrize("batch_size", [250, 600, 1000, 1003])
+def test_windows_may_have_only_rows_that_are_left_out(batch_size, n_steps):
+    X, y = data(kind="numbers")
+    how = {"optimizer": "adam", "batch_size": batch_size, "drop_last": True, "epochs": 3}
+    source = Arrays(X, y, rows=100)
+    until = {"stop": mb.stopping.MaxSteps(n_steps)}
+    begun = mb.fit(source, shuffle=Block(window=2), **how, **until)
+    on_windows = mb.fit(source, **{**how, "epochs": 3 - begun.n_epochs}, resume=begun)
+    in_memory = mb.fit(X, y, shuffle=on_windows.arguments["shuffle"], **how)
+    np.testing.assert_array_equal(on_windows.coef, in_memory.coef)
+    assert on_windows.n_steps == in_memory.n_steps
+
+
 @pytest.mark.parametrize("model", ["linear", "factorization_machine", "mlp"])
 @pytest.mark.parametrize(
     "optimizer", ["adam", "adagrad", "ftrl", SGD, mb.optimizers.SGD(0.05, momentum=0.9)], ids=str

@@ -11,6 +11,7 @@ from .. import _core
 from ..objective import Part, Problem
 from ..sources import Source, check_source
 from .loading import ChunkReader
+from .placing import check_chunk
 from .survey import survey
 
 __all__ = ["Judge"]
@@ -44,5 +45,9 @@ class Judge:
         for chunk, n_rows in enumerate(source.chunk_rows):
             X, y, s = self.reader.read(chunk)
             problem = replace(self.problem, X=X, y=y, sample_weight=s)
-            total += n_rows * _core.value(problem, params, self.n_threads)
+            try:
+                total += n_rows * _core.value(problem, params, self.n_threads)
+            except ValueError:
+                check_chunk(source, chunk, problem)  # or it is about something else
+                raise
         return total / source.n_rows

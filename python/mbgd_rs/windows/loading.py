@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _core
 from ..inputs import as_real_targets, as_weights
 from ..labels import as_classes, as_labels
 from ..models import Linear
 from ..objective import Problem
 from ..sources import Source, checked_chunk
 from ..sparse import SparseRows
+from .placing import check_finite, placed
 from .plan import Plan
 from .survey import rows_like, weights_of_part
 
@@ -45,22 +45,12 @@ class ChunkReader:
                 out[:] = X
                 X = out
             if self.looks_before:
-                self.check(chunk, X)
+                check_finite(self.source, chunk, X)
         targets = targets_like(self.source, chunk, read.y, self.head)
         s = as_weights(read.sample_weight, targets)
         if self.by_class is not None:
             s = weights_of_part(self.by_class, self.head.classes, targets, s)
         return X, targets, s
-
-    def check(self, chunk: int, X: Array) -> None:
-        """That all entries of a chunk are finite."""
-        found = _core.find_not_finite(X)
-        if found is not None:
-            row, column, value = found
-            names = self.source.feature_names
-            name = column if names is None else repr(names[column])
-            where = self.source.where(chunk, row)
-            raise ValueError(f"X must be finite, got {value} in column {name} at {where}")
 
 
 class Loader:
@@ -109,7 +99,7 @@ def targets_like(source: Source, chunk: int, y: Any, head: Problem) -> Array:
         raise ValueError(
             f"y must not be None for loss {head.loss_name!r}, got None in {source.where(chunk, 0)}"
         )
-    try:
+    with placed(source, chunk):
         if head.classes is None:
             targets, _ = as_real_targets(y, rows)
         elif head.has_several_labels:
@@ -119,28 +109,12 @@ def targets_like(source: Source, chunk: int, y: Any, head: Problem) -> Array:
             targets = labels
         else:
             _, targets = as_classes(y, rows, head.classes)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{error}; {place_of(source, chunk, y, head.classes)}") from None
     if targets.shape[1] != head.y.shape[1]:
         raise ValueError(
             f"y must have {head.y.shape[1]} column(s), as in the first chunk, got {targets.shape[1]} in "
             f"{source.where(chunk, 0)}"
         )
     return targets
-
-
-def place_of(source: Source, chunk: int, y: Any, classes: Array | None) -> str:
-    """Where the first target is that cannot be read, or that no class is of."""
-    y = np.asarray(y)
-    if y.ndim == 1:
-        if classes is not None:
-            is_wrong = ~np.isin(y, classes)
-        else:
-            is_wrong = ~np.isfinite(y) if y.dtype.kind == "f" else np.zeros(len(y), bool)
-        if is_wrong.any():
-            row = int(is_wrong.argmax())
-            return f"{y[row]!r} at {source.where(chunk, row)}"
-    return f"in the chunk that begins with {source.where(chunk, 0)}"
 
 
 def joined(

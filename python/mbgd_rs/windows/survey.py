@@ -13,6 +13,7 @@ from ..inputs import as_weights
 from ..labels import as_classes, distinct, label_array, places
 from ..losses import Loss
 from ..sources import Source, checked_chunk
+from .placing import placed
 
 __all__ = ["Survey", "rows_like", "survey", "weights_of_part"]
 
@@ -81,7 +82,8 @@ def labels_of(source: Source) -> tuple[Array | None, Array]:
         y = np.asarray(y)
         if y.ndim == 2 and y.shape[1] > 1:
             return None, np.empty(0)
-        values, numbers = distinct(label_array("y", y))
+        with placed(source, chunk):
+            values, numbers = distinct(label_array("y", y))
         labels.append(values)
         totals.append(np.bincount(numbers, None if s is None else np.asarray(s, np.float64), len(values)))
     classes, numbers = distinct(np.concatenate(labels))
