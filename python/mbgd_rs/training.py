@@ -269,7 +269,8 @@ def fit(
         own, see :class:`mbgd_rs.sampling.Sharded`, or a source that each reads; needs ``mbgd_rs[mpi]``. Each
         adds up a part of the rows of a step; the result has the bits of one process, and every process gets
         it. `callback`, `progress` and `verbose` are those of rank 0; what they decide, and the clock of
-        :class:`~mbgd_rs.stopping.MaxSeconds`, is for all. `n_threads` and `memory_limit` are for each process.
+        :class:`~mbgd_rs.stopping.MaxSeconds`, is for all. `n_threads` and `memory_limit` are for each
+        process.
 
     Returns
     -------
@@ -380,8 +381,7 @@ def fit(
     shuffle = "full" if shuffle is DEFAULT_SHUFFLE else shuffle
     if memory_limit is not None:
         raise ValueError(f"memory_limit must be None where X is in memory, got {memory_limit!r}")
-    shards = None if comm is None else shards_of_ranks(comm, shuffle)
-    if shards is not None:
+    if comm is not None and (shards := shards_of_ranks(comm, shuffle)) is not None:
         refuse_of_own_rows(validation, metrics)
         X, y, sample_weight, offset = told_to_all(comm, shards, X, y, sample_weight, offset)
     problem = make_problem(
