@@ -108,19 +108,20 @@ impl<T: Scalar> ControlVariate<T> {
         Ok(self)
     }
 
-    /// Of a table of all rows keeps that of this process's own, which it stores so many of. Of others nothing is kept.
+    /// Of a table of all rows keeps that of this process's own, which it stores so many of. Of one of other rows nothing is kept.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
     pub fn keep_own(&mut self, layout: Layout, sharding: Sharding<'_>, n_stored: usize) -> Result<()> {
         let (k, own_rows) = (layout.n_outputs(), sharding.shards.own_rows());
-        if let Baseline::Table(table) = &mut self.baseline
-            && table.len() == sharding.shards.n_rows() * k
-        {
-            let mut own = try_copied("the table of slopes", &table[own_rows.start * k..own_rows.end * k])?;
+        let Baseline::Table(table) = &mut self.baseline else { return Ok(()) };
+        let is_of_these = table.len() == sharding.shards.n_rows() * k;
+        let own = if is_of_these { own_rows.start * k..own_rows.end * k } else { 0..0 };
+        let mut own = try_copied("the table of slopes", &table[own])?;
+        if is_of_these {
             own.resize(n_stored * k, T::ZERO);
-            *table = own;
         }
+        *table = own;
         Ok(())
     }
 

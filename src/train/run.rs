@@ -381,7 +381,8 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
         if let Some(solver) = &mut state.control.solver {
             let (layout, among) = (problem.layout(), problem.data.among());
             let variate = evaluator.set_control_variate(None);
-            solver.variate = variate.map(|variate| variate.of_all(layout, among)).transpose()?;
+            // Where other processes do not answer any more, the run that goes on from here finds its slopes anew.
+            solver.variate = variate.and_then(|variate| variate.of_all(layout, among).ok());
         }
         // Of a part of the rows the objective is another than of the next part.
         let tells = has_rules || state.remembers_objective(&self.config.optimizer);

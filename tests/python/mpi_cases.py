@@ -18,6 +18,7 @@ from mpi4py import MPI
 COMM = MPI.COMM_WORLD
 RANK, SIZE = COMM.Get_rank(), COMM.Get_size()
 N_ROWS = 700
+N_FEW = 260
 
 
 def data(dtype=np.float32, d=400, n=N_ROWS):
@@ -199,6 +200,7 @@ def own_bits():
     """Rows of their own: data x models x optimizers x types x batch sizes."""
     for dtype in (np.float32, np.float64):
         for name, (X, score, classes) in {"dense": data(dtype, d=40), "sparse": sparse(dtype)}.items():
+            X, score, classes = X[:N_FEW], score[:N_FEW], classes[:N_FEW]
             network = {"y": classes, "loss": "log_loss", "model": mb.models.MLP(hidden=(16,), dropout=0.25)}
             machine = {"y": score > 0, "loss": "log_loss", "model": mb.models.FactorizationMachine(rank=4)}
             cases = {
@@ -212,22 +214,34 @@ def own_bits():
                 for optimizer in (SGD, ADAM, SAGA_ALONE, mb.optimizers.SVRG(preconditioner=None)):
                     if "model" in arguments and optimizer not in (SGD, ADAM):
                         continue
-                    for b in (1, 7, 65, 300, N_ROWS) if optimizer is SGD else (100,):
+                    for b in (65, 130, N_FEW) if optimizer is SGD else (100,):
                         what = (dtype.__name__, name, model, optimizer, b)
                         check_own(what, X, **arguments, optimizer=optimizer, batch_size=b, epochs=2, seed=3)
+                for b in (1, 7):
+                    small = {**arguments, "y": arguments["y"][:30]}
+                    what = (dtype.__name__, name, model, b)
+                    check_own(
+                        what,
+                        X[:30],
+                        **small,
+                        classes=range(4) if model in ("softmax", "network") else None,
+                        optimizer=SGD,
+                        batch_size=b,
+                        epochs=1,
+                    )
     compare()
 
 
 def own_options():
     """Rows of their own, and whatever else passes over rows or asks for something of all of them."""
-    X, score, classes = data(d=30)
-    few, few_score, few_classes = sparse(d=60)
+    X, score, classes = (values[:N_FEW] for values in data(d=30))
+    few, few_score, few_classes = (values[:N_FEW] for values in sparse(d=60))
     y, plain = score > 0, {"loss": "log_loss", "epochs": 3, "batch_size": 100}
-    w = np.linspace(0.0, 2.0, N_ROWS)
+    w = np.linspace(0.0, 2.0, N_FEW)
     names = np.array(["none", "some", "more", "most"])[classes]
     sgd_auto = mb.optimizers.SGD(learning_rate="auto")
-    check_own("defaults", X, y, loss="log_loss", penalty="l2")
-    check_own("defaults of numbers", X, score, loss="squared_error", sample_weight=w)
+    check_own("defaults", X[:100], y[:100], loss="log_loss", penalty="l2")
+    check_own("defaults of numbers", X, score, loss="squared_error", sample_weight=w, epochs=4)
     check_own("defaults of sparse rows", few, few_score > 0, loss="log_loss", penalty="l1", epochs=4)
     check_own("defaults of classes", X, names, loss="log_loss", class_weight="balanced", epochs=3)
     check_own("few shards", X, y, shards=4, **plain, optimizer=ADAM)
@@ -237,7 +251,9 @@ def own_options():
     check_own("weights", X, y, **plain, optimizer=ADAM, sample_weight=w, class_weight={True: 3.0})
     check_own("offsets", X, np.exp(score / 4), loss="poisson", offset=w, epochs=3, batch_size=64)
     check_own("automatic rate", X, y, **plain, optimizer=sgd_auto)
-    check_own("automatic rate of sparse rows", few, few_score, loss="squared_error", optimizer=sgd_auto)
+    check_own(
+        "automatic rate of sparse rows", few, few_score, loss="squared_error", optimizer=sgd_auto, epochs=2
+    )
     full = {"loss": "log_loss", "batch_size": "full", "epochs": 5}
     check_own("full batches, automatic rate", X, y, **full, optimizer=sgd_auto)
     check_own("no bound on the curvature", X, np.exp(score / 4), loss="poisson", optimizer=sgd_auto, epochs=2)
@@ -250,8 +266,8 @@ def own_options():
     check_own("kink", X, y, loss="hinge", epochs=3)
     check_own("far targets", X, 1e4 * score, loss="huber", epochs=3)
     check_own("huge targets", X.astype(np.float64), 1e160 * score, loss="squared_error", epochs=2)
-    check_own("one class", X, np.zeros(N_ROWS), loss="squared_error", epochs=1, optimizer=ADAM)
-    check_own("standardised", X + 5, score, loss="squared_error", standardize=True, sample_weight=w)
+    check_own("one class", X, np.zeros(N_FEW), loss="squared_error", epochs=1, optimizer=ADAM)
+    check_own("standardised", X + 5, score, loss="squared_error", standardize=True, sample_weight=w, epochs=4)
     check_own("standardised and sparse", few, few_classes, **plain, optimizer=ADAM, standardize=True)
     check_own("records", X, y, **plain, optimizer=ADAM, record=("step", "full_loss", "noise", "path"))
     check_own("records of sparse rows", few, few_score > 0, **plain, optimizer=SGD, record=("step", "noise"))
@@ -261,7 +277,7 @@ def own_options():
         y,
         **plain,
         optimizer=ADAM,
-        validation=(X[:300], y[:300]),
+        validation=(X[:100], y[:100]),
         metrics={"share": lambda truth, said: float(np.mean(truth == said))},
         stop=mb.stopping.NoImprovement(monitor="validation_loss", patience=1, restore_best=True),
     )
@@ -286,7 +302,7 @@ def own_options():
         batch_size=mb.batch_sizes.NormTest(16),
     )
     lists = mb.sampling.Sharded(8, rows="own")
-    rows = lists.rows_of(RANK, SIZE, N_ROWS)
+    rows = lists.rows_of(RANK, SIZE, N_FEW)
     listed = mb.fit(X[rows].tolist(), names[rows].tolist(), **plain, optimizer=ADAM, shuffle=lists, comm=COMM)
     alone = mb.fit(X.tolist(), names.tolist(), **plain, optimizer=ADAM, shuffle=mb.sampling.Sharded(8))
     assert_same(listed, alone, "lists")
