@@ -117,6 +117,13 @@ impl<'a, T: Scalar> Parameters<'a, T> {
         }
     }
 
+    /// Exchanges all parameters and slots that are lazily updated, for a streak of steps or after it.
+    pub(super) fn exchange_all(&mut self, params: &mut Vec<T>, slots: &mut Vec<Vec<T>>) {
+        if let Self::Lazy(lazy) = self {
+            lazy.exchange_all(params, slots);
+        }
+    }
+
     /// Whether steps are on the columns of a batch.
     #[inline]
     pub(super) fn is_lazy(&self) -> bool {

@@ -63,6 +63,7 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
     ) -> Result<Self> {
         let n_params = problem.layout().len();
         let n_copied = if params.is_lazy() && config.average.is_some() { n_params } else { 0 };
+        let streak = Streak::of(problem, config, &params, &state)?;
         Ok(Self {
             problem,
             config,
@@ -78,7 +79,7 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
             last_finite: try_filled("parameters", n_params, T::ZERO)?,
             up_to_date: try_filled("parameters", n_copied, T::ZERO)?,
             probe: None,
-            streak: Streak::of(problem, config, &state)?,
+            streak,
             state,
         })
     }
@@ -146,9 +147,13 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
 
     fn streaks(&mut self, streak: &mut Streak<T>, observers: &mut Observers<'_, 'a, T>) -> Result<(), Stop> {
         loop {
-            let Self { problem, config, state, evaluator, optimizer, batches, n_at_hand, .. } = self;
+            let Self { problem, config, state, params, evaluator, optimizer, batches, n_at_hand, .. } = self;
             let at_most = (*n_at_hand, observers.steps_until_due(state.optimizer.n_steps));
-            if !streak.make(problem, config, (batches, optimizer), at_most, state, evaluator)? {
+            // Steps that leave other columns alone need not be lent theirs.
+            params.exchange_all(evaluator.params(), &mut state.optimizer.slots);
+            let made = streak.make(problem, config, (batches, optimizer), at_most, state, evaluator);
+            params.exchange_all(evaluator.params(), &mut state.optimizer.slots);
+            if !made? {
                 return Ok(());
             }
             observers.checkpoint(self.view())?;
