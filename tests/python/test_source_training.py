@@ -126,6 +126,14 @@ def test_kinds_of_targets_and_rows(dtype, sparse, kind):
     assert on_windows.classes is None or (on_windows.classes == in_memory.classes).all()
 
 
+@pytest.mark.parametrize("lengths", [[500, 503], [300, 300, 403], [1, 1002], [334, 334, 335]])
+def test_the_last_chunk_may_be_the_longest(lengths):
+    X, y = data(kind="numbers")
+    how = {"optimizer": "adam", "batch_size": 64, "epochs": 2}
+    on_windows = mb.fit(Uneven(X, y, lengths), shuffle=Block(window=1), **how)
+    assert_same(on_windows, mb.fit(X, y, shuffle=Block(lengths, 1), **how))
+
+
 @pytest.mark.parametrize("n_steps", [1, 2, 3, 100])
 @pytest.mark.parametrize("batch_size", [250, 600, 1000, 1003])
 def test_windows_may_have_only_rows_that_are_left_out(batch_size, n_steps):
@@ -319,7 +327,6 @@ def test_memory_for_fewer_chunks_makes_smaller_windows():
         ({"y": [1.0]}, "y must be None where X is a source: a source has its own, got list"),
         ({"sample_weight": [1.0]}, "sample_weight must be None where X is a source"),
         ({"offset": [1.0]}, "offset must be None where X is a source"),
-        ({"standardize": True}, "standardize must be False where X is a source, got True"),
         ({"replacement": True}, "replacement must be False where X is a source"),
         ({"optimizer": "saga"}, "optimizer must be one with a learning rate of its own .*got SAGA"),
         ({"optimizer": "svrg"}, "got SVRG"),
