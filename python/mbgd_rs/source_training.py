@@ -95,7 +95,7 @@ def fit_source(source: Source, given: dict[str, Any]) -> FitResult:
         optimizer=rule,
         stop=rules,
         init=None if given["init"] is None or resume is not None else head.join("init", given["init"]),
-        measured=lambda: units_of_source(ChunkReader(source, head, found.by_class, sees_all=False)),
+        measured=lambda: units_of_source(ChunkReader(source, head, found.weights, sees_all=False)),
     )
     trained = course.trained
     head = replace(course.problem, X=trained.X)  # of which only the kind matters from here on
@@ -106,7 +106,7 @@ def fit_source(source: Source, given: dict[str, Any]) -> FitResult:
     if isinstance(given["validation"], Source):
         judge = Judge(given["validation"], trained, found.by_class, n_threads, head.units)
     sees_all = not as_flag("drop_last", given["drop_last"])
-    reader = ChunkReader(source, trained, found.by_class, sees_all=sees_all, units=head.units)
+    reader = ChunkReader(source, trained, found.weights, sees_all=sees_all, units=head.units)
     plan, shuffle = planned(
         reader,
         found,

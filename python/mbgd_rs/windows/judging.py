@@ -44,7 +44,7 @@ class Judge:
         self.problem = replace(
             head, penalty=None, part=Part(found.weight_scale, found.entries_of_row, is_scanned=True)
         )
-        self.reader = ChunkReader(source, head, by_class, sees_all=False, units=units)
+        self.reader = ChunkReader(source, head, found.weights, sees_all=False, units=units)
         self.n_threads = n_threads
 
     def __call__(self, params: Array) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..inputs import as_array, as_real_targets, as_weights
+from ..inputs import as_array, as_real_targets
 from ..labels import as_classes, as_labels
 from ..models import Linear
 from ..objective import Problem
@@ -16,7 +16,7 @@ from ..sparse import SparseRows
 from ..standardization import Standardization
 from .placing import check_finite, placed
 from .plan import Plan
-from .survey import rows_like, weights_of_part
+from .survey import RowWeights, rows_like
 
 __all__ = ["ChunkReader", "Loader", "joined", "numbers_of"]
 
@@ -34,16 +34,16 @@ class ChunkReader:
         self,
         source: Source,
         head: Problem,
-        by_class: Array | None,
+        weights: RowWeights,
         *,
         sees_all: bool,
         units: Standardization | None = None,
     ) -> None:
         self.source = source
         self.head = head
-        self.by_class = by_class
+        self.weights = weights
         self.units = units
-        self.is_weighted = source.has_weights or by_class is not None
+        self.is_weighted = source.has_weights or weights.by_class is not None
         self.looks_before = self.is_weighted or not sees_all or not isinstance(head.model, Linear)
 
     def read(self, chunk: int, out: Array | None = None) -> tuple[Any, Array, Array | None]:
@@ -66,10 +66,7 @@ class ChunkReader:
     def beside(self, chunk: int, y: Any, sample_weight: Any) -> tuple[Array, Array | None]:
         """What a chunk has beside X, its targets in the units of the data."""
         targets = targets_like(self.source, chunk, y, self.head)
-        s = as_weights(sample_weight, targets)
-        if self.by_class is not None:
-            s = weights_of_part(self.by_class, self.head.classes, targets, s)
-        return targets, s
+        return targets, self.weights(sample_weight, targets)
 
 
 class Loader:
