@@ -1,92 +1,33 @@
-"""Weighted means and spreads of columns, without overflow and without cancellation."""
+"""Weighted means and spreads of columns, without overflow and without cancellation.
+
+Sums are made in a fixed order: the bits are the same on every machine, and for rows that come in parts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import reduce
-from itertools import pairwise
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .own_rows import RowsOfRanks, gathered
-from .sampling import Sharded
+from .own_rows import is_sparse_rows
 from .sparse import SparseRows
 
-__all__ = ["blocks", "moments_of", "units_of"]
+__all__ = ["N_PASSES", "Blocks", "DenseMoments", "SparseMoments", "blocks", "moments_like", "units_of"]
 
 Array = NDArray[Any]
 BLOCK = 1 << 16
 """Entries that are looked at together."""
 EXTREME = 1022
 """Powers of two up to this, and their inverses, are normal numbers."""
+N_PASSES = 3
+"""Over the rows: for the sizes of the columns, for their means, and about these."""
 
 
-class Pieces(NamedTuple):
-    """Rows in pieces, whose sums are added up in their order: shards, or all rows as one."""
-
-    own: list[tuple[Any, Array]]
-    """The rows and weights of those that this process has."""
-    ranks: Any
-    """The processes that have the others, if there are some."""
-    n_columns: int
-    dtype: np.dtype[Any]
-    total: float
-    """The sum of all weights."""
-    n_counted: int
-    """Rows of weights above 0."""
-
-    def combined(
-        self, of_piece: Callable[[Any, Array], Array], add: Callable[[Array, Array], Array]
-    ) -> Array:
-        """What all pieces come to together."""
-        found = [of_piece(X, s) for X, s in self.own]
-        if self.ranks is not None:
-            found = [one for of_rank in gathered(self.ranks, found) for one in of_rank]
-        return reduce(add, found)
-
-
-def pieces_of(X: Any, s: Array, shuffle: Sharded | None) -> Pieces:
-    """The shards of the rows, if they are in some, or all rows; of several processes those of this one."""
-    ranks = X.ranks if isinstance(X, RowsOfRanks) else None
-    rank, size = (0, 1) if ranks is None else (ranks.rank, ranks.size)
-    own, offset = (X.own, X.own_rows.start) if isinstance(X, RowsOfRanks) else (X, 0)
-    n = len(X)
-    parts = [slice(0, n)]
-    if shuffle is not None:
-        each = shuffle.shards // size
-        firsts = [shuffle.first_row(rank * each + shard, n) for shard in range(each + 1)]
-        parts = [slice(*ends) for ends in pairwise(firsts)]
-    here = [(rows_in(own, part.start - offset, part.stop - offset), s[part]) for part in parts]
-    return Pieces(here, ranks, X.shape[1], X.dtype, s.sum(), int(np.count_nonzero(s)))
-
-
-def rows_in(X: Array | SparseRows, first: int, end: int) -> Array | SparseRows:
-    """A run of rows, which is not copied."""
-    if not isinstance(X, SparseRows):
-        return X[first:end]
-    return SparseRows(X.data, X.indices, X.indptr[first : end + 1], (end - first, X.shape[1]))
-
-
-def moments_of(
-    X: Array | SparseRows, weights: Array | None, shuffle: Sharded | None = None
-) -> tuple[Array, Array]:
-    """The mean and the standard deviation of each column, in double; rows of weight 0 do not take part.
-
-    A deviation of 0, or of no more than the rounding of the column's type, is 1. Sums are made in a fixed
-    order, shard by shard where rows are in such, so that the bits are the same on every machine and any
-    number of them. Columns that are not finite have no finite moments.
-    """
-    s = np.ones(len(X)) if weights is None else weights.astype(np.float64)
-    if not s.any():
-        s = np.ones(len(X))
-    pieces = pieces_of(X, s, shuffle)
-    is_sparse = isinstance(pieces.own[0][0], SparseRows)
-    with np.errstate(invalid="ignore", over="ignore"):
-        mean, deviation, unit, least = of_sparse(pieces) if is_sparse else of_dense(pieces)
-        scale = np.where(deviation <= least, 1.0, deviation / unit)
-        return mean / unit, scale
+def moments_like(X: Array | SparseRows) -> DenseMoments | SparseMoments:
+    """The moments of the columns of such rows, of which none is seen."""
+    return (SparseMoments if is_sparse_rows(X) else DenseMoments)(X.shape[1], X.dtype)
 
 
 def units_of(size: Array) -> Array:
@@ -98,80 +39,187 @@ def units_of(size: Array) -> Array:
 
 def blocks(n_rows: int, n_columns: int) -> Iterator[slice]:
     """Runs of rows with few entries."""
-    n = max(1, BLOCK // max(n_columns, 1))
+    n = rows_of_block(n_columns)
     return (slice(first, min(first + n, n_rows)) for first in range(0, n_rows, n))
 
 
-def of_dense(pieces: Pieces) -> tuple[Array, Array, Array, float]:
-    """Means and deviations in a unit of each column, that unit, and the least deviation that is one."""
-    d, total = pieces.n_columns, pieces.total
-
-    def extremes(X: Array, s: Array) -> Array:
-        low, high = np.full(d, np.inf), np.full(d, -np.inf)
-        for rows in blocks(*X.shape):
-            block = X[rows][s[rows] > 0]
-            low = np.minimum(low, block.min(axis=0, initial=np.inf))
-            high = np.maximum(high, block.max(axis=0, initial=-np.inf))
-        return np.stack([low, -high])
-
-    low, high = pieces.combined(extremes, np.minimum) * [[1], [-1]]
-    unit = units_of(np.maximum(np.abs(low), np.abs(high)))
-    middle = low * unit / 2 + high * unit / 2
-
-    def sums(center: Array) -> Array:
-        def of_piece(X: Array, s: Array) -> Array:
-            found = np.zeros((2, d))
-            for rows in blocks(*X.shape):
-                here = s[rows] > 0
-                apart = X[rows][here] * unit - center
-                weighted = apart * s[rows][here, None]
-                found[0] += weighted.sum(axis=0)
-                found[1] += (weighted * apart).sum(axis=0)
-            return found
-
-        return pieces.combined(of_piece, np.add) / total
-
-    mean = middle + sums(middle)[0]
-    shift, square = sums(mean)
-    deviation = np.sqrt(np.maximum(square - shift**2, 0))
-    return mean + shift, deviation, unit, float(np.finfo(pieces.dtype).eps)
+def rows_of_block(n_columns: int) -> int:
+    """Rows with few entries."""
+    return max(1, BLOCK // max(n_columns, 1))
 
 
-def of_sparse(pieces: Pieces) -> tuple[Array, Array, Array, float]:
+class Blocks:
+    """The runs of rows of `blocks`, of rows that come in parts: the same ones, whatever the parts."""
+
+    def __init__(self, n_columns: int) -> None:
+        self.n_rows = rows_of_block(n_columns)
+        self.rest: tuple[Array, Array] | None = None
+        """Rows, and their weights, that are not a whole block."""
+
+    def add(self, X: Array, s: Array) -> Iterator[tuple[Array, Array]]:
+        """The blocks that end within these rows, with the weights of their rows."""
+        first = 0
+        if self.rest is not None:
+            first = min(self.n_rows - len(self.rest[1]), len(s))
+            self.rest = np.concatenate([self.rest[0], X[:first]]), np.concatenate([self.rest[1], s[:first]])
+            if len(self.rest[1]) < self.n_rows:
+                return
+            yield from self.end()
+        for begin in range(first, len(s), self.n_rows):
+            rows = slice(begin, begin + self.n_rows)
+            if rows.stop > len(s):
+                self.rest = X[rows].copy(), s[rows].copy()
+                return
+            yield X[rows], s[rows]
+
+    def end(self) -> Iterator[tuple[Array, Array]]:
+        """The last block, when all rows were there."""
+        rest, self.rest = self.rest, None
+        if rest is not None:
+            yield rest
+
+
+class DenseMoments:
+    """The moments of columns by passes over rows, which come in parts, in the same order in every pass.
+
+    Rows of weight 0 do not take part. Columns that are not finite have no finite moments.
+    """
+
+    SUMS: ClassVar = {
+        "low": np.minimum, "high": np.maximum, "first": np.add, "second": np.add, "total": np.add,
+    }  # fmt: skip
+    """What a pass makes, and by what that of some rows is put together with that of others."""
+
+    def __init__(self, n_columns: int, dtype: np.dtype[Any]) -> None:
+        self.d = n_columns
+        self.least = float(np.finfo(dtype).eps)
+        self.blocks = Blocks(n_columns)
+        self.low, self.high = np.full(n_columns, np.inf), np.full(n_columns, -np.inf)
+        self.n_passes = 0
+        self.begin()
+
+    def begin(self) -> None:
+        self.first, self.second, self.total = np.zeros(self.d), np.zeros(self.d), 0.0
+
+    def add(self, X: Any, s: Array) -> None:
+        """Sees rows and their weights."""
+        for block, weights in self.blocks.add(X, s):
+            self.see(block, weights)
+
+    def see(self, block: Array, s: Array) -> None:
+        counts = s > 0
+        rows = block[counts]
+        if self.n_passes == 0:
+            self.low = np.minimum(self.low, rows.min(axis=0, initial=np.inf))
+            self.high = np.maximum(self.high, rows.max(axis=0, initial=-np.inf))
+            return
+        with np.errstate(invalid="ignore", over="ignore"):
+            apart = rows * self.unit - self.center
+            weighted = apart * s[counts][:, None]
+            self.first += weighted.sum(axis=0)
+            self.second += (weighted * apart).sum(axis=0)
+        self.total += float(s.sum())
+
+    def flush(self) -> None:
+        """Sees what is left of the last block."""
+        for block, weights in self.blocks.end():
+            self.see(block, weights)
+
+    def end_pass(self) -> None:
+        """All rows were seen."""
+        self.flush()
+        with np.errstate(invalid="ignore", over="ignore"):
+            if self.n_passes == 0:
+                self.unit = units_of(np.maximum(np.abs(self.low), np.abs(self.high)))
+                self.center = self.low * self.unit / 2 + self.high * self.unit / 2
+            else:
+                shift = self.first / self.total
+                self.center = self.center + shift
+                self.deviation = np.sqrt(np.maximum(self.second / self.total - shift**2, 0))
+        self.n_passes += 1
+        self.begin()
+
+    @property
+    def found(self) -> tuple[Array, Array]:
+        """Means and standard deviations, in double, after the last pass.
+
+        A deviation of 0, or of no more than the rounding of the column's type, is 1.
+        """
+        return moments_in_units(self.center, self.deviation, self.unit, self.least)
+
+
+class SparseMoments:
     """As of dense rows, the entries that are not stored being 0."""
-    d, total = pieces.n_columns, pieces.total
-    entries = [entries_of(X, s) for X, s in pieces.own]
-    pieces = pieces._replace(own=[(entry, entry[0]) for entry in entries])
 
-    def added(*of_entries: Callable[[Array, Array, Array], Array | None]) -> Array:
-        def of_piece(entries: tuple[Array, Array, Array], columns: Array) -> Array:
-            return np.stack([np.bincount(columns, weigh(*entries), d) for weigh in of_entries])
+    SUMS: ClassVar = {
+        "largest": np.maximum, "stored": np.add, "n_counted": np.add, "of_stored": np.add,
+        "total": np.add, "first": np.add, "second": np.add,
+    }  # fmt: skip
 
-        return pieces.combined(of_piece, np.add)
+    def __init__(self, n_columns: int, dtype: np.dtype[Any]) -> None:
+        self.d = n_columns
+        self.least = float(np.finfo(dtype).eps)
+        self.largest = np.zeros(n_columns)
+        self.stored, self.n_counted = np.zeros(n_columns, np.int64), 0
+        self.of_stored, self.total = np.zeros(n_columns), 0.0
+        self.n_passes = 0
+        self.begin()
 
-    def largest_of(entries: tuple[Array, Array, Array], columns: Array) -> Array:
-        found = np.zeros(d)
-        np.maximum.at(found, columns, np.abs(entries[1]))
-        return found
+    def begin(self) -> None:
+        self.first, self.second = np.zeros(self.d), np.zeros(self.d)
 
-    unit = units_of(pieces.combined(largest_of, np.maximum))
-    stored, weight, first = added(
-        lambda columns, x, s: None, lambda columns, x, s: s, lambda columns, x, s: s * (x * unit[columns])
-    )
-    is_full = stored == pieces.n_counted
-    absent = np.where(is_full, 0, np.maximum(total - weight, 0))
-    mean = first / total
+    def add(self, X: Any, s: Array) -> None:
+        """Sees rows and their weights; sums are over one entry after the other."""
+        columns, values, weights = entries_of(X, s)
+        with np.errstate(invalid="ignore", over="ignore"):
+            if self.n_passes == 0:
+                np.maximum.at(self.largest, columns, np.abs(values))
+                np.add.at(self.of_stored, columns, weights)
+                self.stored += np.bincount(columns, minlength=self.d)
+                self.n_counted += int(np.count_nonzero(s))
+                self.total = float(np.cumsum(np.append(self.total, s))[-1])
+                return
+            values = values * self.unit[columns]
+            if self.n_passes == 1:
+                np.add.at(self.first, columns, weights * values)
+                return
+            apart = values - self.center[columns]
+            np.add.at(self.first, columns, weights * apart)
+            np.add.at(self.second, columns, weights * apart**2)
 
-    def apart(columns: Array, x: Array) -> Array:
-        return np.asarray(x * unit[columns] - mean[columns])
+    def flush(self) -> None:
+        """There are no blocks."""
 
-    first, second = added(
-        lambda columns, x, s: s * apart(columns, x), lambda columns, x, s: s * apart(columns, x) ** 2
-    )
-    shift = (first - absent * mean) / total
-    square = (second + absent * mean**2) / total
-    deviation = np.sqrt(np.maximum(square - shift**2, 0))
-    return mean + shift, deviation, unit, float(np.finfo(pieces.dtype).eps)
+    def end_pass(self) -> None:
+        """All rows were seen."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            if self.n_passes == 0:
+                self.unit = units_of(self.largest)
+            elif self.n_passes == 1:
+                self.center = self.first / self.total
+            else:
+                is_full = self.stored == self.n_counted
+                absent = np.where(is_full, 0, np.maximum(self.total - self.of_stored, 0))
+                shift = (self.first - absent * self.center) / self.total
+                square = (self.second + absent * self.center**2) / self.total
+                self.deviation = np.sqrt(np.maximum(square - shift**2, 0))
+                self.center = self.center + shift
+        self.n_passes += 1
+        self.begin()
+
+    @property
+    def found(self) -> tuple[Array, Array]:
+        """Means and standard deviations, in double, after the last pass.
+
+        A deviation of 0, or of no more than the rounding of the column's type, is 1.
+        """
+        return moments_in_units(self.center, self.deviation, self.unit, self.least)
+
+
+def moments_in_units(mean: Array, deviation: Array, unit: Array, least: float) -> tuple[Array, Array]:
+    """Means and deviations, of those in a unit of each column; the least deviation that is one."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return mean / unit, np.where(deviation <= least, 1.0, deviation / unit)
 
 
 def entries_of(X: SparseRows, s: Array) -> tuple[Array, Array, Array]:

@@ -320,8 +320,8 @@ def fit(
     which gradients on some of them tell, and otherwise as many as `memory_limit` allows, since chunks
     that differ, as those of sorted rows do, are mixed by large windows only. Labels and weights are found
     by passes over the targets before, the labels not if `classes` are given. What looks at all rows at
-    once is refused by name: SAGA, SVRG, preconditioners and the rate "auto", `standardize`, the record
-    "full_loss", a `validation` fraction, draws by weights or with replacement. "auto" is Adagrad(0.1) for
+    once is refused by name: SAGA, SVRG, preconditioners and the rate "auto", the record "full_loss",
+    a `validation` fraction, draws by weights or with replacement. "auto" is Adagrad(0.1) for
     linear models and Adam for others. A rule about the loss of a run with an average looks at the mean
     over the epoch. An exception, as for an entry that is not finite, says in which file and row, and has
     the run up to the window in its attribute `result`.
@@ -329,6 +329,8 @@ def fit(
     With ``standardize=True`` rows that are learned from have weighted means and standard deviations, by which
     all rows are centred and scaled; constant columns have a scale of 1:
 
+    - A source is read three times for that, before the first step, and its targets alone once more where
+      they are scaled.
     - Sparse rows, and any without an intercept, are scaled and not centred. X is copied once in its type, of
       sparse rows the values.
     - Where the loss depends on ``z - y`` alone, as do all of numbers without a link, and there is an

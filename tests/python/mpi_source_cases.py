@@ -93,6 +93,10 @@ def bits(folder):
         record=("step", "noise"),
         drop_last=True,
     )
+    check(
+        "standardised", npy, None, **square, **two, optimizer=ADAM, epochs=3, standardize=True, validation=npy
+    )
+    check("standardised entries", lazy, None, **square, **two, optimizer=ADAM, epochs=2, standardize=True)
     check("lazy", lazy, None, **square, **two, optimizer=SGD, batch_size=128, epochs=3, penalty="l1")
     check("streaks", few, None, **square, **two, optimizer=SGD, batch_size=1, epochs=2)
     check(

@@ -41,6 +41,9 @@ class Course:
     loader: Loader
     plan: Plan
     head: Problem
+    """What is trained on, of the first chunk."""
+    shown: Problem
+    """The same in the units of the data."""
     part: Part
     """What is known of all rows."""
     training: Training
@@ -123,7 +126,7 @@ class Course:
             self.head, X=window.X, y=window.y, sample_weight=window.sample_weight, part=self.part
         )
         measured = self.measured()
-        call = after_epoch(self.head, self.watchers, measured, self.judge)
+        call = after_epoch(self.shown, self.watchers, measured, self.judge)
 
         def since_begin(epoch: int, n: int, loss: float, _: float, *others: Any) -> Any:
             assert call is not None

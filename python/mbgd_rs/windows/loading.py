@@ -7,17 +7,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..inputs import as_real_targets, as_weights
+from ..inputs import as_array, as_real_targets
 from ..labels import as_classes, as_labels
 from ..models import Linear
 from ..objective import Problem
 from ..sources import Source, checked_chunk
 from ..sparse import SparseRows
+from ..standardization import Standardization
 from .placing import check_finite, placed
 from .plan import Plan
-from .survey import rows_like, weights_of_part
+from .survey import RowWeights, rows_like
 
-__all__ = ["ChunkReader", "Loader", "joined"]
+__all__ = ["ChunkReader", "Loader", "joined", "numbers_of"]
 
 Array = NDArray[Any]
 
@@ -29,11 +30,20 @@ class ChunkReader:
     be looked at before, which takes as long as to read them from memory.
     """
 
-    def __init__(self, source: Source, head: Problem, by_class: Array | None, *, sees_all: bool) -> None:
+    def __init__(
+        self,
+        source: Source,
+        head: Problem,
+        weights: RowWeights,
+        *,
+        sees_all: bool,
+        units: Standardization | None = None,
+    ) -> None:
         self.source = source
         self.head = head
-        self.by_class = by_class
-        self.is_weighted = source.has_weights or by_class is not None
+        self.weights = weights
+        self.units = units
+        self.is_weighted = source.has_weights or weights.by_class is not None
         self.looks_before = self.is_weighted or not sees_all or not isinstance(head.model, Linear)
 
     def read(self, chunk: int, out: Array | None = None) -> tuple[Any, Array, Array | None]:
@@ -46,11 +56,17 @@ class ChunkReader:
                 X = out
             if self.looks_before:
                 check_finite(self.source, chunk, X)
-        targets = targets_like(self.source, chunk, read.y, self.head)
-        s = as_weights(read.sample_weight, targets)
-        if self.by_class is not None:
-            s = weights_of_part(self.by_class, self.head.classes, targets, s)
+        if self.units is not None:
+            X = self.units.rows(X, out)
+        targets, s = self.beside(chunk, read.y, read.sample_weight)
+        if self.units is not None and (self.units.y_mean is not None or self.units.y_scale != 1):
+            targets = self.units.targets(numbers_of(read.y, targets), self.source.dtype)
         return X, targets, s
+
+    def beside(self, chunk: int, y: Any, sample_weight: Any) -> tuple[Array, Array | None]:
+        """What a chunk has beside X, its targets in the units of the data."""
+        targets = targets_like(self.source, chunk, y, self.head)
+        return targets, self.weights(sample_weight, targets)
 
 
 class Loader:
@@ -88,6 +104,11 @@ class Loader:
             np.empty((n_rows, reader.head.y.shape[1]), source.dtype),
             np.empty(n_rows, source.dtype) if reader.is_weighted else None,
         )
+
+
+def numbers_of(y: Any, targets: Array) -> Array:
+    """Targets that are numbers in double as they were given, not as they are rounded to the type of X."""
+    return as_array("y", y).astype(np.float64).reshape(targets.shape)
 
 
 def targets_like(source: Source, chunk: int, y: Any, head: Problem) -> Array:

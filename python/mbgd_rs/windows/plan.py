@@ -50,7 +50,7 @@ class Plan:
     def chunks_of(self, rows: Array) -> Array:
         """The chunk of each of these rows."""
         length = int(self.starts[1])
-        if (np.diff(self.starts[:-1]) == length).all():
+        if (np.diff(self.starts[:-1]) == length).all() and self.starts[-1] - self.starts[-2] <= length:
             return (rows // length).astype(np.intp)  # several times as fast
         return np.searchsorted(self.starts, rows, side="right") - 1
 
