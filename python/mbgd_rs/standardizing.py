@@ -152,7 +152,7 @@ def units_of_parts(
             f"coefficient would be outside of the range of {problem.X.dtype}"
         )
     return Standardization(
-        mean=mean if problem.fit_intercept and not isinstance(problem.X, SparseRows) else None,
+        mean=mean if problem.fit_intercept and not is_sparse_rows(problem.X) else None,
         scale=scale,
         y_mean=y_mean,
         y_scale=y_scale,
