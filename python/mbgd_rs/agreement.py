@@ -10,15 +10,50 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
+from .arguments import Training
 from .objective import Problem
 from .ranks import Ranks
+from .result import FitResult
 from .sparse import SparseRows
 
-__all__ = ["check_alike"]
+__all__ = ["check_same_call", "check_same_model"]
 
 Array = NDArray[Any]
 N_ROWS = 8
 """Rows of X whose values are compared."""
+COMPARED = ("epochs", "accumulate", "average", "clip_norm", "clip_value", "record", "stop", "metrics", "init")
+"""Of :class:`Training`: what must be the same on all ranks."""
+
+
+def check_same_call(
+    ranks: Ranks,
+    training: Training,
+    problem: Problem,
+    validation: Problem | None,
+    arguments: dict[str, Any],
+    resume: FitResult | None,
+) -> None:
+    """Refuse, on all ranks, what is not the same call on all of them."""
+    told = training.step_callback
+    compared: dict[str, Any] = {
+        **{name: getattr(training, name) for name in COMPARED},
+        **arguments,
+        "penalty": problem.penalty,
+        "batch_size": training.batches.batch_size(0),
+        "every_steps of the callback": None if told is None else (told.every, told.with_params),
+        "resume": None if resume is None else (resume.n_steps, *resume.params.values()),
+    }
+    check_alike(ranks, problem, validation, compared)
+
+
+def check_same_model(ranks: Ranks, result: FitResult) -> None:
+    """End, on all ranks, a run of which they have made different ones: they have read different rows."""
+    assert result.state is not None
+    if any(ranks.core.compare([digest_of(result.state["params"])])):
+        raise RuntimeError(
+            f"comm: after epoch {result.n_epochs} the {ranks.size} ranks do not have the same parameters: "
+            "their sources have given different rows"
+        )
 
 
 def check_alike(ranks: Ranks, problem: Problem, judged: Problem | None, arguments: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from numpy.typing import ArrayLike
 
 from . import _core
-from .agreement import check_alike
+from .agreement import check_same_call
 from .arguments import RecordName, Training, is_auto, make_sampling, resolve_record
 from .auto_batch_size import AutoBatchSize
 from .automatic import (
@@ -36,7 +36,7 @@ from .labels import as_sorted_classes, looks_like_labels
 from .losses import DEFAULT_LOSS, Loss, LossName
 from .metrics import Metrics, resolve_metrics
 from .models import Linear, Model, ModelName
-from .objective import Problem, make_problem
+from .objective import make_problem
 from .optimizers import Optimizer, OptimizerName
 from .outcome import make_history, make_result
 from .penalties import Penalty, PenaltyName
@@ -188,7 +188,8 @@ def fit(
         Leave out a last batch of fewer than `batch_size` rows.
     memory_limit : int, optional
         Bytes that rows of a source may take in memory, >= 1: two windows of chunks, of which one is trained
-        on while the other one is read. A quarter of what is available by default. For sources only.
+        on while the other one is read. A quarter of what is available by default, of several processes with
+        `comm` the least that one of them has. For sources only.
     epochs : int or "auto", default="auto"
         Passes over the data that this call makes, in addition to those of `resume`, unless that is "auto". If
         the run before ended in the middle of an epoch, the rest of this is the first. "auto" is 10; with SAGA
@@ -263,10 +264,11 @@ def fit(
     verbose : int, default=0
         Above 0, print a line of text for every epoch.
     comm : mpi4py.MPI.Comm, optional
-        The processes that make this run together, each by the same call with the same rows; needs
-        ``mbgd_rs[mpi]``. Each adds up a part of the rows of a step; the result has the bits of one process,
-        and every process gets it. `callback`, `progress` and `verbose` are those of rank 0; what they decide,
-        and the clock of :class:`~mbgd_rs.stopping.MaxSeconds`, is for all. `n_threads` is for each process.
+        The processes that make this run together, each by the same call with the same rows, or a source that
+        each reads; needs ``mbgd_rs[mpi]``. Each adds up a part of the rows of a step; the result has the bits
+        of one process, and every process gets it. `callback`, `progress` and `verbose` are those of rank 0;
+        what they decide, and the clock of :class:`~mbgd_rs.stopping.MaxSeconds`, is for all. `n_threads` and
+        `memory_limit` are for each process.
 
     Returns
     -------
@@ -316,8 +318,8 @@ def fit(
     which gradients on some of them tell, and otherwise as many as `memory_limit` allows, since chunks
     that differ, as those of sorted rows do, are mixed by large windows only. Labels and weights are found
     by passes over the targets before, the labels not if `classes` are given. What looks at all rows at
-    once is refused by name: SAGA, SVRG, preconditioners and the rate "auto", `standardize`, the record
-    "full_loss", a `validation` fraction, draws by weights or with replacement. "auto" is Adagrad(0.1) for
+    once is refused by name: SAGA, SVRG, preconditioners and the rate "auto", the record "full_loss",
+    a `validation` fraction, draws by weights or with replacement. "auto" is Adagrad(0.1) for
     linear models and Adam for others. A rule about the loss of a run with an average looks at the mean
     over the epoch. An exception, as for an entry that is not finite, says in which file and row, and has
     the run up to the window in its attribute `result`.
@@ -325,6 +327,8 @@ def fit(
     With ``standardize=True`` rows that are learned from have weighted means and standard deviations, by which
     all rows are centred and scaled; constant columns have a scale of 1:
 
+    - A source is read three times for that, before the first step, and its targets alone once more where
+      they are scaled.
     - Sparse rows, and any without an intercept, are scaled and not centred. X is copied once in its type, of
       sparse rows the values.
     - Where the loss depends on ``z - y`` alone, as do all of numbers without a link, and there is an
@@ -363,7 +367,7 @@ def fit(
     >>> result.n_steps  # 20 epochs of ceil(1000 / 32) steps
     640
     """
-    if comm is not None and not isinstance(X, Source) and not isinstance(comm, Ranks):
+    if comm is not None and not isinstance(comm, Ranks):
         return together(comm, fit, locals())
     checkpoints = checkpoints_of(checkpoint)
     resumption = resumption_of(resume, checkpoints)
@@ -552,31 +556,6 @@ def fit(
 
 __test__ = {"fit": fit}
 """The examples of what is behind a decorator are run, too."""
-
-
-def check_same_call(
-    ranks: Ranks,
-    training: Training,
-    problem: Problem,
-    validation: Problem | None,
-    arguments: dict[str, Any],
-    resume: FitResult | None,
-) -> None:
-    """Refuse, on all ranks, what is not the same call on all of them."""
-    told = training.step_callback
-    compared: dict[str, Any] = {
-        **arguments,
-        **{name: getattr(training, name) for name in COMPARED},
-        "penalty": problem.penalty,
-        "batch_size": training.batches.batch_size(0),
-        "every_steps of the callback": None if told is None else (told.every, told.with_params),
-        "resume": None if resume is None else (resume.n_steps, *resume.params.values()),
-    }
-    check_alike(ranks, problem, validation, compared)
-
-
-COMPARED = ("epochs", "accumulate", "average", "clip_norm", "clip_value", "record", "stop", "metrics", "init")
-"""Of :class:`Training`: what must be the same on all ranks."""
 
 
 def warn_of_no_convergence(result: FitResult) -> None:

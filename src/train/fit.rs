@@ -106,7 +106,7 @@ pub fn fit_among<'o, 'a, T: Scalar>(
     let among = (Some(ranks), &heeded as _);
     let fit = descended(validation, problem, config, state, among, after_epoch, checkpoints)?;
     if fit.error.is_none() {
-        ranks.finish()?;
+        ranks.finish(config.window.is_some())?;
     }
     Ok(fit)
 }

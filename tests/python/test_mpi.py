@@ -34,8 +34,8 @@ def started(n_ranks, *arguments, script=CASES):
     return subprocess.Popen(command, stdout=pipe, stderr=subprocess.STDOUT, text=True)
 
 
-def run(n_ranks, *arguments):
-    process = started(n_ranks, *arguments)
+def run(n_ranks, *arguments, script=CASES):
+    process = started(n_ranks, *arguments, script=script)
     try:
         said, _ = process.communicate(timeout=120)
     finally:

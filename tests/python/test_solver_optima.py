@@ -62,7 +62,7 @@ def as_sparse(problem):
 
 
 @pytest.mark.parametrize("penalty", SMOOTH)
-@pytest.mark.parametrize("loss", set(PROBLEMS) - {"focal"})
+@pytest.mark.parametrize("loss", sorted(set(PROBLEMS) - {"focal"}))
 def test_smooth_objectives(loss, penalty):
     problem, best = problem_of(loss, penalty)
     for kind in (SAGA, SVRG):
@@ -75,7 +75,7 @@ def test_smooth_objectives(loss, penalty):
 
 
 @pytest.mark.parametrize("penalty", KINKED)
-@pytest.mark.parametrize("loss", set(PROBLEMS) - {"focal"})
+@pytest.mark.parametrize("loss", sorted(set(PROBLEMS) - {"focal"}))
 def test_objectives_with_a_kink(loss, penalty):
     problem, best = problem_of(loss, penalty)
     for kind in (SAGA, SVRG):
@@ -86,7 +86,7 @@ def test_objectives_with_a_kink(loss, penalty):
 
 
 @pytest.mark.parametrize("penalty", SMOOTH | KINKED)
-@pytest.mark.parametrize("loss", set(PROBLEMS) - {"focal"})
+@pytest.mark.parametrize("loss", sorted(set(PROBLEMS) - {"focal"}))
 def test_full_batches_in_a_metric(loss, penalty):
     """SGD on all rows: without noise there is no need of a control variate."""
     problem, best = problem_of(loss, penalty)

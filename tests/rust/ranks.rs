@@ -260,13 +260,35 @@ fn blocks_of_all_ranks_are_gathered() {
 }
 
 #[test]
+fn ranks_that_have_ended_one_part_of_a_run_may_speak_again_until_one_ends_it() {
+    for size in [2, 3, 4] {
+        let all = on_each(&ranks(size), |ranks| {
+            let rank = ranks.rank() as u64;
+            let first = ranks.gathered(&[rank, 7]).unwrap();
+            ranks.note(Vote::SaveIsDue, "");
+            ranks.finish(true).unwrap();
+            assert_eq!(ranks.ended_by(), None);
+            assert!(!ranks.save_is_due(|| false), "of the part before");
+            if rank == 1 {
+                ranks.note(Vote::Interrupted, "interrupted");
+            }
+            ranks.finish(true).unwrap();
+            (first, ranks.ended_by(), ranks.gathered(&[]).is_err())
+        });
+        let first: Vec<u64> = (0..size as u64).flat_map(|rank| [rank, 7]).collect();
+        let expected = (first, Some((1, "interrupted".to_owned())), true);
+        assert!(all.iter().all(|said| *said == expected), "{all:?}");
+    }
+}
+
+#[test]
 fn numbers_of_rank_0_reach_all() {
     for size in [2, 3, 5, 8] {
         let all = on_each(&ranks(size), |ranks| {
             let mut numbers = [ranks.rank() as f64 + 0.5, -0.0];
             let ends = ranks.agree(ranks.rank() == size - 1, &mut numbers).unwrap();
             ranks.note(Vote::Raised, &format!("of rank {}", ranks.rank()));
-            ranks.finish().unwrap();
+            ranks.finish(false).unwrap();
             (ends, numbers.map(f64::to_bits), ranks.ended_by())
         });
         let expected = (true, [0.5_f64, -0.0].map(f64::to_bits), Some((0, "of rank 0".to_owned())));
