@@ -81,6 +81,7 @@ impl<T: Scalar> Streak<T> {
             && !state.control.is_active()
             && config.average.is_none()
             && problem.data.offsets.are_none()
+            && problem.data.sharding.is_none() // whose sums are cut by shards
             && problem.intercept_slope() == 0.0
             && problem.model().linear().is_some();
         if config.tier == Tier::SCALAR || !has_plain_steps || !is_alone || problem.layout().n_outputs() > 1 {
