@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from . import _core
 from .arguments import Training
 from .objective import Problem
+from .own_rows import RowsOfRanks, is_sparse_rows
 from .ranks import Ranks
 from .result import FitResult
 from .sparse import SparseRows
@@ -86,12 +87,12 @@ def of_data(prefix: str, problem: Problem) -> dict[str, Any]:
     """What is compared of data: all sizes, and values of a few rows."""
     n_rows = len(problem.X)
     rows = np.unique(np.linspace(0, n_rows - 1, N_ROWS).astype(np.intp))
-    some = problem.X[rows]
-    is_sparse = isinstance(some, SparseRows)
+    is_shared = isinstance(problem.X, RowsOfRanks)  # then there is nothing to compare
+    some = None if is_shared else problem.X[rows]
     arrays = {"sample_weight": problem.sample_weight, "offset": problem.offset, "y": problem.y}
     return {
         f"{prefix}the dtype of X": str(problem.X.dtype),
-        f"{prefix}the kind of X": "sparse" if is_sparse else "dense",
+        f"{prefix}the kind of X": "sparse" if is_sparse_rows(problem.X) else "dense",
         f"{prefix}the shape of X": tuple(problem.X.shape),
         f"{prefix}values of X": (some.data, some.indices) if isinstance(some, SparseRows) else some,
         f"{prefix}the classes": problem.classes,

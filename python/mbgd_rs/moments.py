@@ -6,11 +6,12 @@ Sums are made in a fixed order: the bits are the same on every machine, and for 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .own_rows import is_sparse_rows
 from .sparse import SparseRows
 
 __all__ = ["N_PASSES", "Blocks", "DenseMoments", "SparseMoments", "blocks", "moments_like", "units_of"]
@@ -26,7 +27,7 @@ N_PASSES = 3
 
 def moments_like(X: Array | SparseRows) -> DenseMoments | SparseMoments:
     """The moments of the columns of such rows, of which none is seen."""
-    return (SparseMoments if isinstance(X, SparseRows) else DenseMoments)(X.shape[1], X.dtype)
+    return (SparseMoments if is_sparse_rows(X) else DenseMoments)(X.shape[1], X.dtype)
 
 
 def units_of(size: Array) -> Array:
@@ -84,6 +85,11 @@ class DenseMoments:
     Rows of weight 0 do not take part. Columns that are not finite have no finite moments.
     """
 
+    SUMS: ClassVar = {
+        "low": np.minimum, "high": np.maximum, "first": np.add, "second": np.add, "total": np.add,
+    }  # fmt: skip
+    """What a pass makes, and by what that of some rows is put together with that of others."""
+
     def __init__(self, n_columns: int, dtype: np.dtype[Any]) -> None:
         self.d = n_columns
         self.least = float(np.finfo(dtype).eps)
@@ -114,10 +120,14 @@ class DenseMoments:
             self.second += (weighted * apart).sum(axis=0)
         self.total += float(s.sum())
 
-    def end_pass(self) -> None:
-        """All rows were seen."""
+    def flush(self) -> None:
+        """Sees what is left of the last block."""
         for block, weights in self.blocks.end():
             self.see(block, weights)
+
+    def end_pass(self) -> None:
+        """All rows were seen."""
+        self.flush()
         with np.errstate(invalid="ignore", over="ignore"):
             if self.n_passes == 0:
                 self.unit = units_of(np.maximum(np.abs(self.low), np.abs(self.high)))
@@ -140,6 +150,11 @@ class DenseMoments:
 
 class SparseMoments:
     """As of dense rows, the entries that are not stored being 0."""
+
+    SUMS: ClassVar = {
+        "largest": np.maximum, "stored": np.add, "n_counted": np.add, "of_stored": np.add,
+        "total": np.add, "first": np.add, "second": np.add,
+    }  # fmt: skip
 
     def __init__(self, n_columns: int, dtype: np.dtype[Any]) -> None:
         self.d = n_columns
@@ -171,6 +186,9 @@ class SparseMoments:
             apart = values - self.center[columns]
             np.add.at(self.first, columns, weights * apart)
             np.add.at(self.second, columns, weights * apart**2)
+
+    def flush(self) -> None:
+        """There are no blocks."""
 
     def end_pass(self) -> None:
         """All rows were seen."""

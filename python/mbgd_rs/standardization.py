@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .models import Change, Model
 from .moments import blocks, units_of
+from .own_rows import RowsOfRanks
 from .sparse import SparseRows
 
 __all__ = ["Standardization"]
@@ -47,6 +48,8 @@ class Standardization:
 
     def rows(self, X: Array | SparseRows, out: Array | None = None) -> Array | SparseRows:
         """A copy of X, standardised; of dense X in `out`, if that is given, which may be X itself."""
+        if isinstance(X, RowsOfRanks):
+            return cast("SparseRows", X.changed(self.rows(X.own)))
         unit = units_of(self.scale)
         divisor = self.scale * unit
         try:

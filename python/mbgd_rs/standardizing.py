@@ -16,10 +16,13 @@ from .inputs import as_array
 from .losses import Loss
 from .models import Linear, Model
 from .moments import N_PASSES, Blocks, DenseMoments, moments_like
+from .moments_of_shards import MomentsOfShards
 from .objective import Problem
 from .optimizers import FTRL, SGLD, AdamW, Lion, Optimizer, ScheduleFreeAdamW
+from .own_rows import is_sparse_rows
 from .penalties import L2, ElasticNet, GroupElasticNet, Penalty
 from .result import FitResult
+from .sampling import Sharded
 from .schedules import Plateau, Schedule
 from .sparse import SparseRows
 from .standardization import Standardization
@@ -59,11 +62,13 @@ def course_of(
     optimizer: Optimizer,
     stop: tuple[StopRule, ...],
     init: Array | None,
+    shards: Sharded | None = None,
     measured: Callable[[], Standardization] | None = None,
 ) -> Course:
     """The course of a fit of `problem`; y and `validation` are the arguments of fit.
 
-    Where the problem has some of the rows only, the moments of all are `measured`.
+    Where the problem has some of the rows only, the moments of all are `measured`. Where they are in shards,
+    sums are made shard by shard, so that each may be elsewhere.
     """
     if not standardize:
         return Course(
@@ -80,8 +85,9 @@ def course_of(
         units = measured()
     else:
         nothing = np.zeros(problem.n_params, problem.X.dtype)
-        _core.gradient(problem, nothing, np.empty(0, np.uintp), 1)  # refuses what cannot be trained on
-        units = units_of(problem, judged, unexplained(problem, y))
+        # Refuses what cannot be trained on.
+        _core.gradient(problem.at_hand(), nothing, np.empty(0, np.uintp), 1)
+        units = units_of(problem, judged, unexplained(problem, y), shards)
     return Course(
         problem=replace(problem, units=units),
         trained=trained(units, problem, y),
@@ -97,12 +103,12 @@ def known_units(resume: FitResult, problem: Problem) -> Standardization:
     units = resume.standardization
     if units is None:
         raise ValueError("resume must be a run with standardize=True, got one with False")
-    if units.mean is not None and units.mean.any() and isinstance(problem.X, SparseRows):
+    if units.mean is not None and units.mean.any() and is_sparse_rows(problem.X):
         raise ValueError("X must be dense, as in the run to be resumed: its columns were centred")
     return units
 
 
-def units_of(problem: Problem, judged: Validation, y: Array) -> Standardization:
+def units_of(problem: Problem, judged: Validation, y: Array, shards: Sharded | None) -> Standardization:
     """The moments of the rows learned from, y the targets that are to be centred and scaled."""
     s = None if problem.sample_weight is None else problem.sample_weight.astype(np.float64)
     if judged.split is not None:
@@ -111,20 +117,22 @@ def units_of(problem: Problem, judged: Validation, y: Array) -> Standardization:
         s = learned
     if s is None or not s.any():
         s = np.ones(len(problem.X))
-    return units_of_parts(problem, lambda: iter([(problem.X, y, s)]), lambda: iter([(y, s)]))
+    shards = shards if judged.split is None else None
+    return units_of_parts(problem, lambda: iter([(problem.X, y, s)]), lambda: iter([(y, s)]), shards)
 
 
 def units_of_parts(
     problem: Problem,
     rows: Callable[[], Iterator[tuple[Array | SparseRows, Array, Array]]],
     targets: Callable[[], Iterator[tuple[Array, Array]]],
+    shards: Sharded | None = None,
 ) -> Standardization:
     """The moments of rows that come in parts, X, y and weights, as often as they are asked for; and y alone.
 
     Of the problem it is the kinds of rows, model and loss that matter.
     """
     loss, is_centred = problem.loss, problem.fit_intercept and problem.loss.is_shift_invariant
-    of_columns = moments_like(problem.X)
+    of_columns: Any = moments_like(problem.X) if shards is None else MomentsOfShards(problem.X, shards)
     of_targets = DenseMoments(problem.y.shape[1], np.dtype(np.float64))
     for _ in range(N_PASSES):
         for X, y, s in rows():

@@ -36,15 +36,16 @@ from .labels import as_sorted_classes, looks_like_labels
 from .losses import DEFAULT_LOSS, Loss, LossName
 from .metrics import Metrics, resolve_metrics
 from .models import Linear, Model, ModelName
-from .objective import make_problem
+from .objective import Problem, make_problem
 from .optimizers import Optimizer, OptimizerName
 from .outcome import make_history, make_result
+from .own_rows import RowsOfRanks, shards_of_ranks, told_to_all
 from .penalties import Penalty, PenaltyName
 from .ranks import Ranks, together
 from .reach import FEWEST_ROWS, warn_of_reach
 from .result import FitResult
 from .resuming import check_arguments, check_resume, data_of, warn_of_the_end
-from .sampling import DEFAULT_SHUFFLE, Shuffle
+from .sampling import DEFAULT_SHUFFLE, Sharded, Shuffle
 from .solver import solver_of
 from .source_training import fit_source
 from .sources import Source
@@ -264,11 +265,12 @@ def fit(
     verbose : int, default=0
         Above 0, print a line of text for every epoch.
     comm : mpi4py.MPI.Comm, optional
-        The processes that make this run together, each by the same call with the same rows, or a source that
-        each reads; needs ``mbgd_rs[mpi]``. Each adds up a part of the rows of a step; the result has the bits
-        of one process, and every process gets it. `callback`, `progress` and `verbose` are those of rank 0;
-        what they decide, and the clock of :class:`~mbgd_rs.stopping.MaxSeconds`, is for all. `n_threads` and
-        `memory_limit` are for each process.
+        The processes that make this run together, each by the same call with the same rows, with rows of its
+        own, see :class:`mbgd_rs.sampling.Sharded`, or a source that each reads; needs ``mbgd_rs[mpi]``. Each
+        adds up a part of the rows of a step; the result has the bits of one process, and every process gets
+        it. `callback`, `progress` and `verbose` are those of rank 0; what they decide, and the clock of
+        :class:`~mbgd_rs.stopping.MaxSeconds`, is for all. `n_threads` and `memory_limit` are for each
+        process.
 
     Returns
     -------
@@ -381,6 +383,9 @@ def fit(
     shuffle = "full" if shuffle is DEFAULT_SHUFFLE else shuffle
     if memory_limit is not None:
         raise ValueError(f"memory_limit must be None where X is in memory, got {memory_limit!r}")
+    if comm is not None and (shards := shards_of_ranks(comm, shuffle)) is not None:
+        refuse_of_own_rows(validation, metrics)
+        X, y, sample_weight, offset = told_to_all(comm, shards, X, y, sample_weight, offset)
     problem = make_problem(
         X,
         y,
@@ -413,6 +418,9 @@ def fit(
         follows = batch_size_for(rule, problem, n_rows)
         if follows is not None:
             batch_size, chooses_batch_size = follows, False
+    if chooses_batch_size and isinstance(problem.X, RowsOfRanks):
+        refuse_to_choose(problem)
+        chooses_batch_size = False
     sampling = make_sampling(
         problem,
         judged.split,
@@ -463,6 +471,7 @@ def fit(
         optimizer=rule,
         stop=rules,
         init=start,
+        shards=shuffle if isinstance(shuffle, Sharded) else None,
     )
     problem = course.problem
     if resume is None:
@@ -529,7 +538,7 @@ def fit(
         check_same_call(comm, training, problem, course.validation, arguments, resume)
     with running(shown, n_epochs):
         try:
-            _core.fit(course.trained, training, run)
+            _core.fit(course.trained.at_hand(), training, run)
             result = made(run)
         except KeyboardInterrupt as signal:  # on the way back from the core
             if "stop_reason" not in run:
@@ -556,6 +565,27 @@ def fit(
 
 __test__ = {"fit": fit}
 """The examples of what is behind a decorator are run, too."""
+
+
+def refuse_of_own_rows(validation: Any, metrics: Any) -> None:
+    """What is made of rows of X that not every rank has."""
+    remedy = "give validation=(X, y), the same on every rank"
+    if validation is not None and not isinstance(validation, tuple | list | Source):
+        raise ValueError(
+            f"validation must not be a fraction of rows of which every rank has its own, got {validation!r}: "
+            f"{remedy}"
+        )
+    if metrics is not None and validation is None:
+        raise ValueError(f"metrics need validation rows where every rank has rows of its own: {remedy}")
+
+
+def refuse_to_choose(problem: Problem) -> None:
+    """A pilot run would need rows of all ranks."""
+    if len(problem.X) >= FEWEST_ROWS:
+        raise ValueError(
+            f"batch_size must be given where every rank has rows of its own, {len(problem.X)} in all, and "
+            "the optimizer is neither SAGA nor SVRG, got 'auto': a large one is worth more ranks, 4096 say"
+        )
 
 
 def warn_of_no_convergence(result: FitResult) -> None:

@@ -200,6 +200,11 @@ impl<'a, T: Scalar> Csr<'a, T> {
         Self { entries_of_row, ..self }
     }
 
+    /// The same with entries of a column to be one as in others, of which these are some.
+    pub(super) fn merging_as(self, others: &Csr<'_, T>) -> Self {
+        Self { merges: others.merges, ..self }
+    }
+
     /// Stored entries, row by row.
     pub(crate) fn values(&self) -> &'a [T] {
         self.values

@@ -266,7 +266,7 @@ impl<J> Drop for CloseOnDrop<'_, J> {
     }
 }
 
-/// Counts a part as done, also when it panics: the panic is raised where the scope ends.
+/// PartCounts a part as done, also when it panics: the panic is raised where the scope ends.
 struct CountOnDrop<'a>(&'a AtomicUsize);
 
 impl Drop for CountOnDrop<'_> {
@@ -279,11 +279,11 @@ impl Drop for CountOnDrop<'_> {
 mod tests {
     use super::*;
 
-    /// Counts how often each part was done.
+    /// PartCounts how often each part was done.
     #[derive(Debug, Default)]
-    struct Counts(Vec<AtomicUsize>);
+    struct PartCounts(Vec<AtomicUsize>);
 
-    impl Job for Counts {
+    impl Job for PartCounts {
         fn part(&self, part: usize, _worker: usize) {
             self.0[part].fetch_add(1, Ordering::Relaxed);
         }
@@ -295,7 +295,7 @@ mod tests {
 
     fn counts_of(n_processors: usize, n_threads: usize, rests: bool) -> (Vec<usize>, usize) {
         let n_parts = 7;
-        let job = Counts((0..n_parts).map(|_| AtomicUsize::new(0)).collect());
+        let job = PartCounts((0..n_parts).map(|_| AtomicUsize::new(0)).collect());
         with_team_on(
             || n_processors,
             n_threads,

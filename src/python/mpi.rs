@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 
 use super::error::{caught, detached, to_python};
 use crate::error::{Error, Result};
@@ -123,6 +124,14 @@ impl Ranks {
     /// Which of some numbers are not the same on all ranks.
     fn compare(&self, py: Python<'_>, numbers: Vec<u64>) -> PyResult<Vec<bool>> {
         caught(|| detached(py, || self.ranks.compare(&numbers)))
+    }
+
+    /// What all ranks say, in their order.
+    fn gather<'py>(&self, py: Python<'py>, own: &[u8]) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+        caught(|| {
+            let said = detached(py, || self.ranks.gather_all(own))?;
+            Ok(said.iter().map(|bytes| PyBytes::new(py, bytes)).collect())
+        })
     }
 
     /// The numbers of all ranks, which give equally many, one rank after the other.

@@ -12,6 +12,7 @@ mod exchange;
 mod message;
 mod payload;
 mod sum;
+mod telling;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -19,6 +19,8 @@ use crate::scalar::Scalar;
 /// Sums beside the gradient.
 pub type Numbers = [f64; 3];
 const BYTES_OF_NUMBERS: usize = size_of::<Numbers>();
+/// Bytes of a message, at most: MPI counts them in 31 bits.
+const MOST_BYTES_AT_ONCE: usize = 1 << 30;
 
 /// The sum of a subtree, to become that of all.
 struct PairwiseSum<'s, T> {
@@ -272,8 +274,18 @@ impl Ranks {
         Ok(())
     }
 
-    /// A message without a header, when all ranks have been heard.
-    fn pass(&self, sent: (&[u8], usize), received: (&mut [u8], usize)) -> Result<()> {
-        self.exchange.send_receive(sent, received)
+    /// A message without a header, when all ranks have been heard: in pieces, if it is long. What is sent and what is received
+    /// in a round may differ in length by less than a piece.
+    fn pass(&self, (sent, to): (&[u8], usize), (received, from): (&mut [u8], usize)) -> Result<()> {
+        let (mut sent, mut received) = (sent, received);
+        loop {
+            let (bytes, later) = sent.split_at(sent.len().min(MOST_BYTES_AT_ONCE));
+            let (room, rest) = received.split_at_mut(received.len().min(MOST_BYTES_AT_ONCE));
+            self.exchange.send_receive((bytes, to), (room, from))?;
+            (sent, received) = (later, rest);
+            if sent.is_empty() && received.is_empty() {
+                return Ok(());
+            }
+        }
     }
 }

@@ -106,7 +106,10 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
         } else if !self.has_order || batches.reorders() {
             let old = std::mem::take(self.evaluator.order());
             let of_epoch = batches.of_epoch(epoch);
-            let order = of_epoch.order(epoch, old, &mut self.workspace, self.interrupted)?;
+            let order = match self.problem.data.sharding {
+                Some(sharding) => of_epoch.order_by_shards(epoch, sharding.shards, old, self.interrupted)?,
+                None => of_epoch.order(epoch, old, &mut self.workspace, self.interrupted)?,
+            };
             *self.evaluator.order() = order;
             self.has_order = true;
         }
@@ -372,11 +375,14 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
 
     /// Everything needed to resume the run.
     pub(super) fn into_state(self, validation: &Validation<'a, T>, has_rules: bool) -> Result<State<T>> {
-        let Self { mut state, params, mut evaluator, .. } = self;
+        let Self { problem, mut state, params, mut evaluator, .. } = self;
         state.params = std::mem::take(evaluator.params());
         params.into_state(&mut state)?;
         if let Some(solver) = &mut state.control.solver {
-            solver.variate = evaluator.set_control_variate(None);
+            let (layout, among) = (problem.layout(), problem.data.among());
+            let variate = evaluator.set_control_variate(None);
+            // Where other processes do not answer any more, the run that goes on from here finds its slopes anew.
+            solver.variate = variate.and_then(|variate| variate.of_all(layout, among).ok());
         }
         // Of a part of the rows the objective is another than of the next part.
         let tells = has_rules || state.remembers_objective(&self.config.optimizer);

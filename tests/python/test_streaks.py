@@ -110,7 +110,7 @@ def both_ways(X, y, **arguments):
     return fitted(X, y, **arguments), fitted(X, y, record=("step",), **arguments)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     loss=st.sampled_from(REGRESSION + CLASSIFICATION),
     optimizer=st.sampled_from(sorted(OPTIMIZERS)),

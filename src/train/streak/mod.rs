@@ -30,7 +30,7 @@ use crate::gradient::penalty::ElasticNet;
 use crate::gradient::sum::LEAF_ROWS;
 use crate::gradient::{Evaluator, Loss, Penalty, Problem};
 use crate::kernel::sparse::Index;
-use crate::kernel::{Prefetch, Tier, first_not_finite};
+use crate::kernel::{Prefetch, Tier, advise_huge_pages, first_not_finite};
 use crate::scalar::Scalar;
 use crate::shuffle::Batches;
 use crate::update::{Optimizer, OptimizerState, Rule, Schedule, Sgd, SgdArithmetic};
@@ -81,12 +81,17 @@ impl<T: Scalar> Streak<T> {
             && !state.control.is_active()
             && config.average.is_none()
             && problem.data.offsets.are_none()
+            && problem.data.sharding.is_none() // whose sums are cut by shards
             && problem.intercept_slope() == 0.0
             && problem.model().linear().is_some();
         if config.tier == Tier::SCALAR || !has_plain_steps || !is_alone || problem.layout().n_outputs() > 1 {
             return Ok(None);
         }
         let n_params = problem.layout().len();
+        let room = Room::new(ROWS, n_params)?;
+        if params.is_lazy() {
+            advise_huge_pages(&room.gradient);
+        }
         let leaves_others = penalty.l2() == 0.0 && sgd.is_some_and(|sgd| sgd.is_plain());
         let is_large = problem.layout().len() >= MANY_ENTRIES;
         if (params.is_lazy() && !leaves_others) || (sgd.is_none() && is_large) {
@@ -98,7 +103,7 @@ impl<T: Scalar> Streak<T> {
             rows: try_filled("rows", 2 * ROWS, 0)?,
             arithmetic: try_reserved("the steps of a streak", ROWS)?,
             losses: try_filled("losses", ROWS, 0.0)?,
-            room: Room::new(ROWS, n_params)?,
+            room,
             params_before: try_reserved("parameters", n_params)?,
             slots_before: try_reserved(
                 "the memory of the optimizer",

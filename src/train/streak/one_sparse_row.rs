@@ -6,16 +6,16 @@ use super::steps::StreakSteps;
 use crate::data::Csr;
 use crate::gradient::loss::Pointwise;
 use crate::kernel::sparse::{Index, dot};
-use crate::kernel::{Kernel, Lanes, prefetch, prefetch_one};
+use crate::kernel::{Kernel, Lanes, prefetch_one};
 use crate::scalar::Scalar;
 
 /// Rows whose pointers and targets are prefetched.
 const POINTERS_AHEAD: usize = 32;
 /// Rows whose entries are prefetched.
 const ROWS_AHEAD: usize = 16;
-/// Rows the coefficients of whose columns are prefetched, if they do not fit the cache.
+/// Rows the coefficients of whose columns are prefetched, if these do not fit the cache.
 const COEFFICIENTS_AHEAD: usize = 4;
-const CACHE_BYTES: usize = 256 << 10;
+pub(super) const CACHE_BYTES: usize = 256 << 10;
 
 /// As [`OneRowSteps`](super::one_row::OneRowSteps), by a plain step without a penalty: where a row has no entry, nothing
 /// moves.
@@ -48,7 +48,7 @@ impl<T: Scalar, I: Index, F: Pointwise> Kernel<T> for OneSparseRowSteps<'_, '_, 
             }
             let coef = &mut steps.params[..n_coef];
             if is_large && let Some(&row) = steps.rows.get(i + COEFFICIENTS_AHEAD) {
-                all_indices[csr.entries(row)].iter().for_each(|column| prefetch(&coef[column.at()..][..1]));
+                all_indices[csr.entries(row)].iter().for_each(|column| prefetch_one(&coef[column.at()]));
             }
             let entries = csr.entries(steps.rows[i]);
             let (values, indices) = (&csr.values()[entries.clone()], &all_indices[entries]);

@@ -3,13 +3,14 @@
 use std::ops::Range;
 
 use super::moved::MovedEntries;
+use super::one_sparse_row::CACHE_BYTES;
 use super::steps::{Room, StreakSteps};
 use crate::data::{Csr, TargetKind};
 use crate::gradient::Loss;
 use crate::gradient::loss::TileOf;
 use crate::gradient::sum::LEAF_ROWS;
 use crate::kernel::sparse::{Index, SparseAccumulate, SparseScores};
-use crate::kernel::{ScaleAdd, Tier};
+use crate::kernel::{ScaleAdd, Tier, prefetch_one};
 use crate::scalar::Scalar;
 use crate::update::SgdStep;
 
@@ -83,6 +84,12 @@ fn add_tile<T: Scalar, I: Index>(
     }
     let values = steps.x.values();
     let (coef, intercept) = steps.params.split_at(steps.params.len() - T::LANES);
+    if size_of_val(coef) > CACHE_BYTES {
+        for column in spans.iter().flat_map(|span| &indices[span.clone()]) {
+            prefetch_one(&coef[column.at()]);
+            prefetch_one(&gradient[column.at()]);
+        }
+    }
     let (stride, rows, intercept) = (coef.len(), spans, &intercept[..1]);
     tier.run(SparseScores { values, indices, rows, coef, stride, intercept, scores });
     let tile = TileOf { n_outputs: 1, scores, targets, weights, unit: steps.unit };
