@@ -86,7 +86,8 @@ class Run:
         assert len(self.ranks) == n_ranks, self.process.stderr.read()
 
     def kill(self, draws, folder):
-        """Kills a process when something is saved, most times when something new is; seconds until all are gone,
+        """Kills a process when something is saved, mostly something new; seconds until all are gone.
+
         None if the run has ended.
         """
         known = set() if draws.random() < 0.3 else self.known

@@ -49,7 +49,7 @@ def limit_of(given: int | None, ranks: Ranks | None) -> int:
     if given is not None:
         return given
     sharing = Counter(machine for machine, _ in told)
-    return min(limit // sharing[machine] for machine, limit in told)
+    return int(min(limit // sharing[machine] for machine, limit in told))
 
 
 def available_memory() -> int:
