@@ -17,7 +17,7 @@ from .sampling import Sharded
 from .sparse import SparseRows, is_sparse
 from .tensors import unwrapped
 
-__all__ = ["RowsOfRanks", "is_sparse_rows", "shards_of_ranks", "told_to_all"]
+__all__ = ["RowsOfRanks", "gathered", "is_sparse_rows", "shards_of_ranks", "told_to_all"]
 
 Array = NDArray[Any]
 

@@ -134,11 +134,6 @@ impl Ranks {
         })
     }
 
-    /// The numbers of all ranks, which give equally many, one rank after the other.
-    fn gathered(&self, py: Python<'_>, numbers: Vec<u64>) -> PyResult<Vec<u64>> {
-        caught(|| detached(py, || self.ranks.gathered(&numbers)))
-    }
-
     /// Seconds of each of some sums of so many float32 over all ranks, which call this together.
     fn seconds_of_sums(&self, py: Python<'_>, n_entries: usize, n_times: usize) -> PyResult<Vec<f64>> {
         caught(|| detached(py, || self.ranks.seconds_of_sums(n_entries, n_times)))

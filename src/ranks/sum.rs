@@ -235,23 +235,6 @@ impl Ranks {
         Ok(())
     }
 
-    /// The numbers of all ranks, which give equally many, one rank after the other.
-    ///
-    /// # Errors
-    /// As [`Self::sum`].
-    pub fn gathered(&self, numbers: &[u64]) -> Result<Vec<u64>> {
-        let mut gathered = Gathered::default();
-        let block = gathered.begin();
-        numbers.iter().for_each(|number| block.extend_from_slice(&number.to_le_bytes()));
-        self.gather(&mut gathered)?;
-        let mut all = try_reserved("what other processes say", numbers.len() * self.size())?;
-        for rank in 0..self.size() {
-            let numbers = gathered.block(rank).chunks_exact(8);
-            all.extend(numbers.map(|bytes| u64::from_le_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|i| bytes[i]))));
-        }
-        Ok(all)
-    }
-
     /// Gathers the blocks of all ranks, which are equally long.
     ///
     /// # Errors

@@ -79,14 +79,19 @@ class Run:
     """A run of some processes."""
 
     def __init__(self, case, folder, n_ranks):
+        self.known = {*folder.glob("step-*")}
         command = [MPIEXEC, "-n", str(n_ranks), sys.executable, __file__, "train", case, str(folder)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.ranks = [int(pid) for pid in self.process.stdout.readline().split()]
         assert len(self.ranks) == n_ranks, self.process.stderr.read()
 
     def kill(self, draws, folder):
-        """Kills a process when something is saved; seconds until all are gone, None if the run has ended."""
-        while not any(folder.glob("step-*")) and self.process.poll() is None:
+        """Kills a process when something is saved, mostly something new; seconds until all are gone.
+
+        None if the run has ended.
+        """
+        known = set() if draws.random() < 0.3 else self.known
+        while not {*folder.glob("step-*")} - known and self.process.poll() is None:
             time.sleep(0.001)
         time.sleep(draws.uniform(0, LONGEST))
         try:

@@ -27,6 +27,9 @@ FLOORS = (
     ("plotting", "diagnosis"),
     ("landscapes",),
     ("sources",),
+    ("moments_of_shards",),
+    ("moments",),
+    ("own_rows",),
     (
         "threadpool",
         "optimizers",
@@ -50,7 +53,7 @@ FLOORS = (
         "metrics",
         "callbacks",
     ),
-    ("inputs", "moments"),
+    ("inputs",),
     ("frames",),
     ("entries",),
     (

@@ -315,8 +315,8 @@ fn blocks_of_all_ranks_are_gathered() {
 fn ranks_that_have_ended_one_part_of_a_run_may_speak_again_until_one_ends_it() {
     for size in [2, 3, 4] {
         let all = on_each(&ranks(size), |ranks| {
-            let rank = ranks.rank() as u64;
-            let first = ranks.gathered(&[rank, 7]).unwrap();
+            let rank = ranks.rank() as u8;
+            let first = ranks.gather_all(&[rank, 7]).unwrap();
             ranks.note(Vote::SaveIsDue, "");
             ranks.finish(true).unwrap();
             assert_eq!(ranks.ended_by(), None);
@@ -325,9 +325,9 @@ fn ranks_that_have_ended_one_part_of_a_run_may_speak_again_until_one_ends_it() {
                 ranks.note(Vote::Interrupted, "interrupted");
             }
             ranks.finish(true).unwrap();
-            (first, ranks.ended_by(), ranks.gathered(&[]).is_err())
+            (first, ranks.ended_by(), ranks.gather_all(&[]).is_err())
         });
-        let first: Vec<u64> = (0..size as u64).flat_map(|rank| [rank, 7]).collect();
+        let first: Vec<_> = (0..size as u8).map(|rank| vec![rank, 7]).collect();
         let expected = (first, Some((1, "interrupted".to_owned())), true);
         assert!(all.iter().all(|said| *said == expected), "{all:?}");
     }

@@ -6,10 +6,10 @@ import os
 import platform
 from collections import Counter
 from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
+from ..own_rows import gathered
 from ..ranks import Ranks
 
 __all__ = ["limit_of"]
@@ -45,12 +45,11 @@ def limit_of(given: int | None, ranks: Ranks | None) -> int:
     own = available_memory() // 4 if given is None else given
     if ranks is None:
         return own
-    machine = int.from_bytes(sha256(platform.node().encode()).digest()[:8], "little")
-    told = ranks.gathered([machine, min(own, 2**63)])
+    told = gathered(ranks, (platform.node(), own))
     if given is not None:
         return given
     sharing = Counter(machine for machine, _ in told)
-    return min(limit // sharing[machine] for machine, limit in told)
+    return int(min(limit // sharing[machine] for machine, limit in told))
 
 
 def available_memory() -> int:
