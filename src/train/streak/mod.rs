@@ -88,14 +88,14 @@ impl<T: Scalar> Streak<T> {
             return Ok(None);
         }
         let n_params = problem.layout().len();
+        let leaves_others = penalty.l2() == 0.0 && sgd.is_some_and(|sgd| sgd.is_plain());
+        // Where another rule moves many parameters, that is done block by block.
+        if (params.is_lazy() && !leaves_others) || (sgd.is_none() && n_params >= MANY_ENTRIES) {
+            return Ok(None);
+        }
         let room = Room::new(ROWS, n_params)?;
         if params.is_lazy() {
             advise_huge_pages(&room.gradient);
-        }
-        let leaves_others = penalty.l2() == 0.0 && sgd.is_some_and(|sgd| sgd.is_plain());
-        let is_large = problem.layout().len() >= MANY_ENTRIES;
-        if (params.is_lazy() && !leaves_others) || (sgd.is_none() && is_large) {
-            return Ok(None);
         }
         Ok(Some(Self {
             sgd,
@@ -223,6 +223,7 @@ impl<T: Scalar> Streak<T> {
         let of_loss = (tier, problem.objective.loss, problem.data.targets.kind());
         let mut is_well = true;
         if self.sgd.is_some() {
+            // By the kernels.
             steps.velocity = state.slots.first_mut().map_or(&mut [][..], Vec::as_mut_slice);
             if !x.make(of_loss, &mut steps, moved.as_deref_mut()) {
                 return Ok(false);
@@ -230,6 +231,7 @@ impl<T: Scalar> Streak<T> {
             state.n_steps += n_steps as u64;
             is_well = moved.as_ref().is_none_or(|moved| moved.are_finite());
         } else {
+            // The kernels make the gradient, and the optimizer the step against it.
             let entries = entries_of(problem.model());
             for i in 0..n_steps {
                 steps.range = i..i + 1;
@@ -253,6 +255,14 @@ impl<T: Scalar> Streak<T> {
             moved.undo(params);
         }
         params[first_copied..].copy_from_slice(&self.params_before);
+        state.n_steps = n_steps_before;
+        self.take_back(state);
+        Ok(false)
+    }
+
+    /// Undoes what the steps have done to the memory of the optimizer.
+    #[cold]
+    fn take_back(&self, state: &mut OptimizerState<T>) {
         let mut slots_before = &self.slots_before[..];
         for slot in &mut state.slots {
             let (before, others) = slots_before.split_at(slot.len());
@@ -260,8 +270,6 @@ impl<T: Scalar> Streak<T> {
             slots_before = others;
         }
         state.scalars.copy_from_slice(&self.scalars_before);
-        state.n_steps = n_steps_before;
-        Ok(false)
     }
 }
 
