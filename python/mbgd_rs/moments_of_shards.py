@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .moments import moments_like
 from .own_rows import RowsOfRanks, gathered
-from .sampling import Sharded
+from .sampling import Sharded, first_row
 from .sparse import SparseRows
 
 __all__ = ["MomentsOfShards"]
@@ -29,8 +29,8 @@ class MomentsOfShards:
         rank, size = (0, 1) if self.ranks is None else (self.ranks.rank, self.ranks.size)
         n_own = shuffle.shards // size
         own = range(rank * n_own, (rank + 1) * n_own)
-        first = [shuffle.first_row(shard, len(X)) for shard in (*own, own.stop)]
-        self.rows = [slice(*ends) for ends in pairwise(first)]
+        firsts = [first_row(shuffle.shards, shard, len(X)) for shard in (*own, own.stop)]
+        self.rows = [slice(*ends) for ends in pairwise(firsts)]
         self.shards = [moments_like(X) for _ in own]
         self.whole = moments_like(X)
 

@@ -163,11 +163,13 @@ class Sharded(Sampling):
             raise ValueError(f"size must divide shards, {self.shards}, got {size}")
         rank, n = as_integer("rank", rank, 0, size - 1), as_integer("n", n, 0)
         each = self.shards // size
-        return slice(self.first_row(rank * each, n), self.first_row((rank + 1) * each, n))
+        first, end = rank * each, (rank + 1) * each
+        return slice(first_row(self.shards, first, n), first_row(self.shards, end, n))
 
-    def first_row(self, shard: int, n: int) -> int:
-        """The first of n rows that is of a shard, or of none of those before."""
-        return shard * (n // self.shards) + max(shard + n % self.shards - self.shards, 0)
+
+def first_row(shards: int, shard: int, n: int) -> int:
+    """The first of n rows in so many shards that is of a shard, or of none of those before."""
+    return shard * (n // shards) + max(shard + n % shards - shards, 0)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

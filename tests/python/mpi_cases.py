@@ -332,6 +332,24 @@ def own_resumes(path, optimizer):
     assert np.array_equal(r.coef, alone.coef)
 
 
+def own_checkpoints(folder):
+    """Rows of their own: a checkpoint has the slopes of all rows, and one process goes on from it."""
+    X, score, _ = data(d=30)
+    shuffle = mb.sampling.Sharded(8, rows="own")
+    rows = shuffle.rows_of(RANK, SIZE, N_ROWS)
+    plain = {"loss": "squared_error", "batch_size": 150, "optimizer": SAGA, "epochs": 3}
+    often = mb.Checkpoint(folder, every="2 steps", keep=9)
+    r = mb.fit(X[rows], score[rows], **plain, shuffle=shuffle, checkpoint=often, comm=COMM)
+    COMM.Barrier()
+    files = sorted(Path(folder).glob("step-*"))
+    for file in (files[0], files[-2]):
+        before = mb.load(file)
+        left = {**plain, "epochs": 3 - before.n_epochs, "shuffle": mb.sampling.Sharded(8)}
+        alone = mb.fit(X, score, **left, resume=before)
+        assert alone.n_steps == r.n_steps
+        assert np.array_equal(alone.coef, r.coef), file
+
+
 def own_errors():
     """What cannot be is refused by all ranks, by name."""
     X, score, _ = data(d=30)
@@ -368,6 +386,17 @@ def own_errors():
     with pytest.raises(ValueError, match="batch_size must be given"):
         mb.fit(many[part], many[part, 0], **{**plain, "batch_size": "auto"}, comm=COMM)
     mb.fit(**own, **plain, comm=COMM)  # all is well again
+    for optimizer in (ADAM, SAGA):
+        if last:
+            threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+        endless = {**plain, "optimizer": optimizer, "epochs": 10**6}
+        with pytest.raises(KeyboardInterrupt if last else RuntimeError) as raised:
+            mb.fit(**own, **endless, comm=COMM)
+        r = raised.value.result
+        whole = {**endless, "epochs": r.n_epochs + 2, "stop": mb.stopping.MaxSteps(5)}
+        begun = mb.fit(X, score, **whole, resume=r)
+        assert begun.n_steps == r.n_steps + 5
+        assert len(set(COMM.allgather(begun.coef.tobytes()))) == 1
     alone = mb.fit(X, score, **plain)
     assert_same(alone, mb.fit(X, score, **plain, comm=MPI.COMM_SELF), "alone")
     assert_same(alone, mb.fit(X, score, **{**plain, "shuffle": mb.sampling.Sharded(4)}), "all")

@@ -70,6 +70,10 @@ def test_ranks_with_rows_of_their_own_go_on_in_other_numbers(optimizer, tmp_path
         run(n_ranks, "own_resumes", tmp_path / "run.safetensors", optimizer)
 
 
+def test_checkpoints_of_ranks_with_rows_of_their_own_are_of_all_rows(tmp_path):
+    run(2, "own_checkpoints", tmp_path)
+
+
 def test_rows_that_are_not_those_of_a_rank_are_refused():
     run(2, "own_errors")
 
