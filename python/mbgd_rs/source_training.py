@@ -129,7 +129,7 @@ def fit_source(source: Source, given: dict[str, Any]) -> FitResult:
         n_threads=n_threads,
         init=begun,
         state=None if resume is None else resume.state,
-        step_callback=after_steps(head, watchers),
+        step_callback=after_steps(head, watchers, n_made),
         validation=judged.problem,
         is_judged_elsewhere=judge is not None,
         stop=rules,
@@ -181,6 +181,8 @@ def refuse(given: dict[str, Any]) -> None:
         raise ValueError(
             f"comm must be None where X is a source, which one process reads, got {given['comm']!r}"
         )
+    if given["sync_every"] is not None:
+        raise ValueError(f"sync_every must be None where X is a source, got {given['sync_every']!r}")
     if given["standardize"] is not False and as_flag("standardize", given["standardize"]):
         raise ValueError("standardize must be False where X is a source, got True")
     if as_flag("replacement", given["replacement"]):

@@ -125,6 +125,11 @@ impl Ranks {
         caught(|| detached(py, || self.ranks.compare(&numbers)))
     }
 
+    /// Messages that this rank has sent, and their bytes.
+    fn sent(&self) -> (u64, u64) {
+        self.ranks.sent()
+    }
+
     /// Seconds of each of some sums of so many float32 over all ranks, which call this together.
     fn seconds_of_sums(&self, py: Python<'_>, n_entries: usize, n_times: usize) -> PyResult<Vec<f64>> {
         caught(|| detached(py, || self.ranks.seconds_of_sums(n_entries, n_times)))

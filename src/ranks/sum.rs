@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::time::Instant;
 
 use super::exchange::{n_rounds, partners};
-use super::message::Subject;
+use super::message::{Header, Subject};
 use super::payload::{Nothing, Payload};
 use super::{MOST_BYTES, Ranks, locked};
 use crate::error::{Error, Result, try_filled, try_reserved};
@@ -176,6 +176,21 @@ impl Ranks {
         if alone.is_empty() { Ok(()) } else { self.sum_by_halves(tier, n_owners, alone, incoming) }
     }
 
+    /// Bytes that a rank sends in a sum of vectors of so many, numbers and headers with them.
+    pub fn bytes_of_sum(&self, n_bytes: usize) -> usize {
+        let (size, n_rounds) = (self.size(), self.n_rounds() as usize);
+        let beside = n_rounds * (Header::LEN + BYTES_OF_NUMBERS);
+        match n_bytes <= MOST_BYTES {
+            true => beside + n_rounds * n_bytes,
+            false => beside + 2 * (n_bytes - n_bytes / size),
+        }
+    }
+
+    /// Bytes that a rank sends where blocks of so many are gathered.
+    pub fn bytes_of_gathering(&self, len_of_block: usize) -> usize {
+        self.n_rounds() as usize * Header::LEN + len_of_block.saturating_mul(self.size() - 1)
+    }
+
     /// Seconds of each of some sums over all ranks, of so many single-precision zeros: for measurements.
     ///
     /// # Errors
@@ -217,7 +232,7 @@ impl Ranks {
             let (kept, sent) = if is_lower { (lower, upper) } else { (upper, lower) };
             let received = &mut incoming[..kept.len()];
             let (to, from) = partners(rank, size, round);
-            self.pass((bytes_of(&gradient[sent]), to), (bytes_of_mut(received), from))?;
+            self.carry((bytes_of(&gradient[sent]), to), (bytes_of_mut(received), from))?;
             add_entries(tier, &mut gradient[kept.clone()], received, have_rows(rank, n_owners, round));
             before[round as usize] = std::mem::replace(&mut mine, kept);
         }
@@ -226,7 +241,7 @@ impl Ranks {
             let theirs = if mine.start == all.start { mine.end..all.end } else { all.start..mine.start };
             let received = &mut incoming[..theirs.len()];
             let (to, from) = partners(rank, size, round);
-            self.pass((bytes_of(&gradient[mine]), to), (bytes_of_mut(received), from))?;
+            self.carry((bytes_of(&gradient[mine]), to), (bytes_of_mut(received), from))?;
             gradient[theirs].copy_from_slice(received);
             mine = all;
         }
@@ -250,13 +265,8 @@ impl Ranks {
             gathered.write(round, &mut sent);
             let received = gathered.passed(round).1;
             let (to, from) = partners(self.rank(), gathered.size, round);
-            self.pass((&sent, to), (&mut gathered.blocks[received], from))?;
+            self.carry((&sent, to), (&mut gathered.blocks[received], from))?;
         }
         Ok(())
-    }
-
-    /// A message without a header, when all ranks have been heard.
-    fn pass(&self, sent: (&[u8], usize), received: (&mut [u8], usize)) -> Result<()> {
-        self.exchange.send_receive(sent, received)
     }
 }

@@ -34,8 +34,8 @@ def started(n_ranks, *arguments, script=CASES):
     return subprocess.Popen(command, stdout=pipe, stderr=subprocess.STDOUT, text=True)
 
 
-def run(n_ranks, *arguments):
-    process = started(n_ranks, *arguments)
+def run(n_ranks, *arguments, script=CASES):
+    process = started(n_ranks, *arguments, script=script)
     try:
         said, _ = process.communicate(timeout=120)
     finally:
@@ -52,6 +52,11 @@ def test_ranks_have_the_bits_of_one_process(n_ranks):
 @pytest.mark.parametrize("n_ranks", [2, 3])
 def test_whatever_passes_over_rows_has_the_bits_of_one_process(n_ranks):
     run(n_ranks, "options")
+
+
+@pytest.mark.parametrize("n_ranks", [2, 3, 4])
+def test_sums_of_sparse_rows_are_of_the_columns_of_the_batch(n_ranks):
+    run(n_ranks, "bytes_of_columns")
 
 
 @pytest.mark.parametrize("n_ranks", [2, 3])

@@ -90,13 +90,13 @@ class DoG(Rule):
     eps: float
 
     def init(self, w: Array) -> None:
-        self.start, self.sum = w.copy(), 0.0
+        self.start, self.root = w.copy(), 0.0
         self.farthest = self.reps_rel * (1 + float(np.linalg.norm(w.astype(float))))
 
     def move(self, w: Array, g: Array, t: int, learning_rate: float) -> Any:
         self.farthest = max(self.farthest, float(np.linalg.norm(w.astype(float) - self.start)))
-        self.sum += float(np.linalg.norm(g.astype(float))) ** 2
-        rate = learning_rate * self.farthest / math.sqrt(self.sum + self.eps)
+        self.root = math.hypot(self.root, float(np.linalg.norm(g.astype(float))))
+        rate = learning_rate * self.farthest / math.hypot(self.root, math.sqrt(self.eps))
         w -= rate * g
         return rate
 
@@ -121,11 +121,12 @@ class Ftrl(Rule):
 
     def move(self, w: Array, g: Array, t: int, learning_rate: float) -> Any:
         if t == 0:
-            self.r: Any = self.beta / learning_rate
-            self.z = -(w * (self.r + self.l2) + self.l1 * np.sign(w))
+            self.rate_before = learning_rate
+            self.z = -(w * (self.beta / learning_rate + self.l2) + self.l1 * np.sign(w))
+        r_before = (self.beta + np.sqrt(self.n)) / self.rate_before
         self.n += g * g
         r = (self.beta + np.sqrt(self.n)) / learning_rate
-        self.z += g - (r - self.r) * w
-        self.r = r
+        self.z += g - (r - r_before) * w
+        self.rate_before = learning_rate
         w[...] = -np.sign(self.z) * np.maximum(np.abs(self.z) - self.l1, 0) / (r + self.l2)
         return (t + 1) / (r + self.l2)
