@@ -275,8 +275,8 @@ def fit(
         they meet, as at the end of an epoch, parameters, averages and what the optimizer remembers become the
         means of those of all. With 1 they meet after every step, which is not the default of sharing the sums
         of one step. One process makes its steps as without. The optimizer "auto" is Adagrad(0.1) for linear
-        models and Adam for others. Refused are SAGA, SVRG, preconditioners, the learning rate "auto",
-        :class:`~mbgd_rs.batch_sizes.NormTest`, the records "step", "path" and "noise", and sources.
+        models and Adam for others. Refused are SAGA, SVRG, FTRL, preconditioners, the learning rate
+        "auto", :class:`~mbgd_rs.batch_sizes.NormTest`, the records "step", "path" and "noise", and sources.
 
     Returns
     -------

@@ -126,8 +126,8 @@ impl Ranks {
     }
 
     /// Messages that this rank has sent, and their bytes.
-    fn sent(&self) -> (u64, u64) {
-        self.ranks.sent()
+    fn sent(&self) -> PyResult<(u64, u64)> {
+        caught(|| Ok(self.ranks.sent()))
     }
 
     /// Seconds of each of some sums of so many float32 over all ranks, which call this together.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::kernel::Tier;
 use crate::shuffle::{Batches, Shuffle};
-use crate::update::{Average, Clip, Optimizer, Schedule};
+use crate::update::{Average, Clip, Optimizer, Rule, Schedule};
 
 /// The arguments of a fit. Every part has checked itself when it was made.
 #[derive(Debug, Clone)]
@@ -83,6 +83,9 @@ impl Config {
         let recorded = [("step", steps), ("path", path), ("noise", noise)].into_iter().find(|(_, is)| *is);
         let (argument, got) = if rule.variance_reduction().is_some() {
             ("optimizer must not reduce the variance of gradients", rule.name())
+        } else if matches!(rule, Rule::Ftrl(_)) {
+            // Its parameters follow from its sums, and their mean not from the mean of these.
+            ("optimizer must remember no sums that its parameters follow from", rule.name())
         } else if rule.preconditioner().is_some() {
             ("preconditioner must be None", "one")
         } else if matches!(self.optimizer.learning_rate, Schedule::Auto(_)) {

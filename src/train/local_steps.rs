@@ -29,6 +29,11 @@ use crate::scalar::Scalar;
 /// What can be found not to be finite, by the number that tells other ranks.
 const QUANTITIES: [&str; 2] = ["the loss", "a parameter"];
 
+/// Multiply-adds that a row, a parameter and a step are worth besides their own.
+const WORK_OF_ROW: usize = 96;
+const WORK_OF_PARAMETER: usize = 4;
+const WORK_OF_STEP: usize = 1 << 12;
+
 /// The processes that make steps of their own, and how often they meet.
 pub(super) struct LocalSteps<'a, T> {
     ranks: &'a Ranks,
@@ -113,8 +118,8 @@ impl<'a, T: Scalar> LocalSteps<'a, T> {
             }
             run.state.step = n_done;
             // Counted alike by all, whatever their shares: where steps take long someone may want to end the run.
-            let work_of_rows = n_rows.div_ceil(self.ranks.size()) * run.problem.work_of_row();
-            self.ranks.count(work_of_rows + run.problem.layout().len())?;
+            let of_rows = n_rows.div_ceil(self.ranks.size()) * (run.problem.work_of_row() + WORK_OF_ROW);
+            self.ranks.count(of_rows + run.problem.layout().len() * WORK_OF_PARAMETER + WORK_OF_STEP)?;
             if is_last || n_done.div_ceil(run.config.accumulate.get()).is_multiple_of(self.every.get()) {
                 break;
             }

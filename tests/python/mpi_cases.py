@@ -192,19 +192,18 @@ def bytes_of_columns():
         (np.ones(20 * n, np.float32), (np.repeat(np.arange(n), 20), columns)), shape=(n, d)
     ).tocsr()
     y = (X @ rng.standard_normal(d)) > 0
-    ranks = Ranks(COMM)
     for optimizer in (SGD, ADAM, mb.optimizers.Adagrad(0.1)):
         n_bytes = []
         for n_epochs in (1, 3):
-            before = ranks.core.sent()[1]
+            ranks = Ranks(COMM)
             plain = {"loss": "log_loss", "optimizer": optimizer, "batch_size": 4096, "n_threads": 1}
             r = mb.fit(X, y, **plain, epochs=n_epochs, comm=ranks)
-            n_bytes.append(ranks.core.sent()[1] - before)
+            n_bytes.append(ranks.core.sent()[1])
+            ranks.free()
         assert_same(mb.fit(X, y, **plain, epochs=3), r, optimizer)
         of_step = (n_bytes[1] - n_bytes[0]) / 4
         n_copies = np.log2(SIZE) if SIZE & (SIZE - 1) == 0 else 4 * (SIZE - 1)  # of so many pieces at most
         assert 4 * n_few <= of_step <= n_copies * (4 * (n_few + 64) + 100), of_step
-    ranks.free()
 
 
 def wide():

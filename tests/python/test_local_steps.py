@@ -85,6 +85,7 @@ def test_the_optimizer_that_is_chosen_makes_steps_of_one_kind():
             {"optimizer": mb.optimizers.SGD(preconditioner="diagonal")},
             "preconditioner must be None with sync_every=4",
         ),
+        ({"optimizer": "ftrl"}, "must remember no sums that its parameters follow from.*got FTRL"),
         (
             {"optimizer": mb.optimizers.SGD("auto")},
             "learning_rate must be a number.*sync_every=4.*got 'auto'",

@@ -121,12 +121,11 @@ class Ftrl(Rule):
 
     def move(self, w: Array, g: Array, t: int, learning_rate: float) -> Any:
         if t == 0:
-            self.rate_before = learning_rate
-            self.z = -(w * (self.beta / learning_rate + self.l2) + self.l1 * np.sign(w))
-        r_before = (self.beta + np.sqrt(self.n)) / self.rate_before
+            self.r: Any = self.beta / learning_rate
+            self.z = -(w * (self.r + self.l2) + self.l1 * np.sign(w))
         self.n += g * g
         r = (self.beta + np.sqrt(self.n)) / learning_rate
-        self.z += g - (r - r_before) * w
-        self.rate_before = learning_rate
+        self.z += g - (r - self.r) * w
+        self.r = r
         w[...] = -np.sign(self.z) * np.maximum(np.abs(self.z) - self.l1, 0) / (r + self.l2)
         return (t + 1) / (r + self.l2)
