@@ -153,7 +153,9 @@ def after_steps(problem: Problem, watchers: Sequence[Watcher], n_made: int) -> S
         )
         nonlocal n_made
         n_before, n_made = n_made, n_steps
-        is_due = [n_steps // every > n_before // every for _, every in told]  # several steps may be told at once
+        is_due = [
+            n_steps // every > n_before // every for _, every in told
+        ]  # several steps may be told at once
         answers = [watcher.on_step(progress) for (watcher, _), due in zip(told, is_due, strict=True) if due]
         return any(map(ends, answers))
 

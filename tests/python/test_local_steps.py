@@ -100,7 +100,7 @@ def test_the_optimizer_that_is_chosen_makes_steps_of_one_kind():
 )
 def test_what_cannot_be_done_is_refused_by_name(arguments, message):
     with pytest.raises(ValueError, match=message):
-        mb.fit(X, Y, **{**PLAIN, "optimizer": "sgd", "sync_every": 4, **arguments})
+        mb.fit(X, Y, **{**PLAIN, "optimizer": "adam", "sync_every": 4, **arguments})
 
 
 @pytest.mark.parametrize("wrong", [1.5, "4", [4]])

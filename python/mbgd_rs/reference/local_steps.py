@@ -1,9 +1,7 @@
 """Local SGD: processes that make steps on their own shares of the batches, and average now and then."""
 
-from __future__ import annotations
-
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,10 +9,10 @@ from .data import n_rows_of
 from .observers import Observers
 from .shuffle import Rows, joined
 
-if TYPE_CHECKING:
-    from .training import Run
-
 __all__ = ["descend_locally"]
+
+Run = Any
+"""A run of `training`, which imports this."""
 
 
 def descend_locally(run: Run, observers: Observers, n_epochs: int, n_ranks: int, every: int) -> str:
