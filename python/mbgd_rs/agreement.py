@@ -10,15 +10,54 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
+from .arguments import Training
 from .objective import Problem
+from .own_rows import RowsOfRanks, is_sparse_rows
 from .ranks import Ranks
+from .result import FitResult
 from .sparse import SparseRows
 
-__all__ = ["check_alike"]
+__all__ = ["check_same_call", "check_same_model"]
 
 Array = NDArray[Any]
 N_ROWS = 8
 """Rows of X whose values are compared."""
+COMPARED = (
+    *("epochs", "accumulate", "average", "clip_norm", "clip_value", "record", "stop", "metrics", "init"),
+    "sync_every",
+)
+"""Of :class:`Training`: what must be the same on all ranks."""
+
+
+def check_same_call(
+    ranks: Ranks,
+    training: Training,
+    problem: Problem,
+    validation: Problem | None,
+    arguments: dict[str, Any],
+    resume: FitResult | None,
+) -> None:
+    """Refuse, on all ranks, what is not the same call on all of them."""
+    told = training.step_callback
+    compared: dict[str, Any] = {
+        **{name: getattr(training, name) for name in COMPARED},
+        **arguments,
+        "penalty": problem.penalty,
+        "batch_size": training.batches.batch_size(0),
+        "every_steps of the callback": None if told is None else (told.every, told.with_params),
+        "resume": None if resume is None else (resume.n_steps, *resume.params.values()),
+    }
+    check_alike(ranks, problem, validation, compared)
+
+
+def check_same_model(ranks: Ranks, result: FitResult) -> None:
+    """End, on all ranks, a run of which they have made different ones: they have read different rows."""
+    assert result.state is not None
+    if any(ranks.core.compare([digest_of(result.state["params"])])):
+        raise RuntimeError(
+            f"comm: after epoch {result.n_epochs} the {ranks.size} ranks do not have the same parameters: "
+            "their sources have given different rows"
+        )
 
 
 def check_alike(ranks: Ranks, problem: Problem, judged: Problem | None, arguments: dict[str, Any]) -> None:
@@ -51,12 +90,12 @@ def of_data(prefix: str, problem: Problem) -> dict[str, Any]:
     """What is compared of data: all sizes, and values of a few rows."""
     n_rows = len(problem.X)
     rows = np.unique(np.linspace(0, n_rows - 1, N_ROWS).astype(np.intp))
-    some = problem.X[rows]
-    is_sparse = isinstance(some, SparseRows)
+    is_shared = isinstance(problem.X, RowsOfRanks)  # then there is nothing to compare
+    some = None if is_shared else problem.X[rows]
     arrays = {"sample_weight": problem.sample_weight, "offset": problem.offset, "y": problem.y}
     return {
         f"{prefix}the dtype of X": str(problem.X.dtype),
-        f"{prefix}the kind of X": "sparse" if is_sparse else "dense",
+        f"{prefix}the kind of X": "sparse" if is_sparse_rows(problem.X) else "dense",
         f"{prefix}the shape of X": tuple(problem.X.shape),
         f"{prefix}values of X": (some.data, some.indices) if isinstance(some, SparseRows) else some,
         f"{prefix}the classes": problem.classes,

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from .models import Linear
 from .objective import Problem
 from .optimizers import SAGA, SGD, SVRG, Adagrad, Adam, Optimizer
+from .own_rows import is_sparse_rows
 from .penalties import GroupElasticNet, GroupL1
 from .sampling import Weighted
 from .schedules import InverseScaling
-from .sparse import SparseRows
 from .stopping import Converged, NoImprovement, StopRule
 
 __all__ = [
@@ -78,7 +78,7 @@ def optimizer_for(problem: Problem, *, shuffle: Any, replacement: bool) -> tuple
     n_bytes = problem.X.shape[0] * problem.n_outputs * problem.X.dtype.itemsize
     if n_bytes > LARGEST_TABLE:
         return SVRG(), f"a smooth loss, and a table of slopes would take {n_bytes / 2**30:.1f} GiB"
-    if isinstance(problem.X, SparseRows):
+    if is_sparse_rows(problem.X):
         return SAGA(), "a smooth loss; the columns of sparse rows are scaled and not centred"
     return SAGA(), "a smooth loss on dense rows"
 

@@ -119,6 +119,8 @@ class CheckpointWriter:
 
     def between(self, result: FitResult) -> None:
         """Writes those that are due where one call of the core has ended and the next goes on."""
+        if not self.writes:
+            return
         due = [
             is_due(checkpoint, result, time.monotonic() - last)
             for (_, checkpoint), last in zip(self.places, self.last, strict=True)

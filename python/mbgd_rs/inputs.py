@@ -194,14 +194,14 @@ def as_real_targets(values: Any, X: Array | SparseRows) -> tuple[Array, bool]:
     return targets, y.ndim == 1
 
 
-def as_weights(values: Any, X: Array | SparseRows) -> Array | None:
-    """Sample weights of shape (n,)."""
+def as_weights(values: Any, X: Array | SparseRows, exponent: int | None = None) -> Array | None:
+    """Sample weights of shape (n,); `exponent` is that of the largest of all, where these are some."""
     if values is None:
         return None
     weights = as_array("sample_weight", values)
     if weights.shape != (len(X),):
         raise ValueError(f"sample_weight must have shape ({len(X)},), got {weights.shape}")
-    return in_place(scaled_down(weights), X.dtype)
+    return in_place(scaled_down(weights, exponent), X.dtype)
 
 
 def as_offset(values: Any, X: Array | SparseRows, n_outputs: int) -> Array | None:
@@ -219,15 +219,20 @@ def as_offset(values: Any, X: Array | SparseRows, n_outputs: int) -> Array | Non
     return fitted("offset", offset, X.dtype)
 
 
-def scaled_down(weights: Array) -> Array:
-    """Weights, which have no unit, times a power of two, if the largest is tiny or huge."""
+def exponent_of(weights: Array) -> int:
+    """Of the power of two by which weights, which have no unit, are divided: 0 if the largest is moderate."""
     if weights.dtype.kind != "f":
+        return 0
+    exponent = int(np.frexp(weights[np.isfinite(weights)].max(initial=0))[1])  # 0 for 0
+    return exponent if abs(exponent) > MODERATE else 0
+
+
+def scaled_down(weights: Array, exponent: int | None = None) -> Array:
+    """Weights over a power of two, that of the largest by default."""
+    exponent = exponent_of(weights) if exponent is None else exponent
+    if exponent == 0:
         return weights
-    is_finite = np.isfinite(weights)
-    exponent = int(np.frexp(weights[is_finite].max(initial=0))[1])  # 0 for 0
-    if abs(exponent) <= MODERATE:
-        return weights
-    is_wrong = ~(is_finite & (weights >= 0))  # which the scaled ones might no longer be
+    is_wrong = ~(np.isfinite(weights) & (weights >= 0))  # which the scaled ones might no longer be
     if is_wrong.any():
         row = int(is_wrong.argmax())
         raise ValueError(f"sample_weight must be finite and >= 0, got {weights[row]:g} at row {row}")

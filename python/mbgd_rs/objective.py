@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +24,7 @@ from .inputs import (
 from .labels import as_classes, as_labels
 from .losses import Loss, LossName
 from .models import Linear, Model, ModelName
+from .own_rows import RowsOfRanks
 from .penalties import GroupElasticNet, GroupL1, Penalty, PenaltyName, check_strengths
 from .result import FitResult
 from .sparse import SparseRows
@@ -45,6 +46,10 @@ class Part(NamedTuple):
     """Stored entries of a sparse row, on average and rounded down."""
     is_scanned: bool
     """Whether all entries of X are known to be finite."""
+    largest_target: float | None = None
+    """The largest magnitude of a number to be learned, where that is not of these rows alone."""
+    is_of_rank: bool = False
+    """Whether the others are at other processes."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,6 +57,7 @@ class Problem:
     """The arrays and choices of an objective, as the core reads them."""
 
     X: Array | SparseRows
+    """Or :class:`RowsOfRanks`, if each rank has rows of its own; then all else is of all rows, too."""
     y: Array
     sample_weight: Array | None
     n_classes: int
@@ -71,6 +77,24 @@ class Problem:
     """If the rows are some of more."""
     units: Standardization | None = None
     """How parameters in training become those of these columns and targets, if they are not the same."""
+
+    def at_hand(self) -> Problem:
+        """The same on the rows that this process has, if others have the rest."""
+        X: Any = self.X
+        if not isinstance(X, RowsOfRanks):
+            return self
+        y, s = X.of_rank(self.y), self.sample_weight
+        assert y is not None
+        part = Part(
+            weight_scale=None if s is None or not s.any() else scale_of(s),
+            entries_of_row=X.entries_of_row,
+            is_scanned=False,
+            largest_target=float(np.abs(self.y).max()) if self.classes is None else None,
+            is_of_rank=True,
+        )
+        return replace(
+            self, X=X.own, y=y, sample_weight=X.of_rank(s), offset=X.of_rank(self.offset), part=part
+        )
 
     @property
     def n_outputs(self) -> int:
@@ -111,6 +135,12 @@ class Problem:
         return self.model.join(params, self.X.shape[1], self.n_outputs, self.X.dtype, argument=argument)
 
 
+def scale_of(weights: Array) -> tuple[float, float]:
+    """The largest weight, and the mean of all in units of that: the sums of the core, in its order."""
+    largest = float(weights.max())
+    return largest, float(np.cumsum(weights.astype(np.float64) / largest)[-1]) / len(weights)
+
+
 def make_problem(
     X: Any,
     y: Any,
@@ -142,7 +172,7 @@ def make_problem(
         raise ValueError(f"y must be given for loss {chosen.name!r}, got None")
     if known is not None:
         check_names(X, known.names if isinstance(known, Problem) else known.feature_names)
-    matrix = as_rows(X)
+    matrix: Array | SparseRows = cast(Any, X) if isinstance(X, RowsOfRanks) else as_rows(X)
     expected = classes
     if known is not None and known.classes is not None and not known.has_several_labels:
         if classes is not None and not np.array_equal(classes, known.classes):

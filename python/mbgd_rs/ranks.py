@@ -30,6 +30,11 @@ class Ranks:
             self.size,
         )
 
+    def gathered(self, numbers: list[int]) -> list[tuple[int, ...]]:
+        """The numbers of all ranks, which give equally many, each >= 0 and of 64 bits."""
+        flat = self.core.gathered(numbers)
+        return [tuple(flat[first : first + len(numbers)]) for first in range(0, len(flat), len(numbers))]
+
     def fail(self, error: BaseException) -> None:
         """Tell the others that this rank cannot go on, if they do not know yet."""
         text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

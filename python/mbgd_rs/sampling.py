@@ -103,10 +103,10 @@ class Sharded(Sampling):
     of each, rounded down or up, in the order of the shards; a last batch takes what is left. Every row comes
     once an epoch.
 
-    With the `comm` of :func:`mbgd_rs.fit` on P processes, P and b powers of two with ``b >= 64 P``, each
-    process adds up rows of its own `shards` / P neighbouring shards, ``n / P`` consecutive rows, but for the
-    last batch of an epoch and passes over all rows: what it reads of a memory map fits the memory of its
-    machine. The number of shards belongs to the problem: the result is the same on any number of processes.
+    With the `comm` of :func:`mbgd_rs.fit` on P processes, a number that divides `shards`, each process adds
+    up rows of its own `shards` / P neighbouring shards, ``n / P`` consecutive rows, and nothing but these:
+    sums are cut at the ends of shards. So a process needs no others, see `rows`. The number of shards belongs
+    to the problem: the result is the same, to the bit, on any number of processes.
 
     Shards are strata: if they are equally large, the mean over a batch varies no more than with a full
     shuffle.
@@ -115,6 +115,9 @@ class Sharded(Sampling):
     ----------
     shards : int
         A power of two.
+    rows : {"all", "own"}, default="all"
+        What each process of several passes to `fit`: all rows, or the rows of its own shards, which
+        :meth:`rows_of` tells. One process has all rows in any case.
 
     Examples
     --------
@@ -125,10 +128,46 @@ class Sharded(Sampling):
     """
 
     shards: int
+    rows: Literal["all", "own"] = "all"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shards", as_integer("shards", self.shards, 1))
+        if self.rows not in ("all", "own"):
+            raise ValueError(f"rows must be 'all' or 'own', got {self.rows!r}")
         _core.check_shuffle(self)
+
+    def rows_of(self, rank: int, size: int, n: int) -> slice:
+        """The rows of n that one of some processes has, which share the shards equally.
+
+        Parameters
+        ----------
+        rank : int
+            The number of the process, from 0.
+        size : int
+            How many processes there are, a number that divides `shards`.
+        n : int
+            Rows of all processes, >= 0.
+
+        Returns
+        -------
+        slice
+
+        Examples
+        --------
+        >>> from mbgd_rs.sampling import Sharded
+        >>> [Sharded(shards=4).rows_of(rank, 2, n=11) for rank in (0, 1)]
+        [slice(0, 5, None), slice(5, 11, None)]
+        """
+        size = as_integer("size", size, 1)
+        if self.shards % size:
+            raise ValueError(f"size must divide shards, {self.shards}, got {size}")
+        rank, n = as_integer("rank", rank, 0, size - 1), as_integer("n", n, 0)
+        each = self.shards // size
+        return slice(self.first_row(rank * each, n), self.first_row((rank + 1) * each, n))
+
+    def first_row(self, shard: int, n: int) -> int:
+        """The first of n rows that is of a shard, or of none of those before."""
+        return shard * (n // self.shards) + max(shard + n % self.shards - self.shards, 0)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -304,6 +343,8 @@ def described(shuffle: Any) -> Any:
     """A word for the way of sampling, the same for the same one, however large its arrays."""
     shuffle = named(shuffle)
     values = getattr(shuffle, "weights", getattr(shuffle, "groups", None))
+    if isinstance(shuffle, Sharded):
+        shuffle = replace(shuffle, rows="all")  # who has which rows may change
     if isinstance(shuffle, Block) and isinstance(shuffle.rows, tuple):
         values = shuffle.rows
         shuffle = f"Block(<{len(values)} blocks>, window={shuffle.window})"

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
+from .agreement import check_same_call
 from .arguments import SampledRows, Training, is_auto, resolve_record
 from .automatic import epochs_for, is_named_auto, stream_optimizer_for
 from .averages import Average
@@ -25,21 +26,26 @@ from .objective import Part, Problem, make_problem
 from .optimizers import SAGA, SGD, SVRG, Optimizer
 from .outcome import make_history, make_result
 from .penalties import Penalty
+from .ranks import Ranks
 from .result import FitResult
 from .resuming import check_arguments, check_resume, data_of, warn_of_the_end
 from .sampling import DEFAULT_SHUFFLE, Block, described, named, resolve_shuffle
 from .solver import solver_of
 from .sources import Source, check_source, checked_chunk
+from .standardizing import course_of, params_in
 from .stopping import resolve_stop
 from .threads import resolve_n_threads
 from .validation import Validation, make_validation
 from .watching import after_steps, running, watchers_of
-from .windows.course import Course
+from .windows.course import Course as WindowedRun
 from .windows.judging import Judge
 from .windows.loading import ChunkReader, Loader
+from .windows.memory import limit_of
 from .windows.mixing import FEWEST_SAMPLED, MOST_SAMPLED, ONE_OF, chunks_to_mix
+from .windows.placing import check_chunk, placed
 from .windows.plan import Plan, plan_of
 from .windows.survey import Survey, survey
+from .windows.units import units_of_source
 
 __all__ = ["fit_source"]
 
@@ -53,6 +59,7 @@ def fit_source(source: Source, given: dict[str, Any]) -> FitResult:
     refuse(given)
     limit = given["memory_limit"]
     memory_limit = None if limit is None else as_integer("memory_limit", limit, 1)
+    comm: Ranks | None = given["comm"]
     record = resolve_record(given["record"])
     resume: FitResult | None = given["resume"]
     loss = resolve("loss", given["loss"], Loss)
@@ -67,9 +74,6 @@ def fit_source(source: Source, given: dict[str, Any]) -> FitResult:
     named_metrics = resolve_metrics(given["metrics"])
     judged = judged_by(given["validation"], head, key, named_metrics, found.by_class)
     n_threads = resolve_n_threads(given["n_threads"])
-    judge = None
-    if isinstance(given["validation"], Source):
-        judge = Judge(given["validation"], head, found.by_class, n_threads)
     n_accumulated = as_integer("accumulate", given["accumulate"], 1, 2**62)
     rules = resolve_stop(given["stop"])
     if is_named_auto(given["epochs"]):
@@ -80,9 +84,29 @@ def fit_source(source: Source, given: dict[str, Any]) -> FitResult:
     n_epochs, rules = resumption.left(n_epochs, rules)
     first_epoch = 0 if resume is None else resume.n_epochs
     batch_size = batch_size_of(head, given["batch_size"], source.n_rows, resume)
-    begun = start_of(head, given["init"], resume, key)
+    standardize = as_flag("standardize", given["standardize"])
+    course = course_of(
+        standardize,
+        head,
+        judged,
+        y=source.targets(0)[0] if standardize else None,
+        validation=given["validation"],
+        resume=resume,
+        optimizer=rule,
+        stop=rules,
+        init=None if given["init"] is None or resume is not None else head.join("init", given["init"]),
+        measured=lambda: units_of_source(ChunkReader(source, head, found.weights, sees_all=False)),
+    )
+    trained = course.trained
+    head = replace(course.problem, X=trained.X)  # of which only the kind matters from here on
+    begun = course.init
+    if begun is None and resume is None:
+        begun = head.start(key)
+    judge = None
+    if isinstance(given["validation"], Source):
+        judge = Judge(given["validation"], trained, found.by_class, n_threads, head.units)
     sees_all = not as_flag("drop_last", given["drop_last"])
-    reader = ChunkReader(source, head, found.by_class, sees_all=sees_all)
+    reader = ChunkReader(source, trained, found.weights, sees_all=sees_all, units=head.units)
     plan, shuffle = planned(
         reader,
         found,
@@ -90,8 +114,8 @@ def fit_source(source: Source, given: dict[str, Any]) -> FitResult:
         batch_size=batch_size,
         epochs=range(first_epoch, first_epoch + n_epochs),
         accumulate=n_accumulated,
-        memory_limit=memory_limit,
-        params=head.join("resume", resume) if begun is None and resume is not None else begun,
+        memory_limit=limit_of(memory_limit, comm),
+        params=trained_params(head, resume) if begun is None and resume is not None else begun,
         resume=resume,
     )
     sampling = sampled(source, shuffle, batch_size, drop_last=given["drop_last"], seed=key)
@@ -100,7 +124,7 @@ def fit_source(source: Source, given: dict[str, Any]) -> FitResult:
         "model": head.model,
         "optimizer": rule,
         "fit_intercept": head.fit_intercept,
-        "standardize": False,
+        "standardize": standardize,
         "shuffle": shuffle,
         "replacement": False,
         "drop_last": sampling.drop_last,
@@ -117,8 +141,10 @@ def fit_source(source: Source, given: dict[str, Any]) -> FitResult:
     n_made = 0 if resume is None else resume.n_steps
     warn_of_the_end(rule, n_made, sampling.most_steps(first_epoch, n_epochs, n_accumulated))
     watchers = watchers_of(given["callback"], given["progress"], given["verbose"])
+    is_first = comm is None or comm.rank == 0
+    shown = watchers if is_first else []
     training = Training(
-        optimizer=rule,
+        optimizer=course.optimizer,
         batches=sampling.batches,
         epochs=1,
         accumulate=n_accumulated,
@@ -130,11 +156,22 @@ def fit_source(source: Source, given: dict[str, Any]) -> FitResult:
         init=begun,
         state=None if resume is None else resume.state,
         step_callback=after_steps(head, watchers, n_made),
-        validation=judged.problem,
+        validation=course.validation,
         is_judged_elsewhere=judge is not None,
-        stop=rules,
+        stop=course.stop,
         metrics=tuple(named_metrics),
+        ranks=None if comm is None else comm.core,
     )
+    if comm is not None:
+        compared = {
+            **arguments,
+            "the source": data["source"],
+            "the validation source": None if judge is None else judge.reader.source.fingerprint(),
+            "class_weight": found.by_class,
+            "epochs": n_epochs,
+            "chunks of a window": plan.window,
+        }
+        check_same_call(comm, training, trained, course.validation, compared, resume)
 
     def finished(run: dict[str, Any], before: FitResult | None, measured: Metrics) -> FitResult:
         by_epoch = measured.history(len(run["history"]["epoch_loss"]))
@@ -148,14 +185,15 @@ def fit_source(source: Source, given: dict[str, Any]) -> FitResult:
             solver=solver_of(run["state"], rule, reason, run["gap"]),
         )
 
-    course = Course(
+    run = WindowedRun(
         loader=Loader(reader, plan),
         plan=plan,
-        head=head,
+        head=trained,
+        shown=head,
         part=part_of(found),
         training=training,
         epochs=range(first_epoch, first_epoch + n_epochs),
-        watchers=watchers,
+        watchers=shown,
         judge=judge,
         measured=lambda: Metrics(named_metrics, judged.X, judged.y, judged.offset),
         finished=finished,
@@ -163,10 +201,12 @@ def fit_source(source: Source, given: dict[str, Any]) -> FitResult:
             given["checkpoints"],
             resumption,
             {"classes": head.classes, "feature_names": head.names, **arguments},
+            writes=is_first,
         ),
+        comm=comm,
     )
-    with running(watchers, n_epochs):
-        return course.run(resume)
+    with running(shown, n_epochs):
+        return run.run(resume)
 
 
 def refuse(given: dict[str, Any]) -> None:
@@ -177,14 +217,8 @@ def refuse(given: dict[str, Any]) -> None:
             raise ValueError(
                 f"{name} must be None where X is a source: {of}, got {type(given[name]).__name__}"
             )
-    if given["comm"] is not None:
-        raise ValueError(
-            f"comm must be None where X is a source, which one process reads, got {given['comm']!r}"
-        )
     if given["sync_every"] is not None:
         raise ValueError(f"sync_every must be None where X is a source, got {given['sync_every']!r}")
-    if given["standardize"] is not False and as_flag("standardize", given["standardize"]):
-        raise ValueError("standardize must be False where X is a source, got True")
     if as_flag("replacement", given["replacement"]):
         raise ValueError(
             "replacement must be False where X is a source, whose rows are read in order, got True"
@@ -223,17 +257,19 @@ def optimizer_of(given: dict[str, Any]) -> tuple[Optimizer, str | None]:
 def head_of(source: Source, given: dict[str, Any], found: Survey, known: Any) -> Problem:
     """The problem of the first chunk alone, by which all others are read."""
     read = checked_chunk(source, 0, source.read(0))
-    head = make_problem(
-        read.X,
-        read.y,
-        loss=given["loss"],
-        penalty=given["penalty"],
-        sample_weight=read.sample_weight,
-        fit_intercept=given["fit_intercept"],
-        model=given["model"],
-        known=known,
-        classes=found.classes,
-    )
+    with placed(source, 0):
+        head = make_problem(
+            read.X,
+            read.y,
+            loss=given["loss"],
+            penalty=given["penalty"],
+            sample_weight=read.sample_weight,
+            fit_intercept=given["fit_intercept"],
+            model=given["model"],
+            known=known,
+            classes=found.classes,
+        )
+    check_chunk(source, 0, head)
     names = source.feature_names
     return replace(head, names=None if names is None else tuple(names))
 
@@ -264,13 +300,10 @@ def batch_size_of(head: Problem, batch_size: Any, n_rows: int, resume: FitResult
     return min(n_rows, 256 if isinstance(head.model, Linear) else 200)
 
 
-def start_of(head: Problem, init: Any, resume: FitResult | None, seed: int) -> Array | None:
-    """Where the run begins, if it is not resumed."""
-    if resume is not None:
-        return None
-    if init is not None:
-        return head.join("init", init)
-    return head.start(seed)
+def trained_params(head: Problem, result: FitResult) -> Array:
+    """The parameters of a model, in the units of training."""
+    joined = head.join("resume", result)
+    return joined if head.units is None else params_in(head.units, joined, head)
 
 
 def planned(
@@ -281,7 +314,7 @@ def planned(
     batch_size: Any,
     epochs: range,
     accumulate: int,
-    memory_limit: int | None,
+    memory_limit: int,
     params: Array | None,
     resume: FitResult | None,
 ) -> tuple[Plan, Any]:
@@ -315,7 +348,9 @@ def sampled_problems(reader: ChunkReader, found: Survey) -> Iterator[Problem]:
     n_sampled = min(max(n_chunks // ONE_OF, FEWEST_SAMPLED), MOST_SAMPLED)
     for chunk in np.unique(np.linspace(0, n_chunks - 1, n_sampled).astype(int)).tolist():
         X, y, s = reader.read(chunk)
-        yield replace(reader.head, X=X, y=y, sample_weight=s, part=part_of(found))
+        problem = replace(reader.head, X=X, y=y, sample_weight=s, part=part_of(found))
+        check_chunk(reader.source, chunk, problem)
+        yield problem
 
 
 def part_of(found: Survey) -> Part:

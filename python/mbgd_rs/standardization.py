@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .models import Change, Model
 from .moments import blocks, units_of
+from .own_rows import RowsOfRanks
 from .sparse import SparseRows
 
 __all__ = ["Standardization"]
@@ -45,15 +46,17 @@ class Standardization:
     y_scale: float
     loss_scale: float
 
-    def rows(self, X: Array | SparseRows) -> Array | SparseRows:
-        """A copy of X, standardised."""
+    def rows(self, X: Array | SparseRows, out: Array | None = None) -> Array | SparseRows:
+        """A copy of X, standardised; of dense X in `out`, if that is given, which may be X itself."""
+        if isinstance(X, RowsOfRanks):
+            return cast("SparseRows", X.changed(self.rows(X.own)))
         unit = units_of(self.scale)
         divisor = self.scale * unit
         try:
             with np.errstate(over="raise", invalid="ignore", under="ignore"):
                 if isinstance(X, SparseRows):
                     return self.sparse_rows(X, unit, divisor)
-                made = np.empty(X.shape, X.dtype)
+                made = np.empty(X.shape, X.dtype) if out is None else out
                 shift = None if self.mean is None else self.mean * unit
                 for rows in blocks(*X.shape):
                     block = X[rows] * unit

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -12,18 +15,21 @@ from . import _core
 from .inputs import as_array
 from .losses import Loss
 from .models import Linear, Model
-from .moments import moments_of
+from .moments import N_PASSES, Blocks, DenseMoments, moments_like
+from .moments_of_shards import MomentsOfShards
 from .objective import Problem
 from .optimizers import FTRL, SGLD, AdamW, Lion, Optimizer, ScheduleFreeAdamW
+from .own_rows import is_sparse_rows
 from .penalties import L2, ElasticNet, GroupElasticNet, Penalty
 from .result import FitResult
+from .sampling import Sharded
 from .schedules import Plateau, Schedule
 from .sparse import SparseRows
 from .standardization import Standardization
 from .stopping import NoImprovement, StopRule, TargetLoss
 from .validation import Validation
 
-__all__ = ["Course", "course_of"]
+__all__ = ["Course", "course_of", "params_in", "targets_of", "units_of_parts"]
 
 Array = NDArray[Any]
 LARGEST_SCALE = 2.0**256
@@ -56,8 +62,14 @@ def course_of(
     optimizer: Optimizer,
     stop: tuple[StopRule, ...],
     init: Array | None,
+    shards: Sharded | None = None,
+    measured: Callable[[], Standardization] | None = None,
 ) -> Course:
-    """The course of a fit of `problem`; y and `validation` are the arguments of fit."""
+    """The course of a fit of `problem`; y and `validation` are the arguments of fit.
+
+    Where the problem has some of the rows only, the moments of all are `measured`. Where they are in shards,
+    sums are made shard by shard, so that each may be elsewhere.
+    """
     if not standardize:
         return Course(
             problem=problem,
@@ -69,10 +81,13 @@ def course_of(
         )
     if resume is not None:
         units = known_units(resume, problem)
+    elif measured is not None:
+        units = measured()
     else:
         nothing = np.zeros(problem.n_params, problem.X.dtype)
-        _core.gradient(problem, nothing, np.empty(0, np.uintp), 1)  # refuses what cannot be trained on
-        units = units_of(problem, judged, unexplained(problem, y))
+        # Refuses what cannot be trained on.
+        _core.gradient(problem.at_hand(), nothing, np.empty(0, np.uintp), 1)
+        units = units_of(problem, judged, unexplained(problem, y), shards)
     return Course(
         problem=replace(problem, units=units),
         trained=trained(units, problem, y),
@@ -88,25 +103,47 @@ def known_units(resume: FitResult, problem: Problem) -> Standardization:
     units = resume.standardization
     if units is None:
         raise ValueError("resume must be a run with standardize=True, got one with False")
-    if units.mean is not None and units.mean.any() and isinstance(problem.X, SparseRows):
+    if units.mean is not None and units.mean.any() and is_sparse_rows(problem.X):
         raise ValueError("X must be dense, as in the run to be resumed: its columns were centred")
     return units
 
 
-def units_of(problem: Problem, judged: Validation, y: Array) -> Standardization:
+def units_of(problem: Problem, judged: Validation, y: Array, shards: Sharded | None) -> Standardization:
     """The moments of the rows learned from, y the targets that are to be centred and scaled."""
     s = None if problem.sample_weight is None else problem.sample_weight.astype(np.float64)
     if judged.split is not None:
         learned = np.zeros(len(problem.X))
         learned[judged.split[0]] = 1 if s is None else s[judged.split[0]]
         s = learned
-    mean, scale = moments_of(problem.X, s)
-    has_center = problem.fit_intercept and not isinstance(problem.X, SparseRows)
-    y_mean, y_scale, loss = None, 1.0, problem.loss
-    if problem.fit_intercept and loss.is_shift_invariant:
-        y_mean, _ = moments_of(y, s)
-    if loss.degree:
-        y_scale = size_of(y if y_mean is None else y - y_mean, s)
+    if s is None or not s.any():
+        s = np.ones(len(problem.X))
+    shards = shards if judged.split is None else None
+    return units_of_parts(problem, lambda: iter([(problem.X, y, s)]), lambda: iter([(y, s)]), shards)
+
+
+def units_of_parts(
+    problem: Problem,
+    rows: Callable[[], Iterator[tuple[Array | SparseRows, Array, Array]]],
+    targets: Callable[[], Iterator[tuple[Array, Array]]],
+    shards: Sharded | None = None,
+) -> Standardization:
+    """The moments of rows that come in parts, X, y and weights, as often as they are asked for; and y alone.
+
+    Of the problem it is the kinds of rows, model and loss that matter.
+    """
+    loss, is_centred = problem.loss, problem.fit_intercept and problem.loss.is_shift_invariant
+    of_columns: Any = moments_like(problem.X) if shards is None else MomentsOfShards(problem.X, shards)
+    of_targets = DenseMoments(problem.y.shape[1], np.dtype(np.float64))
+    for _ in range(N_PASSES):
+        for X, y, s in rows():
+            of_columns.add(X, s)
+            if is_centred or loss.degree:
+                of_targets.add(y, s)
+        of_columns.end_pass()
+        of_targets.end_pass()
+    mean, scale = of_columns.found
+    y_mean = of_targets.found[0] if is_centred else None
+    y_scale = size_of(of_targets, y_mean, targets()) if loss.degree else 1.0
     sizes = sizes_of_weights(problem.model, y_scale, scale)
     range_ = np.finfo(problem.X.dtype)
     for column in np.flatnonzero(((sizes > range_.max / 1e4) | (sizes < range_.tiny * 1e4)).any(axis=0))[:1]:
@@ -115,7 +152,7 @@ def units_of(problem: Problem, judged: Validation, y: Array) -> Standardization:
             f"coefficient would be outside of the range of {problem.X.dtype}"
         )
     return Standardization(
-        mean=mean if has_center else None,
+        mean=mean if problem.fit_intercept and not isinstance(problem.X, SparseRows) else None,
         scale=scale,
         y_mean=y_mean,
         y_scale=y_scale,
@@ -131,17 +168,24 @@ def sizes_of_weights(model: Model, y_scale: float, scale: Array) -> Array:
     return np.stack([of_columns, of_scores])
 
 
-def size_of(y: Array, s: Array | None) -> float:
-    """The root of the mean square of the targets, of all outputs together; 1 if they are all 0."""
-    counts = slice(None) if s is None or not s.any() else s > 0
-    seen = y[counts]
-    weights = np.ones(len(seen)) if s is None or not s.any() else s[counts]
-    largest = float(np.abs(seen).max(initial=0))
+def size_of(seen: DenseMoments, mean: Array | None, targets: Iterator[tuple[Array, Array]]) -> float:
+    """The root of the mean square of the targets less their means, of all outputs; 1 if they are all 0.
+
+    Their extremes are known; they and their weights come in parts.
+    """
+    center = np.zeros(seen.d) if mean is None else mean
+    largest = float(np.maximum(np.abs(seen.low - center), np.abs(seen.high - center)).max())
     if largest == 0:
         return 1.0
-    squares = ((seen / largest) ** 2).mean(axis=1)
-    size = largest * float(np.sqrt((weights * squares).sum() / weights.sum()))
-    return min(max(size, 1 / LARGEST_SCALE), LARGEST_SCALE)
+    blocks, total, square = Blocks(seen.d), 0.0, 0.0
+    for y, s in itertools.chain.from_iterable(
+        itertools.chain(itertools.starmap(blocks.add, targets), [blocks.end()])
+    ):
+        counts = s > 0
+        squares = (((y[counts] - center) / largest) ** 2).mean(axis=1)
+        square += float((s[counts] * squares).sum())
+        total += float(s.sum())
+    return min(max(largest * math.sqrt(square / total), 1 / LARGEST_SCALE), LARGEST_SCALE)
 
 
 def targets_of(problem: Problem, y: Any) -> Array:

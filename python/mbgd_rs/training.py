@@ -11,7 +11,7 @@ from typing import Any, Literal
 from numpy.typing import ArrayLike
 
 from . import _core
-from .agreement import check_alike
+from .agreement import check_same_call
 from .arguments import RecordName, Training, is_auto, make_sampling, resolve_record
 from .auto_batch_size import AutoBatchSize
 from .automatic import (
@@ -40,12 +40,13 @@ from .models import Linear, Model, ModelName
 from .objective import Problem, make_problem
 from .optimizers import Optimizer, OptimizerName
 from .outcome import make_history, make_result
+from .own_rows import RowsOfRanks, shards_of_ranks, told_to_all
 from .penalties import Penalty, PenaltyName
 from .ranks import Ranks, together
 from .reach import FEWEST_ROWS, warn_of_reach
 from .result import FitResult
 from .resuming import check_arguments, check_resume, data_of, warn_of_the_end
-from .sampling import DEFAULT_SHUFFLE, Shuffle
+from .sampling import DEFAULT_SHUFFLE, Sharded, Shuffle
 from .solver import solver_of
 from .source_training import fit_source
 from .sources import Source
@@ -190,7 +191,8 @@ def fit(
         Leave out a last batch of fewer than `batch_size` rows.
     memory_limit : int, optional
         Bytes that rows of a source may take in memory, >= 1: two windows of chunks, of which one is trained
-        on while the other one is read. A quarter of what is available by default. For sources only.
+        on while the other one is read. A quarter of what is available by default, of several processes with
+        `comm` the least that one of them has. For sources only.
     epochs : int or "auto", default="auto"
         Passes over the data that this call makes, in addition to those of `resume`, unless that is "auto". If
         the run before ended in the middle of an epoch, the rest of this is the first. "auto" is 10; with SAGA
@@ -265,10 +267,12 @@ def fit(
     verbose : int, default=0
         Above 0, print a line of text for every epoch.
     comm : mpi4py.MPI.Comm, optional
-        The processes that make this run together, each by the same call with the same rows; needs
-        ``mbgd_rs[mpi]``. Each adds up a part of the rows of a step; the result has the bits of one process,
-        and every process gets it. `callback`, `progress` and `verbose` are those of rank 0; what they decide,
-        and the clock of :class:`~mbgd_rs.stopping.MaxSeconds`, is for all. `n_threads` is for each process.
+        The processes that make this run together, each by the same call with the same rows, with rows of its
+        own, see :class:`mbgd_rs.sampling.Sharded`, or a source that each reads; needs ``mbgd_rs[mpi]``. Each
+        adds up a part of the rows of a step; the result has the bits of one process, and every process gets
+        it. `callback`, `progress` and `verbose` are those of rank 0; what they decide, and the clock of
+        :class:`~mbgd_rs.stopping.MaxSeconds`, is for all. `n_threads` and `memory_limit` are for each
+        process.
     sync_every : int, optional
         Processes make this many steps on their own before they meet: local SGD, another algorithm, whose
         result depends on the number of processes. Of every batch each makes a step on its share, and where
@@ -326,8 +330,8 @@ def fit(
     which gradients on some of them tell, and otherwise as many as `memory_limit` allows, since chunks
     that differ, as those of sorted rows do, are mixed by large windows only. Labels and weights are found
     by passes over the targets before, the labels not if `classes` are given. What looks at all rows at
-    once is refused by name: SAGA, SVRG, preconditioners and the rate "auto", `standardize`, the record
-    "full_loss", a `validation` fraction, draws by weights or with replacement. "auto" is Adagrad(0.1) for
+    once is refused by name: SAGA, SVRG, preconditioners and the rate "auto", the record "full_loss",
+    a `validation` fraction, draws by weights or with replacement. "auto" is Adagrad(0.1) for
     linear models and Adam for others. A rule about the loss of a run with an average looks at the mean
     over the epoch. An exception, as for an entry that is not finite, says in which file and row, and has
     the run up to the window in its attribute `result`.
@@ -335,6 +339,8 @@ def fit(
     With ``standardize=True`` rows that are learned from have weighted means and standard deviations, by which
     all rows are centred and scaled; constant columns have a scale of 1:
 
+    - A source is read three times for that, before the first step, and its targets alone once more where
+      they are scaled.
     - Sparse rows, and any without an intercept, are scaled and not centred. X is copied once in its type, of
       sparse rows the values.
     - Where the loss depends on ``z - y`` alone, as do all of numbers without a link, and there is an
@@ -373,7 +379,7 @@ def fit(
     >>> result.n_steps  # 20 epochs of ceil(1000 / 32) steps
     640
     """
-    if comm is not None and not isinstance(X, Source) and not isinstance(comm, Ranks):
+    if comm is not None and not isinstance(comm, Ranks):
         return together(comm, fit, locals())
     checkpoints = checkpoints_of(checkpoint)
     resumption = resumption_of(resume, checkpoints)
@@ -387,6 +393,13 @@ def fit(
     shuffle = "full" if shuffle is DEFAULT_SHUFFLE else shuffle
     if memory_limit is not None:
         raise ValueError(f"memory_limit must be None where X is in memory, got {memory_limit!r}")
+    if comm is not None and (shards := shards_of_ranks(comm, shuffle)) is not None:
+        if sync_every is not None:
+            raise ValueError(
+                f"sync_every must be None where every rank has rows of its own, got {sync_every!r}"
+            )
+        refuse_of_own_rows(validation, metrics)
+        X, y, sample_weight, offset = told_to_all(comm, shards, X, y, sample_weight, offset)
     problem = make_problem(
         X,
         y,
@@ -423,6 +436,9 @@ def fit(
         follows = batch_size_for(rule, problem, n_rows)
         if follows is not None:
             batch_size, chooses_batch_size = follows, False
+    if chooses_batch_size and isinstance(problem.X, RowsOfRanks):
+        refuse_to_choose(problem)
+        chooses_batch_size = False
     sampling = make_sampling(
         problem,
         judged.split,
@@ -473,6 +489,7 @@ def fit(
         optimizer=rule,
         stop=rules,
         init=start,
+        shards=shuffle if isinstance(shuffle, Sharded) else None,
     )
     problem = course.problem
     if resume is None:
@@ -540,7 +557,7 @@ def fit(
         check_same_call(comm, training, problem, course.validation, arguments, resume)
     with running(shown, n_epochs):
         try:
-            _core.fit(course.trained, training, run)
+            _core.fit(course.trained.at_hand(), training, run)
             result = made(run)
         except KeyboardInterrupt as signal:  # on the way back from the core
             if "stop_reason" not in run:
@@ -569,40 +586,25 @@ __test__ = {"fit": fit}
 """The examples of what is behind a decorator are run, too."""
 
 
-def check_same_call(
-    ranks: Ranks,
-    training: Training,
-    problem: Problem,
-    validation: Problem | None,
-    arguments: dict[str, Any],
-    resume: FitResult | None,
-) -> None:
-    """Refuse, on all ranks, what is not the same call on all of them."""
-    told = training.step_callback
-    compared: dict[str, Any] = {
-        **arguments,
-        **{name: getattr(training, name) for name in COMPARED},
-        "penalty": problem.penalty,
-        "batch_size": training.batches.batch_size(0),
-        "every_steps of the callback": None if told is None else (told.every, told.with_params),
-        "resume": None if resume is None else (resume.n_steps, *resume.params.values()),
-    }
-    check_alike(ranks, problem, validation, compared)
+def refuse_of_own_rows(validation: Any, metrics: Any) -> None:
+    """What is made of rows of X that not every rank has."""
+    remedy = "give validation=(X, y), the same on every rank"
+    if validation is not None and not isinstance(validation, tuple | list | Source):
+        raise ValueError(
+            f"validation must not be a fraction of rows of which every rank has its own, got {validation!r}: "
+            f"{remedy}"
+        )
+    if metrics is not None and validation is None:
+        raise ValueError(f"metrics need validation rows where every rank has rows of its own: {remedy}")
 
 
-COMPARED = (
-    "epochs",
-    "accumulate",
-    "average",
-    "clip_norm",
-    "clip_value",
-    "record",
-    "stop",
-    "metrics",
-    "init",
-    "sync_every",
-)
-"""Of :class:`Training`: what must be the same on all ranks."""
+def refuse_to_choose(problem: Problem) -> None:
+    """A pilot run would need rows of all ranks."""
+    if len(problem.X) >= FEWEST_ROWS:
+        raise ValueError(
+            f"batch_size must be given where every rank has rows of its own, {len(problem.X)} in all, and "
+            "the optimizer is neither SAGA nor SVRG, got 'auto': a large one is worth more ranks, 4096 say"
+        )
 
 
 def warn_of_no_convergence(result: FitResult) -> None:

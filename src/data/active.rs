@@ -8,6 +8,7 @@ use crate::error::{Error, Result, try_filled};
 use crate::kernel::sparse::{Index, SparseAccumulate, SparseScores};
 use crate::kernel::sparse_matrix::SparseRowList;
 use crate::kernel::{Tier, advise_huge_pages, prefetch};
+use crate::ranks::Ranks;
 use crate::scalar::Scalar;
 
 /// Rows whose row pointers are prefetched.
@@ -35,6 +36,9 @@ pub struct Active<T> {
     values: Vec<T>,
     indices: Vec<u32>,
     rows: Vec<Range<usize>>,
+    /// Rows and stored entries of the batch: of all processes, if each has rows of its own.
+    n_rows: usize,
+    n_entries: usize,
     columns: Vec<usize>,
     last_update_steps: Vec<u32>,
     marks: Vec<Mark>,
@@ -51,6 +55,8 @@ impl<T: Scalar> Active<T> {
             values: Vec::new(),
             indices: Vec::new(),
             rows: Vec::new(),
+            n_rows: 0,
+            n_entries: 0,
             columns: Vec::new(),
             last_update_steps: Vec::new(),
             marks,
@@ -132,7 +138,11 @@ impl<T: Scalar> Active<T> {
         }
         self.columns.truncate(n_columns);
         self.last_update_steps.truncate(n_columns);
-        if csr.merges { self.merge() } else { Ok(()) }
+        if csr.merges {
+            self.merge()?;
+        }
+        (self.n_rows, self.n_entries) = (self.rows.len(), self.values.len());
+        Ok(())
     }
 
     /// Makes one entry of those that a row has in a column: their sum, in the place of the first.
@@ -161,14 +171,48 @@ impl<T: Scalar> Active<T> {
         Ok(())
     }
 
+    /// Makes these the rows of a process in a batch of so many rows of several: with the columns of all of them, in the order in
+    /// which they occur first.
+    ///
+    /// # Errors
+    /// As [`Ranks::gather_all`].
+    pub fn meet(&mut self, ranks: &Ranks, n_rows: usize, step: u32) -> Result<()> {
+        let mut own = Vec::new();
+        own.extend_from_slice(&(self.n_entries as u64).to_le_bytes());
+        self.columns.iter().for_each(|&column| own.extend_from_slice(&(column as u64).to_le_bytes()));
+        let said = ranks.gather_all(&own)?;
+        let (mut columns, mut steps, mut places) = (Vec::new(), Vec::new(), Vec::new());
+        self.forget();
+        self.n_entries = 0;
+        for (rank, bytes) in said.iter().enumerate() {
+            let (numbers, _) = bytes.as_chunks::<8>();
+            let mut numbers = numbers.iter().map(|number| u64::from_le_bytes(*number) as usize);
+            self.n_entries += numbers.next().unwrap_or(0);
+            for column in numbers {
+                let mark = &mut self.marks[column];
+                if mark.last_update_step != step {
+                    steps.push(mark.last_update_step);
+                    *mark = Mark { last_update_step: step, local: columns.len() as u32 };
+                    columns.push(column);
+                }
+                if rank == ranks.rank() {
+                    places.push(mark.local);
+                }
+            }
+        }
+        self.indices.iter_mut().for_each(|index| *index = places[*index as usize]);
+        (self.columns, self.last_update_steps, self.n_rows) = (columns, steps, n_rows);
+        Ok(())
+    }
+
     /// Stored entries of the batch.
     pub fn n_entries(&self) -> usize {
-        self.values.len()
+        self.n_entries
     }
 
     /// Rows of the batch.
     pub fn n_rows(&self) -> usize {
-        self.rows.len()
+        self.n_rows
     }
 
     /// The columns of the batch.

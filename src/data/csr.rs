@@ -200,9 +200,24 @@ impl<'a, T: Scalar> Csr<'a, T> {
         Self { entries_of_row, ..self }
     }
 
+    /// The same with entries of a column to be one as in others, of which these are some.
+    pub(super) fn merging_as(self, others: &Csr<'_, T>) -> Self {
+        Self { merges: others.merges, ..self }
+    }
+
+    /// Stored entries, row by row.
+    pub(crate) fn values(&self) -> &'a [T] {
+        self.values
+    }
+
+    /// Their columns.
+    pub(crate) fn indices(&self) -> Indices<'a> {
+        self.indices
+    }
+
     /// Where the entries of a row are.
     #[inline(always)]
-    pub(super) fn entries(&self, row: usize) -> Range<usize> {
+    pub(crate) fn entries(&self, row: usize) -> Range<usize> {
         self.indptr.get(row) as usize..self.indptr.get(row + 1) as usize
     }
 
@@ -259,7 +274,7 @@ impl<'a, T: Scalar> Csr<'a, T> {
         (self.entries_of_row + 1) * WORK_OF_ENTRY
     }
 
-    pub(super) fn rows_of_tile(&self) -> usize {
+    pub(crate) fn rows_of_tile(&self) -> usize {
         let row_bytes = (self.entries_of_row + 1) * (size_of::<T>() + size_of::<u32>());
         (TILE_BYTES / row_bytes).next_multiple_of(8).clamp(8, 64)
     }
@@ -268,7 +283,7 @@ impl<'a, T: Scalar> Csr<'a, T> {
         &[Prefetch { n_ahead: ROWS_AHEAD, to_second_level: false }];
 
     /// Prefetches the pointers of a row.
-    pub(super) fn prefetch_pointer(&self, row: usize) {
+    pub(crate) fn prefetch_pointer(&self, row: usize) {
         match self.indptr {
             Indices::Narrow(indptr) => prefetch(&indptr[row..row + 2]),
             Indices::Wide(indptr) => prefetch(&indptr[row..row + 2]),
@@ -276,7 +291,7 @@ impl<'a, T: Scalar> Csr<'a, T> {
     }
 
     /// Prefetches the entries of a row.
-    pub(super) fn prefetch(&self, row: usize) {
+    pub(crate) fn prefetch(&self, row: usize) {
         let entries = self.entries(row);
         prefetch(&self.values[entries.clone()]);
         match self.indices {

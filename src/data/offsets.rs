@@ -50,6 +50,16 @@ impl<'a, T: Scalar> Offsets<'a, T> {
         }
     }
 
+    /// How many a row has; none if there are none.
+    pub(crate) fn per_row(&self) -> usize {
+        self.per_row
+    }
+
+    /// Those of a row.
+    pub(crate) fn of(&self, row: usize) -> &'a [T] {
+        self.values.map_or(&[], |values| &values[row * self.per_row..][..self.per_row])
+    }
+
     /// Whether scores are those of the model.
     pub(crate) fn are_none(&self) -> bool {
         self.values.is_none()

@@ -159,6 +159,16 @@ impl<'a, T: Scalar> Targets<'a, T> {
         self.unit
     }
 
+    /// The same in the unit of others, of which these are some.
+    pub(crate) fn in_unit_of(self, others: Targets<'_, T>) -> Self {
+        Self { unit: others.unit, ..self }
+    }
+
+    /// The same where they are some of others, the largest magnitude of which is this.
+    pub fn of_part(self, largest: f64) -> Self {
+        Self { unit: Unit::of::<T>(largest), ..self }
+    }
+
     /// All entries.
     pub(crate) fn values(&self) -> &'a [T] {
         self.values

@@ -84,6 +84,11 @@ impl<T: Scalar> Weights<T> {
         Ok(Self { scaled: Some(Arc::new(scaled)) })
     }
 
+    /// Weights as others have scaled them.
+    pub(crate) fn of_scaled(scaled: Vec<T>) -> Self {
+        Self { scaled: Some(Arc::new(scaled)) }
+    }
+
     /// The weight of a row.
     #[inline(always)]
     pub(crate) fn of(&self, row: usize) -> f64 {

@@ -6,7 +6,7 @@
 
 use super::model::ParameterBlock;
 use super::{Layout, Model};
-use crate::data::Active;
+use crate::data::{Active, Sharding};
 use crate::error::{Error, Result, try_copied, try_filled};
 use crate::kernel::{bytes_of, bytes_of_mut, prefetch, prefetch_one};
 use crate::scalar::Scalar;
@@ -94,6 +94,35 @@ impl<T: Scalar> ControlVariate<T> {
             Baseline::Snapshot(params) => Baseline::Snapshot(try_copied("parameters", params)?),
         };
         Self::restored(baseline, try_copied("the mean gradient", &self.mean)?, self.uses_mean)
+    }
+
+    /// The same with the slopes of all rows in its table, of which each process has those of its own rows.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`], and what the exchange says.
+    pub fn of_all(mut self, layout: Layout, sharding: Option<Sharding<'_>>) -> Result<Self> {
+        if let (Baseline::Table(table), Some(sharding)) = (&mut self.baseline, sharding) {
+            table.truncate(sharding.shards.own_rows().len() * layout.n_outputs());
+            *table = sharding.of_all(std::mem::take(table))?;
+        }
+        Ok(self)
+    }
+
+    /// Of a table of all rows keeps that of this process's own, which it stores so many of. Of one of other rows nothing is kept.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn keep_own(&mut self, layout: Layout, sharding: Sharding<'_>, n_stored: usize) -> Result<()> {
+        let (k, own_rows) = (layout.n_outputs(), sharding.shards.own_rows());
+        let Baseline::Table(table) = &mut self.baseline else { return Ok(()) };
+        let is_of_these = table.len() == sharding.shards.n_rows() * k;
+        let own = if is_of_these { own_rows.start * k..own_rows.end * k } else { 0..0 };
+        let mut own = try_copied("the table of slopes", &table[own])?;
+        if is_of_these {
+            own.resize(n_stored * k, T::ZERO);
+        }
+        *table = own;
+        Ok(())
     }
 
     /// Knows nothing: a table of zeros, or a snapshot of these parameters whose mean is still to be computed.

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::leaves::Leaves;
 use super::over_ranks::SharedSums;
 use super::parallelism::ParallelismHeuristic;
 use super::pass::{Own, Pass, Wanted};
@@ -90,7 +91,7 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
     /// The sum of all rows, by this process.
     #[inline(always)]
     pub(super) fn sum_alone(&mut self, positions: Range<usize>, wanted: Wanted) -> Result<()> {
-        if positions.len() <= LEAF_ROWS {
+        if positions.len() <= LEAF_ROWS && self.team.job().pass.shards.is_none() {
             self.sum_leaf(positions, wanted)
         } else {
             self.sum_leaves(positions, wanted)
@@ -102,6 +103,7 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
     fn sum_leaf(&mut self, positions: Range<usize>, wanted: Wanted) -> Result<()> {
         self.has_shared = false;
         self.team.job().pass.positions = positions.clone();
+        self.team.job().pass.first_at_hand = positions.start;
         self.team.job().forget_seen()?;
         let Work { pass, workers, .. } = self.team.job();
         let scratch = exclusive(&mut workers[LEADER]);
@@ -115,27 +117,29 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
     }
 
     fn sum_leaves(&mut self, positions: Range<usize>, wanted: Wanted) -> Result<()> {
-        let n_parts = self.sum_parts(positions.clone(), positions, wanted, usize::MAX)?;
+        let leaves = self.team.job().pass.leaves_of(positions);
+        let all = 0..leaves.n();
+        let n_parts = self.sum_parts(leaves, all, wanted, usize::MAX)?;
         let n_summed = self.team.job().pass.n_summed(wanted);
         self.add_parts(0..n_parts, n_summed);
         self.parallelism.end();
         Ok(())
     }
 
-    /// Adds up this process's own positions of a pass, in parts of at most so many leaves. Returns how many parts there are.
+    /// Adds up this process's own leaves of a pass, in parts of at most so many. Returns how many parts there are.
     pub(super) fn sum_parts(
         &mut self,
-        positions: Range<usize>,
-        own_positions: Range<usize>,
+        leaves: Leaves,
+        own_leaves: Range<usize>,
         wanted: Wanted,
         most_leaves: usize,
     ) -> Result<usize> {
-        let (n_rows, n_workers) = (own_positions.len(), self.team.n_workers());
+        let (n_rows, n_workers) = (leaves.range(own_leaves.clone()).len(), self.team.n_workers());
         let is_shared = n_workers > 1 && self.parallelism.begin(n_rows, self.team.job().work_of(n_rows));
         let n_params = self.team.job().pass.params.len();
         self.count_params(n_params);
         let cut = (if is_shared { n_workers } else { 1 }, most_leaves);
-        let n_parts = self.team.job().begin((positions, own_positions), wanted, cut)?;
+        let n_parts = self.team.job().begin((leaves, own_leaves), wanted, cut)?;
         if n_parts > 0 {
             self.team.run(n_parts);
         }
@@ -240,14 +244,6 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
         self.at(params, Self::value_of_all)
     }
 
-    /// [`Self::value`] on the first rows of another order, at other parameters.
-    ///
-    /// # Errors
-    /// As [`Self::value_at`].
-    pub fn value_on(&mut self, (order, n_rows): (Order, usize), params: &[T]) -> Result<f64> {
-        self.at(params, |evaluator| evaluator.in_order(order, |evaluator| evaluator.value(0..n_rows)))
-    }
-
     /// The mean loss, without the penalty, over the first rows of an order of another problem of the same layout, at
     /// other parameters.
     ///
@@ -269,7 +265,7 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
     }
 
     /// Does something at other parameters.
-    fn at<R>(&mut self, params: &[T], evaluate: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
+    pub(super) fn at<R>(&mut self, params: &[T], evaluate: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
         if self.spare.len() != params.len() {
             self.spare = try_reserved("parameters", params.len())?;
         }
@@ -356,14 +352,9 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
         (params, importance_weights.as_deref())
     }
 
-    /// Stored rows of positions.
+    /// Stored rows of positions: of those whose rows this process has.
     pub fn stored_rows(&mut self, positions: Range<usize>) -> impl ExactSizeIterator<Item = usize> + Clone {
-        let pass = &self.team.job().pass;
-        positions.map(|position| {
-            let mut row = [0];
-            pass.rows_at(position, &mut row);
-            row[0]
-        })
+        self.team.job().pass.stored_rows(positions)
     }
 
     /// Counts work on so many rows that is done without a pass, and asks in time whether all is to end.

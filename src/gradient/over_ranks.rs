@@ -116,6 +116,12 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
         self.among.as_ref().map(|among| among.ranks)
     }
 
+    /// The processes, if each has rows of its own only.
+    #[inline]
+    pub fn ranks_with_own_rows(&mut self) -> Option<&'a Ranks> {
+        self.team.job().pass.problem.data.among()?.ranks
+    }
+
     /// From now on sums are shared with other processes, which ask for the same ones.
     pub fn set_ranks(&mut self, ranks: Option<&'a Ranks>) {
         self.among = ranks.map(SharedSums::new);
@@ -138,32 +144,38 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
         wanted: Wanted,
     ) -> Result<()> {
         let Work { pass, .. } = self.team.job();
-        let rows_of_leaf = pass.rows_of_leaf(positions.len());
-        let n_leaves = positions.len().div_ceil(rows_of_leaf);
+        let leaves = pass.leaves_of(positions.clone());
+        let n_leaves = leaves.n();
         let n_bytes = pass.n_summed(wanted) * size_of::<T>() + size_of::<Numbers>();
         let has_table = matches!(pass.variate, Some(ControlVariate { baseline: Baseline::Table(_), .. }));
-        let keeps_slopes = has_table && wanted != Wanted::Value;
+        // Of rows of their own, ranks have tables of their own.
+        let has_own_rows = pass.problem.data.among().is_some();
+        let keeps_slopes = has_table && wanted != Wanted::Value && !has_own_rows;
         let bytes_of_slopes = size_of::<u64>() + pass.model.layout().n_outputs() * size_of::<T>();
         let work = self.team.job().work_of(positions.len());
         let cut = Cut::of(n_leaves, among.ranks.size(), n_bytes);
-        let n_beside = if keeps_slopes { cut.most_leaves() * rows_of_leaf * bytes_of_slopes } else { 0 };
-        if !cut.is_worth(n_leaves, work, (n_bytes, n_beside), among.ranks) {
+        let n_beside =
+            if keeps_slopes { cut.most_leaves() * leaves.rows_of_leaf() * bytes_of_slopes } else { 0 };
+        if !has_own_rows && !cut.is_worth(n_leaves, work, (n_bytes, n_beside), among.ranks) {
             self.sum_alone(positions, wanted)?;
             return among.ranks.count(work);
         }
-        let rows_of_piece = cut.leaves_of_piece * rows_of_leaf;
-        let pieces = cut.pieces_of(among.ranks.rank());
-        let at = |piece: usize| positions.end.min(positions.start + piece * rows_of_piece);
-        let positions_of = |pieces: Range<usize>| at(pieces.start)..at(pieces.end);
-        let own_positions = positions_of(pieces);
-        self.sum_parts(positions.clone(), own_positions, wanted, cut.leaves_of_piece)?;
+        let leaves_of = |pieces: Range<usize>| {
+            let at = |piece: usize| n_leaves.min(piece * cut.leaves_of_piece);
+            at(pieces.start)..at(pieces.end)
+        };
+        let own_leaves = leaves_of(cut.pieces_of(among.ranks.rank()));
+        let rows_of_rank = {
+            let leaves = leaves.clone();
+            move |rank: usize| leaves.range(leaves_of(cut.pieces_of(rank))).len()
+        };
+        self.sum_parts(leaves, own_leaves, wanted, cut.leaves_of_piece)?;
         match among.ranks.size().is_power_of_two() {
             true => self.add_subtrees(among, cut, wanted)?,
             false => self.gather_subtrees(among, cut, wanted)?,
         }
         if keeps_slopes {
-            let n_rows_of = |rank: usize| positions_of(cut.pieces_of(rank)).len();
-            self.share_slopes(among, n_beside, n_rows_of)?;
+            self.share_slopes(among, n_beside, rows_of_rank)?;
         }
         self.parallelism.end();
         Ok(())
@@ -194,10 +206,9 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
     /// Adds up the parts of one of this rank's pieces, in `total`. Of a piece without rows the sum is zero.
     fn add_piece(&mut self, piece: usize, cut: Cut, wanted: Wanted) -> Result<()> {
         let Work { pass, .. } = self.team.job();
-        let (n_own, n_summed) = (pass.own_positions.len(), pass.n_summed(wanted));
-        let rows_of_part = pass.rows_of_part;
-        let n_parts = n_own.div_ceil(rows_of_part);
-        let parts_of_piece = cut.leaves_of_piece * pass.rows_of_leaf(pass.positions.len()) / rows_of_part;
+        let (n_own, n_summed) = (pass.own_leaves.len(), pass.n_summed(wanted));
+        let n_parts = n_own.div_ceil(pass.leaves_of_part);
+        let parts_of_piece = cut.leaves_of_piece / pass.leaves_of_part;
         let parts = (piece * parts_of_piece).min(n_parts)..((piece + 1) * parts_of_piece).min(n_parts);
         self.total.reserve(n_summed, parts.len())?;
         self.total.reset();

@@ -55,7 +55,7 @@ impl ParallelismHeuristic {
 
     /// Records that the step is done.
     pub(super) fn end(&mut self) {
-        match self.trial {
+        match self.trial.take() {
             Some(start) => {
                 self.seconds[self.n_steps / N_TRIALS][self.n_steps % N_TRIALS] = start.elapsed();
             }

@@ -5,11 +5,12 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::control_variate::{Baseline, ControlVariate, OnColumns, Seen};
+use super::leaves::Leaves;
 use super::loss::TileOf;
 use super::model::{Masks, ModelScratch, ParamsOfPass};
 use super::sum::{LEAF_ROWS, Partial, TreeSum};
 use super::{Model, Penalty, Problem};
-use crate::data::{Active, Order, Rows, Tile, TileRows};
+use crate::data::{Active, Order, RowShards, Rows, Tile, TileRows};
 use crate::error::{Result, try_filled};
 use crate::kernel::{Prefetch, ScaleAdd, Tier};
 use crate::parallel::LEADER;
@@ -60,13 +61,18 @@ pub(super) struct Pass<'a, T> {
     pub(super) positions: Range<usize>,
     /// Those of them that this process adds up.
     pub(super) own_positions: Range<usize>,
+    /// The first of them whose row this process has.
+    pub(super) first_at_hand: usize,
+    /// The shards that the rows of the order are cut into, if they are.
+    pub(super) shards: Option<RowShards>,
     pub(super) wanted: Wanted,
     /// For [`Wanted::Products`], in the layout of `params`.
     pub(super) direction: Vec<T>,
-    pub(super) rows_of_leaf: usize,
-    pub(super) rows_of_part: usize,
+    pub(super) leaves: Leaves,
+    pub(super) own_leaves: Range<usize>,
+    pub(super) leaves_of_part: usize,
     /// Of the parts that are a worker's own.
-    pub(super) rows_of_worker: usize,
+    pub(super) leaves_of_worker: usize,
     pub(super) interrupted: &'a (dyn Fn() -> bool + Sync),
     pub(super) is_cancelled: AtomicBool,
 }
@@ -142,6 +148,12 @@ impl<T: Scalar> Pass<'_, T> {
         n_rows.div_ceil(most_leaves.max(1)).next_power_of_two().max(LEAF_ROWS)
     }
 
+    /// The leaves of a pass over these positions.
+    pub(super) fn leaves_of(&self, positions: Range<usize>) -> Leaves {
+        let most_rows = self.rows_of_leaf(positions.len());
+        Leaves::of(positions, most_rows, self.shards)
+    }
+
     /// Entries of a gradient that is summed up: none if it is not wanted.
     pub(super) fn n_summed(&self, wanted: Wanted) -> usize {
         match wanted {
@@ -153,28 +165,17 @@ impl<T: Scalar> Pass<'_, T> {
     /// Adds up the leaves of a part.
     pub(super) fn part(&self, part: usize, worker: usize, sum: &mut TreeSum<T>, scratch: &mut Scratch<T>) {
         sum.reset();
-        let mut position = self.own_positions.start + part * self.rows_of_part;
-        let end = self.own_positions.end.min(position + self.rows_of_part);
-        scratch.own = self.own(worker, position);
-        while position < end && !self.is_cancelled.load(Ordering::Relaxed) {
-            let leaf = position..end.min(position + self.rows_of_leaf);
-            position = leaf.end;
-            self.add_leaf(leaf, scratch, sum);
+        let first = self.own_leaves.start + part * self.leaves_of_part;
+        let end = self.own_leaves.end.min(first + self.leaves_of_part);
+        scratch.own = self.own(worker, first);
+        for leaf in first..end {
+            if self.is_cancelled.load(Ordering::Relaxed) {
+                return;
+            }
+            self.add_leaf(self.leaves.range(leaf..leaf + 1), scratch, sum);
             if worker == LEADER && self.poll(scratch) {
                 self.is_cancelled.store(true, Ordering::Relaxed);
             }
-        }
-    }
-
-    /// The positions that a worker does before all others, now and in the next pass: its neighbour's rows would be
-    /// prefetched in vain, and taken from the neighbour.
-    fn own(&self, worker: usize, position: usize) -> Own {
-        let Range { start, end } = self.own_positions;
-        let own = start + worker * self.rows_of_worker..end.min(start + (worker + 1) * self.rows_of_worker);
-        let in_next_pass = |position| self.positions.end + (position - self.positions.start);
-        match own.contains(&position) {
-            true => Own { end: own.end, next: in_next_pass(own.start) },
-            false => Own { end, next: in_next_pass(start) }, // it helps another out
         }
     }
 
@@ -188,17 +189,12 @@ impl<T: Scalar> Pass<'_, T> {
         (self.interrupted)()
     }
 
-    /// Copies the stored rows at positions `from..from + out.len()`.
-    pub(super) fn rows_at(&self, from: usize, out: &mut [usize]) {
-        self.order.copy_to(from, out);
-        self.problem.data.to_stored_rows(out);
-    }
-
     /// Adds the leaf of the rows at these positions.
     #[inline]
     pub(super) fn add_leaf(&self, positions: Range<usize>, scratch: &mut Scratch<T>, sum: &mut TreeSum<T>) {
+        let is_empty = positions.is_empty(); // of a shard
         let fill = |partial: &mut Partial<T>| self.leaf(positions, scratch, partial);
-        match self.model.writes_gradient(&self.problem.data.rows) {
+        match self.model.writes_gradient(&self.problem.data.rows) && !is_empty {
             true => sum.push_written(fill),
             false => sum.push(fill),
         }
@@ -223,22 +219,6 @@ impl<T: Scalar> Pass<'_, T> {
             self.tile(position, n, n_ahead, scratch, partial);
             position += n;
         }
-    }
-
-    /// Writes the rows to prefetch while those from `position` on are read. Returns how many.
-    #[inline(always)]
-    fn rows_ahead(&self, position: usize, own: Own, ahead: &mut [usize]) -> usize {
-        if self.prefetch == Prefetch::NONE {
-            return 0;
-        }
-        let n_positions = self.order.n_listed().unwrap_or(self.problem.data.n_rows());
-        let first = position + self.prefetch.n_ahead;
-        let n_own = ahead.len().min(own.end.saturating_sub(first));
-        let first_after = if first < own.end { own.next } else { own.next + (first - own.end) };
-        let n_after = (ahead.len() - n_own).min(n_positions.saturating_sub(first_after));
-        self.rows_at(first.min(n_positions), &mut ahead[..n_own]);
-        self.rows_at(first_after.min(n_positions), &mut ahead[n_own..n_own + n_after]);
-        n_own + n_after
     }
 
     /// Scores, slopes and sums of the first `n` rows of the scratch, which are those from `position` on.
@@ -270,7 +250,7 @@ impl<T: Scalar> Pass<'_, T> {
         let tile_rows = match &self.active {
             None => TileRows::Stored(&data.rows, Tile { rows, ahead, prefetch: self.prefetch }),
             Some(batch) => {
-                let first = position - self.positions.start;
+                let first = position - self.first_at_hand;
                 TileRows::Active(batch, first..first + n)
             }
         };
@@ -331,7 +311,7 @@ impl<T: Scalar> Pass<'_, T> {
         let tile_rows = match &self.active {
             None => TileRows::Stored(data, Tile { rows, ahead: &[], prefetch: Prefetch::NONE }),
             Some(batch) => {
-                let first = position - self.positions.start;
+                let first = position - self.first_at_hand;
                 TileRows::Active(batch, first..first + n)
             }
         };

@@ -2,7 +2,7 @@
 
 use super::model::Architecture;
 use super::{Layout, Loss, Model, Objective, Penalty};
-use crate::data::{Dataset, Offsets, Rows, TargetKind, Targets, Weights};
+use crate::data::{Dataset, Offsets, Rows, Sharding, TargetKind, Targets, Weights};
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
 
@@ -95,6 +95,14 @@ impl<'a, T: Scalar> Problem<'a, T> {
         offsets.check(self.data.rows.n_rows(), self.layout().n_outputs())?;
         self.data.offsets = offsets;
         Ok(self)
+    }
+
+    /// The same with the rows in shards, which may be those of this process among others.
+    ///
+    /// # Errors
+    /// If there are not as many rows as this process has to have.
+    pub fn with_shards(self, sharding: Sharding<'a>) -> Result<Self> {
+        Ok(Self { data: self.data.with_shards(sharding)?, objective: self.objective })
     }
 
     /// The same objective over some of the stored rows, see [`Dataset::subset`].

@@ -2,7 +2,7 @@
 
 use super::{AtStep, Layout, Loss, Penalty, Problem, n_workers_worth, with_evaluator};
 use crate::data::{Dataset, Order, TargetKind, Targets};
-use crate::error::{Result, try_filled, try_reserved};
+use crate::error::{Result, try_collected, try_filled, try_reserved};
 use crate::gradient::loss::SquaredError;
 use crate::kernel::Tier;
 use crate::scalar::Scalar;
@@ -52,12 +52,17 @@ impl Smoothness {
         let curvature = problem.curvature().unwrap_or(1.0);
         let one = f64::from(u8::from(problem.fits_intercept()));
         let (mut largest, mut row_norm) = (0.0_f64, 0.0_f64);
-        for position in 0..problem.n_rows() {
-            let mut row = [position];
-            problem.data.to_stored_rows(&mut row);
-            let norm = weights.of(row[0]) * (rows.squared_norm(row[0]) + one);
+        let n_own = problem.data.sharding.map_or(problem.n_rows(), |of| of.shards.own_rows().len());
+        for position in 0..n_own {
+            let row = problem.data.stored_row(position);
+            let norm = weights.of(row) * (rows.squared_norm(row) + one);
             largest = largest.max(norm);
             row_norm = row_norm.max(norm * importance_weights.map_or(1.0, |factors| factors[position]));
+        }
+        if let Some(among) = problem.data.among() {
+            let mut of_all = [largest, row_norm];
+            among.largest(&mut of_all)?;
+            [largest, row_norm] = of_all;
         }
         // If products overflow, the eigenvalue is unknown; `largest` bounds the trace, which bounds the
         // largest eigenvalue.
@@ -86,8 +91,28 @@ fn largest_eigenvalue<T: Scalar>(
     n_threads: usize,
     interrupted: &(dyn Fn() -> bool + Sync),
 ) -> Result<f64> {
+    let n_rows = problem.n_rows();
+    let sampled = Order::spread(n_rows, N_SAMPLED)?;
+    if problem.data.among().is_some() {
+        let rows = try_collected("rows", (0..n_rows.min(N_SAMPLED)).map(|i| sampled.row(i)))?;
+        return problem.on_rows(&rows, tier, |problem, _| {
+            eigenvalue_of(problem, Order::Sequential, (largest, rows.len()), tier, n_threads, interrupted)
+        });
+    }
+    eigenvalue_of(problem, sampled, (largest, n_rows.min(N_SAMPLED)), tier, n_threads, interrupted)
+}
+
+/// The same of so many rows at the beginning of an order.
+fn eigenvalue_of<T: Scalar>(
+    problem: &Problem<'_, T>,
+    order: Order,
+    (largest, n_sampled): (f64, usize),
+    tier: Tier,
+    n_threads: usize,
+    interrupted: &(dyn Fn() -> bool + Sync),
+) -> Result<f64> {
     let Dataset { rows, weights, row_subset, .. } = &problem.data;
-    let (n_rows, n_stored) = (problem.n_rows(), rows.n_rows());
+    let n_stored = rows.n_rows();
     let zeros = try_filled("targets", n_stored, T::ZERO)?;
     let mut quadratic = Problem::new(
         *rows,
@@ -98,7 +123,6 @@ fn largest_eigenvalue<T: Scalar>(
         problem.fits_intercept(),
     )?;
     quadratic.data.row_subset.clone_from(row_subset);
-    let n_sampled = n_rows.min(N_SAMPLED);
     if largest == 0.0 {
         return Ok(0.0);
     }
@@ -108,7 +132,7 @@ fn largest_eigenvalue<T: Scalar>(
     let start = start(quadratic.layout(), problem.fits_intercept(), length)?;
     let n_workers = n_workers_worth(&quadratic, n_sampled, false, n_threads);
     with_evaluator(&quadratic, start, (tier, n_workers), interrupted, |mut evaluator| {
-        *evaluator.order() = Order::spread(n_rows, n_sampled)?;
+        *evaluator.order() = order;
         let mut eigenvalue = 0.0;
         for _ in 0..N_ITERATIONS {
             evaluator.gradient(0..n_sampled)?;

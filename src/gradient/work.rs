@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::in_place::InPlace;
+use super::leaves::Leaves;
 use super::pass::{Pass, Scratch, Wanted};
 use super::sharded::Sharded;
 use super::sum::{LEAF_ROWS, TreeSum, n_leaves_of_part};
@@ -80,11 +81,14 @@ impl<'a, T: Scalar> Work<'a, T> {
             variate: None,
             positions: 0..0,
             own_positions: 0..0,
+            first_at_hand: 0,
+            shards: problem.data.sharding.map(|sharding| sharding.shards),
             wanted: Wanted::Gradient,
             direction: Vec::new(),
-            rows_of_leaf: LEAF_ROWS,
-            rows_of_part: LEAF_ROWS,
-            rows_of_worker: LEAF_ROWS,
+            leaves: Leaves::of(0..0, LEAF_ROWS, None),
+            own_leaves: 0..0,
+            leaves_of_part: 1,
+            leaves_of_worker: 1,
             interrupted,
             is_cancelled: false.into(),
         };
@@ -127,6 +131,7 @@ impl<'a, T: Scalar> Work<'a, T> {
     pub(super) fn exchange_problem(&mut self, problem: &'a Problem<'a, T>) -> &'a Problem<'a, T> {
         self.pass.rows_of_tile = problem.objective.model.rows_of_tile(&problem.data.rows);
         self.pass.work_of_row = problem.work_of_row();
+        self.pass.shards = problem.data.sharding.map(|sharding| sharding.shards);
         self.forget_weights();
         std::mem::replace(&mut self.pass.problem, problem)
     }
@@ -158,34 +163,38 @@ impl<'a, T: Scalar> Work<'a, T> {
         work_of(self.pass.problem, n_rows, self.pass.order.n_listed().is_some())
     }
 
-    /// Sets the next pass, of which this process does its own positions, and cuts these into parts for so many workers, of
+    /// Sets the next pass, of which this process does its own leaves, and cuts these into parts for so many workers, of
     /// at most so many leaves. Returns how many.
     pub(super) fn begin(
         &mut self,
-        (positions, own_positions): (Range<usize>, Range<usize>),
+        (leaves, own_leaves): (Leaves, Range<usize>),
         wanted: Wanted,
         (n_workers, most_leaves): (usize, usize),
     ) -> Result<usize> {
         let n_params = self.pass.n_summed(wanted);
-        let rows_of_leaf = self.pass.rows_of_leaf(positions.len());
-        let n_leaves = own_positions.len().div_ceil(rows_of_leaf);
-        let n_leaves_of_part = match n_workers {
+        let n_leaves = own_leaves.len();
+        let leaves_of_part = match n_workers {
             1 => n_leaves.next_power_of_two().min(most_leaves),
             n_workers => n_leaves_of_part(n_leaves, n_workers, n_params).min(most_leaves),
         };
-        let n_parts = n_leaves.div_ceil(n_leaves_of_part);
+        let n_parts = n_leaves.div_ceil(leaves_of_part);
         while self.parts.len() < n_parts {
             self.parts.push(Mutex::new(TreeSum::new(self.pass.tier)));
         }
         for part in &mut self.parts[..n_parts] {
-            exclusive(part).reserve(n_params, n_leaves_of_part)?;
+            exclusive(part).reserve(n_params, leaves_of_part)?;
         }
-        self.pass.positions = positions;
-        self.pass.own_positions = own_positions;
+        self.pass.positions = leaves.positions().clone();
+        self.pass.own_positions = leaves.range(own_leaves.clone());
+        self.pass.first_at_hand = match self.pass.problem.data.among() {
+            Some(_) => self.pass.own_positions.start,
+            None => self.pass.positions.start,
+        };
         self.pass.wanted = wanted;
-        self.pass.rows_of_leaf = rows_of_leaf;
-        self.pass.rows_of_part = n_leaves_of_part * rows_of_leaf;
-        self.pass.rows_of_worker = n_parts.div_ceil(n_workers) * self.pass.rows_of_part;
+        self.pass.leaves = leaves;
+        self.pass.own_leaves = own_leaves;
+        self.pass.leaves_of_part = leaves_of_part;
+        self.pass.leaves_of_worker = n_parts.div_ceil(n_workers) * leaves_of_part;
         self.forget_seen()?;
         Ok(n_parts)
     }

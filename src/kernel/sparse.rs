@@ -66,8 +66,9 @@ impl<T: Scalar, I: Index> Kernel<T> for SparseScores<'_, T, I> {
     }
 }
 
+/// The product of a row with coefficients.
 #[inline(always)]
-fn dot<T: Scalar, I: Index>(x: &[T], indices: &[I], w: &[T]) -> T {
+pub(crate) fn dot<T: Scalar, I: Index>(x: &[T], indices: &[I], w: &[T]) -> T {
     let (x, last_x) = x.as_chunks::<CHAINS>();
     let (indices, last_indices) = indices.as_chunks::<CHAINS>();
     let mut acc = [T::ZERO; CHAINS];

@@ -4,6 +4,7 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::ops::ControlFlow;
 
 use numpy::{Element, PyReadonlyArray1};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -18,10 +19,12 @@ use super::rows::Scan;
 use super::selection::{self, Split, of_validation};
 use super::signal::Signals;
 use super::state::SavedState;
+use crate::data::Sharding;
 use crate::error::try_filled;
-use crate::gradient::Layout;
+use crate::gradient::{Layout, Problem};
 use crate::ranks::{Ranks, Vote};
 use crate::scalar::Scalar;
+use crate::shuffle::Batches;
 use crate::train::{
     self, CheckpointInterval, Checkpoints, Config, Fit, Progress, Record, State, StepProgress, StepsTold,
     Validation, ValidationRows, Window,
@@ -137,8 +140,13 @@ fn fit_typed<'py, T: Scalar + Element>(
     let sees_every_entry = !is_weighted && objective.is_linear()? && !begins_before_rows(&optimizer);
     let intervals =
         training.checkpoints.as_ref().map(CheckpointCallback::intervals).transpose()?.unwrap_or_default();
+    let sees_every_entry = sees_every_entry && !objective.is_of_rank();
     let scan = if sees_every_entry { training.scan(&intervals) } else { Scan::First };
+    let ranks = training.ranks.as_ref().map(|ranks| ranks.ranks.clone());
     let (mut problem, tier) = arrays.problem_with(py, objective, scan)?;
+    if objective.is_of_rank() {
+        problem = of_rank(problem, &training.batches.batches, ranks.as_deref())?;
+    }
     let judged = validation.as_ref().map(|(arrays, given)| Ok(arrays.problem(py, given)?.0)).transpose();
     let mut judged = judged.map_err(|error| of_validation(py, error))?;
     if let Some(split) = &training.split {
@@ -175,7 +183,6 @@ fn fit_typed<'py, T: Scalar + Element>(
     let callback = training.callback.as_ref().map(|callback| callback.clone().unbind());
     let step_callback = training.step_callback.as_ref().map(|callback| callback.call.clone().unbind());
     let layout = problem.layout();
-    let ranks = training.ranks.as_ref().map(|ranks| ranks.ranks.clone());
     let is_first = ranks.as_ref().is_none_or(|ranks| ranks.rank() == 0);
     let mut tell = |progress: Progress<'_, T>| {
         let is_over = match (&callback, &step_callback, progress.step) {
@@ -228,6 +235,17 @@ fn fit_typed<'py, T: Scalar + Element>(
     }
     run.set_item("chosen_batch_size", chosen)?;
     write(py, layout, &mut fitted, seconds, run)
+}
+
+/// The rows of this process among those of all.
+fn of_rank<'a, T: Scalar>(
+    problem: Problem<'a, T>,
+    batches: &Batches,
+    ranks: Option<&'a Ranks>,
+) -> PyResult<Problem<'a, T>> {
+    let own = ranks.and_then(|ranks| batches.shards()?.of_rank(ranks.rank(), ranks.size()));
+    let refused = || PyValueError::new_err("rows of processes need shards that these can share, and ranks");
+    problem.with_shards(Sharding { shards: own.ok_or_else(refused)?, ranks }).map_err(to_python)
 }
 
 /// A part of an epoch.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 
 use super::error::{caught, detached, to_python};
 use crate::error::{Error, Result};
@@ -128,6 +129,19 @@ impl Ranks {
     /// Messages that this rank has sent, and their bytes.
     fn sent(&self) -> PyResult<(u64, u64)> {
         caught(|| Ok(self.ranks.sent()))
+    }
+
+    /// What all ranks say, in their order.
+    fn gather<'py>(&self, py: Python<'py>, own: &[u8]) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+        caught(|| {
+            let said = detached(py, || self.ranks.gather_all(own))?;
+            Ok(said.iter().map(|bytes| PyBytes::new(py, bytes)).collect())
+        })
+    }
+
+    /// The numbers of all ranks, which give equally many, one rank after the other.
+    fn gathered(&self, py: Python<'_>, numbers: Vec<u64>) -> PyResult<Vec<u64>> {
+        caught(|| detached(py, || self.ranks.gathered(&numbers)))
     }
 
     /// Seconds of each of some sums of so many float32 over all ranks, which call this together.

@@ -43,9 +43,18 @@ struct Part {
     entries_of_row: Option<usize>,
     /// Whether all entries of X are known to be finite.
     is_scanned: bool,
+    /// The largest magnitude of a number to be learned, where that is not of these rows alone.
+    largest_target: Option<f64>,
+    /// Whether the others are at other processes.
+    is_of_rank: bool,
 }
 
 impl Objective<'_> {
+    /// Whether other processes have rows of their own.
+    pub(super) fn is_of_rank(&self) -> bool {
+        self.part.as_ref().is_some_and(|part| part.is_of_rank)
+    }
+
     /// Whether the model is linear.
     pub(super) fn is_linear(&self) -> PyResult<bool> {
         Ok(choice::model(&self.model)? == Architecture::Linear)
@@ -173,6 +182,10 @@ impl<'py, T: Scalar + Element> Arrays<'py, T> {
                 (rows, _) => rows,
             };
             let targets = Targets::new(y, n_rows, per_row, kind)?;
+            let targets = match part.and_then(|part| part.largest_target) {
+                Some(largest) => targets.of_part(largest),
+                None => targets,
+            };
             let weights = match (weights, part.and_then(|part| part.weight_scale)) {
                 (None, _) => Weights::equal(),
                 (Some(s), None) => Weights::new(s, n_rows)?,

@@ -12,6 +12,7 @@ mod exchange;
 mod message;
 mod payload;
 mod sum;
+mod telling;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -230,17 +231,21 @@ impl Ranks {
         }
     }
 
-    /// Has all ranks end together, and learn who has ended the run from outside, if someone has.
+    /// Has all ranks end together, and learn who has ended the run from outside, if someone has. Else they may speak again
+    /// where a run `goes_on`, with other rows.
     ///
     /// # Errors
     /// [`Error::OtherRank`] if a rank has failed, and what the exchange says.
-    pub fn finish(&self) -> Result<()> {
+    pub fn finish(&self, goes_on: bool) -> Result<()> {
         let mut talk = locked(&self.talk);
         let cause = std::mem::take(&mut locked(&self.own).cause);
         let mut word = Word::of_text(self.rank() as u32, &cause, BYTES_OF_CAUSE);
         self.hold(&mut talk, Subject::End, &mut word)?;
         talk.ended_by = word.text();
-        talk.is_over = Some(Ok(()));
+        talk.agreed.take(Vote::SaveIsDue); // what goes on looks at a clock of its own
+        if !goes_on || talk.ended_by.is_some() {
+            talk.is_over = Some(Ok(()));
+        }
         Ok(())
     }
 

@@ -19,6 +19,8 @@ use crate::scalar::Scalar;
 /// Sums beside the gradient.
 pub type Numbers = [f64; 3];
 const BYTES_OF_NUMBERS: usize = size_of::<Numbers>();
+/// Bytes of a message, at most: MPI counts them in 31 bits.
+const MOST_BYTES_AT_ONCE: usize = 1 << 30;
 
 /// The sum of a subtree, to become that of all.
 struct PairwiseSum<'s, T> {
@@ -232,7 +234,7 @@ impl Ranks {
             let (kept, sent) = if is_lower { (lower, upper) } else { (upper, lower) };
             let received = &mut incoming[..kept.len()];
             let (to, from) = partners(rank, size, round);
-            self.carry((bytes_of(&gradient[sent]), to), (bytes_of_mut(received), from))?;
+            self.pass((bytes_of(&gradient[sent]), to), (bytes_of_mut(received), from))?;
             add_entries(tier, &mut gradient[kept.clone()], received, have_rows(rank, n_owners, round));
             before[round as usize] = std::mem::replace(&mut mine, kept);
         }
@@ -241,11 +243,28 @@ impl Ranks {
             let theirs = if mine.start == all.start { mine.end..all.end } else { all.start..mine.start };
             let received = &mut incoming[..theirs.len()];
             let (to, from) = partners(rank, size, round);
-            self.carry((bytes_of(&gradient[mine]), to), (bytes_of_mut(received), from))?;
+            self.pass((bytes_of(&gradient[mine]), to), (bytes_of_mut(received), from))?;
             gradient[theirs].copy_from_slice(received);
             mine = all;
         }
         Ok(())
+    }
+
+    /// The numbers of all ranks, which give equally many, one rank after the other.
+    ///
+    /// # Errors
+    /// As [`Self::sum`].
+    pub fn gathered(&self, numbers: &[u64]) -> Result<Vec<u64>> {
+        let mut gathered = Gathered::default();
+        let block = gathered.begin();
+        numbers.iter().for_each(|number| block.extend_from_slice(&number.to_le_bytes()));
+        self.gather(&mut gathered)?;
+        let mut all = try_reserved("what other processes say", numbers.len() * self.size())?;
+        for rank in 0..self.size() {
+            let numbers = gathered.block(rank).chunks_exact(8);
+            all.extend(numbers.map(|bytes| u64::from_le_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|i| bytes[i]))));
+        }
+        Ok(all)
     }
 
     /// Gathers the blocks of all ranks, which are equally long.
@@ -265,8 +284,23 @@ impl Ranks {
             gathered.write(round, &mut sent);
             let received = gathered.passed(round).1;
             let (to, from) = partners(self.rank(), gathered.size, round);
-            self.carry((&sent, to), (&mut gathered.blocks[received], from))?;
+            self.pass((&sent, to), (&mut gathered.blocks[received], from))?;
         }
         Ok(())
+    }
+
+    /// A message without a header, when all ranks have been heard: in pieces, if it is long. What is sent and what is received
+    /// in a round may differ in length by less than a piece.
+    fn pass(&self, (sent, to): (&[u8], usize), (received, from): (&mut [u8], usize)) -> Result<()> {
+        let (mut sent, mut received) = (sent, received);
+        loop {
+            let (bytes, later) = sent.split_at(sent.len().min(MOST_BYTES_AT_ONCE));
+            let (room, rest) = received.split_at_mut(received.len().min(MOST_BYTES_AT_ONCE));
+            self.carry((bytes, to), (room, from))?;
+            (sent, received) = (later, rest);
+            if sent.is_empty() && received.is_empty() {
+                return Ok(());
+            }
+        }
     }
 }

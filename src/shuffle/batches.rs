@@ -360,7 +360,7 @@ impl Batches {
     }
 }
 
-fn checked_epoch(epoch: u64) -> Result<u32> {
+pub(super) fn checked_epoch(epoch: u64) -> Result<u32> {
     u32::try_from(epoch).map_err(|_| Error::OutOfRange {
         argument: "epoch",
         condition: "less than 2^32",

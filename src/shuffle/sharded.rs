@@ -1,17 +1,15 @@
 //! Sharded orders: every batch has its share of the rows of every shard, so that who has some of the shards has its part of
 //! every batch.
 //!
-//! Of n rows and S shards, shard s has `floor((n + s) / S)` consecutive ones, in order of s. They are permuted by words of the
-//! stream `SHARD`, from word 2 f on for the shard that begins with row f. The batch that ends at position `e` has, with those
-//! before it, the first `floor((e + s) / S)` rows of shard s: these numbers add up to `e` (Hermite's identity), and of all
-//! rows to n. Within a batch shards come in order.
+//! [`RowShards`] says which rows a shard has, and how many of them are among the first positions of an epoch. They are
+//! permuted by words of the stream `SHARD`, from word 2 f on for the shard that begins with row f.
 
-use std::ops::Range;
-
+use super::batches::checked_epoch;
 use super::permutation::permute;
 use super::poll::{ROWS_BETWEEN_POLLS, poll};
 use super::workspace::{RowBuffers, resize};
-use crate::data::RowNumber;
+use super::{Batches, Shuffle};
+use crate::data::{Order, RowNumber, RowShards};
 use crate::error::{Error, Result};
 use crate::rng::{SHARD, Stream};
 
@@ -36,59 +34,94 @@ impl ShardedOrder {
         Ok(Self { n_shards: checked.ok_or_else(refused)? })
     }
 
-    /// Rows of a shard among the first so many positions.
-    fn n_before(self, shard: usize, position: usize) -> usize {
-        // (position + shard) / S, without overflow.
-        position / self.n_shards + (position % self.n_shards + shard) / self.n_shards
+    /// So many rows in these shards.
+    pub fn shards(self, n_rows: usize) -> RowShards {
+        RowShards::new(self.n_shards, n_rows)
     }
 
-    /// The rows of a shard.
-    fn rows_of(self, shard: usize, first: usize, n_rows: usize) -> Range<usize> {
-        first..first + self.n_before(shard, n_rows)
+    /// Writes the rows of this process, counted from its first, shard by shard and each in the order of the epoch.
+    fn list<R: RowNumber>(
+        (seed, epoch): (u64, u32),
+        shards: RowShards,
+        rows: &mut [R],
+        interrupted: &dyn Fn() -> bool,
+    ) -> Result<()> {
+        rows.iter_mut().enumerate().for_each(|(row, to)| *to = R::of(row));
+        let first_row = shards.own_rows().start;
+        for shard in shards.own() {
+            let of_shard = shards.rows(shard..shard + 1);
+            let (stream, first_word) = (Stream::new(seed, epoch, SHARD), 2 * of_shard.start as u64);
+            let own = of_shard.start - first_row..of_shard.end - first_row;
+            permute(stream, first_word, &mut rows[own], interrupted)?;
+        }
+        Ok(())
     }
 
-    /// Writes the rows of an epoch.
+    /// Writes the rows of an epoch, batch by batch.
     pub(super) fn order<R: RowNumber>(
         self,
-        (seed, epoch): (u64, u32),
+        key: (u64, u32),
         batch_size: usize,
         order: &mut [R],
         buffers: &mut RowBuffers<R>,
         interrupted: &dyn Fn() -> bool,
     ) -> Result<()> {
-        let RowBuffers { permutation: shuffled, next: firsts, .. } = buffers;
+        let RowBuffers { permutation: listed, .. } = buffers;
         let n_rows = order.len();
-        resize("the order of rows", shuffled, n_rows)?;
-        resize("the beginnings of shards", firsts, self.n_shards)?;
-        shuffled.iter_mut().enumerate().for_each(|(row, to)| *to = R::of(row));
-        let mut first = 0;
-        for (shard, place) in firsts.iter_mut().enumerate() {
-            *place = first;
-            let rows = self.rows_of(shard, first, n_rows);
-            first = rows.end;
-            permute(
-                Stream::new(seed, epoch, SHARD),
-                2 * rows.start as u64,
-                &mut shuffled[rows],
-                interrupted,
-            )?;
-        }
+        let shards = self.shards(n_rows);
+        resize("the order of rows", listed, n_rows)?;
+        Self::list(key, shards, listed, interrupted)?;
         let (mut position, mut next_poll) = (0, 0);
         while position < n_rows {
             if position >= next_poll {
                 poll(interrupted)?;
                 next_poll = position + ROWS_BETWEEN_POLLS;
             }
-            let end = n_rows.min(position.saturating_add(batch_size));
-            let mut to = position;
-            for (shard, &first) in firsts.iter().enumerate() {
-                let share = first + self.n_before(shard, position)..first + self.n_before(shard, end);
-                let n = share.len();
-                order[to..to + n].copy_from_slice(&shuffled[share]);
-                to += n;
+            let batch = position..n_rows.min(position.saturating_add(batch_size));
+            for shard in 0..self.n_shards {
+                let to = shards.positions(&batch, shard..shard + 1);
+                let first = shards.rows(shard..shard + 1).start;
+                let from = first + shards.n_before(shard, batch.start);
+                order[to.clone()].copy_from_slice(&listed[from..from + to.len()]);
             }
-            position = end;
+            position = batch.end;
         }
         Ok(())
+    }
+}
+
+impl Batches {
+    /// The rows of an epoch that a process has of rows in shards, counted from its first: shard by shard, each in the order of
+    /// the epoch. They are made in the buffers of an order no longer needed.
+    ///
+    /// # Errors
+    /// As [`Batches::order`].
+    pub fn order_by_shards(
+        &self,
+        epoch: u64,
+        shards: RowShards,
+        reuse: Order,
+        interrupted: &dyn Fn() -> bool,
+    ) -> Result<Order> {
+        let (key, n_rows) = ((self.seed(), checked_epoch(epoch)?), shards.own_rows().len());
+        if Order::is_narrow(n_rows) {
+            let mut rows = if let Order::Listed(rows) = reuse { rows } else { Vec::new() };
+            resize("the order of an epoch", &mut rows, n_rows)?;
+            ShardedOrder::list(key, shards, &mut rows, interrupted)?;
+            Ok(Order::Listed(rows))
+        } else {
+            let mut rows = if let Order::ListedWide(rows) = reuse { rows } else { Vec::new() };
+            resize("the order of an epoch", &mut rows, n_rows)?;
+            ShardedOrder::list(key, shards, &mut rows, interrupted)?;
+            Ok(Order::ListedWide(rows))
+        }
+    }
+
+    /// The shards of the rows, if they are in some.
+    pub fn shards(&self) -> Option<RowShards> {
+        match self.shuffle() {
+            Shuffle::Sharded(sharded) => Some(sharded.shards(self.n_rows())),
+            _ => None,
+        }
     }
 }

@@ -36,8 +36,7 @@ impl Fingerprint {
         validation: Option<&'a Problem<'a, T>>,
         evaluator: &mut Evaluator<'_, 'a, T>,
     ) -> Result<Self> {
-        let n = evaluator.n_rows();
-        let objective = evaluator.value_on((Order::spread(n, N_ROWS)?, n.min(N_ROWS)), params)?;
+        let objective = evaluator.value_on_spread(N_ROWS, params)?;
         let validation_loss = match validation {
             Some(problem) => {
                 let n = problem.n_rows();

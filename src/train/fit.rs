@@ -11,7 +11,7 @@ use super::recorder::Recorder;
 use super::run::Run;
 use super::stop::Stop;
 use super::{AdaptiveBatchSize, Config, Fingerprint, History, State, StopReason, Validation};
-use crate::data::Rows;
+use crate::data::{Rows, Sharding};
 use crate::error::{Error, Result, try_copied};
 use crate::gradient::{Problem, n_workers_worth, with_evaluator};
 use crate::ranks::{Ranks, Vote};
@@ -76,7 +76,7 @@ pub fn fit_with<'a, T: Scalar>(
 }
 
 /// Trains as [`fit_with`] does, and hands the run over where a checkpoint is due; by several processes, if `ranks` are given,
-/// that make the same call, each with all rows.
+/// that make the same call, each with all rows, or with those of its shards ([`Problem::with_shards`]).
 ///
 /// What `after_epoch` says, and that one is interrupted, ends the run of all between the same two steps. A process that
 /// cannot go on has to say so by [`Ranks::fail`], or the others wait.
@@ -92,6 +92,14 @@ pub fn fit_among<'o, 'a, T: Scalar>(
     after_epoch: Callback<'o, T>,
     checkpoints: Checkpoints<'o, T>,
 ) -> Result<Fit<T>> {
+    let in_shards;
+    let problem = match (config.batches.shards(), problem.data.sharding) {
+        (Some(shards), None) => {
+            in_shards = problem.clone().with_shards(Sharding { shards, ranks: None })?;
+            &in_shards
+        }
+        _ => problem,
+    };
     let Some(ranks) = ranks else {
         let alone = (None, interrupted);
         return descended(validation, problem, config, state, alone, after_epoch, checkpoints);
@@ -106,7 +114,7 @@ pub fn fit_among<'o, 'a, T: Scalar>(
     let among = (Some(ranks), &heeded as _);
     let fit = descended(validation, problem, config, state, among, after_epoch, checkpoints)?;
     if fit.error.is_none() {
-        ranks.finish()?;
+        ranks.finish(config.window.is_some())?;
     }
     Ok(fit)
 }
@@ -122,6 +130,7 @@ fn descended<'o, 'a, T: Scalar>(
     checkpoints: Checkpoints<'o, T>,
 ) -> Result<Fit<T>> {
     check(problem, config, validation.converged().is_some(), &mut state)?;
+    table_of_own(problem, &mut state)?;
     let n_workers = n_workers_of(validation, problem, config, &state)?;
     let resumed = Fingerprint::take_from(&mut state)?;
     let params = Parameters::of(problem, config, &mut state)?;
@@ -144,6 +153,16 @@ fn descended<'o, 'a, T: Scalar>(
         }
         finish(run, observers, validation, ended)
     })
+}
+
+/// Of a table of the slopes of all rows, as states have it, the part of the rows that this process has.
+fn table_of_own<T: Scalar>(problem: &Problem<'_, T>, state: &mut State<T>) -> Result<()> {
+    let Some(among) = problem.data.among() else { return Ok(()) };
+    let variate = state.control.solver.as_mut().and_then(|solver| solver.variate.as_mut());
+    match variate {
+        Some(variate) => variate.keep_own(problem.layout(), among, problem.data.rows.n_rows()),
+        None => Ok(()),
+    }
 }
 
 /// That the parts fit together; and room in the state for what this run remembers.

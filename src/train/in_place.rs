@@ -30,6 +30,7 @@ fn is_possible<T: Scalar>(
     let Penalty::ElasticNet(penalty) = *problem.penalty() else { return false };
     let Rows::Csr(csr) = problem.data.rows else { return false };
     params.miss_nothing()
+        && problem.data.sharding.is_none() // whose sums are cut by shards
         && problem.layout().has_rows_of_columns()
         && penalty.l1() == 0.0
         && penalty.l2() == 0.0

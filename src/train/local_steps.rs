@@ -13,6 +13,7 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use super::catch_up::CatchUp;
+use super::in_place;
 use super::observers::Observers;
 use super::parameters::Parameters;
 use super::run::Run;
@@ -135,7 +136,7 @@ impl<'a, T: Scalar> LocalSteps<'a, T> {
         if let Some(touched) = &mut self.touched {
             touched.see(batch.positions.clone(), &mut run.evaluator);
         }
-        if !run.step_in_place(&batch)? {
+        if !step_in_place(run, &batch)? {
             let gradient = run.gradient(&batch)?;
             run.update(&batch, gradient)?;
         }
@@ -261,6 +262,13 @@ fn share_of(batch: &Range<usize>, rank: usize, size: usize) -> (Range<usize>, bo
         true => (batch.clone(), rank == 0),
         false => (at(rank)..at(rank + 1), true),
     }
+}
+
+/// Makes a step on a table where it lies, if it can be made so, and says whether.
+fn step_in_place<T: Scalar>(run: &mut Run<'_, '_, T>, batch: &Batch) -> Result<bool, Stop> {
+    let Run { problem, config, state, params, evaluator, optimizer, .. } = run;
+    let Parameters::Lazy(params) = params else { return Ok(false) };
+    in_place::make_one(problem, config, optimizer, batch, (params, state), evaluator)
 }
 
 /// Does something while the evaluator and the state have all parameters and slots, also of sparse rows.

@@ -12,7 +12,7 @@ use crate::update::EffectiveStepSize;
 /// Entries that are worked on before the next ones: all there is of them stays in the second-level cache meanwhile.
 const BLOCK: usize = 1 << 12;
 /// Vectors of fewer entries are in this cache anyway.
-const MANY_ENTRIES: usize = 1 << 15;
+pub(super) const MANY_ENTRIES: usize = 1 << 15;
 
 impl<T: Scalar> Run<'_, '_, T> {
     /// Shortens the gradient if it is to be. Returns its norm before, where somebody wants to know it.

@@ -290,7 +290,7 @@ fn is_worth_it<T: Scalar>(
     if is_auto(config) && !matches!(update, LazyUpdate::Drift(_)) {
         return false; // its trials and models are of all columns
     }
-    let n_rows = config.batches.batch_size().saturating_mul(config.accumulate.get()).min(csr.n_rows());
+    let n_rows = config.batches.batch_size().saturating_mul(config.accumulate.get()).min(problem.n_rows());
     let n_entries = csr.entries_of_row() * n_rows;
     match update {
         LazyUpdate::Dense => false,

@@ -67,6 +67,7 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
         let n_params = problem.layout().len();
         let local_steps = LocalSteps::of(problem, config, &params, &evaluator)?;
         let n_copied = if params.is_lazy() && config.average.is_some() { n_params } else { 0 };
+        let streak = Streak::of(problem, config, &params, &state)?;
         Ok(Self {
             problem,
             config,
@@ -82,7 +83,7 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
             last_finite: try_filled("parameters", n_params, T::ZERO)?,
             up_to_date: try_filled("parameters", n_copied, T::ZERO)?,
             probe: None,
-            streak: Streak::of(problem, config, &state)?,
+            streak,
             local_steps,
             state,
         })
@@ -110,7 +111,10 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
         } else if !self.has_order || batches.reorders() {
             let old = std::mem::take(self.evaluator.order());
             let of_epoch = batches.of_epoch(epoch);
-            let order = of_epoch.order(epoch, old, &mut self.workspace, self.interrupted)?;
+            let order = match self.problem.data.sharding {
+                Some(sharding) => of_epoch.order_by_shards(epoch, sharding.shards, old, self.interrupted)?,
+                None => of_epoch.order(epoch, old, &mut self.workspace, self.interrupted)?,
+            };
             *self.evaluator.order() = order;
             self.has_order = true;
         }
@@ -157,18 +161,15 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
         in_place::make(problem, config, (batches, optimizer), at_most, (params, state), evaluator)
     }
 
-    /// Makes the step on a batch so, and says whether.
-    pub(super) fn step_in_place(&mut self, batch: &Batch) -> Result<bool, Stop> {
-        let Self { problem, config, state, params, evaluator, optimizer, .. } = self;
-        let Parameters::Lazy(params) = params else { return Ok(false) };
-        in_place::make_one(problem, config, optimizer, batch, (params, state), evaluator)
-    }
-
     fn streaks(&mut self, streak: &mut Streak<T>, observers: &mut Observers<'_, 'a, T>) -> Result<(), Stop> {
         loop {
-            let Self { problem, config, state, evaluator, optimizer, batches, n_at_hand, .. } = self;
+            let Self { problem, config, state, params, evaluator, optimizer, batches, n_at_hand, .. } = self;
             let at_most = (*n_at_hand, observers.steps_until_due(state.optimizer.n_steps));
-            if !streak.make(problem, config, (batches, optimizer), at_most, state, evaluator)? {
+            // Steps that leave other columns alone need not be lent theirs.
+            params.exchange_all(evaluator.params(), &mut state.optimizer.slots);
+            let made = streak.make(problem, config, (batches, optimizer), at_most, state, evaluator);
+            params.exchange_all(evaluator.params(), &mut state.optimizer.slots);
+            if !made? {
                 return Ok(());
             }
             observers.checkpoint(self.view())?;
@@ -378,11 +379,14 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
 
     /// Everything needed to resume the run.
     pub(super) fn into_state(self, validation: &Validation<'a, T>, has_rules: bool) -> Result<State<T>> {
-        let Self { mut state, params, mut evaluator, .. } = self;
+        let Self { problem, mut state, params, mut evaluator, .. } = self;
         state.params = std::mem::take(evaluator.params());
         params.into_state(&mut state)?;
         if let Some(solver) = &mut state.control.solver {
-            solver.variate = evaluator.set_control_variate(None);
+            let (layout, among) = (problem.layout(), problem.data.among());
+            let variate = evaluator.set_control_variate(None);
+            // Where other processes do not answer any more, the run that goes on from here finds its slopes anew.
+            solver.variate = variate.and_then(|variate| variate.of_all(layout, among).ok());
         }
         // Of a part of the rows the objective is another than of the next part.
         let tells = has_rules || state.remembers_objective(&self.config.optimizer);

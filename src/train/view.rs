@@ -43,7 +43,9 @@ impl<'a, T: Scalar> View<'_, '_, 'a, T> {
         memory.plateau = optimizer.plateau;
         let mut control = control.clone();
         if let Some(solver) = &mut control.solver {
-            solver.variate = variate.map(ControlVariate::try_clone).transpose()?;
+            let (layout, among) = (self.problem.layout(), self.problem.data.among());
+            let copied = variate.map(ControlVariate::try_clone).transpose()?;
+            solver.variate = copied.map(|variate| variate.of_all(layout, among)).transpose()?;
         }
         Ok(State {
             average: AverageState { params: try_copied("the average", &average.params)?, n: average.n },

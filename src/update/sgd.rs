@@ -175,6 +175,12 @@ impl<T: Scalar> SgdArithmetic<T> {
         w.sub(L::splat(self.rate).mul(g))
     }
 
+    /// The same of one parameter, rounded as in a vector.
+    #[inline(always)]
+    pub(crate) fn moved_one(self, w: T, g: T) -> T {
+        w - self.rate * g
+    }
+
     /// The velocity after a gradient, and the direction in which the parameters are [moved](Self::moved).
     #[inline(always)]
     pub(crate) fn accelerated<L: Lanes<Elem = T>>(self, v: L, g: L) -> (L, L) {

@@ -19,6 +19,7 @@ from mpi4py import MPI
 COMM = MPI.COMM_WORLD
 RANK, SIZE = COMM.Get_rank(), COMM.Get_size()
 N_ROWS = 700
+N_FEW = 260
 
 
 def data(dtype=np.float32, d=400, n=N_ROWS):
@@ -74,6 +75,7 @@ SGD = mb.optimizers.SGD(learning_rate=0.01, momentum=0.5)
 ADAM = mb.optimizers.Adam(learning_rate=0.02)
 SAGA = mb.optimizers.SAGA()
 SAGA_ALONE = mb.optimizers.SAGA(preconditioner=None)
+OPTIMIZERS = {"adam": ADAM, "saga": SAGA}
 
 
 def bits():
@@ -204,6 +206,197 @@ def bytes_of_columns():
         of_step = (n_bytes[1] - n_bytes[0]) / 4
         n_copies = np.log2(SIZE) if SIZE & (SIZE - 1) == 0 else 4 * (SIZE - 1)  # of so many pieces at most
         assert 4 * n_few <= of_step <= n_copies * (4 * (n_few + 64) + 100), of_step
+
+
+def check_own(what, X, y, shards=8, **arguments):
+    """The same where each rank has rows of its own, which one process has all of."""
+    mine = mb.sampling.Sharded(shards, rows="own")
+    rows = mine.rows_of(RANK, SIZE, len(y))
+    of_rows = {name: arguments[name] for name in ("sample_weight", "offset") if name in arguments}
+    own = {**arguments, **{name: values[rows] for name, values in of_rows.items()}}
+    n_threads = 1 + (len(RUNS) + RANK) % 2
+    together = mb.fit(X[rows], y[rows], n_threads=n_threads, comm=COMM, shuffle=mine, **own)
+    arguments["shuffle"] = mb.sampling.Sharded(shards)
+    RUNS.append((what, X, y, arguments, together))
+
+
+def own_bits():
+    """Rows of their own: data x models x optimizers x types x batch sizes."""
+    for dtype in (np.float32, np.float64):
+        for name, (X, score, classes) in {"dense": data(dtype, d=40), "sparse": sparse(dtype)}.items():
+            X, score, classes = X[:N_FEW], score[:N_FEW], classes[:N_FEW]
+            network = {"y": classes, "loss": "log_loss", "model": mb.models.MLP(hidden=(16,), dropout=0.25)}
+            machine = {"y": score > 0, "loss": "log_loss", "model": mb.models.FactorizationMachine(rank=4)}
+            cases = {
+                "linear": {"y": score > 0, "loss": "log_loss"},
+                "regression": {"y": score.astype(dtype), "loss": "squared_error", "penalty": "elasticnet"},
+                "softmax": {"y": classes, "loss": "log_loss"},
+                "network": network,
+                "machine": machine,
+            }
+            for model, arguments in cases.items():
+                for optimizer in (SGD, ADAM, SAGA_ALONE, mb.optimizers.SVRG(preconditioner=None)):
+                    if "model" in arguments and optimizer not in (SGD, ADAM):
+                        continue
+                    for b in (65, 130, N_FEW) if optimizer is SGD else (100,):
+                        what = (dtype.__name__, name, model, optimizer, b)
+                        check_own(what, X, **arguments, optimizer=optimizer, batch_size=b, epochs=2, seed=3)
+                for b in (1, 7):
+                    small = {**arguments, "y": arguments["y"][:30]}
+                    what = (dtype.__name__, name, model, b)
+                    check_own(
+                        what,
+                        X[:30],
+                        **small,
+                        classes=range(4) if model in ("softmax", "network") else None,
+                        optimizer=SGD,
+                        batch_size=b,
+                        epochs=1,
+                    )
+    compare()
+
+
+def own_options():
+    """Rows of their own, and whatever else passes over rows or asks for something of all of them."""
+    X, score, classes = (values[:N_FEW] for values in data(d=30))
+    few, few_score, few_classes = (values[:N_FEW] for values in sparse(d=60))
+    y, plain = score > 0, {"loss": "log_loss", "epochs": 3, "batch_size": 100}
+    w = np.linspace(0.0, 2.0, N_FEW)
+    names = np.array(["none", "some", "more", "most"])[classes]
+    sgd_auto = mb.optimizers.SGD(learning_rate="auto")
+    check_own("defaults", X[:100], y[:100], loss="log_loss", penalty="l2")
+    check_own("defaults of numbers", X, score, loss="squared_error", sample_weight=w, epochs=4)
+    check_own("defaults of sparse rows", few, few_score > 0, loss="log_loss", penalty="l1", epochs=4)
+    check_own("defaults of classes", X, names, loss="log_loss", class_weight="balanced", epochs=3)
+    check_own("few shards", X, y, shards=4, **plain, optimizer=ADAM)
+    check_own("many shards", X, y, shards=256, **plain, optimizer=ADAM)
+    check_own("fewer rows than shards", X[:5], score[:5], shards=16, loss="squared_error", optimizer=ADAM)
+    check_own("fewer, by default", X[:21], score[:21], shards=32, loss="squared_error", epochs=3)
+    check_own("weights", X, y, **plain, optimizer=ADAM, sample_weight=w, class_weight={True: 3.0})
+    check_own("offsets", X, np.exp(score / 4), loss="poisson", offset=w, epochs=3, batch_size=64)
+    check_own("automatic rate", X, y, **plain, optimizer=sgd_auto)
+    check_own(
+        "automatic rate of sparse rows", few, few_score, loss="squared_error", optimizer=sgd_auto, epochs=2
+    )
+    full = {"loss": "log_loss", "batch_size": "full", "epochs": 5}
+    check_own("full batches, automatic rate", X, y, **full, optimizer=sgd_auto)
+    check_own("no bound on the curvature", X, np.exp(score / 4), loss="poisson", optimizer=sgd_auto, epochs=2)
+    for preconditioner in ("newton", "nystrom", "diagonal"):
+        for optimizer in (mb.optimizers.SAGA, mb.optimizers.SVRG):
+            check_own(
+                preconditioner, X, y, **plain, optimizer=optimizer(preconditioner=preconditioner),
+                sample_weight=w,
+            )  # fmt: skip
+    check_own("kink", X, y, loss="hinge", epochs=3)
+    check_own("far targets", X, 1e4 * score, loss="huber", epochs=3)
+    check_own(
+        "huge targets", X.astype(np.float64), 1e160 * score.astype(np.float64), loss="squared_error", epochs=2
+    )
+    check_own("one class", X, np.zeros(N_FEW), loss="squared_error", epochs=1, optimizer=ADAM)
+    check_own("standardised", X + 5, score, loss="squared_error", standardize=True, sample_weight=w, epochs=4)
+    check_own("standardised and sparse", few, few_classes, **plain, optimizer=ADAM, standardize=True)
+    check_own("records", X, y, **plain, optimizer=ADAM, record=("step", "full_loss", "noise", "path"))
+    check_own("records of sparse rows", few, few_score > 0, **plain, optimizer=SGD, record=("step", "noise"))
+    check_own(
+        "validation data",
+        X,
+        y,
+        **plain,
+        optimizer=ADAM,
+        validation=(X[:100], y[:100]),
+        metrics={"share": lambda truth, said: float(np.mean(truth == said))},
+        stop=mb.stopping.NoImprovement(monitor="validation_loss", patience=1, restore_best=True),
+    )
+    check_own(
+        "accumulation, average, clipping",
+        X,
+        y,
+        **plain,
+        optimizer=ADAM,
+        accumulate=3,
+        average="polyak",
+        clip_norm=0.1,
+    )
+    check_own("whole batches", X, y, **plain, optimizer=SGD, drop_last=True)
+    check_own(
+        "growing batches",
+        X,
+        y,
+        loss="log_loss",
+        optimizer=SGD,
+        epochs=4,
+        batch_size=mb.batch_sizes.NormTest(16),
+    )
+    lists = mb.sampling.Sharded(8, rows="own")
+    rows = lists.rows_of(RANK, SIZE, N_FEW)
+    listed = mb.fit(X[rows].tolist(), names[rows].tolist(), **plain, optimizer=ADAM, shuffle=lists, comm=COMM)
+    alone = mb.fit(X.tolist(), names.tolist(), **plain, optimizer=ADAM, shuffle=mb.sampling.Sharded(8))
+    assert_same(listed, alone, "lists")
+    assert listed.classes.tolist() == alone.classes.tolist() == ["more", "most", "none", "some"]
+    compare()
+
+
+def own_resumes(path, optimizer):
+    """Rows of their own: goes on from a file, if there is one, for an epoch and a part of one."""
+    X, score, _ = data(d=30)
+    shuffle = mb.sampling.Sharded(8, rows="own")
+    rows = shuffle.rows_of(RANK, SIZE, N_ROWS)
+    plain = {"loss": "squared_error", "batch_size": 150, "optimizer": OPTIMIZERS[optimizer]}
+    before = mb.load(path) if os.path.exists(path) else None
+    COMM.Barrier()
+    done = 0 if before is None else before.n_epochs
+    n_steps = 0 if before is None else before.n_steps
+    stop = mb.stopping.MaxSteps(7)
+    r = mb.fit(X[rows], score[rows], **plain, epochs=3, shuffle=shuffle, resume=before, stop=stop, comm=COMM)
+    COMM.Barrier()
+    if RANK == 0:
+        r.save(path, state=True)
+    whole = mb.sampling.Sharded(8)
+    stop = mb.stopping.MaxSteps(n_steps + 7)
+    alone = mb.fit(X, score, **plain, epochs=done + 5, shuffle=whole, stop=stop)
+    assert r.n_steps == alone.n_steps
+    assert np.array_equal(r.coef, alone.coef)
+
+
+def own_errors():
+    """What cannot be is refused by all ranks, by name."""
+    X, score, _ = data(d=30)
+    shuffle = mb.sampling.Sharded(4, rows="own")
+    rows = shuffle.rows_of(RANK, SIZE, N_ROWS)
+    plain = {"loss": "squared_error", "optimizer": ADAM, "batch_size": 100, "epochs": 1, "shuffle": shuffle}
+    own = {"X": X[rows], "y": score[rows]}
+    last = RANK == SIZE - 1
+    cases = {
+        "X must have the rows of its shards on every rank, of 699 rows in 4 shards": {
+            "X": own["X"][last:],
+            "y": own["y"][last:],
+        },
+        "divides shards, 1, where rows='own', got 2": {"shuffle": mb.sampling.Sharded(1, rows="own")},
+        "validation must not be a fraction": {"validation": 0.2},
+        "metrics need validation rows": {"metrics": {"m": lambda truth, said: 0.0}},
+        "the dtype of X": {"X": own["X"].astype(np.float64 if last else np.float32)},
+        "the number of columns of X": {"X": own["X"][:, last:]},
+        "are given": {"sample_weight": np.ones(len(own["y"])) if last else None},
+        "seed": {"seed": int(last)},
+        "classes": {"loss": "log_loss", "y": np.zeros(len(own["y"]), int)},
+    }
+    for message, arguments in cases.items():
+        with pytest.raises(ValueError, match=message):
+            mb.fit(**{**own, **plain, **arguments, "comm": COMM})
+    with pytest.raises((ValueError, RuntimeError), match="y must have"):
+        mb.fit(**{**own, **plain, "y": own["y"][last:], "comm": COMM})
+    bad = own["X"].copy()
+    bad[3, 4] = np.nan if last else 1.0
+    with pytest.raises((ValueError, RuntimeError), match="finite"):
+        mb.fit(**{**own, **plain, "X": bad, "comm": COMM})
+    many = np.zeros((80_000, 2), np.float32)
+    part = shuffle.rows_of(RANK, SIZE, len(many))
+    with pytest.raises(ValueError, match="batch_size must be given"):
+        mb.fit(many[part], many[part, 0], **{**plain, "batch_size": "auto"}, comm=COMM)
+    mb.fit(**own, **plain, comm=COMM)  # all is well again
+    alone = mb.fit(X, score, **plain)
+    assert_same(alone, mb.fit(X, score, **plain, comm=MPI.COMM_SELF), "alone")
+    assert_same(alone, mb.fit(X, score, **{**plain, "shuffle": mb.sampling.Sharded(4)}), "all")
 
 
 def wide():

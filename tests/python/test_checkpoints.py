@@ -1,6 +1,7 @@
 """Checkpoints: a run that is saved has the bits of one that is not, and goes on from any to the bit."""
 
 import dataclasses
+import os
 import shutil
 
 import mbgd_rs as mb
@@ -14,6 +15,7 @@ from scipy.sparse import csr_array, random_array
 
 RNG = np.random.default_rng(11)
 N, D = 130, 5
+N_KILLS = int(os.environ.get("MBGD_KILLS", "15"))
 X = RNG.normal(size=(N, D))
 Y = X @ RNG.normal(size=D) + RNG.normal(size=N)
 LABELS = np.array(["a", "b", "c"])[(Y > 0).astype(int) + (Y > 1)]
@@ -176,7 +178,7 @@ def test_a_checkpoint_is_what_a_run_that_ends_there_gives_back(case, tmp_path):
 
 
 def test_killed_at_random_times():
-    seen, wrong = kill_and_resume(15)
+    seen, wrong = kill_and_resume(N_KILLS)
     assert not wrong
-    assert seen["kills"] == 15
+    assert seen["kills"] == N_KILLS
     assert seen["with progress"] > 0

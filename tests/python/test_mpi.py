@@ -59,6 +59,26 @@ def test_sums_of_sparse_rows_are_of_the_columns_of_the_batch(n_ranks):
     run(n_ranks, "bytes_of_columns")
 
 
+@pytest.mark.parametrize("n_ranks", [2, 4])
+def test_ranks_with_rows_of_their_own_have_the_bits_of_one_process(n_ranks):
+    run(n_ranks, "own_bits")
+
+
+@pytest.mark.parametrize("n_ranks", [2, 4])
+def test_whatever_is_of_all_rows_is_the_same_where_ranks_have_rows_of_their_own(n_ranks):
+    run(n_ranks, "own_options")
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "saga"])
+def test_ranks_with_rows_of_their_own_go_on_in_other_numbers(optimizer, tmp_path):
+    for n_ranks in (2, 4, 1, 2):
+        run(n_ranks, "own_resumes", tmp_path / "run.safetensors", optimizer)
+
+
+def test_rows_that_are_not_those_of_a_rank_are_refused():
+    run(2, "own_errors")
+
+
 @pytest.mark.parametrize("n_ranks", [2, 3])
 def test_callbacks_and_clocks_are_those_of_rank_0(n_ranks):
     run(n_ranks, "callbacks")

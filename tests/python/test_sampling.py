@@ -258,6 +258,38 @@ def test_every_batch_has_its_share_of_every_shard(n, b, shards):
         assert shares.max() <= -(-b // shards)
 
 
+@pytest.mark.parametrize(("n", "shards"), [(1003, 8), (64, 16), (5, 8), (0, 4)])
+def test_processes_have_the_rows_of_equally_many_shards(n, shards):
+    sizes = (n + np.arange(shards)) // shards
+    shard_of = np.repeat(np.arange(shards), sizes)
+    for size in (1, 2, shards):
+        rows = [Sharded(shards).rows_of(rank, size, n) for rank in range(size)]
+        assert [row for own in rows for row in range(n)[own]] == list(range(n))
+        for rank, own in enumerate(rows):
+            assert (shard_of[own] // (shards // size) == rank).all()
+
+
+@pytest.mark.parametrize("drop_last", [False, True])
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_steps_of_shards_are_those_of_the_reference(accumulate, drop_last):
+    rng = np.random.default_rng(0)
+    A, classes = rng.standard_normal((203, 5)), rng.integers(0, 3, 203)
+    options = {
+        "loss": "log_loss",
+        "model": mb.models.MLP(hidden=(6,), dropout=0.3),
+        "optimizer": mb.optimizers.SGD(0.1),
+        "batch_size": 20,
+        "epochs": 3,
+        "shuffle": Sharded(8),
+        "accumulate": accumulate,
+        "drop_last": drop_last,
+        "seed": 5,
+    }
+    found, expected = mb.fit(A, classes, **options), mb.reference.fit(A, classes, **options)
+    assert found.n_steps == expected.n_steps
+    np.testing.assert_allclose(found.history.epoch_loss, expected.history["epoch_loss"], rtol=1e-9)
+
+
 @pytest.mark.parametrize("n_processes", [1, 2, 4, 8])
 def test_equal_runs_of_a_batch_are_of_equal_runs_of_rows(n_processes):
     n, b = 8192, 1024
@@ -437,6 +469,13 @@ REFUSED = {
     "window": (lambda: Block(5, 0), ValueError, r"window must be >= 1, got 0"),
     "shards": (lambda: Sharded(3), ValueError, r"shards must be a power of two, got 3"),
     "no shards": (lambda: Sharded(0), ValueError, r"shards must be >= 1, got 0"),
+    "whose rows": (lambda: Sharded(4, rows="some"), ValueError, r"rows must be 'all' or 'own', got 'some'"),
+    "number of processes": (
+        lambda: Sharded(8).rows_of(0, 3, 10),
+        ValueError,
+        r"size must divide shards, 8, got 3",
+    ),
+    "process": (lambda: Sharded(8).rows_of(2, 2, 10), ValueError, r"rank must be .* got 2"),
     "type of rows": (
         lambda: Block(2.5),
         TypeError,

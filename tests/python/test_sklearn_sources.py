@@ -78,7 +78,6 @@ def test_class_weights_and_windows():
     [
         ({}, {"y": LABELS}, "y must be None where X is a source, which has its own, got ndarray"),
         ({}, {"sample_weight": np.ones(1500)}, "sample_weight must be None where X is a source"),
-        ({"standardize": True}, {}, "standardize must be False where X is a source, got True"),
         ({"early_stopping": True}, {}, "early_stopping must be False where X is a source"),
         ({"optimizer": "saga"}, {}, "optimizer must be one with a learning rate of its own"),
     ],

@@ -26,6 +26,8 @@ source = Npy(f"{folder}/X.npy", f"{folder}/y.npy", rows=20_000)
 given = {"batch_size": 100, "memory_limit": 32 * 2**20}
 if kind == "mlp":
     given |= {"model": mb.models.MLP((8,)), "epochs": 1}
+if kind == "standardized":
+    given |= {"standardize": True, "epochs": 1}
 small = Npy(f"{folder}/X.npy", f"{folder}/y.npy", rows=1000)
 mb.fit(small, epochs=1, stop=mb.stopping.MaxSteps(2), batch_size=10)
 before, is_over, seen = anonymous(), threading.Event(), []
@@ -39,7 +41,7 @@ print(max(seen) - before)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux says how much memory a process has")
-@pytest.mark.parametrize("kind", ["linear", "mlp"])
+@pytest.mark.parametrize("kind", ["linear", "mlp", "standardized"])
 def test_windows_stay_within_the_limit(kind, tmp_path):
     n, d = 1_000_000, 50  # 200 MB
     X = np.lib.format.open_memmap(tmp_path / "X.npy", "w+", np.float32, (n, d))

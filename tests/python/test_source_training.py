@@ -126,6 +126,50 @@ def test_kinds_of_targets_and_rows(dtype, sparse, kind):
     assert on_windows.classes is None or (on_windows.classes == in_memory.classes).all()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "by_class", [None, {"no": 1e-30, "yes": 1.0}, "balanced"], ids=["none", "dict", "balanced"]
+)
+@pytest.mark.parametrize("size", [1.0, 1e-200, 1e200])
+def test_weights_of_any_size_are_those_of_all_rows(size, by_class, dtype):
+    X, y = data(dtype, kind="numbers" if by_class is None else "binary")
+    how = {"loss": "huber" if by_class is None else "log_loss", "class_weight": by_class, "optimizer": "adam"}
+    lengths = [200, 1, 350, 97, 3, 302, 50]
+    for weight in (
+        np.exp(-np.arange(N) / 5),
+        np.exp((np.arange(N) - N) / 5),
+    ):  # of which chunks have tiny ones
+        s = np.ldexp(weight, int(np.log2(size)))
+        on_windows = mb.fit(Uneven(X, y, lengths, s), shuffle=Block(window=2), batch_size=40, epochs=2, **how)
+        in_memory = mb.fit(X, y, sample_weight=s, shuffle=Block(lengths, 2), batch_size=40, epochs=2, **how)
+        if by_class == "balanced":  # which are of sums, of weights in single precision there
+            np.testing.assert_allclose(on_windows.coef, in_memory.coef, rtol=1e-4)
+        else:
+            assert_same(on_windows, in_memory)
+
+
+@pytest.mark.parametrize("lengths", [[500, 503], [300, 300, 403], [1, 1002], [334, 334, 335]])
+def test_the_last_chunk_may_be_the_longest(lengths):
+    X, y = data(kind="numbers")
+    how = {"optimizer": "adam", "batch_size": 64, "epochs": 2}
+    on_windows = mb.fit(Uneven(X, y, lengths), shuffle=Block(window=1), **how)
+    assert_same(on_windows, mb.fit(X, y, shuffle=Block(lengths, 1), **how))
+
+
+@pytest.mark.parametrize("n_steps", [1, 2, 3, 100])
+@pytest.mark.parametrize("batch_size", [250, 600, 1000, 1003])
+def test_windows_may_have_only_rows_that_are_left_out(batch_size, n_steps):
+    X, y = data(kind="numbers")
+    how = {"optimizer": "adam", "batch_size": batch_size, "drop_last": True, "epochs": 3}
+    source = Arrays(X, y, rows=100)
+    until = {"stop": mb.stopping.MaxSteps(n_steps)}
+    begun = mb.fit(source, shuffle=Block(window=2), **how, **until)
+    on_windows = mb.fit(source, **{**how, "epochs": 3 - begun.n_epochs}, resume=begun)
+    in_memory = mb.fit(X, y, shuffle=on_windows.arguments["shuffle"], **how)
+    np.testing.assert_array_equal(on_windows.coef, in_memory.coef)
+    assert on_windows.n_steps == in_memory.n_steps
+
+
 @pytest.mark.parametrize("model", ["linear", "factorization_machine", "mlp"])
 @pytest.mark.parametrize(
     "optimizer", ["adam", "adagrad", "ftrl", SGD, mb.optimizers.SGD(0.05, momentum=0.9)], ids=str
@@ -305,7 +349,6 @@ def test_memory_for_fewer_chunks_makes_smaller_windows():
         ({"y": [1.0]}, "y must be None where X is a source: a source has its own, got list"),
         ({"sample_weight": [1.0]}, "sample_weight must be None where X is a source"),
         ({"offset": [1.0]}, "offset must be None where X is a source"),
-        ({"standardize": True}, "standardize must be False where X is a source, got True"),
         ({"replacement": True}, "replacement must be False where X is a source"),
         ({"optimizer": "saga"}, "optimizer must be one with a learning rate of its own .*got SAGA"),
         ({"optimizer": "svrg"}, "got SVRG"),

@@ -167,6 +167,7 @@ impl Source {
 /// the process; [`mbgd_rs::error`] has functions for what is as large as a user likes.
 const SMALL_ALLOCATIONS: &[(&str, &str)] = &[
     ("data/csr.rs", "the entries of one row"),
+    ("data/gathered_rows.rs", "the number of processes"),
     ("diagnose/batch_size.rs", "the number of batch sizes that were tried"),
     ("diagnose/noise.rs", "the number of batch sizes that were tried"),
     ("diagnose/robust_line.rs", "the number of times that were measured"),
@@ -189,6 +190,7 @@ const SMALL_ALLOCATIONS: &[(&str, &str)] = &[
     ("python/gradients.rs", "the number of batch sizes that were tried, or of batches"),
     ("python/minibatches.rs", "the number of arrays"),
     ("python/mod.rs", "the number of instruction sets"),
+    ("python/mpi.rs", "the number of processes"),
     ("python/optimizer.rs", "the number of an optimizer's vectors"),
     ("python/selection.rs", "the number of rules"),
     ("python/state/codecs.rs", "the number of vectors or rules in a state"),

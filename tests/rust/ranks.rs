@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use mbgd_rs::data::{Dense, Rows, TargetKind, Targets, Weights};
+use mbgd_rs::data::{Dense, Rows, Sharding, TargetKind, Targets, Weights};
 use mbgd_rs::error::{Error, Result};
 use mbgd_rs::gradient::loss::{LogLoss, MultiClass};
 use mbgd_rs::gradient::{Loss, Penalty, Problem};
@@ -16,7 +16,7 @@ use mbgd_rs::kernel::Tier;
 use mbgd_rs::ranks::{Exchange, Gathered, Ranks, Vote};
 use mbgd_rs::rng::Stream;
 use mbgd_rs::scalar::Scalar;
-use mbgd_rs::shuffle::{Batches, BatchesConfig};
+use mbgd_rs::shuffle::{Batches, BatchesConfig, ShardedOrder, Shuffle};
 use mbgd_rs::train::{
     Checkpoints, Config, Fit, MaxSeconds, Record, State, StopReason, StopRule, Validation, ValidationRows,
     fit_among,
@@ -163,6 +163,58 @@ fn long_gradients_are_added_by_halves() {
     check_bits::<f32>(7001, &[2, 3, 4]);
 }
 
+/// As `fitted`, on the rows of the rank's own shards; to be judged by there are all.
+fn fitted_on_own<T: Scalar>(data: &Data<T>, config: &Config, ranks: &Ranks) -> Fit<T> {
+    let shards = config.batches.shards().unwrap().of_rank(ranks.rank(), ranks.size()).unwrap();
+    let (own, d) = (shards.own_rows(), data.n_columns);
+    let problem_of = |rows: std::ops::Range<usize>| {
+        let x = &data.x[rows.start * d..rows.end * d];
+        let x = Rows::Dense(Dense::new(config.tier, x, rows.len(), d).unwrap());
+        let kind = TargetKind::Class { n_classes: 3 };
+        let targets = Targets::new(&data.y[rows.clone()], rows.len(), 1, kind).unwrap();
+        let loss = Loss::LogLoss(LogLoss { multi_class: MultiClass::default() });
+        Problem::new(x, targets, Weights::equal(), loss, Penalty::none(), true).unwrap()
+    };
+    let problem = problem_of(own).with_shards(Sharding { shards, ranks: Some(ranks) }).unwrap();
+    let judged = problem_of(0..N_ROWS);
+    let n = problem.layout().len();
+    let state = State::new(vec![T::ZERO; n], config.optimizer.init(n).unwrap());
+    let validation = Validation::new(ValidationRows::AtHand(&judged), Vec::new(), Vec::new()).unwrap();
+    let mut after_epoch = |_: mbgd_rs::train::Progress<'_, T>| ControlFlow::Continue(());
+    let asked = (Some(ranks), NEVER);
+    fit_among(&validation, &problem, config, state, asked, &mut after_epoch, Checkpoints::none()).unwrap()
+}
+
+#[test]
+fn ranks_that_have_the_rows_of_their_shards_only_have_the_bits_of_one_process() {
+    let data = data::<f32>(30, 3);
+    for batch_size in [1, 7, 65, 200, 1000] {
+        let shuffle = Shuffle::Sharded(ShardedOrder::new(8).unwrap());
+        let sharded = BatchesConfig { shuffle, ..BatchesConfig::new(N_ROWS, batch_size) };
+        let mut config = config(batch_size, Rule::Adam(Adam::default()));
+        config.batches = Batches::new(sharded).unwrap();
+        config.n_epochs = if batch_size < 10 { 1 } else { 2 };
+        let alone = fitted(&data, &config, &[], None, NEVER, GO_ON).unwrap();
+        let check = |fits: Vec<Fit<f32>>| {
+            for fit in &fits {
+                assert_eq!(fit.params, alone.params, "{} ranks, batches of {batch_size}", fits.len());
+                assert_eq!(fit.history.epoch_loss, alone.history.epoch_loss);
+                assert_eq!(fit.history.full_loss, alone.history.full_loss);
+                assert_eq!(fit.history.validation_loss, alone.history.validation_loss);
+                assert_eq!(fit.state.fingerprint, alone.state.fingerprint);
+            }
+        };
+        for size in [1, 2, 4, 8] {
+            check(on_each(&ranks(size), |ranks| fitted_on_own(&data, &config, ranks)));
+        }
+        for size in [2, 3, 4] {
+            check(on_each(&ranks(size), |ranks| {
+                fitted(&data, &config, &[], Some(ranks), NEVER, GO_ON).unwrap()
+            }));
+        }
+    }
+}
+
 #[test]
 fn a_rank_that_is_interrupted_ends_all_between_the_same_steps() {
     let (data, config) = (data::<f32>(2000, 3), config(640, Rule::Sgd(Sgd::default())));
@@ -293,13 +345,35 @@ fn blocks_of_all_ranks_are_gathered() {
 }
 
 #[test]
+fn ranks_that_have_ended_one_part_of_a_run_may_speak_again_until_one_ends_it() {
+    for size in [2, 3, 4] {
+        let all = on_each(&ranks(size), |ranks| {
+            let rank = ranks.rank() as u64;
+            let first = ranks.gathered(&[rank, 7]).unwrap();
+            ranks.note(Vote::SaveIsDue, "");
+            ranks.finish(true).unwrap();
+            assert_eq!(ranks.ended_by(), None);
+            assert!(!ranks.save_is_due(|| false), "of the part before");
+            if rank == 1 {
+                ranks.note(Vote::Interrupted, "interrupted");
+            }
+            ranks.finish(true).unwrap();
+            (first, ranks.ended_by(), ranks.gathered(&[]).is_err())
+        });
+        let first: Vec<u64> = (0..size as u64).flat_map(|rank| [rank, 7]).collect();
+        let expected = (first, Some((1, "interrupted".to_owned())), true);
+        assert!(all.iter().all(|said| *said == expected), "{all:?}");
+    }
+}
+
+#[test]
 fn numbers_of_rank_0_reach_all() {
     for size in [2, 3, 5, 8] {
         let all = on_each(&ranks(size), |ranks| {
             let mut numbers = [ranks.rank() as f64 + 0.5, -0.0];
             let ends = ranks.agree(ranks.rank() == size - 1, &mut numbers).unwrap();
             ranks.note(Vote::Raised, &format!("of rank {}", ranks.rank()));
-            ranks.finish().unwrap();
+            ranks.finish(false).unwrap();
             (ends, numbers.map(f64::to_bits), ranks.ended_by())
         });
         let expected = (true, [0.5_f64, -0.0].map(f64::to_bits), Some((0, "of rank 0".to_owned())));

@@ -11,6 +11,7 @@ from .batch_sizes import BatchSize
 from .data import Data
 from .noise import BatchNoise
 from .registry import name_of
+from .sampling import sharded_order
 from .shuffle import Batches, order_of_epochs
 
 
@@ -53,6 +54,9 @@ def make_batches(
     n, replacement_of_rows = len(data), replacement or hasattr(shuffle, "weights")
 
     def order_of(epoch: int, b: int) -> NDArray[Any] | None:
+        if orders is None and hasattr(shuffle, "shards"):  # of which every step has its share
+            n_used = n - n % b if drop_last else n
+            return sharded_order(seed, epoch, n, shuffle.shards, b * accumulate, n_used)
         return (orders or order_of_epochs(shuffle, replacement, seed, n, b, data.y))(epoch)
 
     is_adaptive = name_of(batch_size) == "normtest"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -114,10 +115,13 @@ def stratified_order(seed: int, epoch: int, groups: Array, batch_size: int) -> A
     return order[np.argsort(batch, kind="stable")]
 
 
-def sharded_order(seed: int, epoch: int, n: int, shards: int, batch_size: int) -> Array:
+def sharded_order(
+    seed: int, epoch: int, n: int, shards: int, batch_size: int, n_used: int | None = None
+) -> Array:
     """Each shard of consecutive rows permuted on its own, and every batch with a share of each.
 
-    Up to position e there are ``floor((e + s) / shards)`` rows of shard s, which add up to e.
+    The batches have the first `n_used` positions, all by default. Up to position e there are
+    ``floor((e + s) / shards)`` rows of shard s, which add up to e.
 
     >>> sharded_order(seed=0, epoch=0, n=10, shards=2, batch_size=4)
     array([4, 1, 6, 9, 2, 3, 5, 8, 0, 7])
@@ -134,7 +138,8 @@ def sharded_order(seed: int, epoch: int, n: int, shards: int, batch_size: int) -
         for first, size in zip(first_rows, sizes, strict=True)
     ]
     parts = []
-    for start in range(0, n, batch_size):
-        before, after = counts(start), counts(min(start + batch_size, n))
+    n_used = n if n_used is None else n_used
+    for start, end in pairwise([*range(0, n_used, batch_size), n_used, n]):
+        before, after = counts(start), counts(end)
         parts += [rows[i:j] for rows, i, j in zip(shuffled, before, after, strict=True)]
     return np.concatenate(parts)

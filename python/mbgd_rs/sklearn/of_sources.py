@@ -25,8 +25,6 @@ def as_source(estimator: Any, X: Any, **given: Any) -> Source | None:
             raise ValueError(
                 f"{name} must be None where X is a source, which has its own, got {type(value).__name__}"
             )
-    if estimator.standardize:
-        raise ValueError(f"standardize must be False where X is a source, got {estimator.standardize!r}")
     if getattr(estimator, "early_stopping", False):
         raise ValueError("early_stopping must be False where X is a source, got True; give X_val")
     return X

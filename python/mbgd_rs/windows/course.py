@@ -5,24 +5,26 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
+from ..agreement import check_same_model
 from ..arguments import Training
 from ..checkpointing import CheckpointWriter
 from ..errors import DivergenceError, raise_with
 from ..metrics import Metrics
 from ..objective import Part, Problem
+from ..ranks import Ranks
 from ..result import FitResult
-from ..sparse import SparseRows
 from ..stop_reason import StopReason
 from ..stopping import MaxSeconds, MaxSteps, StopRule
 from ..watching import Watcher, after_epoch
 from .judging import Judge
 from .loading import Loader
+from .placing import refuse_entry, with_place
 from .plan import Part as PartOfEpoch
 from .plan import Plan
 from .reading import Window, read_windows
@@ -39,6 +41,9 @@ class Course:
     loader: Loader
     plan: Plan
     head: Problem
+    """What is trained on, of the first chunk."""
+    shown: Problem
+    """The same in the units of the data."""
     part: Part
     """What is known of all rows."""
     training: Training
@@ -49,6 +54,8 @@ class Course:
     measured: Callable[[], Metrics]
     finished: Callable[[dict[str, Any], FitResult | None, Metrics], FitResult]
     writer: CheckpointWriter
+    comm: Ranks | None = None
+    """The processes that make the same run, if there are several."""
 
     def run(self, resume: FitResult | None) -> FitResult:
         """All windows of all epochs, after a run before, if there was one."""
@@ -69,6 +76,8 @@ class Course:
             while window is not None:
                 waited = time.perf_counter() - begin - self.writer.seconds - seconds_of(result, resume)
                 result, left_over = self.on_window(window, result, (begin, first_step, waited))
+                if self.comm is not None and result.state is not None and result.state["step"] == 0:
+                    check_same_model(self.comm, result)
                 if left_over is None:
                     break
                 window = next_of(windows, left_over)
@@ -117,16 +126,18 @@ class Course:
             self.head, X=window.X, y=window.y, sample_weight=window.sample_weight, part=self.part
         )
         measured = self.measured()
-        call = after_epoch(self.head, self.watchers, measured, self.judge)
+        call = after_epoch(self.shown, self.watchers, measured, self.judge)
 
         def since_begin(epoch: int, n: int, loss: float, _: float, *others: Any) -> Any:
             assert call is not None
             return call(epoch, n, loss, time.perf_counter() - begin, *others)
 
         def made(run: dict[str, Any]) -> FitResult:
-            run["state"]["seconds"] += waited
+            late = waited - run.setdefault("waited", 0.0)
+            run["waited"] = waited
+            run["state"]["seconds"] += late
             for name in ("elapsed", "epoch_elapsed"):
-                run["history"][name] = run["history"][name] + waited
+                run["history"][name] = run["history"][name] + late
             if run["stop_reason"][0] == "window":  # to whom an exception shows it, the run was interrupted
                 run["stop_reason"] = ("interrupted", "")
             return self.finished(run, before, measured)
@@ -146,11 +157,17 @@ class Course:
         run: dict[str, Any] = {}
         try:
             _core.fit(problem, training, run)
-        except ValueError:
-            self.check(window)  # or it is about something else
-            raise
-        is_used_up = run["stop_reason"][0] == "window"
-        result = made(run)
+            is_used_up = run["stop_reason"][0] == "window"
+            result = made(run)
+        except ValueError as error:
+            self.refuse(window, first, error)
+        except KeyboardInterrupt as signal:  # on the way back from the core
+            if "stop_reason" not in run:
+                raise
+            run.setdefault("raised", signal)
+            result = made(run)
+        if self.comm is not None and run["ended_by"] is not None:
+            run.setdefault("raised", self.comm.ended_by(run["ended_by"]))
         if "raised" in run:
             raise_with(run["raised"], replace(result, stop_reason=StopReason.INTERRUPTED))
         if result.stop_reason is StopReason.DIVERGED:
@@ -163,14 +180,26 @@ class Course:
             return result, places[:0]
         return result, None
 
-    def check(self, window: Window) -> None:
-        """That all entries of a window are finite; else an error that says where one is not."""
-        if not isinstance(window.X, SparseRows):
-            at = window.n_left_over
-            for chunk in window.chunks:
-                n_rows = self.loader.reader.source.chunk_rows[chunk]
-                self.loader.reader.check(chunk, window.X[at : at + n_rows])
-                at += n_rows
+    def refuse(self, window: Window, first: int, error: ValueError) -> NoReturn:
+        """Raise an error of the core with the place of the row of a window that it is about, if it is.
+
+        Rows of the window that are left over of that before are those of the positions from `first` on.
+        """
+        source, starts = self.loader.reader.source, self.plan.starts
+
+        def place(row: int) -> tuple[int, int]:
+            left_over = self.training.batches.rows(window.part.epoch, first, first + window.n_left_over)
+            in_chunks = [np.arange(starts[chunk], starts[chunk + 1]) for chunk in window.chunks]
+            number = np.concatenate([left_over.astype(np.int64), *in_chunks])[row]
+            chunk = int(self.plan.chunks_of(np.array([number]))[0])
+            return chunk, int(number - starts[chunk])
+
+        found = _core.find_not_finite(window.X)
+        if found is not None:
+            row, column, value = found
+            refuse_entry(source, *place(row), column, value)
+        text = with_place(str(error), lambda row: source.where(*place(row)))
+        raise error if text is None else type(error)(text) from None
 
 
 def next_of(windows: Any, left_over: Array) -> Window | None:

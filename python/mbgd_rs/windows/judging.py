@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from .. import _core
 from ..objective import Part, Problem
 from ..sources import Source, check_source
+from ..standardization import Standardization
 from .loading import ChunkReader
+from .placing import check_chunk
 from .survey import survey
 
 __all__ = ["Judge"]
@@ -21,7 +23,14 @@ Array = NDArray[Any]
 class Judge:
     """The mean loss over the rows of a source, without the penalty, at the parameters of a model."""
 
-    def __init__(self, source: Source, head: Problem, by_class: Array | None, n_threads: int) -> None:
+    def __init__(
+        self,
+        source: Source,
+        head: Problem,
+        by_class: Array | None,
+        n_threads: int,
+        units: Standardization | None = None,
+    ) -> None:
         check_source(source)
         if (source.n_columns, source.dtype) != (head.X.shape[1], head.X.dtype):
             raise ValueError(
@@ -35,7 +44,7 @@ class Judge:
         self.problem = replace(
             head, penalty=None, part=Part(found.weight_scale, found.entries_of_row, is_scanned=True)
         )
-        self.reader = ChunkReader(source, head, by_class, sees_all=False)
+        self.reader = ChunkReader(source, head, found.weights, sees_all=False, units=units)
         self.n_threads = n_threads
 
     def __call__(self, params: Array) -> float:
@@ -44,5 +53,9 @@ class Judge:
         for chunk, n_rows in enumerate(source.chunk_rows):
             X, y, s = self.reader.read(chunk)
             problem = replace(self.problem, X=X, y=y, sample_weight=s)
-            total += n_rows * _core.value(problem, params, self.n_threads)
+            try:
+                total += n_rows * _core.value(problem, params, self.n_threads)
+            except ValueError:
+                check_chunk(source, chunk, problem)  # or it is about something else
+                raise
         return total / source.n_rows

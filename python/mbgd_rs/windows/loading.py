@@ -7,17 +7,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _core
-from ..inputs import as_real_targets, as_weights
+from ..inputs import as_array, as_real_targets
 from ..labels import as_classes, as_labels
 from ..models import Linear
 from ..objective import Problem
 from ..sources import Source, checked_chunk
 from ..sparse import SparseRows
+from ..standardization import Standardization
+from .placing import check_finite, placed
 from .plan import Plan
-from .survey import rows_like, weights_of_part
+from .survey import RowWeights, rows_like
 
-__all__ = ["ChunkReader", "Loader", "joined"]
+__all__ = ["ChunkReader", "Loader", "joined", "numbers_of"]
 
 Array = NDArray[Any]
 
@@ -29,11 +30,20 @@ class ChunkReader:
     be looked at before, which takes as long as to read them from memory.
     """
 
-    def __init__(self, source: Source, head: Problem, by_class: Array | None, *, sees_all: bool) -> None:
+    def __init__(
+        self,
+        source: Source,
+        head: Problem,
+        weights: RowWeights,
+        *,
+        sees_all: bool,
+        units: Standardization | None = None,
+    ) -> None:
         self.source = source
         self.head = head
-        self.by_class = by_class
-        self.is_weighted = source.has_weights or by_class is not None
+        self.weights = weights
+        self.units = units
+        self.is_weighted = source.has_weights or weights.by_class is not None
         self.looks_before = self.is_weighted or not sees_all or not isinstance(head.model, Linear)
 
     def read(self, chunk: int, out: Array | None = None) -> tuple[Any, Array, Array | None]:
@@ -45,22 +55,18 @@ class ChunkReader:
                 out[:] = X
                 X = out
             if self.looks_before:
-                self.check(chunk, X)
-        targets = targets_like(self.source, chunk, read.y, self.head)
-        s = as_weights(read.sample_weight, targets)
-        if self.by_class is not None:
-            s = weights_of_part(self.by_class, self.head.classes, targets, s)
+                check_finite(self.source, chunk, X)
+        if self.units is not None:
+            X = self.units.rows(X, out)
+        targets, s = self.beside(chunk, read.y, read.sample_weight)
+        if self.units is not None and (self.units.y_mean is not None or self.units.y_scale != 1):
+            targets = self.units.targets(numbers_of(read.y, targets), self.source.dtype)
         return X, targets, s
 
-    def check(self, chunk: int, X: Array) -> None:
-        """That all entries of a chunk are finite."""
-        found = _core.find_not_finite(X)
-        if found is not None:
-            row, column, value = found
-            names = self.source.feature_names
-            name = column if names is None else repr(names[column])
-            where = self.source.where(chunk, row)
-            raise ValueError(f"X must be finite, got {value} in column {name} at {where}")
+    def beside(self, chunk: int, y: Any, sample_weight: Any) -> tuple[Array, Array | None]:
+        """What a chunk has beside X, its targets in the units of the data."""
+        targets = targets_like(self.source, chunk, y, self.head)
+        return targets, self.weights(sample_weight, targets)
 
 
 class Loader:
@@ -100,6 +106,11 @@ class Loader:
         )
 
 
+def numbers_of(y: Any, targets: Array) -> Array:
+    """Targets that are numbers in double as they were given, not as they are rounded to the type of X."""
+    return as_array("y", y).astype(np.float64).reshape(targets.shape)
+
+
 def targets_like(source: Source, chunk: int, y: Any, head: Problem) -> Array:
     """The targets of a chunk as the core reads them, like those of other rows of the same source."""
     rows = rows_like(source, chunk)
@@ -109,7 +120,7 @@ def targets_like(source: Source, chunk: int, y: Any, head: Problem) -> Array:
         raise ValueError(
             f"y must not be None for loss {head.loss_name!r}, got None in {source.where(chunk, 0)}"
         )
-    try:
+    with placed(source, chunk):
         if head.classes is None:
             targets, _ = as_real_targets(y, rows)
         elif head.has_several_labels:
@@ -119,28 +130,12 @@ def targets_like(source: Source, chunk: int, y: Any, head: Problem) -> Array:
             targets = labels
         else:
             _, targets = as_classes(y, rows, head.classes)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{error}; {place_of(source, chunk, y, head.classes)}") from None
     if targets.shape[1] != head.y.shape[1]:
         raise ValueError(
             f"y must have {head.y.shape[1]} column(s), as in the first chunk, got {targets.shape[1]} in "
             f"{source.where(chunk, 0)}"
         )
     return targets
-
-
-def place_of(source: Source, chunk: int, y: Any, classes: Array | None) -> str:
-    """Where the first target is that cannot be read, or that no class is of."""
-    y = np.asarray(y)
-    if y.ndim == 1:
-        if classes is not None:
-            is_wrong = ~np.isin(y, classes)
-        else:
-            is_wrong = ~np.isfinite(y) if y.dtype.kind == "f" else np.zeros(len(y), bool)
-        if is_wrong.any():
-            row = int(is_wrong.argmax())
-            return f"{y[row]!r} at {source.where(chunk, row)}"
-    return f"in the chunk that begins with {source.where(chunk, 0)}"
 
 
 def joined(

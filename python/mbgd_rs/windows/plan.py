@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from .. import _core
 from ..sampling import Block
 from ..sources import Source
-from .memory import available_memory
 
 __all__ = ["Part", "Plan", "bytes_of_row", "plan_of"]
 
@@ -51,20 +50,24 @@ class Plan:
     def chunks_of(self, rows: Array) -> Array:
         """The chunk of each of these rows."""
         length = int(self.starts[1])
-        if (np.diff(self.starts[:-1]) == length).all():
+        if (np.diff(self.starts[:-1]) == length).all() and self.starts[-1] - self.starts[-2] <= length:
             return (rows // length).astype(np.intp)  # several times as fast
         return np.searchsorted(self.starts, rows, side="right") - 1
 
     def parts(self, batches: _core.Batches, epoch: int, position: int = 0) -> Iterator[Part]:
-        """The windows of an epoch that have positions from `position` on; at the very end the last one."""
+        """The windows of an epoch that have positions from `position` on; at the very end the last one.
+
+        Windows that have only rows which are left out, with `drop_last`, are not read.
+        """
         blocks = batches.blocks(epoch)
         order = np.arange(len(self.starts) - 1) if blocks is None else blocks.astype(np.intp)
         rows = np.diff(self.starts)[order]
         ends = np.cumsum(rows)
+        n_used = min(batches.n_steps(epoch) * batches.batch_size(epoch), int(ends[-1]))
         for at in range(0, len(order), self.window):
             last = min(at + self.window, len(order)) - 1
             end, first = int(ends[last]), int(ends[at] - rows[at])
-            if end > position or last == len(order) - 1:
+            if first < n_used and (end > position or end >= n_used):
                 yield Part(epoch, tuple(order[at : last + 1].tolist()), first, end)
 
 
@@ -75,7 +78,7 @@ def plan_of(
     n_targets: int,
     entries_of_row: int | None,
     rows_of_step: int,
-    memory_limit: int | None,
+    memory_limit: int,
     to_mix: int,
 ) -> tuple[Plan, Any]:
     """The plan, and the way of sampling by which a run on all rows would make the same steps.
@@ -86,10 +89,9 @@ def plan_of(
     rows = np.array(source.chunk_rows, np.int64)
     of_row = bytes_of_row(source, n_targets, entries_of_row)
     room = min(rows_of_step, source.n_rows) - 1
-    limit = available_memory() // 4 if memory_limit is None else memory_limit
     largest = np.cumsum(np.sort(rows)[::-1])  # rows of windows of 1, 2, ... chunks, at most
     needs = of_row * (largest + room)
-    fits = int(np.searchsorted(needs, limit, side="right"))
+    fits = int(np.searchsorted(needs, memory_limit, side="right"))
     asked = shuffle.window if isinstance(shuffle, Block) else None
     # Chunks that differ lead a run astray for as long as a window lasts: then it has all there is room for.
     window = min(asked or (FEWEST if to_mix <= FEWEST else len(rows)), len(rows))
@@ -97,7 +99,7 @@ def plan_of(
     if fits < fewest:
         raise ValueError(
             f"memory_limit must be >= {int(needs[fewest - 1])} bytes, for two windows of {fewest} chunk(s) "
-            f"of up to {int(rows.max())} rows and steps of {rows_of_step} rows, got {limit}"
+            f"of up to {int(rows.max())} rows and steps of {rows_of_step} rows, got {memory_limit}"
         )
     window = min(window, fits)
     if isinstance(shuffle, Block) and shuffle.rows not in (None, block_rows(source), source.chunk_rows):

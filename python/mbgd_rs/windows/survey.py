@@ -2,21 +2,52 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..class_weights import ClassWeight, by_label, class_of
-from ..inputs import as_weights
+from ..inputs import as_weights, exponent_of, scaled_down
 from ..labels import as_classes, distinct, label_array, places
 from ..losses import Loss
 from ..sources import Source, checked_chunk
+from .placing import placed
 
-__all__ = ["Survey", "rows_like", "survey", "weights_of_part"]
+__all__ = ["RowWeights", "Survey", "rows_like", "survey"]
 
 Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class RowWeights:
+    """The weights of rows as the core reads them: those of a chunk as if all others were in memory, too."""
+
+    by_class: Array | None = None
+    """What the weights of rows are multiplied by, for each of the classes."""
+    exponent: int = 0
+    """Weights of rows are divided by this power of two, and then with those of classes by the next."""
+    classes: Array | None = None
+    exponent_of_product: int = 0
+
+    def __call__(self, sample_weight: Any, targets: Array) -> Array | None:
+        """In the type of the targets, which are as the core reads them."""
+        if self.by_class is None:
+            return as_weights(sample_weight, targets, self.exponent)
+        scaled = np.ldexp(self.in_double(sample_weight, targets), -self.exponent_of_product)
+        weights: Array = scaled.astype(targets.dtype)
+        return weights
+
+    def in_double(self, sample_weight: Any, targets: Array) -> Array:
+        """Before they have the type of the targets."""
+        s = as_weights(sample_weight, targets, self.exponent)
+        own = np.ones(len(targets)) if s is None else s.astype(np.float64)
+        if self.by_class is None:
+            return own
+        assert self.classes is not None
+        product: Array = own * self.by_class[class_of(targets, self.classes)]
+        return product
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -27,6 +58,7 @@ class Survey:
     """Their labels, sorted."""
     by_class: Array | None = None
     """How much each class counts."""
+    weights: RowWeights = RowWeights()
     weight_scale: tuple[float, float] | None = None
     """The largest weight of a row, and the mean of all in units of that."""
     entries_of_row: int | None = None
@@ -41,7 +73,7 @@ def survey(
     class_weight: ClassWeight = None,
     by_class: Array | None = None,
 ) -> Survey:
-    """Pass over targets and weights: once for the labels and twice for the weights, where there are some.
+    """Pass over targets and weights: once for labels, three or four times for weights, where there are some.
 
     Weights of classes may be known already.
     """
@@ -53,10 +85,12 @@ def survey(
         classes = found if classes is None else classes
         if class_weight is not None:
             by_class = weights_by_class(class_weight, found, classes, totals)
+    weights, weight_scale = weights_of(source, classes, by_class)
     return Survey(
         classes=classes,
         by_class=by_class,
-        weight_scale=weight_scale(source, classes, by_class),
+        weights=weights,
+        weight_scale=weight_scale,
         entries_of_row=entries,
     )
 
@@ -81,7 +115,8 @@ def labels_of(source: Source) -> tuple[Array | None, Array]:
         y = np.asarray(y)
         if y.ndim == 2 and y.shape[1] > 1:
             return None, np.empty(0)
-        values, numbers = distinct(label_array("y", y))
+        with placed(source, chunk):
+            values, numbers = distinct(label_array("y", y))
         labels.append(values)
         totals.append(np.bincount(numbers, None if s is None else np.asarray(s, np.float64), len(values)))
     classes, numbers = distinct(np.concatenate(labels))
@@ -104,42 +139,55 @@ def weights_by_class(
     return weights
 
 
-def weight_scale(source: Source, classes: Array | None, by_class: Array | None) -> tuple[float, float] | None:
-    """Of the weights of all rows: the largest, and their mean in units of that, summed as the core does."""
+def weights_of(
+    source: Source, classes: Array | None, by_class: Array | None
+) -> tuple[RowWeights, tuple[float, float] | None]:
+    """How weights are read; and of all the largest, and their mean in units of that, as in the core."""
+    chunks = range(source.n_chunks)
     if not source.has_weights and by_class is None:
-        return None
+        return RowWeights(), None
+    exponent = 0
+    if source.has_weights:
+        exponent = exponent_of(np.array([largest_given(source, chunk) for chunk in chunks]))
+    weights = RowWeights(None if by_class is None else scaled_down(by_class), exponent, classes)
 
-    def weights(chunk: int) -> Array:
+    def double(chunk: int) -> Array:
         y, s = source.targets(chunk)
         rows = rows_like(source, chunk)
-        s = as_weights(s, rows)
-        if by_class is not None:
-            _, targets = as_classes(y, rows, classes)
-            s = weights_of_part(by_class, classes, targets, s)
-        assert s is not None
-        if not (np.isfinite(s) & (s >= 0)).all():
-            row = int((~(np.isfinite(s) & (s >= 0))).argmax())
-            where = source.where(chunk, row)
-            raise ValueError(f"sample_weight must be finite and >= 0, got {s[row]:g} at {where}")
-        own: Array = s.astype(np.float64)
-        return own
+        if by_class is None:
+            return weights.in_double(s, rows)
+        return weights.in_double(s, as_classes(y, rows, classes)[1])
 
-    chunks = range(source.n_chunks)
-    largest = max(float(weights(chunk).max()) for chunk in chunks)
-    if largest == 0:
+    if by_class is not None:
+        largest = np.array([double(chunk).max() for chunk in chunks])
+        weights = replace(weights, exponent_of_product=exponent_of(largest))
+
+    def own(chunk: int) -> Array:
+        in_type = np.ldexp(double(chunk), -weights.exponent_of_product).astype(source.dtype)
+        return in_type.astype(np.float64)
+
+    largest_of_all = max(float(own(chunk).max()) for chunk in chunks)
+    if largest_of_all == 0:
         raise ValueError("sample_weight must be positive for at least one row, got only zeros")
     total = 0.0
     for chunk in chunks:  # one after the other, as numbers are added up in the core
-        total = float(np.cumsum(np.append(total, weights(chunk) / largest))[-1])
-    return largest, total / source.n_rows
+        total = float(np.cumsum(np.append(total, own(chunk) / largest_of_all))[-1])
+    return weights, (largest_of_all, total / source.n_rows)
 
 
-def weights_of_part(by_class: Array, classes: Array | None, targets: Array, s: Array | None) -> Array:
-    """Weights of rows, multiplied by those of their classes."""
-    assert classes is not None
-    own = np.ones(len(targets)) if s is None else s.astype(np.float64)
-    weights: Array = (own * by_class[class_of(targets, classes)]).astype(targets.dtype)
-    return weights
+def largest_given(source: Source, chunk: int) -> float:
+    """The largest weight of the rows of a chunk, all of which are checked."""
+    _, s = source.targets(chunk)
+    rows = rows_like(source, chunk)
+    if as_weights(s, rows, 0) is None:
+        raise TypeError(f"sample_weight must be given as announced, got None at {source.where(chunk, 0)}")
+    given = np.asarray(s, np.float64)
+    is_wrong = ~(np.isfinite(given) & (given >= 0))
+    if is_wrong.any():
+        row = int(is_wrong.argmax())
+        where = source.where(chunk, row)
+        raise ValueError(f"sample_weight must be finite and >= 0, got {given[row]:g} at {where}")
+    return float(given.max())
 
 
 def rows_like(source: Source, chunk: int) -> Array:

@@ -1,6 +1,9 @@
 //! `ColumnSums`: what is added up over rows for a column.
 
+use std::ops::Range;
+
 use crate::data::Dataset;
+use crate::error::Result;
 use crate::scalar::Scalar;
 
 /// How entries are seen by what adds them up: as `scale * x - shift`.
@@ -36,12 +39,28 @@ pub(super) struct Totals {
 }
 
 impl Totals {
-    pub(super) fn of<T: Scalar>(data: &Dataset<'_, T>) -> Self {
-        let mut totals = Self { n_rows: 0, weight: 0.0 };
+    /// Of all rows. Sums over shards are added in order.
+    pub(super) fn of<T: Scalar>(data: &Dataset<'_, T>) -> Result<Self> {
         if data.weights.are_equal() {
-            return Self { n_rows: data.n_rows() as u64, weight: data.n_rows() as f64 };
+            return Ok(Self { n_rows: data.n_rows() as u64, weight: data.n_rows() as f64 });
         }
-        for position in 0..data.n_rows() {
+        let Some(sharding) = data.sharding else { return Ok(Self::of_rows(data, 0..data.n_rows())) };
+        let mut of_shards = Vec::new();
+        for rows in sharding.own_rows_by_shard() {
+            let Self { n_rows, weight } = Self::of_rows(data, rows);
+            of_shards.extend([n_rows as f64, weight]);
+        }
+        let mut totals = Self { n_rows: 0, weight: 0.0 };
+        for &[n_rows, weight] in sharding.of_all(of_shards)?.as_chunks::<2>().0 {
+            totals.n_rows += n_rows as u64;
+            totals.weight += weight;
+        }
+        Ok(totals)
+    }
+
+    fn of_rows<T: Scalar>(data: &Dataset<'_, T>, positions: Range<usize>) -> Self {
+        let mut totals = Self { n_rows: 0, weight: 0.0 };
+        for position in positions {
             let weight = data.weights.of(data.stored_row(position));
             if weight > 0.0 {
                 totals.n_rows += 1;
@@ -78,6 +97,17 @@ impl ColumnSums {
         smallest: f64::INFINITY,
         largest: f64::NEG_INFINITY,
     };
+
+    /// As numbers, to be told to other processes.
+    pub(super) fn numbers(&self) -> [f64; 6] {
+        let Self { n_entries, weight, sum, squares, smallest, largest } = *self;
+        [n_entries as f64, weight, sum, squares, smallest, largest]
+    }
+
+    /// Of such numbers.
+    pub(super) fn of_numbers([n_entries, weight, sum, squares, smallest, largest]: [f64; 6]) -> Self {
+        Self { n_entries: n_entries as u64, weight, sum, squares, smallest, largest }
+    }
 
     /// Adds an entry of a row of this weight.
     #[inline(always)]

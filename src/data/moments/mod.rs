@@ -53,7 +53,7 @@ impl ColumnMoments {
         n_threads: usize,
         interrupted: &(dyn Fn() -> bool + Sync),
     ) -> Result<Self> {
-        let pass = MomentPass { data, tier, n_threads, interrupted, totals: Totals::of(data) };
+        let pass = MomentPass { data, tier, n_threads, interrupted, totals: Totals::of(data)? };
         let quick = pass.quick()?;
         let mut moments = Self::zeros(quick.sums.len())?;
         let mut others = try_reserved("columns", quick.sums.len())?;

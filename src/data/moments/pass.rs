@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::column_sums::{Change, ColumnSums, Totals};
-use crate::data::{Csr, Dataset, Dense, Rows};
-use crate::error::{Error, Result, try_filled, try_reserved};
+use crate::data::{Csr, Dataset, Dense, GatheredRows, Rows};
+use crate::error::{Error, Result, try_collected, try_filled, try_reserved};
 use crate::kernel::moments::AddMoments;
 use crate::kernel::{Prefetch, Tier};
 use crate::pool;
@@ -155,37 +155,63 @@ impl<T: Scalar> MomentPass<'_, '_, T> {
         self.in_chunks(x.n_columns(), || Ok(Vec::new()), work)
     }
 
-    /// How many chunks there are.
-    fn n_chunks(&self) -> usize {
-        let n_rows = self.data.n_rows();
+    /// How many chunks there are of so many rows with so many entries.
+    fn n_chunks(&self, n_rows: usize, n_stored: usize) -> usize {
         match self.data.rows {
             Rows::Dense(x) => {
                 let n_entries = n_rows.saturating_mul(x.n_columns());
                 (n_entries / CHUNK_ENTRIES).min(n_rows / (4 * RUN)).clamp(1, MAX_CHUNKS)
             }
             Rows::Csr(x) => {
-                let for_each_column = x.n_entries() / x.n_columns() / ENTRIES_OF_SPARSE_COLUMN;
-                for_each_column.min(x.n_entries() / CHUNK_ENTRIES).min(n_rows).clamp(1, MAX_SPARSE_CHUNKS)
+                let for_each_column = n_stored / x.n_columns() / ENTRIES_OF_SPARSE_COLUMN;
+                for_each_column.min(n_stored / CHUNK_ENTRIES).min(n_rows).clamp(1, MAX_SPARSE_CHUNKS)
             }
         }
     }
 
-    /// Has `work` add rows to sums, chunk by chunk, and adds up those of the chunks in their order.
+    /// Has `work` add rows to sums, shard by shard, if there are such, and adds up those of the shards in their order.
     fn in_chunks<S>(
         &self,
         n_columns: usize,
         scratch: impl Fn() -> Result<S> + Sync + Send,
         work: impl Fn(&mut S, Range<usize>, &mut [ColumnSums], &dyn Fn() -> bool) -> Result<()> + Sync + Send,
     ) -> Result<Vec<ColumnSums>> {
-        let (n_rows, n_chunks) = (self.data.n_rows(), self.n_chunks());
+        let Some(sharding) = self.data.sharding else {
+            let n_stored = if let Rows::Csr(x) = self.data.rows { x.n_entries() } else { 0 };
+            return self.in_chunks_of((0..self.data.n_rows(), n_stored), n_columns, &scratch, &work);
+        };
+        let entries_of_row = if let Rows::Csr(x) = self.data.rows { x.entries_of_row() } else { 0 };
+        let mut own = try_reserved("moments of columns", 6 * n_columns * sharding.shards.own().len())?;
+        for rows in sharding.own_rows_by_shard() {
+            let n_stored = rows.len() * entries_of_row;
+            let sums = self.in_chunks_of((rows, n_stored), n_columns, &scratch, &work)?;
+            own.extend(sums.iter().flat_map(ColumnSums::numbers));
+        }
+        let mut all = try_filled("moments of columns", n_columns, ColumnSums::NONE)?;
+        for (i, &numbers) in sharding.of_all(own)?.as_chunks::<6>().0.iter().enumerate() {
+            all[i % n_columns].merge(&ColumnSums::of_numbers(numbers));
+        }
+        Ok(all)
+    }
+
+    /// Has `work` add rows to sums, chunk by chunk, and adds up those of the chunks in their order.
+    fn in_chunks_of<S>(
+        &self,
+        (of, n_stored): (Range<usize>, usize),
+        n_columns: usize,
+        scratch: &(impl Fn() -> Result<S> + Sync + Send),
+        work: &(impl Fn(&mut S, Range<usize>, &mut [ColumnSums], &dyn Fn() -> bool) -> Result<()> + Sync + Send),
+    ) -> Result<Vec<ColumnSums>> {
+        let n_rows = of.len();
+        let n_chunks = self.n_chunks(n_rows, n_stored);
         let too_large =
             || Error::TooLarge { what: "moments of columns", size: format!("{n_chunks} x {n_columns}") };
         let size = n_chunks.checked_mul(n_columns).ok_or_else(too_large)?;
         let mut sums = try_filled("moments of columns", size, ColumnSums::NONE)?;
         let rows_of_chunk = n_rows.div_ceil(n_chunks).next_multiple_of(RUN);
         let one = |scratch: &mut S, i: usize, sums: &mut [ColumnSums], poll: &dyn Fn() -> bool| {
-            let rows = (i * rows_of_chunk).min(n_rows)..((i + 1) * rows_of_chunk).min(n_rows);
-            work(scratch, rows, sums, poll)
+            let at = |chunk: usize| of.start + (chunk * rows_of_chunk).min(n_rows);
+            work(scratch, at(i)..at(i + 1), sums, poll)
         };
         let n_threads = self.n_threads.min(n_chunks);
         pool::each_chunk(n_threads, &mut sums, n_columns, self.interrupted, scratch, one)?;
@@ -204,9 +230,17 @@ impl<T: Scalar> MomentPass<'_, '_, T> {
         let n_rows = self.data.n_rows();
         let n_sampled = n_rows.min(SAMPLE);
         let mut means = try_filled("shifts of columns", x.n_columns(), 0.0)?;
-        for i in 0..n_sampled {
-            // In the middle of each of as many parts; the product would overflow with no less than 2^57 rows.
-            let row = self.data.stored_row((2 * i + 1) * n_rows / (2 * n_sampled));
+        // In the middle of each of as many parts; the product would overflow with no less than 2^57 rows.
+        let rows = (0..n_sampled).map(|i| (2 * i + 1) * n_rows / (2 * n_sampled));
+        let rows = try_collected("rows", rows)?;
+        let gathered =
+            self.data.among().map(|among| GatheredRows::of(self.data, among, &rows)).transpose()?;
+        let of_all = gathered.as_ref().map(|rows| rows.dataset(self.data, self.tier)).transpose()?;
+        for (i, &row) in rows.iter().enumerate() {
+            let (x, row) = match &of_all {
+                Some(Dataset { rows: Rows::Dense(gathered), .. }) => (*gathered, i),
+                _ => (x, self.data.stored_row(row)),
+            };
             for (mean, entry) in means.iter_mut().zip(&x.values()[row * x.n_columns()..]) {
                 *mean += entry.to_f64() / n_sampled as f64;
             }

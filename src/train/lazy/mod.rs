@@ -210,6 +210,13 @@ impl<'a, T: Scalar> LazyParameters<'a, T> {
         };
         let step = self.last_flush + self.missed.n_steps() as u32 + 1;
         active.collect(&self.csr, evaluator.stored_rows(batch.positions.clone()), step)?;
+        if let Some(ranks) = evaluator.ranks_with_own_rows()
+            && let Err(error) = active.meet(ranks, batch.positions.len(), step)
+        {
+            active.forget();
+            self.active = Some(active);
+            return Err(error);
+        }
         let few = self.layout.on_columns::<T>(active.columns().len())?;
         let (params, variate) = evaluator.params_and_control_variate();
         let drift = Drift::of(solver, variate);

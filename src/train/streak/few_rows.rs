@@ -1,6 +1,7 @@
 //! `FewRowsSteps`: steps on a leaf of rows at most, by the kernels of a step on any batch, in one call of the tier.
 
 use super::steps::{Room, StreakSteps};
+use crate::data::Dense;
 use crate::gradient::loss::{EachOutput, Pointwise, TileOf};
 use crate::kernel::rows::{Accumulate, Scores};
 use crate::kernel::{Kernel, Lanes, ScaleAdd};
@@ -11,7 +12,7 @@ use crate::update::SgdStep;
 /// before each step.
 pub(super) struct FewRowsSteps<'k, 's, 'a, T, F> {
     pub(super) loss: F,
-    pub(super) steps: &'k mut StreakSteps<'s, 'a, T>,
+    pub(super) steps: &'k mut StreakSteps<'s, 'a, Dense<'a, T>, T>,
 }
 
 impl<T: Scalar, F: Pointwise> Kernel<T> for FewRowsSteps<'_, '_, '_, T, F> {
@@ -22,8 +23,8 @@ impl<T: Scalar, F: Pointwise> Kernel<T> for FewRowsSteps<'_, '_, '_, T, F> {
         let Self { loss, steps } = self;
         let rows_of_tile = steps.x.rows_of_tile();
         let n_coef = steps.params.len() - T::LANES;
-        let mut position = 0;
-        for i in 0..steps.losses.len() {
+        for i in steps.range.clone() {
+            let mut position = i * steps.rows_of_step;
             let end = steps.n_rows.min(position + steps.rows_of_step);
             let n_rows = end - position;
             steps.room.gradient.fill(T::ZERO);
@@ -45,8 +46,9 @@ impl<T: Scalar, F: Pointwise> Kernel<T> for FewRowsSteps<'_, '_, '_, T, F> {
             } else {
                 of_intercept.fill(T::ZERO);
             }
-            let arithmetic = steps.arithmetic[i];
-            SgdStep { arithmetic, velocity: steps.velocity, params, grad: gradient }.run::<L>();
+            if let Some(&arithmetic) = steps.arithmetic.get(i) {
+                SgdStep { arithmetic, velocity: steps.velocity, params, grad: gradient }.run::<L>();
+            }
         }
     }
 }
@@ -55,7 +57,7 @@ impl<T: Scalar, F: Pointwise> Kernel<T> for FewRowsSteps<'_, '_, '_, T, F> {
 #[inline(always)]
 fn tile<L: Lanes, F: Pointwise>(
     loss: F,
-    steps: &mut StreakSteps<'_, '_, L::Elem>,
+    steps: &mut StreakSteps<'_, '_, Dense<'_, L::Elem>, L::Elem>,
     position: usize,
     n: usize,
 ) -> f64 {

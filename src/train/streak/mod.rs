@@ -1,32 +1,39 @@
 //! `Streak`: steps on a few rows each between which nobody looks, many in one call of the tier.
 //!
 //! A step on one row takes some 40 ns, the latency of its own arithmetic. To ask all seams of the loop before and
-//! after it would cost three times as much. So steps of plain or momentum gradient descent on dense rows without offsets,
-//! of a linear model for one output and with at most an l2 penalty, are made in streaks; the bits are those of the steps
-//! one by one.
+//! after it would cost three times as much. So steps on rows without offsets, of a linear model for one output and with at
+//! most an l2 penalty, are made in streaks; the bits are those of the steps one by one. Those of plain or momentum gradient
+//! descent are made by the kernels; of other rules these make the gradient, and the optimizer moves. Of sparse rows with
+//! columns that are updated lazily, only steps that leave other columns alone are made so.
 
 mod few_rows;
+mod moved;
 mod one_row;
+mod one_sparse_row;
+mod sparse_rows;
 mod steps;
 
-use std::ops::Range;
-
 use self::few_rows::FewRowsSteps;
+use self::moved::MovedEntries;
 use self::one_row::OneRowSteps;
+use self::one_sparse_row::OneSparseRowSteps;
 use self::steps::{Room, StreakSteps};
 use super::control::is_solver;
+use super::moving::MANY_ENTRIES;
+use super::parameters::{Parameters, entries_of};
 use super::stop::Stop;
 use super::{Config, State, Window};
-use crate::data::Rows;
+use crate::data::{Csr, Dense, Indices, Rows, TargetKind};
 use crate::error::{Result, try_filled, try_reserved};
 use crate::gradient::loss::{Pointwise, VisitPointwise};
 use crate::gradient::penalty::ElasticNet;
 use crate::gradient::sum::LEAF_ROWS;
-use crate::gradient::{Evaluator, Penalty, Problem};
-use crate::kernel::{Tier, first_not_finite};
+use crate::gradient::{Evaluator, Loss, Penalty, Problem};
+use crate::kernel::sparse::Index;
+use crate::kernel::{Prefetch, Tier, advise_huge_pages, first_not_finite};
 use crate::scalar::Scalar;
 use crate::shuffle::Batches;
-use crate::update::{Optimizer, Rule, Schedule, Sgd, SgdArithmetic};
+use crate::update::{Optimizer, OptimizerState, Rule, Schedule, Sgd, SgdArithmetic};
 
 /// Rows of a streak. Before each, the parameters are copied, so that steps which become non-finite can be made again
 /// one by one; after each, they are checked.
@@ -37,45 +44,75 @@ const WORK: usize = 1 << 22;
 /// Buffers for streaks.
 #[derive(Debug)]
 pub(super) struct Streak<T> {
-    sgd: Sgd,
+    /// None for another rule, or one with weight decay.
+    sgd: Option<Sgd>,
     penalty: ElasticNet,
     rows: Vec<usize>,
     arithmetic: Vec<SgdArithmetic<T>>,
     losses: Vec<f64>,
     room: Room<T>,
     params_before: Vec<T>,
-    velocity_before: Vec<T>,
+    /// The slots of the optimizer one after the other, and its numbers.
+    slots_before: Vec<T>,
+    scalars_before: Vec<f64>,
+    /// Whether steps on sparse rows leave the columns of other rows alone, and whether they have to.
+    leaves_others: bool,
+    is_lazy: bool,
+    moved: MovedEntries<T>,
 }
 
 impl<T: Scalar> Streak<T> {
     /// Buffers, if steps of this run can be made in streaks.
-    pub(super) fn of(problem: &Problem<'_, T>, config: &Config, state: &State<T>) -> Result<Option<Self>> {
-        let (Rows::Dense(_), Rule::Sgd(sgd)) = (problem.data.rows, config.optimizer.rule) else {
-            return Ok(None);
-        };
+    pub(super) fn of(
+        problem: &Problem<'_, T>,
+        config: &Config,
+        params: &Parameters<'_, T>,
+        state: &State<T>,
+    ) -> Result<Option<Self>> {
         let Penalty::ElasticNet(penalty) = *problem.penalty() else { return Ok(None) };
-        let has_plain_steps = sgd.weight_decay() == 0.0 && penalty.l1() == 0.0 && config.clip.is_none();
+        let sgd = match config.optimizer.rule {
+            Rule::Sgd(sgd) if sgd.weight_decay() == 0.0 => Some(sgd),
+            _ => None,
+        };
+        let has_plain_steps = penalty.l1() == 0.0 && config.clip.is_none();
         let is_automatic = matches!(config.optimizer.learning_rate, Schedule::Auto(_));
         let is_alone = !is_automatic
             && !is_solver(&config.optimizer.rule)
             && !state.control.is_active()
             && config.average.is_none()
             && problem.data.offsets.are_none()
+            && problem.data.sharding.is_none() // whose sums are cut by shards
             && problem.intercept_slope() == 0.0
             && problem.model().linear().is_some();
         if config.tier == Tier::SCALAR || !has_plain_steps || !is_alone || problem.layout().n_outputs() > 1 {
             return Ok(None);
         }
         let n_params = problem.layout().len();
+        let room = Room::new(ROWS, n_params)?;
+        if params.is_lazy() {
+            advise_huge_pages(&room.gradient);
+        }
+        let leaves_others = penalty.l2() == 0.0 && sgd.is_some_and(|sgd| sgd.is_plain());
+        let is_large = problem.layout().len() >= MANY_ENTRIES;
+        if (params.is_lazy() && !leaves_others) || (sgd.is_none() && is_large) {
+            return Ok(None);
+        }
         Ok(Some(Self {
             sgd,
             penalty,
             rows: try_filled("rows", 2 * ROWS, 0)?,
             arithmetic: try_reserved("the steps of a streak", ROWS)?,
             losses: try_filled("losses", ROWS, 0.0)?,
-            room: Room::new(ROWS, n_params)?,
+            room,
             params_before: try_reserved("parameters", n_params)?,
-            velocity_before: try_reserved("the velocity", n_params)?,
+            slots_before: try_reserved(
+                "the memory of the optimizer",
+                n_params * state.optimizer.slots.len(),
+            )?,
+            scalars_before: try_reserved("the memory of the optimizer", state.optimizer.scalars.len())?,
+            leaves_others,
+            is_lazy: params.is_lazy(),
+            moved: MovedEntries::default(),
         }))
     }
 
@@ -106,52 +143,64 @@ impl<T: Scalar> Streak<T> {
         let end = n_batches.min(state.step + most_batches);
         let positions = batches.positions(state.step).start..batches.positions(end - 1).end;
         self.arithmetic.clear();
-        let first = state.optimizer.n_steps;
-        self.arithmetic.extend(
-            (first..)
-                .take(positions.len().div_ceil(rows_of_step))
-                .map(|t| self.sgd.arithmetic(t, optimizer.learning_rate_at(t, &state.optimizer))),
-        );
-        let velocity = state.optimizer.slots.first_mut().map_or(&mut [][..], Vec::as_mut_slice);
+        let n_steps = positions.len().div_ceil(rows_of_step);
+        if let Some(sgd) = self.sgd {
+            let steps = (state.optimizer.n_steps..).take(n_steps);
+            let rate = |t| optimizer.learning_rate_at(t, &state.optimizer);
+            self.arithmetic.extend(steps.map(|t| sgd.arithmetic(t, rate(t))));
+        }
         let n_positions = config.window.as_ref().map_or(batches.n_positions(), Window::end);
-        let of_run = (positions.clone(), n_positions);
-        if !self.run(problem, config.tier, of_run, rows_of_step, velocity, evaluator) {
+        let prefetch = evaluator.prefetch(positions.len());
+        let n_rows = positions.len() + prefetch.n_ahead.min(n_positions - positions.end);
+        evaluator.copy_rows(positions.start, &mut self.rows[..n_rows]);
+        let of_run = (positions.len(), n_rows, rows_of_step);
+        let moving = (config.tier, optimizer, &mut state.optimizer);
+        let made = match problem.data.rows {
+            Rows::Dense(x) => self.run((x, problem), moving, of_run, prefetch, evaluator),
+            Rows::Csr(x) => self.run((x, problem), moving, of_run, prefetch, evaluator),
+        };
+        if !made? {
             return Ok(false);
         }
         let mut n_left = positions.len();
-        for loss in &self.losses[..self.arithmetic.len()] {
+        for loss in &self.losses[..n_steps] {
             let n_rows = rows_of_step.min(n_left);
             n_left -= n_rows;
             state.loss_sum += loss * n_rows as f64;
         }
         state.step = end;
         state.n_seen += positions.len() as u64;
-        state.optimizer.n_steps += self.arithmetic.len() as u64;
         evaluator.poll(positions.len())?;
         Ok(true)
     }
 
-    /// Makes the steps on the rows at `positions` of the order, or none if a number would become non-finite.
-    fn run(
+    /// Makes steps of so many rows on the first of some rows, or none if a number would become non-finite.
+    fn run<'a, X: StreakRows<'a, T>>(
         &mut self,
-        problem: &Problem<'_, T>,
-        tier: Tier,
-        (positions, n_positions): (Range<usize>, usize),
-        rows_of_step: usize,
-        velocity: &mut [T],
+        (x, problem): (X, &Problem<'a, T>),
+        (tier, optimizer, state): (Tier, &Optimizer, &mut OptimizerState<T>),
+        (n_rows, n_known, rows_of_step): (usize, usize, usize),
+        prefetch: Prefetch,
         evaluator: &mut Evaluator<'_, '_, T>,
-    ) -> bool {
-        let Rows::Dense(x) = problem.data.rows else { return false };
-        let prefetch = evaluator.prefetch(positions.len());
-        let rows = &mut self.rows[..positions.len() + prefetch.n_ahead.min(n_positions - positions.end)];
-        evaluator.copy_rows(positions.start, rows);
+    ) -> Result<bool> {
+        let rows = &self.rows[..n_known];
         let (params, importance_weights) = evaluator.params_and_importance_weights();
+        let moves_few = self.leaves_others && (self.is_lazy || rows_of_step == 1);
+        let n_moved = if moves_few { x.n_moved(&rows[..n_rows]) } else { None };
+        let first_copied = if n_moved.is_some() { params.len() - T::LANES } else { 0 };
         self.params_before.clear();
-        self.params_before.extend_from_slice(params);
-        self.velocity_before.clear();
-        self.velocity_before.extend_from_slice(velocity);
-        let losses = &mut self.losses[..self.arithmetic.len()];
-        let steps = StreakSteps {
+        self.params_before.extend_from_slice(&params[first_copied..]);
+        self.slots_before.clear();
+        state.slots.iter().for_each(|slot| self.slots_before.extend_from_slice(slot));
+        self.scalars_before.clear();
+        self.scalars_before.extend_from_slice(&state.scalars);
+        let (n_steps, n_steps_before) = (n_rows.div_ceil(rows_of_step), state.n_steps);
+        let losses = &mut self.losses[..n_steps];
+        let mut moved = match n_moved {
+            Some(n_entries) => Some(self.moved.begin(n_entries)?),
+            None => None,
+        };
+        let mut steps = StreakSteps {
             x,
             targets: &problem.data.targets,
             weights: &problem.data.weights,
@@ -161,42 +210,157 @@ impl<T: Scalar> Streak<T> {
             penalty: self.penalty,
             fit_intercept: problem.fits_intercept(),
             rows,
-            n_rows: positions.len(),
+            n_rows,
             rows_of_step,
+            range: 0..n_steps,
             prefetch,
             arithmetic: &self.arithmetic,
             params: &mut *params,
-            velocity: &mut *velocity,
+            velocity: &mut [],
             losses: &mut *losses,
             room: &mut self.room,
         };
-        let (loss, kind) = (problem.objective.loss, problem.data.targets.kind());
-        if loss.visit(kind, ByRowsOfStep { tier, steps }).is_none() {
-            return false;
+        let of_loss = (tier, problem.objective.loss, problem.data.targets.kind());
+        let mut is_well = true;
+        if self.sgd.is_some() {
+            steps.velocity = state.slots.first_mut().map_or(&mut [][..], Vec::as_mut_slice);
+            if !x.make(of_loss, &mut steps, moved.as_deref_mut()) {
+                return Ok(false);
+            }
+            state.n_steps += n_steps as u64;
+            is_well = moved.as_ref().is_none_or(|moved| moved.are_finite());
+        } else {
+            let entries = entries_of(problem.model());
+            for i in 0..n_steps {
+                steps.range = i..i + 1;
+                if !x.make(of_loss, &mut steps, None) {
+                    return Ok(false); // not for the first step, and so for none
+                }
+                let (params, gradient) = (&mut *steps.params, &steps.room.gradient);
+                optimizer.step_checked(tier, entries, state, params, gradient, false)?;
+                is_well = first_not_finite(tier, params).is_none();
+                if !is_well {
+                    break;
+                }
+                optimizer.post_prox(tier, state, params);
+            }
         }
-        if losses.iter().all(|loss| loss.is_finite()) && first_not_finite(tier, params).is_none() {
-            return true;
+        is_well = is_well && losses.iter().all(|loss| loss.is_finite());
+        if is_well && first_not_finite(tier, &params[first_copied..]).is_none() {
+            return Ok(true);
         }
-        params.copy_from_slice(&self.params_before);
-        velocity.copy_from_slice(&self.velocity_before);
-        false
+        if let Some(moved) = moved {
+            moved.undo(params);
+        }
+        params[first_copied..].copy_from_slice(&self.params_before);
+        let mut slots_before = &self.slots_before[..];
+        for slot in &mut state.slots {
+            let (before, others) = slots_before.split_at(slot.len());
+            slot.copy_from_slice(before);
+            slots_before = others;
+        }
+        state.scalars.copy_from_slice(&self.scalars_before);
+        state.n_steps = n_steps_before;
+        Ok(false)
+    }
+}
+
+/// Rows of a kind on which steps can be made in streaks.
+trait StreakRows<'a, T: Scalar>: Copy {
+    /// Entries of the parameters that steps on these rows move, at most, if they may leave all others alone and are made so.
+    fn n_moved(&self, rows: &[usize]) -> Option<usize>;
+
+    /// Makes the steps, and says whether: not if there are none for the loss.
+    fn make(
+        self,
+        of_loss: (Tier, Loss, TargetKind),
+        steps: &mut StreakSteps<'_, 'a, Self, T>,
+        moved: Option<&mut MovedEntries<T>>,
+    ) -> bool;
+}
+
+impl<'a, T: Scalar> StreakRows<'a, T> for Dense<'a, T> {
+    fn n_moved(&self, _rows: &[usize]) -> Option<usize> {
+        None
+    }
+
+    fn make(
+        self,
+        (tier, loss, kind): (Tier, Loss, TargetKind),
+        steps: &mut StreakSteps<'_, 'a, Self, T>,
+        _moved: Option<&mut MovedEntries<T>>,
+    ) -> bool {
+        loss.visit(kind, ByRowsOfStep { tier, steps }).is_some()
+    }
+}
+
+impl<'a, T: Scalar> StreakRows<'a, T> for Csr<'a, T> {
+    fn n_moved(&self, rows: &[usize]) -> Option<usize> {
+        Some(rows.iter().map(|&row| self.entries(row).len()).sum())
+    }
+
+    fn make(
+        self,
+        of_loss: (Tier, Loss, TargetKind),
+        steps: &mut StreakSteps<'_, 'a, Self, T>,
+        moved: Option<&mut MovedEntries<T>>,
+    ) -> bool {
+        match self.indices() {
+            Indices::Narrow(indices) => make_on_entries(of_loss, indices, steps, moved),
+            Indices::Wide(indices) => make_on_entries(of_loss, indices, steps, moved),
+        }
+    }
+}
+
+fn make_on_entries<'a, T: Scalar, I: Index>(
+    of_loss: (Tier, Loss, TargetKind),
+    indices: &'a [I],
+    steps: &mut StreakSteps<'_, 'a, Csr<'a, T>, T>,
+    moved: Option<&mut MovedEntries<T>>,
+) -> bool {
+    let (tier, loss, kind) = of_loss;
+    match moved {
+        Some(moved) if steps.rows_of_step == 1 => {
+            loss.visit(kind, OnEntriesOfRow { tier, indices, steps, moved }).is_some()
+        }
+        moved => {
+            sparse_rows::make(of_loss, steps, indices, moved);
+            true
+        }
+    }
+}
+
+/// Runs the kernel for single sparse rows.
+struct OnEntriesOfRow<'k, 's, 'a, T, I> {
+    tier: Tier,
+    indices: &'a [I],
+    steps: &'k mut StreakSteps<'s, 'a, Csr<'a, T>, T>,
+    moved: &'k mut MovedEntries<T>,
+}
+
+impl<T: Scalar, I: Index> VisitPointwise for OnEntriesOfRow<'_, '_, '_, T, I> {
+    type Output = ();
+
+    fn visit<F: Pointwise>(self, loss: F) {
+        let Self { tier, indices, steps, moved } = self;
+        tier.run_vectorised(OneSparseRowSteps { loss, indices, steps, moved });
     }
 }
 
 /// Runs the kernel for so many rows of a step.
-struct ByRowsOfStep<'s, 'a, T> {
+struct ByRowsOfStep<'k, 's, 'a, T> {
     tier: Tier,
-    steps: StreakSteps<'s, 'a, T>,
+    steps: &'k mut StreakSteps<'s, 'a, Dense<'a, T>, T>,
 }
 
-impl<T: Scalar> VisitPointwise for ByRowsOfStep<'_, '_, T> {
+impl<T: Scalar> VisitPointwise for ByRowsOfStep<'_, '_, '_, T> {
     type Output = ();
 
     fn visit<F: Pointwise>(self, loss: F) {
-        let Self { tier, mut steps } = self;
+        let Self { tier, steps } = self;
         match steps.rows_of_step {
-            1 => tier.run_vectorised(OneRowSteps { loss, steps: &mut steps }),
-            _ => tier.run_vectorised(FewRowsSteps { loss, steps: &mut steps }),
+            1 if !steps.arithmetic.is_empty() => tier.run_vectorised(OneRowSteps { loss, steps }),
+            _ => tier.run_vectorised(FewRowsSteps { loss, steps }),
         }
     }
 }

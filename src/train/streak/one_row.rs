@@ -1,6 +1,7 @@
 //! `OneRowSteps`: steps on a single row each, every one waiting for the one before.
 
 use super::steps::{Room, StreakSteps};
+use crate::data::Dense;
 use crate::gradient::loss::{Pointwise, value_at};
 use crate::kernel::rows::dots;
 use crate::kernel::{Kernel, Lanes, prefetch_one};
@@ -12,7 +13,7 @@ use crate::update::SgdArithmetic;
 /// stored. Losses are computed afterwards, a vector of them at a time.
 pub(super) struct OneRowSteps<'k, 's, 'a, T, F> {
     pub(super) loss: F,
-    pub(super) steps: &'k mut StreakSteps<'s, 'a, T>,
+    pub(super) steps: &'k mut StreakSteps<'s, 'a, Dense<'a, T>, T>,
 }
 
 impl<T: Scalar, F: Pointwise> Kernel<T> for OneRowSteps<'_, '_, '_, T, F> {
@@ -35,21 +36,13 @@ impl<T: Scalar, F: Pointwise> Kernel<T> for OneRowSteps<'_, '_, '_, T, F> {
                 steps.weights.prefetch(&[r]);
             }
             let (r, arithmetic) = (steps.rows[i], steps.arithmetic[i]);
-            let (x, y) = (&values[r * d..][..d], steps.targets.values()[r]);
-            let coef = &mut steps.params[..n_coef];
+            let x = &values[r * d..][..d];
+            let coef = &steps.params[..n_coef];
             steps.losses[i] = steps.penalty.value(coef);
             let [products] = dots::<L, 1>([x], coef);
             let score = products.sum() + intercept;
-            let mut slope = loss.slope(L::splat(score), L::splat(y));
-            if steps.is_weighted {
-                let weight =
-                    T::from_f64(steps.weights.of(r)) * steps.importance_weights.map_or(T::ONE, |s| s[r]);
-                let counts = L::splat(zero).lt(L::splat(weight));
-                slope = L::select(counts, slope.mul(L::splat(weight)), L::splat(zero));
-                steps.room.weights[i] = weight;
-            }
-            (steps.room.scores[i], steps.room.targets[i]) = (score, y);
-            let step = RowStep { arithmetic, x, slope, l2 };
+            let slope: L = slope_of(loss, steps, i, score);
+            let (step, coef) = (RowStep { arithmetic, x, slope, l2 }, &mut steps.params[..n_coef]);
             match has_momentum {
                 false => step.plain(coef),
                 true => step.with_momentum(coef, &mut steps.velocity[..n_coef]),
@@ -65,7 +58,7 @@ impl<T: Scalar, F: Pointwise> Kernel<T> for OneRowSteps<'_, '_, '_, T, F> {
         if has_momentum {
             steps.velocity[n_coef] = velocity_of_intercept;
         }
-        add_losses::<L, F>(loss, steps);
+        add_losses::<L, _, F>(loss, steps);
     }
 }
 
@@ -124,9 +117,31 @@ impl<L: Lanes> RowStep<'_, L> {
     }
 }
 
+/// The weighted slope of step i at a score, in all lanes. Keeps what the loss is computed of.
+#[inline(always)]
+pub(super) fn slope_of<L: Lanes, X, F: Pointwise>(
+    loss: F,
+    steps: &mut StreakSteps<'_, '_, X, L::Elem>,
+    i: usize,
+    score: L::Elem,
+) -> L {
+    let r = steps.rows[i];
+    let y = steps.targets.values()[r];
+    (steps.room.scores[i], steps.room.targets[i]) = (score, y);
+    let slope = loss.slope(L::splat(score), L::splat(y));
+    if !steps.is_weighted {
+        return slope;
+    }
+    let of_row = L::Elem::from_f64(steps.weights.of(r));
+    let weight = of_row * steps.importance_weights.map_or(L::Elem::ONE, |s| s[r]);
+    steps.room.weights[i] = weight;
+    let zero = L::splat(L::Elem::ZERO);
+    L::select(zero.lt(L::splat(weight)), slope.mul(L::splat(weight)), zero)
+}
+
 /// Adds the weighted losses at the scores of the steps to what is there, the penalties.
 #[inline(always)]
-fn add_losses<L: Lanes, F: Pointwise>(loss: F, steps: &mut StreakSteps<'_, '_, L::Elem>) {
+pub(super) fn add_losses<L: Lanes, X, F: Pointwise>(loss: F, steps: &mut StreakSteps<'_, '_, X, L::Elem>) {
     let Room { scores, targets, weights, .. } = &mut *steps.room;
     let zero = L::splat(L::Elem::ZERO);
     let (scale, of_scaled) = (L::splat(L::Elem::from_f64(steps.unit.scale)), loss.of_scaled(steps.unit));

@@ -1,15 +1,17 @@
 //! `StreakSteps`: what the kernels of a streak read and move.
 
-use crate::data::{Dense, Targets, Unit, Weights};
+use std::ops::Range;
+
+use crate::data::{Targets, Unit, Weights};
 use crate::error::{Result, try_filled};
 use crate::gradient::penalty::ElasticNet;
 use crate::kernel::Prefetch;
 use crate::scalar::Scalar;
 use crate::update::SgdArithmetic;
 
-/// Steps of gradient descent one after the other.
-pub(super) struct StreakSteps<'s, 'a, T> {
-    pub(super) x: Dense<'a, T>,
+/// Steps of gradient descent one after the other, on rows of a kind.
+pub(super) struct StreakSteps<'s, 'a, X, T> {
+    pub(super) x: X,
     pub(super) targets: &'s Targets<'a, T>,
     pub(super) weights: &'s Weights<T>,
     pub(super) importance_weights: Option<&'s [T]>,
@@ -23,8 +25,10 @@ pub(super) struct StreakSteps<'s, 'a, T> {
     pub(super) n_rows: usize,
     /// Rows of a step; the last one may have fewer.
     pub(super) rows_of_step: usize,
+    /// The steps to be made by the next call of a kernel.
+    pub(super) range: Range<usize>,
     pub(super) prefetch: Prefetch,
-    /// Of each step.
+    /// Of each step; of none where another rule is to move the parameters, against the gradient in the room.
     pub(super) arithmetic: &'s [SgdArithmetic<T>],
     /// Coefficients, padded, then the intercept, padded.
     pub(super) params: &'s mut [T],
@@ -35,7 +39,7 @@ pub(super) struct StreakSteps<'s, 'a, T> {
     pub(super) room: &'s mut Room<T>,
 }
 
-impl<'s, T: Scalar> StreakSteps<'s, '_, T> {
+impl<'s, X, T: Scalar> StreakSteps<'s, '_, X, T> {
     /// Rows to prefetch while the `n` rows from `first` on are read.
     #[inline(always)]
     pub(super) fn ahead(&self, first: usize, n: usize) -> &'s [usize] {

@@ -53,10 +53,15 @@ impl<T: Scalar> Standardisation<T> {
         let layout = problem.layout();
         let moments = ColumnMoments::of(&problem.data, config.tier, config.n_threads, interrupted)?;
         let (rows, _) = draw(problem, config.batches.seed(), 0, N_ROWS)?;
-        let sampled = row_curvatures(problem, params, &rows, config.tier)?;
-        let of_row = |(&h, &row): (&f64, &usize)| h / problem.data.weights.of(row).max(f64::MIN_POSITIVE);
-        let largest = || sampled.iter().zip(&rows).map(of_row).fold(0.0, f64::max);
-        let bound = problem.curvature().unwrap_or_else(largest);
+        let largest = || {
+            problem.on_rows(&rows, config.tier, |problem, rows| {
+                let sampled = row_curvatures(problem, params, rows, config.tier)?;
+                let of_row =
+                    |(&h, &row): (&f64, &usize)| h / problem.data.weights.of(row).max(f64::MIN_POSITIVE);
+                Ok(sampled.iter().zip(rows).map(of_row).fold(0.0, f64::max))
+            })
+        };
+        let bound = problem.curvature().map_or_else(largest, Ok)?;
         let bound = if bound > 0.0 && bound.is_finite() { bound } else { 1.0 };
         let is_centred = problem.fits_intercept() && matches!(problem.data.rows, Rows::Dense(_));
         let mut penalty = problem.penalty().l2_by_column(layout)?;

@@ -158,8 +158,7 @@ impl<T: Scalar> Solver<T> {
         interrupted: &(dyn Fn() -> bool + Sync),
     ) -> Result<Self> {
         let params = try_copied("parameters", evaluator.params())?;
-        let (order, n) = samples::spread(problem.n_rows())?;
-        let first_loss = evaluator.value_on((order, n), &params)?;
+        let first_loss = evaluator.value_on_spread(samples::N_SPREAD, &params)?;
         let standardisation = match config.optimizer.rule.preconditioner() {
             Some(_) => Standardisation::of(problem, &params, config, interrupted)?,
             None => Standardisation::none(problem)?,

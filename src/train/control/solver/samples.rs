@@ -1,6 +1,6 @@
 //! The rows that stand for all: which they are, and how they are gathered.
 
-use crate::data::{Order, Rows};
+use crate::data::Rows;
 use crate::error::{Result, try_filled, try_reserved};
 use crate::gradient::{Problem, row_curvatures};
 use crate::kernel::Tier;
@@ -9,14 +9,9 @@ use crate::scalar::Scalar;
 use crate::update::metric::{Columns, Sample, SparseRows};
 
 /// Rows that the objective is estimated from at the start.
-const N_SPREAD: usize = 2048;
+pub(super) const N_SPREAD: usize = 2048;
 
-/// Some rows, evenly spread, as an order and its length.
-pub(super) fn spread(n_rows: usize) -> Result<(Order, usize)> {
-    Ok((Order::spread(n_rows, N_SPREAD)?, n_rows.min(N_SPREAD)))
-}
-
-/// The stored rows of two samples of `n_wanted` rows each; if there are not so many, all rows and no second sample.
+/// The rows of two samples of `n_wanted` rows each; if there are not so many, all rows and no second sample.
 ///
 /// The rows are cut into as many runs as are wanted in all, and one is drawn of each, so that a sample of rows that are
 /// sorted has its share of every part; runs belong to the samples in turn.
@@ -30,7 +25,6 @@ pub(super) fn draw<T: Scalar>(
     if n < n_runs {
         let mut rows = try_reserved("rows", n)?;
         rows.extend(0..n);
-        problem.data.to_stored_rows(&mut rows);
         return Ok((rows, None));
     }
     let stream = Stream::new(seed, n_builds as u32, SAMPLE);
@@ -43,7 +37,6 @@ pub(super) fn draw<T: Scalar>(
     let of_sample = |k: usize| {
         let mut rows = try_reserved("rows", n_wanted)?;
         rows.extend((0..n_wanted).map(|i| row(2 * i + k)));
-        problem.data.to_stored_rows(&mut rows);
         Result::Ok(rows)
     };
     Ok((of_sample(0)?, Some(of_sample(1)?)))
@@ -51,6 +44,18 @@ pub(super) fn draw<T: Scalar>(
 
 /// Standardised rows, with the curvature of their loss at `params`: sparse ones by their entries, if columns are to be apart.
 pub(super) fn gather<T: Scalar>(
+    problem: &Problem<'_, T>,
+    params: &[T],
+    (columns, are_apart): (&Columns<T>, bool),
+    rows: &[usize],
+    tier: Tier,
+) -> Result<Sample<T>> {
+    problem.on_rows(rows, tier, |problem, stored_rows| {
+        gather_stored(problem, params, (columns, are_apart), stored_rows, tier)
+    })
+}
+
+fn gather_stored<T: Scalar>(
     problem: &Problem<'_, T>,
     params: &[T],
     (columns, are_apart): (&Columns<T>, bool),

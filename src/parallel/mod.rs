@@ -8,11 +8,19 @@
 //! would lack, and two calls from two threads cannot wait for each other. They are started at the first run that is
 //! shared, which costs tens of microseconds; from then on the workers meet over a few atomic words, which costs a
 //! fraction of a microsecond where handing work to a pool costs tens.
+//!
+//! Meetings take as little only if each worker has a processor. So there are no more threads than processors, and where
+//! others keep these busy the leader works [alone for a while](Lateness).
+
+mod lateness;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
 use std::thread;
+use std::time::Instant;
+
+use self::lateness::Lateness;
 
 /// Work in parts that can be done in any order by any worker.
 pub trait Job: Send + Sync {
@@ -26,11 +34,15 @@ pub trait Job: Send + Sync {
 /// The calling thread and its followers.
 pub struct Team<'a, J> {
     shared: &'a SharedJob<J>,
+    /// Workers that were asked for.
     n_workers: usize,
+    /// Workers that there are: no more than processors, from when the followers are started.
+    n_members: usize,
     /// Starts the followers, once; returns how many workers there are then.
     start: Option<Box<dyn FnOnce() -> usize + 'a>>,
     /// Held between runs, so that small steps pay for no lock.
     run: Option<RwLockWriteGuard<'a, SharedRun<J>>>,
+    lateness: Lateness,
 }
 
 impl<J> fmt::Debug for Team<'_, J> {
@@ -39,45 +51,54 @@ impl<J> fmt::Debug for Team<'_, J> {
     }
 }
 
-/// Calls `lead` with a team of `n_threads`, the calling thread among them.
+/// Calls `lead` with a team of `n_threads`, the calling thread among them. Where these are more than there are processors,
+/// the others have no thread, and their parts are done by those that have.
 pub fn with_team<J: Job, R>(n_threads: usize, job: J, lead: impl FnOnce(Team<'_, J>) -> R) -> R {
+    with_team_on(|| thread::available_parallelism().map_or(1, |n| n.get()), n_threads, job, lead)
+}
+
+/// The same, with so many processors.
+fn with_team_on<J: Job, R>(
+    n_processors: impl Fn() -> usize,
+    n_threads: usize,
+    job: J,
+    lead: impl FnOnce(Team<'_, J>) -> R,
+) -> R {
     let shared = SharedJob {
-        run: OnOwnLines(RwLock::new(SharedRun { job, n_parts: 0, begun: Vec::new() })),
+        run: OnOwnLines(RwLock::new(SharedRun { job, n_members: 1, n_parts: 0, begun: Vec::new() })),
         n_runs: OnOwnLines(AtomicU64::new(0)),
         n_done: OnOwnLines(AtomicUsize::new(0)),
-        n_workers: n_threads.max(1),
         closed: AtomicBool::new(false),
         n_asleep: AtomicUsize::new(0),
         mutex: Mutex::new(()),
         condvar: Condvar::new(),
-        spin_limit: AtomicU32::new(0),
     };
     thread::scope(|scope| {
         let shared = &shared;
         let _close = CloseOnDrop(shared);
         let start = move || {
-            // With more workers than processors, a spinning worker would keep the one it waits for from running. To ask
-            // how many there are takes 27 us.
-            let processors = thread::available_parallelism().map_or(1, |n| n.get());
-            let spin_limit = if n_threads <= processors { SPIN_LIMIT } else { 0 };
-            shared.spin_limit.store(spin_limit, Ordering::Relaxed);
-            for worker in 1..n_threads {
+            // To ask how many processors there are takes 27 us.
+            let n_workers = n_threads.min(n_processors());
+            for worker in 1..n_workers {
                 let follower = thread::Builder::new().name(format!("mbgd-{worker}"));
                 // If a thread cannot be spawned, the other workers take its parts.
                 if follower.spawn_scoped(scope, move || shared.follow(worker)).is_err() {
                     return worker;
                 }
             }
-            n_threads
+            n_workers.max(1)
         };
-        lead(Team { shared, n_workers: n_threads.max(1), start: Some(Box::new(start)), run: None })
+        let (n_workers, start, lateness) =
+            (n_threads.max(1), Some(Box::new(start) as _), Lateness::default());
+        lead(Team { shared, n_workers, n_members: n_workers, start, run: None, lateness })
     })
 }
 
 impl<'a, J: Job> Team<'a, J> {
-    /// Workers of the team, the leader included.
-    pub fn n_workers(&self) -> usize {
-        self.n_workers
+    /// Workers that the next run is to be cut for, the leader included.
+    #[inline]
+    pub fn n_workers(&mut self) -> usize {
+        if self.lateness.is_resting() && self.lateness.still_rests() { 1 } else { self.n_workers }
     }
 
     /// The job, to be changed between runs.
@@ -98,13 +119,14 @@ impl<'a, J: Job> Team<'a, J> {
             && n_parts > 1
             && let Some(start) = self.start.take()
         {
-            self.n_workers = start();
+            self.n_members = start();
         }
-        if self.n_workers == 1 || n_parts == 1 {
+        if self.n_members == 1 || n_parts == 1 || self.lateness.is_resting() {
             return self.job().alone(n_parts);
         }
+        let (began, n_members) = (self.lateness.begin(), self.n_members);
         let run = self.next_run(); // Under the write lock no follower is in the previous run.
-        run.n_parts = n_parts;
+        (run.n_members, run.n_parts) = (n_members, n_parts);
         run.begun.truncate(n_parts);
         run.begun.iter_mut().for_each(|begun| *begun.0.get_mut() = false);
         run.begun.resize_with(n_parts, OnOwnLines::default);
@@ -115,10 +137,15 @@ impl<'a, J: Job> Team<'a, J> {
         shared.n_runs.0.store(number, Ordering::SeqCst);
         shared.wake();
         shared.do_parts(LEADER);
-        let mut n_spins = 0;
-        while shared.n_done.0.load(Ordering::Acquire) < n_parts {
-            pause(&mut n_spins, shared.spin_limit.load(Ordering::Relaxed));
+        let are_done = || shared.n_done.0.load(Ordering::Acquire) == n_parts;
+        if spin_until(are_done) {
+            return;
         }
+        let since = Instant::now();
+        while !are_done() {
+            thread::yield_now();
+        }
+        self.lateness.waited(began, since);
     }
 }
 
@@ -137,6 +164,7 @@ struct OnOwnLines<T>(T);
 #[derive(Debug)]
 struct SharedRun<J> {
     job: J,
+    n_members: usize,
     n_parts: usize,
     begun: Vec<OnOwnLines<AtomicBool>>,
 }
@@ -148,13 +176,10 @@ struct SharedJob<J> {
     n_runs: OnOwnLines<AtomicU64>,
     /// Parts of the run that are done.
     n_done: OnOwnLines<AtomicUsize>,
-    n_workers: usize,
     closed: AtomicBool,
     n_asleep: AtomicUsize,
     mutex: Mutex<()>,
     condvar: Condvar,
-    /// How often the workers poll, from when they are started.
-    spin_limit: AtomicU32,
 }
 
 impl<J: Job> SharedJob<J> {
@@ -173,14 +198,11 @@ impl<J: Job> SharedJob<J> {
             (run != last_run || self.closed.load(Ordering::SeqCst)).then_some(run)
         };
         let mut found = None;
-        for _ in 0..self.spin_limit.load(Ordering::Relaxed) {
+        let has_found = || {
             found = new_run();
-            if found.is_some() {
-                break;
-            }
-            std::hint::spin_loop();
-        }
-        if found.is_none() {
+            found.is_some()
+        };
+        if !spin_until(has_found) {
             let mut guard = self.lock();
             self.n_asleep.fetch_add(1, Ordering::SeqCst);
             found = new_run();
@@ -197,7 +219,7 @@ impl<J: Job> SharedJob<J> {
     /// the lock is held while parts are begun and done, so that the run cannot change meanwhile.
     fn do_parts(&self, worker: usize) {
         let run = self.run.0.read().unwrap_or_else(PoisonError::into_inner);
-        let first = (worker * run.n_parts.div_ceil(self.n_workers)).min(run.n_parts);
+        let first = (worker * run.n_parts.div_ceil(run.n_members)).min(run.n_parts);
         for part in (first..run.n_parts).chain(0..first) {
             let begun = &run.begun[part].0;
             if !begun.load(Ordering::Relaxed) && !begun.swap(true, Ordering::Relaxed) {
@@ -222,13 +244,15 @@ impl<J> SharedJob<J> {
     }
 }
 
-fn pause(n_spins: &mut u32, spin_limit: u32) {
-    if *n_spins < spin_limit {
-        *n_spins += 1;
+/// Polls for a while, and says whether it has come true.
+fn spin_until(mut is_so: impl FnMut() -> bool) -> bool {
+    for _ in 0..SPIN_LIMIT {
+        if is_so() {
+            return true;
+        }
         std::hint::spin_loop();
-    } else {
-        thread::yield_now();
     }
+    false
 }
 
 /// Ends the followers, also when the leader panics.
@@ -242,11 +266,68 @@ impl<J> Drop for CloseOnDrop<'_, J> {
     }
 }
 
-/// Counts a part as done, also when it panics: the panic is raised where the scope ends.
+/// PartCounts a part as done, also when it panics: the panic is raised where the scope ends.
 struct CountOnDrop<'a>(&'a AtomicUsize);
 
 impl Drop for CountOnDrop<'_> {
     fn drop(&mut self) {
         self.0.fetch_add(1, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// PartCounts how often each part was done.
+    #[derive(Debug, Default)]
+    struct PartCounts(Vec<AtomicUsize>);
+
+    impl Job for PartCounts {
+        fn part(&self, part: usize, _worker: usize) {
+            self.0[part].fetch_add(1, Ordering::Relaxed);
+        }
+
+        fn alone(&mut self, n_parts: usize) {
+            self.0[..n_parts].iter_mut().for_each(|count| *count.get_mut() += 1);
+        }
+    }
+
+    fn counts_of(n_processors: usize, n_threads: usize, rests: bool) -> (Vec<usize>, usize) {
+        let n_parts = 7;
+        let job = PartCounts((0..n_parts).map(|_| AtomicUsize::new(0)).collect());
+        with_team_on(
+            || n_processors,
+            n_threads,
+            job,
+            |mut team| {
+                for _ in 0..500 {
+                    team.run(n_parts);
+                }
+                if rests {
+                    team.lateness = Lateness::resting();
+                    assert_eq!(team.n_workers(), 1);
+                    for _ in 0..500 {
+                        team.run(n_parts);
+                    }
+                }
+                let n_members = team.n_members;
+                (team.job().0.iter_mut().map(|count| *count.get_mut()).collect(), n_members)
+            },
+        )
+    }
+
+    #[test]
+    fn every_part_is_done_once_whoever_is_there() {
+        for n_threads in [1, 2, 3, 8] {
+            assert_eq!(counts_of(8, n_threads, false), (vec![500; 7], n_threads));
+            assert_eq!(counts_of(8, n_threads, true), (vec![1000; 7], n_threads));
+        }
+    }
+
+    #[test]
+    fn there_are_no_more_threads_than_processors() {
+        assert_eq!(counts_of(2, 5, false), (vec![500; 7], 2));
+        assert_eq!(counts_of(1, 5, false), (vec![500; 7], 1));
     }
 }
