@@ -48,6 +48,7 @@
 //!     record: Record::default(),
 //!     n_threads: 2,
 //!     tier,
+//!     sync_every: None,
 //!     window: None,
 //! };
 //! let n_params = problem.layout().len();

@@ -23,6 +23,9 @@ D = 784
 N_ROWS = 1 << 15
 BATCHES = [256, 1024, 4096, 16384]
 SIZES = [64, 256, 1024, 4096, 16384, 65536, 1 << 18, 1 << 20, 1 << 22]
+SMALL_BATCH = 64
+MEETINGS = [None, 1, 4, 16]
+"""Steps of their own between which processes meet; None is no such steps: all make every one."""
 MODELS = {"linear": mb.models.Linear(), "network": mb.models.MLP(hidden=(128,))}
 NAMES = {"linear": "linear, 784 columns", "network": "network 784-128-10"}
 BYTES = {"linear": 4 * (D + 1), "network": 4 * (D * 128 + 128 + 128 * 10 + 10)}
@@ -48,6 +51,27 @@ def seconds_of_step(X: Any, y: Any, model: str, b: int, comm: Any = None) -> flo
     return float(np.median(epochs)) / (r.n_steps / r.n_epochs)
 
 
+def meeting_now_and_then(X: Any, y: Any, model: str, every: int | None, comm: Any) -> tuple[float, float]:
+    """Seconds of a small step, and the objective after some epochs of them."""
+    rows = slice(0, N_ROWS // 4 if model == "network" else N_ROWS)
+    labels = y[rows] if model == "network" else y[rows] > 4
+    r = mb.fit(
+        X[rows],
+        labels,
+        loss="log_loss",
+        model=MODELS[model],
+        optimizer=mb.optimizers.SGD(0.01),
+        batch_size=SMALL_BATCH,
+        epochs=7,
+        n_threads=1,
+        record="full_loss",
+        sync_every=every,
+        comm=comm,
+    )
+    epochs = np.diff(r.history.epoch_elapsed, prepend=0)[2:]
+    return float(np.median(epochs)) / (r.n_steps / r.n_epochs), float(r.history.full_loss[-1])
+
+
 def measure(folder: str) -> None:
     """What one process of several does: all measurements, printed by rank 0."""
     from mbgd_rs.ranks import Ranks
@@ -56,7 +80,7 @@ def measure(folder: str) -> None:
     comm = MPI.COMM_WORLD
     X = np.load(Path(folder) / "X.npy", mmap_mode="r")
     y = np.load(Path(folder) / "y.npy")
-    said: dict[str, Any] = {"rounds": {}, "steps": {}}
+    said: dict[str, Any] = {"rounds": {}, "steps": {}, "small steps": {}, "reached": {}}
     X.sum()  # from now on its pages are in memory
     if comm.size > 1:
         ranks = Ranks(comm)
@@ -68,6 +92,10 @@ def measure(folder: str) -> None:
     for model in MODELS:
         for b in BATCHES[: 3 if model == "network" else None]:
             said["steps"][f"{model} {b}"] = seconds_of_step(X, y, model, b, comm)
+    for model in MODELS:
+        for every in MEETINGS:
+            time, said["reached"][f"{model} {every}"] = meeting_now_and_then(X, y, model, every, comm)
+            said["small steps"][f"{model} {every}"] = time
     said["steps"]["linear weak"] = seconds_of_step(X, y, "linear", 4096 * comm.size, comm)
     if comm.rank == 0:
         print(json.dumps(said))
@@ -136,6 +164,18 @@ def main() -> None:
     weak = [found[p]["steps"]["linear weak"] for p in (1, 2)]
     times = " and ".join(f"{t * 1e6:.0f}" for t in weak)
     print(f"\nWeak scaling, 4,096 rows a rank: {times} us, {weak[0] / weak[1]:.0%}\n")
+
+    print(f"Batches of {SMALL_BATCH}: us a step, and the objective after 7 epochs\n")
+    print("| | meet after | 1 rank | 2 ranks | times as fast | reached by 1 | by 2 |")
+    print("|---|--:|--:|--:|--:|--:|--:|")
+    for key, alone in found[1]["small steps"].items():
+        model, every = key.split()
+        together = found[2]["small steps"][key]
+        reached = [f"{found[p]['reached'][key]:.5f}" for p in (1, 2)]
+        speed = f"{found[1]['small steps'][f'{model} None'] / together:.2f}"
+        cells = [f"{alone * 1e6:.1f}", f"{together * 1e6:.1f}", speed, *reached]
+        print(f"| {NAMES[model]} | {every} | {' | '.join(cells)} |")
+    print()
 
     ranks = [2**i for i in range(1, 11)]
     for name, link in LINKS.items():

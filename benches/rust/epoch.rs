@@ -53,6 +53,7 @@ fn epoch(criterion: &mut Criterion) {
                 record: Record::default(),
                 n_threads: 1,
                 tier,
+                sync_every: None,
                 window: None,
             };
             let id = BenchmarkId::new(format!("{shuffle:?}"), batch_size);

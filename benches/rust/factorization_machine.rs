@@ -66,6 +66,7 @@ fn bench_rows(criterion: &mut Criterion, id: &str, rows: Rows<'_, f32>, n_entrie
             record: Record::default(),
             n_threads,
             tier,
+            sync_every: None,
             window: None,
         };
         let memory = config.optimizer.init(layout.len()).expect("memory");

@@ -116,6 +116,7 @@ fn n_steps(case: &Case, n_epochs: u64) -> u64 {
         record: Record::default(),
         n_threads: 1,
         tier,
+        sync_every: None,
         window: None,
     };
     let n_params = problem.layout().len();

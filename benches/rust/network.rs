@@ -64,6 +64,7 @@ fn epoch(criterion: &mut Criterion) {
                 record: Record::default(),
                 n_threads,
                 tier,
+                sync_every: None,
                 window: None,
             };
             group.bench_function(BenchmarkId::new("threads", n_threads), |bencher| {

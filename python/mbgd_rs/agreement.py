@@ -22,7 +22,10 @@ __all__ = ["check_same_call", "check_same_model"]
 Array = NDArray[Any]
 N_ROWS = 8
 """Rows of X whose values are compared."""
-COMPARED = ("epochs", "accumulate", "average", "clip_norm", "clip_value", "record", "stop", "metrics", "init")
+COMPARED = (
+    *("epochs", "accumulate", "average", "clip_norm", "clip_value", "record", "stop", "metrics", "init"),
+    "sync_every",
+)
 """Of :class:`Training`: what must be the same on all ranks."""
 
 

@@ -108,6 +108,8 @@ class Training:
     """The first position of the epoch whose rows these are, and the row of each from there on, if not all."""
     chooses_batch_size: int | None = None
     """The seed by which the batch size is to be chosen, if it is."""
+    sync_every: int | None = None
+    """After how many steps of their own several processes are to meet, if they make any."""
     ranks: _core.Ranks | None = None
     """The processes that make the same run, if there are several."""
 

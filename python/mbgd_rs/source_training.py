@@ -155,7 +155,7 @@ def fit_source(source: Source, given: dict[str, Any]) -> FitResult:
         n_threads=n_threads,
         init=begun,
         state=None if resume is None else resume.state,
-        step_callback=after_steps(head, watchers),
+        step_callback=after_steps(head, watchers, n_made),
         validation=course.validation,
         is_judged_elsewhere=judge is not None,
         stop=course.stop,
@@ -217,6 +217,8 @@ def refuse(given: dict[str, Any]) -> None:
             raise ValueError(
                 f"{name} must be None where X is a source: {of}, got {type(given[name]).__name__}"
             )
+    if given["sync_every"] is not None:
+        raise ValueError(f"sync_every must be None where X is a source, got {given['sync_every']!r}")
     if as_flag("replacement", given["replacement"]):
         raise ValueError(
             "replacement must be False where X is a source, whose rows are read in order, got True"

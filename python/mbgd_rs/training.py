@@ -21,6 +21,7 @@ from .automatic import (
     is_named_auto,
     optimizer_for,
     start_for,
+    stream_optimizer_for,
 )
 from .averages import Average, AverageName
 from .batch_sizes import BatchSizes
@@ -106,6 +107,7 @@ def fit(
     progress: bool = False,
     verbose: int = 0,
     comm: Any = None,
+    sync_every: int | None = None,
 ) -> FitResult:
     """Train a model by mini-batch gradient descent: a linear one, or another by `model`.
 
@@ -271,6 +273,14 @@ def fit(
         it. `callback`, `progress` and `verbose` are those of rank 0; what they decide, and the clock of
         :class:`~mbgd_rs.stopping.MaxSeconds`, is for all. `n_threads` and `memory_limit` are for each
         process.
+    sync_every : int, optional
+        Processes make this many steps on their own before they meet: local SGD, another algorithm, whose
+        result depends on the number of processes. Of every batch each makes a step on its share, and where
+        they meet, as at the end of an epoch, parameters, averages and what the optimizer remembers become the
+        means of those of all. With 1 they meet after every step, which is not the default of sharing the sums
+        of one step. One process makes its steps as without. The optimizer "auto" is Adagrad(0.1) for linear
+        models and Adam for others. Refused are SAGA, SVRG, FTRL, preconditioners, the learning rate
+        "auto", :class:`~mbgd_rs.batch_sizes.NormTest`, the records "step", "path" and "noise", and sources.
 
     Returns
     -------
@@ -384,6 +394,10 @@ def fit(
     if memory_limit is not None:
         raise ValueError(f"memory_limit must be None where X is in memory, got {memory_limit!r}")
     if comm is not None and (shards := shards_of_ranks(comm, shuffle)) is not None:
+        if sync_every is not None:
+            raise ValueError(
+                f"sync_every must be None where every rank has rows of its own, got {sync_every!r}"
+            )
         refuse_of_own_rows(validation, metrics)
         X, y, sample_weight, offset = told_to_all(comm, shards, X, y, sample_weight, offset)
     problem = make_problem(
@@ -402,7 +416,11 @@ def fit(
         warn_of_labels(y)
     rules = resolve_stop(stop)
     reason = None
-    if is_named_auto(optimizer):
+    n_local = None if sync_every is None else as_integer("sync_every", sync_every, 1, 2**62)
+    if is_named_auto(optimizer) and n_local is not None:
+        optimizer = stream_optimizer_for(problem.model, problem.penalty)
+        reason = "steps that processes make on their own"
+    elif is_named_auto(optimizer):
         optimizer, reason = optimizer_for(problem, shuffle=shuffle, replacement=replacement)
     rule = resolve("optimizer", optimizer, Optimizer)
     key = as_integer("seed", seed, 0, 2**64 - 1)
@@ -525,13 +543,14 @@ def fit(
         init=begun,
         state=None if resume is None else resume.state,
         callback=after_epoch(problem, shown, measured),
-        step_callback=after_steps(problem, watchers),
+        step_callback=after_steps(problem, watchers, n_made),
         checkpoints=writer.callback(made),
         validation=course.validation,
         split=judged.split,
         stop=course.stop,
         metrics=tuple(named),
         chooses_batch_size=key if chooses_batch_size and n_epochs > 0 else None,
+        sync_every=n_local,
         ranks=None if comm is None else comm.core,
     )
     if comm is not None:

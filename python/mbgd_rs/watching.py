@@ -119,8 +119,11 @@ def sees_steps(watcher: Any) -> bool:
     return callable(getattr(watcher, "on_step", None)) and getattr(watcher, "every_steps", 1) is not None
 
 
-def after_steps(problem: Problem, watchers: Sequence[Watcher]) -> StepCallback | None:
-    """What the core is to call after steps, if anything: so often that each is told when it wants to be."""
+def after_steps(problem: Problem, watchers: Sequence[Watcher], n_made: int) -> StepCallback | None:
+    """What the core is to call after steps, if anything: so often that each is told when it wants to be.
+
+    `n_made` steps were made before.
+    """
     told: list[tuple[Any, int]] = [
         (watcher, as_integer("callback.every_steps", getattr(watcher, "every_steps", 1), 1))
         for watcher in watchers
@@ -148,7 +151,12 @@ def after_steps(problem: Problem, watchers: Sequence[Watcher]) -> StepCallback |
         progress = StepProgress(
             epoch, n_steps, loss, learning_rate, gradient_norm, batch_size, elapsed, blocks
         )
-        answers = [watcher.on_step(progress) for watcher, every in told if n_steps % every == 0]
+        nonlocal n_made
+        n_before, n_made = n_made, n_steps
+        is_due = [
+            n_steps // every > n_before // every for _, every in told
+        ]  # several steps may be told at once
+        answers = [watcher.on_step(progress) for (watcher, _), due in zip(told, is_due, strict=True) if due]
         return any(map(ends, answers))
 
     return StepCallback(call, math.gcd(*(every for _, every in told)), any(wants_params))

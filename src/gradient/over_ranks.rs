@@ -88,11 +88,11 @@ impl Cut {
     ) -> bool {
         let (size, n_rounds) = (ranks.size(), ranks.n_rounds() as usize);
         let n_moved = match size.is_power_of_two() {
-            true if n_bytes <= MOST_BYTES => n_bytes * n_rounds,
-            true => 2 * n_bytes,
-            false => n_bytes.saturating_mul(size * self.pieces_of_rank),
+            true => ranks.bytes_of_sum(n_bytes - size_of::<Numbers>()),
+            false => ranks.bytes_of_gathering(n_bytes.saturating_mul(self.pieces_of_rank)),
         };
-        let n_moved = n_moved.saturating_add(n_beside.saturating_mul(size));
+        let of_slopes = if n_beside > 0 { ranks.bytes_of_gathering(n_beside) } else { 0 };
+        let n_moved = n_moved.saturating_add(of_slopes);
         let n_rounds = if n_beside > 0 { 2 * n_rounds } else { n_rounds };
         let cost = (n_rounds * WORK_OF_ROUND).saturating_add(n_moved.saturating_mul(WORK_OF_BYTE));
         let saved = work / n_leaves.max(1) * n_leaves.saturating_sub(self.most_leaves());

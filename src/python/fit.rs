@@ -78,6 +78,8 @@ pub(super) struct Training<'py> {
     chooses_batch_size: Option<u64>,
     /// Names of the numbers that the callback returns.
     metrics: Vec<String>,
+    /// After how many steps of their own several processes are to meet, if they make any.
+    sync_every: Option<NonZeroUsize>,
     /// The first position of the epoch whose rows these are, and the row of each from there on, if they are not all.
     window: Option<(usize, PyReadonlyArray1<'py, u32>)>,
     /// The processes that make the same run, if there are several.
@@ -172,6 +174,7 @@ fn fit_typed<'py, T: Scalar + Element>(
         record: Record { steps, full_loss, path, noise, told },
         n_threads: training.n_threads,
         tier,
+        sync_every: training.sync_every,
         window: training.window.as_ref().map(|(first, rows)| window(*first, rows)).transpose()?,
     };
     let SavedState { state, seconds } = start(problem.layout(), &config, training)?;

@@ -126,6 +126,11 @@ impl Ranks {
         caught(|| detached(py, || self.ranks.compare(&numbers)))
     }
 
+    /// Messages that this rank has sent, and their bytes.
+    fn sent(&self) -> PyResult<(u64, u64)> {
+        caught(|| Ok(self.ranks.sent()))
+    }
+
     /// What all ranks say, in their order.
     fn gather<'py>(&self, py: Python<'py>, own: &[u8]) -> PyResult<Vec<Bound<'py, PyBytes>>> {
         caught(|| {

@@ -14,12 +14,13 @@ mod payload;
 mod sum;
 mod telling;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use self::exchange::Exchange;
 use self::exchange::{n_rounds, partners};
 use self::message::{Ballot, Header, Subject};
-use self::payload::{Digests, Nothing, Payload, Word};
+use self::payload::{Digests, NOBODY, Nothing, Payload, Word};
 pub use self::sum::{Gathered, Numbers};
 use crate::error::{Error, Result, try_filled, try_reserved};
 
@@ -54,6 +55,8 @@ pub struct Ranks {
     exchange: Box<dyn Exchange>,
     own: Mutex<OwnVotes>,
     talk: Mutex<Talk>,
+    n_messages: AtomicU64,
+    n_bytes: AtomicU64,
 }
 
 /// What this rank has to say in the next exchange.
@@ -103,7 +106,8 @@ impl Ranks {
         let sent = try_reserved("messages", room)?;
         let received = try_filled("messages", room, 0)?;
         let talk = Talk { sent, received, ..Talk::default() };
-        Ok(Self { exchange, own: Mutex::default(), talk: Mutex::new(talk) })
+        let (n_messages, n_bytes) = (AtomicU64::new(0), AtomicU64::new(0));
+        Ok(Self { exchange, own: Mutex::default(), talk: Mutex::new(talk), n_messages, n_bytes })
     }
 
     /// The number of this process, from 0.
@@ -114,6 +118,18 @@ impl Ranks {
     /// How many processes there are.
     pub fn size(&self) -> usize {
         self.exchange.size()
+    }
+
+    /// Messages that this rank has sent, and their bytes.
+    pub fn sent(&self) -> (u64, u64) {
+        (self.n_messages.load(Ordering::Relaxed), self.n_bytes.load(Ordering::Relaxed))
+    }
+
+    /// Sends a message while one is received. One without a header may follow when all ranks have been heard.
+    fn carry(&self, sent: (&[u8], usize), received: (&mut [u8], usize)) -> Result<()> {
+        self.n_messages.fetch_add(1, Ordering::Relaxed);
+        self.n_bytes.fetch_add(sent.0.len() as u64, Ordering::Relaxed);
+        self.exchange.send_receive(sent, received)
     }
 
     /// Rounds of an exchange.
@@ -182,6 +198,18 @@ impl Ranks {
         Ok([Vote::Break, Vote::Raised, Vote::Interrupted].into_iter().any(|vote| ballot.has(vote)))
     }
 
+    /// Hands the numbers of the first rank that has something to say to all.
+    ///
+    /// # Errors
+    /// As [`Self::vote`].
+    pub fn hear(&self, has_something: bool, numbers: &mut [f64]) -> Result<()> {
+        let owner = if has_something { self.rank() as u32 } else { NOBODY };
+        let mut word = Word::of_numbers(owner, numbers);
+        self.hold(&mut locked(&self.talk), Subject::Agreement, &mut word)?.or_interrupted()?;
+        word.copy_to(numbers);
+        Ok(())
+    }
+
     /// Which of some numbers are not the same on all ranks.
     ///
     /// # Errors
@@ -242,7 +270,7 @@ impl Ranks {
             }
             let header = Header::finish(sent, kind, *number, ballot);
             let (to, from) = partners(rank, size, round);
-            if let Err(error) = self.exchange.send_receive((sent, to), (received, from)) {
+            if let Err(error) = self.carry((sent, to), (received, from)) {
                 talk.is_over = Some(Err(error.clone()));
                 return Err(error);
             }
@@ -279,7 +307,7 @@ impl Ranks {
             sent.clear();
             word.write(round, sent);
             let (to, from) = partners(rank, size, round);
-            self.exchange.send_receive((sent, to), (received, from))?;
+            self.carry((sent, to), (received, from))?;
             word.absorb(round, &received[..sent.len()]);
         }
         let (rank, reason) = word.text().unwrap_or((rank, "unknown".to_owned()));

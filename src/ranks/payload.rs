@@ -26,7 +26,7 @@ pub(super) struct Word {
 }
 
 /// The owner of what nobody has said.
-const NOBODY: u32 = u32::MAX;
+pub(super) const NOBODY: u32 = u32::MAX;
 
 impl Word {
     pub(super) fn of_numbers(rank: u32, numbers: &[f64]) -> Self {

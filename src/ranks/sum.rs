@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::time::Instant;
 
 use super::exchange::{n_rounds, partners};
-use super::message::Subject;
+use super::message::{Header, Subject};
 use super::payload::{Nothing, Payload};
 use super::{MOST_BYTES, Ranks, locked};
 use crate::error::{Error, Result, try_filled, try_reserved};
@@ -178,6 +178,21 @@ impl Ranks {
         if alone.is_empty() { Ok(()) } else { self.sum_by_halves(tier, n_owners, alone, incoming) }
     }
 
+    /// Bytes that a rank sends in a sum of vectors of so many, numbers and headers with them.
+    pub fn bytes_of_sum(&self, n_bytes: usize) -> usize {
+        let (size, n_rounds) = (self.size(), self.n_rounds() as usize);
+        let beside = n_rounds * (Header::LEN + BYTES_OF_NUMBERS);
+        match n_bytes <= MOST_BYTES {
+            true => beside + n_rounds * n_bytes,
+            false => beside + 2 * (n_bytes - n_bytes / size),
+        }
+    }
+
+    /// Bytes that a rank sends where blocks of so many are gathered.
+    pub fn bytes_of_gathering(&self, len_of_block: usize) -> usize {
+        self.n_rounds() as usize * Header::LEN + len_of_block.saturating_mul(self.size() - 1)
+    }
+
     /// Seconds of each of some sums over all ranks, of so many single-precision zeros: for measurements.
     ///
     /// # Errors
@@ -264,7 +279,7 @@ impl Ranks {
         loop {
             let (bytes, later) = sent.split_at(sent.len().min(MOST_BYTES_AT_ONCE));
             let (room, rest) = received.split_at_mut(received.len().min(MOST_BYTES_AT_ONCE));
-            self.exchange.send_receive((bytes, to), (room, from))?;
+            self.carry((bytes, to), (room, from))?;
             (sent, received) = (later, rest);
             if sent.is_empty() && received.is_empty() {
                 return Ok(());

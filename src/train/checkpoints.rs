@@ -58,21 +58,21 @@ impl<'o, T> Checkpoints<'o, T> {
         self.is_over.contains(&true)
     }
 
-    /// Sees the end of a step.
+    /// Sees the end of the last of so many steps, before which nobody could look.
     #[inline]
-    pub(super) fn see_step(&mut self, n_steps: u64, ranks: Option<&Ranks>) {
+    pub(super) fn see_steps(&mut self, n_steps: u64, n_made: u64, ranks: Option<&Ranks>) {
         if !self.intervals.is_empty() {
-            self.see(n_steps, ranks);
+            self.see(n_steps, n_made, ranks);
         }
     }
 
-    fn see(&mut self, n_steps: u64, ranks: Option<&Ranks>) {
+    fn see(&mut self, n_steps: u64, n_made: u64, ranks: Option<&Ranks>) {
         // All hand the run over after the same step, or nobody does: rank 0 looks at its clock.
         let agreed = ranks.map(|ranks| (ranks.rank() > 0, ranks.save_is_due(|| self.has_waited())));
         for ((interval, is_over), last) in self.intervals.iter().zip(&mut self.is_over).zip(&self.last) {
             *is_over |= match *interval {
                 CheckpointInterval::Epochs(_) => false,
-                CheckpointInterval::Steps(every) => n_steps.is_multiple_of(every.get()),
+                CheckpointInterval::Steps(every) => n_steps % every.get() < n_made,
                 CheckpointInterval::Seconds(every) => match agreed {
                     Some((_, false)) => false,
                     Some((true, true)) => true,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::kernel::Tier;
 use crate::shuffle::{Batches, Shuffle};
-use crate::update::{Average, Clip, Optimizer};
+use crate::update::{Average, Clip, Optimizer, Rule, Schedule};
 
 /// The arguments of a fit. Every part has checked itself when it was made.
 #[derive(Debug, Clone)]
@@ -29,6 +29,10 @@ pub struct Config {
     pub n_threads: usize,
     /// Instructions to use; the result does not depend on it.
     pub tier: Tier,
+    /// Of several processes: after how many steps, each made by every process on its own share of the batches, parameters and
+    /// what the optimizer remembers are averaged. If none, all make every step together. One process makes the
+    /// same steps either way.
+    pub sync_every: Option<NonZeroUsize>,
     /// The positions of the epoch begun whose rows the problem has, if these are not all rows.
     pub window: Option<Window>,
 }
@@ -58,6 +62,7 @@ impl Config {
                 "average must be None with a schedule-free optimizer: its model is an average already";
             return Err(Error::Incompatible(message.into()));
         }
+        self.check_local_steps()?;
         let shuffle = self.batches.shuffle();
         let is_made_for_a_size = matches!(shuffle, Shuffle::Stratified(_) | Shuffle::Sharded(_));
         if self.batches.norm_test().is_some() && is_made_for_a_size {
@@ -68,6 +73,35 @@ impl Config {
             )));
         }
         Ok(())
+    }
+
+    /// That nothing looks at the steps that processes make on their own.
+    fn check_local_steps(&self) -> Result<()> {
+        let Some(every) = self.sync_every else { return Ok(()) };
+        let Record { steps, path, noise, .. } = self.record;
+        let rule = &self.optimizer.rule;
+        let recorded = [("step", steps), ("path", path), ("noise", noise)].into_iter().find(|(_, is)| *is);
+        let (argument, got) = if rule.variance_reduction().is_some() {
+            ("optimizer must not reduce the variance of gradients", rule.name())
+        } else if matches!(rule, Rule::Ftrl(_)) {
+            // Its parameters follow from its sums, and their mean not from the mean of these.
+            ("optimizer must remember no sums that its parameters follow from", rule.name())
+        } else if rule.preconditioner().is_some() {
+            ("preconditioner must be None", "one")
+        } else if matches!(self.optimizer.learning_rate, Schedule::Auto(_)) {
+            ("learning_rate must be a number, a schedule or a function of the step", "'auto'")
+        } else if self.batches.norm_test().is_some() {
+            ("batch_size must be known before", "a NormTest")
+        } else if let Some((name, _)) = recorded {
+            ("record must be of epochs", name)
+        } else if self.window.is_some() {
+            ("X must be in memory", "a part of the rows")
+        } else {
+            return Ok(());
+        };
+        Err(Error::Incompatible(format!(
+            "{argument} with sync_every={every}, where every process makes steps of its own, got {got}"
+        )))
     }
 }
 
@@ -100,6 +134,11 @@ impl Record {
     #[inline(always)]
     pub(super) fn tells(&self, t: u64) -> bool {
         self.told.is_some_and(|told| (t + 1).is_multiple_of(told.every.get()))
+    }
+
+    /// Whether it is told of one of the `n_made` steps up to t.
+    pub(super) fn tells_of(&self, t: u64, n_made: u64) -> bool {
+        self.told.is_some_and(|told| (t + 1) % told.every.get() < n_made)
     }
 
     /// Whether somebody wants to know what step t was like.

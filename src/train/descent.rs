@@ -13,6 +13,7 @@ pub(super) fn descend<'a, T: Scalar>(
     while run.has_epochs_left() {
         run.shuffle()?;
         observers.begin_epoch(run.view())?;
+        run.rounds(observers)?; // the steps below, by processes that meet now and then
         if !observers.watch_steps() {
             run.streak(observers)?; // the steps below, many in one call
         }

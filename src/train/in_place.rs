@@ -7,6 +7,7 @@
 use super::control::is_solver;
 use super::lazy::LazyParameters;
 use super::parameters::entries_of;
+use super::step::Batch;
 use super::stop::Stop;
 use super::{Config, State};
 use crate::data::Rows;
@@ -58,7 +59,10 @@ pub(super) fn make<T: Scalar>(
     params.exchange_all(evaluator.params(), &mut state.optimizer.slots);
     let mut made = Ok(true);
     for _ in 0..most_steps.clamp(1, MOST_STEPS) {
-        made = make_step(problem, config, (batches, optimizer), n_at_hand, state, evaluator);
+        made = match Batch::next(config, batches, n_at_hand, state.step) {
+            Some(batch) => make_step(problem, config, optimizer, &batch, state, evaluator),
+            None => Ok(false),
+        };
         if !matches!(made, Ok(true)) {
             break;
         }
@@ -67,20 +71,33 @@ pub(super) fn make<T: Scalar>(
     made
 }
 
+/// Makes a step in place on a batch, if it can be made so, and says whether.
+pub(super) fn make_one<T: Scalar>(
+    problem: &Problem<'_, T>,
+    config: &Config,
+    optimizer: &Optimizer,
+    batch: &Batch,
+    (params, state): (&mut LazyParameters<'_, T>, &mut State<T>),
+    evaluator: &mut Evaluator<'_, '_, T>,
+) -> Result<bool, Stop> {
+    if !is_possible(problem, config, params, state) {
+        return Ok(false);
+    }
+    params.exchange_all(evaluator.params(), &mut state.optimizer.slots);
+    let made = make_step(problem, config, optimizer, batch, state, evaluator);
+    params.exchange_all(evaluator.params(), &mut state.optimizer.slots);
+    made
+}
+
 fn make_step<T: Scalar>(
     problem: &Problem<'_, T>,
     config: &Config,
-    (batches, optimizer): (&Batches, &Optimizer),
-    n_at_hand: usize,
+    optimizer: &Optimizer,
+    batch: &Batch,
     state: &mut State<T>,
     evaluator: &mut Evaluator<'_, '_, T>,
 ) -> Result<bool, Stop> {
-    let n_batches = batches.n_steps();
-    let n_done = n_batches.min(state.step.saturating_add(config.accumulate.get()));
-    if state.step >= n_batches || n_done > n_at_hand {
-        return Ok(false);
-    }
-    let positions = batches.positions(state.step).start..batches.positions(n_done - 1).end;
+    let positions = batch.positions.clone();
     let n_rows = positions.len();
     let entries = entries_of(problem.model());
     let step = optimizer.step_in_parts(config.tier, entries, &mut state.optimizer, evaluator.params());
@@ -95,7 +112,7 @@ fn make_step<T: Scalar>(
         return Ok(false);
     };
     state.loss_sum += loss * n_rows as f64;
-    state.step = n_done;
+    state.step = batch.n_done;
     state.n_seen += n_rows as u64;
     evaluator.poll(n_rows)?;
     Ok(true)

@@ -11,6 +11,7 @@ mod fit;
 mod history;
 mod in_place;
 mod lazy;
+mod local_steps;
 mod moving;
 mod noise_history;
 mod noise_probe;
@@ -25,6 +26,7 @@ mod stop;
 mod stop_reason;
 mod stopping;
 mod streak;
+mod touched_columns;
 mod validation;
 mod view;
 

@@ -119,6 +119,24 @@ impl<'o, 'a, T: Scalar> Observers<'o, 'a, T> {
         }
     }
 
+    /// Sees some steps at once that processes have made on their own, with what can be said of all together.
+    pub(super) fn steps(
+        &mut self,
+        all: &Step,
+        n_made: u64,
+        mut view: View<'_, '_, 'a, T>,
+    ) -> Result<(), Stop> {
+        if view.config.record.tells_of(all.t, n_made) {
+            self.tell(all, &mut view)?;
+        }
+        let ranks = view.evaluator.ranks();
+        self.checkpoints.see_steps(all.t + 1, n_made, ranks);
+        match self.limit(all.t + 1, ranks) {
+            Some(reason) if !all.is_last => Err(reason.into()),
+            _ => self.save_if_due(view),
+        }
+    }
+
     /// Steps that can be made in a streak before a checkpoint is due.
     pub(super) fn steps_until_due(&self, n_steps: u64) -> u64 {
         self.checkpoints.steps_until_due(n_steps)
@@ -126,8 +144,13 @@ impl<'o, 'a, T: Scalar> Observers<'o, 'a, T> {
 
     /// Whether a checkpoint is due after a step, or a streak of them.
     #[inline]
-    pub(super) fn checkpoint(&mut self, mut view: View<'_, '_, 'a, T>) -> Result<(), Stop> {
-        self.checkpoints.see_step(view.state.optimizer.n_steps, view.evaluator.ranks());
+    pub(super) fn checkpoint(&mut self, view: View<'_, '_, 'a, T>) -> Result<(), Stop> {
+        self.checkpoints.see_steps(view.state.optimizer.n_steps, 1, view.evaluator.ranks());
+        self.save_if_due(view)
+    }
+
+    #[inline]
+    fn save_if_due(&mut self, mut view: View<'_, '_, 'a, T>) -> Result<(), Stop> {
         match self.checkpoints.are_due() && view.state.step < view.batches.n_steps() {
             true => self.save(&mut view),
             false => Ok(()),

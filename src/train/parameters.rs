@@ -101,6 +101,22 @@ impl<'a, T: Scalar> Parameters<'a, T> {
         }
     }
 
+    /// Brings all parameters up to date between two steps, none of which is a solver's.
+    pub(super) fn settle(&mut self) -> CatchUp {
+        match self {
+            Self::Whole => CatchUp::nothing(),
+            Self::Lazy(lazy) => lazy.settle(),
+        }
+    }
+
+    /// Exchanges parameters and slots of steps for all there are, or these for those: nothing but on sparse rows.
+    pub(super) fn exchange_all(&mut self, params: &mut Vec<T>, slots: &mut Vec<Vec<T>>) {
+        match self {
+            Self::Whole => {}
+            Self::Lazy(lazy) => lazy.exchange_all(params, slots),
+        }
+    }
+
     /// Takes back what a step has moved. `update` says what it did to all other columns, if it was made.
     #[inline]
     pub(super) fn give_back(
@@ -117,11 +133,9 @@ impl<'a, T: Scalar> Parameters<'a, T> {
         }
     }
 
-    /// Exchanges all parameters and slots that are lazily updated, for a streak of steps or after it.
-    pub(super) fn exchange_all(&mut self, params: &mut Vec<T>, slots: &mut Vec<Vec<T>>) {
-        if let Self::Lazy(lazy) = self {
-            lazy.exchange_all(params, slots);
-        }
+    /// Whether a step leaves everything as it is that belongs to columns of no row of its batch.
+    pub(super) fn miss_nothing(&self) -> bool {
+        matches!(self, Self::Lazy(lazy) if lazy.miss_nothing())
     }
 
     /// Whether steps are on the columns of a batch.
@@ -207,7 +221,9 @@ fn lazy_from<'a, T: Scalar>(
     let decays = optimizer.decays();
     let (layout, penalty) = (problem.layout(), problem.penalty());
     let mut lazy = LazyParameters::new((csr, config.tier), layout, (first, decays), penalty, params, slots)?;
-    if state.step > 0 && state.step < state.batches(&config.batches).n_steps() {
+    let is_within_epoch = state.step > 0 && state.step < state.batches(&config.batches).n_steps();
+    let is_synchronised = config.sync_every.is_some() && state.last_update_steps.is_empty();
+    if is_within_epoch && !is_synchronised {
         let n_done = (state.step / config.accumulate.get()) as u64;
         let evaluated = match is_auto(config) {
             true => chosen(problem, config, state)?,

@@ -182,6 +182,7 @@ impl<'a, T: Scalar> Pilot<'a, T> {
             record: Record::default(),
             n_threads: self.n_threads,
             tier: self.tier,
+            sync_every: None,
             window: None,
         })
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::catch_up::CatchUp;
 use super::control::{Place, value_at};
 use super::in_place;
+use super::local_steps::LocalSteps;
 use super::noise_probe::{self, Probe};
 use super::observers::{Epoch, Observers};
 use super::parameters::Parameters;
@@ -49,6 +50,8 @@ pub(super) struct Run<'t, 'a, T> {
     probe: Option<Probe>,
     /// What steps that nobody looks at are made in, many at a time, if they can be.
     streak: Option<Streak<T>>,
+    /// The processes that make steps of their own, if they do.
+    local_steps: Option<LocalSteps<'a, T>>,
 }
 
 impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
@@ -62,6 +65,7 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
         interrupted: &'a (dyn Fn() -> bool + Sync),
     ) -> Result<Self> {
         let n_params = problem.layout().len();
+        let local_steps = LocalSteps::of(problem, config, &params, &evaluator)?;
         let n_copied = if params.is_lazy() && config.average.is_some() { n_params } else { 0 };
         let streak = Streak::of(problem, config, &params, &state)?;
         Ok(Self {
@@ -80,6 +84,7 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
             up_to_date: try_filled("parameters", n_copied, T::ZERO)?,
             probe: None,
             streak,
+            local_steps,
             state,
         })
     }
@@ -129,6 +134,14 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
         t..t + n_batches.div_ceil(self.config.accumulate.get()) as u64
     }
 
+    /// Makes the steps of the epoch by several processes that meet now and then, if they are to be made so.
+    pub(super) fn rounds(&mut self, observers: &mut Observers<'_, 'a, T>) -> Result<(), Stop> {
+        let Some(mut local_steps) = self.local_steps.take() else { return Ok(()) };
+        let made = local_steps.make(self, observers);
+        self.local_steps = Some(local_steps);
+        made
+    }
+
     /// Makes the steps of the epoch many at a time, if they can be made so, as far as all numbers stay finite.
     pub(super) fn streak(&mut self, observers: &mut Observers<'_, 'a, T>) -> Result<(), Stop> {
         while self.steps_in_place(observers)? {
@@ -166,16 +179,7 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
     /// The rows of the next step; None at the end of the epoch, or of the rows at hand.
     #[inline]
     pub(super) fn next_batch(&self) -> Option<Batch> {
-        let (first, n_batches) = (self.state.step, self.batches.n_steps());
-        if first >= n_batches {
-            return None;
-        }
-        let n_done = n_batches.min(first.saturating_add(self.config.accumulate.get()));
-        if n_done > self.n_at_hand {
-            return None;
-        }
-        let positions = self.batches.positions(first).start..self.batches.positions(n_done - 1).end;
-        Some(Batch { positions, n_done, is_last: n_done == n_batches })
+        Batch::next(self.config, &self.batches, self.n_at_hand, self.state.step)
     }
 
     /// Ends the run where it has no more rows at hand and its epoch is not over.
@@ -234,7 +238,7 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
         let caught_up = params.flush(state.control.solver.as_deref(), evaluator);
         state.loss_sum += caught_up.penalty;
         let rejected = state.control.reject(caught_up.non_finite());
-        rejected.map_or(Ok(()), |quantity| Err(self.diverged(quantity)))
+        rejected.map_or(Ok(()), |quantity| Err(self.diverged(quantity).into()))
     }
 
     /// How the parameters move: against the gradient that the evaluator keeps.
@@ -250,7 +254,7 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
         let is_made = non_finite.is_none();
         let flushed = self.give_back(is_made, batch.is_last)?;
         if let Some(quantity) = rejected.or(self.state.control.reject(flushed.non_finite())) {
-            return Err(self.diverged(quantity));
+            return Err(self.diverged(quantity).into());
         }
         if is_made {
             self.average();
@@ -300,9 +304,9 @@ impl<'t, 'a, T: Scalar> Run<'t, 'a, T> {
         }
     }
 
-    fn diverged(&self, quantity: &'static str) -> Stop {
+    pub(super) fn diverged(&self, quantity: &'static str) -> StopReason {
         let (epoch, step) = (self.state.epoch, self.state.optimizer.n_steps - 1);
-        Stop::Because(StopReason::Diverged { epoch, step, quantity })
+        StopReason::Diverged { epoch, step, quantity }
     }
 
     /// Ends an epoch, of which everything was seen.

@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
+use super::Config;
 use super::catch_up::CatchUp;
+use crate::shuffle::Batches;
 
 /// The rows of a step: positions of the epoch's order.
 #[derive(Debug)]
@@ -12,6 +14,23 @@ pub(super) struct Batch {
     pub(super) n_done: usize,
     /// Whether these are all.
     pub(super) is_last: bool,
+}
+
+impl Batch {
+    /// The rows of the step after so many batches of an epoch; None at its end, or that of the rows at hand.
+    #[inline]
+    pub(super) fn next(config: &Config, batches: &Batches, n_at_hand: usize, first: usize) -> Option<Self> {
+        let n_batches = batches.n_steps();
+        if first >= n_batches {
+            return None;
+        }
+        let n_done = n_batches.min(first.saturating_add(config.accumulate.get()));
+        if n_done > n_at_hand {
+            return None;
+        }
+        let positions = batches.positions(first).start..batches.positions(n_done - 1).end;
+        Some(Self { positions, n_done, is_last: n_done == n_batches })
+    }
 }
 
 /// What the evaluator has computed, beside the gradient itself, which it keeps.

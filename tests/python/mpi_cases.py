@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from mbgd_rs import checkpointing
+from mbgd_rs.ranks import Ranks
 from mpi4py import MPI
 
 COMM = MPI.COMM_WORLD
@@ -182,6 +183,29 @@ def options():
     many = np.random.default_rng(0).standard_normal((70_000, 4))
     check("automatic batch size", many, many[:, 0] > 0, loss="log_loss", optimizer=ADAM, epochs=1)
     compare()
+
+
+def bytes_of_columns():
+    """Of sparse rows the sums of columns are exchanged that the batch has, and nothing of the others."""
+    rng = np.random.default_rng(3)
+    n, d, n_few = 8192, 100_000, 3000
+    columns = rng.permutation(d)[:n_few][rng.integers(n_few, size=20 * n)]
+    X = sp.coo_array(
+        (np.ones(20 * n, np.float32), (np.repeat(np.arange(n), 20), columns)), shape=(n, d)
+    ).tocsr()
+    y = (X @ rng.standard_normal(d)) > 0
+    for optimizer in (SGD, ADAM, mb.optimizers.Adagrad(0.1)):
+        n_bytes = []
+        for n_epochs in (1, 3):
+            ranks = Ranks(COMM)
+            plain = {"loss": "log_loss", "optimizer": optimizer, "batch_size": 4096, "n_threads": 1}
+            r = mb.fit(X, y, **plain, epochs=n_epochs, comm=ranks)
+            n_bytes.append(ranks.core.sent()[1])
+            ranks.free()
+        assert_same(mb.fit(X, y, **plain, epochs=3), r, optimizer)
+        of_step = (n_bytes[1] - n_bytes[0]) / 4
+        n_copies = np.log2(SIZE) if SIZE & (SIZE - 1) == 0 else 4 * (SIZE - 1)  # of so many pieces at most
+        assert 4 * n_few <= of_step <= n_copies * (4 * (n_few + 64) + 100), of_step
 
 
 def check_own(what, X, y, shards=8, **arguments):

@@ -54,6 +54,11 @@ def test_whatever_passes_over_rows_has_the_bits_of_one_process(n_ranks):
     run(n_ranks, "options")
 
 
+@pytest.mark.parametrize("n_ranks", [2, 3, 4])
+def test_sums_of_sparse_rows_are_of_the_columns_of_the_batch(n_ranks):
+    run(n_ranks, "bytes_of_columns")
+
+
 @pytest.mark.parametrize("n_ranks", [2, 4])
 def test_ranks_with_rows_of_their_own_have_the_bits_of_one_process(n_ranks):
     run(n_ranks, "own_bits")

@@ -36,6 +36,7 @@ fn config(tier: Tier, batch_size: usize) -> Config {
         record: Record::default(),
         n_threads: 1,
         tier,
+        sync_every: None,
         window: None,
     }
 }

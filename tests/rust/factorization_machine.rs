@@ -147,6 +147,7 @@ fn config(tier: Tier, n_threads: usize, optimizer: Optimizer, batch_size: usize)
         record: Record::default(),
         n_threads,
         tier,
+        sync_every: None,
         window: None,
     }
 }

@@ -66,6 +66,7 @@ fn config(tier: Tier, n_threads: usize, rule: Rule, batch_size: usize) -> Config
         record: Record::default(),
         n_threads,
         tier,
+        sync_every: None,
         window: None,
     }
 }

@@ -100,6 +100,7 @@ fn config(batch_size: usize, rule: Rule) -> Config {
         record: Record { full_loss: true, ..Record::default() },
         n_threads: 1,
         tier: *Tier::available().last().unwrap(),
+        sync_every: None,
         window: None,
     }
 }
@@ -267,6 +268,38 @@ fn a_rank_that_fails_ends_all_with_its_reason() {
         let expected = Error::OtherRank { rank: 1, size, reason: "no memory".to_owned() };
         for (rank, error) in all.into_iter().enumerate() {
             assert_eq!(error, (rank != 1).then(|| expected.clone()), "rank {rank} of {size}");
+        }
+    }
+}
+
+#[test]
+fn bytes_that_are_sent_are_those_that_are_counted_on() {
+    for size in [2, 3, 4, 5, 8] {
+        for n in [0, 1, 100, 16_384, 16_385, 100_000] {
+            let sent = on_each(&ranks(size), |ranks| {
+                let mut vector = vec![1.0_f32; n];
+                let expected = match size.is_power_of_two() {
+                    true => {
+                        let tier = *Tier::available().last().unwrap();
+                        ranks.sum(tier, size, (&mut [0.0; 3], &mut vector), &mut Vec::new()).unwrap();
+                        assert_eq!(vector, vec![size as f32; n]);
+                        ranks.bytes_of_sum(size_of_val(&vector[..]))
+                    }
+                    false => {
+                        let mut gathered = Gathered::default();
+                        gathered.begin();
+                        gathered.append(&[0.0; 3], &vector);
+                        ranks.gather(&mut gathered).unwrap();
+                        ranks.bytes_of_gathering(24 + size_of_val(&vector[..]))
+                    }
+                };
+                (ranks.sent().1, expected as u64)
+            });
+            // Halves of an odd number of entries differ by one, in each of the rounds.
+            assert!(
+                sent.iter().all(|(sent, expected)| sent.abs_diff(*expected) <= 32),
+                "{size} {n} {sent:?}"
+            );
         }
     }
 }

@@ -75,6 +75,7 @@ fn config(n_rows: usize, tier: Tier, n_threads: usize) -> Config {
         record: Record { full_loss: true, ..Record::default() },
         n_threads,
         tier,
+        sync_every: None,
         window: None,
     }
 }

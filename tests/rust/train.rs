@@ -59,6 +59,7 @@ fn config(n_rows: usize, batch_size: usize, rule: Rule, learning_rate: f64) -> C
         record: Record::default(),
         n_threads: 1,
         tier: *Tier::available().last().unwrap(),
+        sync_every: None,
         window: None,
     }
 }

@@ -40,6 +40,7 @@ impl<T: Scalar> Run<'_, T> {
             record: Record::default(),
             n_threads: self.n_threads,
             tier: Tier::best(),
+            sync_every: None,
             window: None,
         };
         let memory = config.optimizer.init(n_params).expect("memory");

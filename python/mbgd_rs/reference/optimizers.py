@@ -90,13 +90,13 @@ class DoG(Rule):
     eps: float
 
     def init(self, w: Array) -> None:
-        self.start, self.sum = w.copy(), 0.0
+        self.start, self.root = w.copy(), 0.0
         self.farthest = self.reps_rel * (1 + float(np.linalg.norm(w.astype(float))))
 
     def move(self, w: Array, g: Array, t: int, learning_rate: float) -> Any:
         self.farthest = max(self.farthest, float(np.linalg.norm(w.astype(float) - self.start)))
-        self.sum += float(np.linalg.norm(g.astype(float))) ** 2
-        rate = learning_rate * self.farthest / math.sqrt(self.sum + self.eps)
+        self.root = math.hypot(self.root, float(np.linalg.norm(g.astype(float))))
+        rate = learning_rate * self.farthest / math.hypot(self.root, math.sqrt(self.eps))
         w -= rate * g
         return rate
 

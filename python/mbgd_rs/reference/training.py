@@ -17,6 +17,7 @@ from .control_variate import with_control_variate
 from .data import Data, n_rows_of
 from .lazy import parameters_of
 from .learning_rate import LearningRate
+from .local_steps import descend_locally
 from .model import Parameters
 from .noise import BatchNoise, NoiseProbe, make_probe
 from .objective import Objective
@@ -203,12 +204,15 @@ def fit(
     validation: Any = None, stop: Any = None, accumulate: int = 1,
     average: Any = None, clip_norm: float | None = None, clip_value: float | None = None, seed: int = 0,
     record: str | tuple[str, ...] = "epoch", orders: Callable[[int], Array | None] | None = None,
+    sync_every: int = 1, n_ranks: int = 1,
 ) -> Fit:  # fmt: skip
     """Trains a model; the arguments are those of `mbgd_rs.fit`, and these:
 
     record: "epoch", or several of "epoch", "step", "full_loss", "path", "noise". With () no loss is computed
     that nothing asks for, as in a loop written by hand.
     orders: a function from the epoch to the order of its rows, in place of `shuffle` and `replacement`.
+    n_ranks: processes that are simulated, which make `sync_every` steps each on its own from one meeting to
+        the next.
 
     Raises FloatingPointError after an epoch in which a parameter became non-finite.
 
@@ -249,7 +253,10 @@ def fit(
         mean = None if average is None else Average(average)
         wants_loss = observers.wants_loss or rate.wants_loss
         run = Run(objective, data, w, rule, batches, rate, clip, mean, probe, wants_loss, seed)
-        reason = descend(run, observers, epochs)
+        if n_ranks == 1:
+            reason = descend(run, observers, epochs)
+        else:
+            reason = descend_locally(run, observers, epochs, n_ranks, sync_every)
         run.check()
         best = run.best_model(rules.best)
     history = observers.history()

@@ -330,6 +330,13 @@ impl<'a, T: Scalar> LazyParameters<'a, T> {
         caught_up
     }
 
+    /// Brings all columns up to date, between two steps.
+    pub(super) fn settle(&mut self) -> CatchUp {
+        let caught_up = self.flush(None);
+        self.begin_interval();
+        caught_up
+    }
+
     /// After a flush: steps are counted from here.
     fn begin_interval(&mut self) {
         if self.last_flush > u32::MAX - 2 * FLUSH_INTERVAL as u32 {
