@@ -6,6 +6,7 @@
 //! descent are made by the kernels; of other rules these make the gradient, and the optimizer moves. Of sparse rows with
 //! columns that are updated lazily, only steps that leave other columns alone are made so.
 
+mod before;
 mod few_rows;
 mod moved;
 mod one_row;
@@ -13,6 +14,7 @@ mod one_sparse_row;
 mod sparse_rows;
 mod steps;
 
+use self::before::StateBefore;
 use self::few_rows::FewRowsSteps;
 use self::moved::MovedEntries;
 use self::one_row::OneRowSteps;
@@ -33,7 +35,7 @@ use crate::kernel::sparse::Index;
 use crate::kernel::{Prefetch, Tier, advise_huge_pages, first_not_finite};
 use crate::scalar::Scalar;
 use crate::shuffle::Batches;
-use crate::update::{Optimizer, OptimizerState, Rule, Schedule, Sgd, SgdArithmetic};
+use crate::update::{Entries, Optimizer, OptimizerState, Rule, Schedule, Sgd, SgdArithmetic};
 
 /// Rows of a streak. Before each, the parameters are copied, so that steps which become non-finite can be made again
 /// one by one; after each, they are checked.
@@ -51,10 +53,7 @@ pub(super) struct Streak<T> {
     arithmetic: Vec<SgdArithmetic<T>>,
     losses: Vec<f64>,
     room: Room<T>,
-    params_before: Vec<T>,
-    /// The slots of the optimizer one after the other, and its numbers.
-    slots_before: Vec<T>,
-    scalars_before: Vec<f64>,
+    before: StateBefore<T>,
     /// Whether steps on sparse rows leave the columns of other rows alone, and whether they have to.
     leaves_others: bool,
     is_lazy: bool,
@@ -104,12 +103,7 @@ impl<T: Scalar> Streak<T> {
             arithmetic: try_reserved("the steps of a streak", ROWS)?,
             losses: try_filled("losses", ROWS, 0.0)?,
             room,
-            params_before: try_reserved("parameters", n_params)?,
-            slots_before: try_reserved(
-                "the memory of the optimizer",
-                n_params * state.optimizer.slots.len(),
-            )?,
-            scalars_before: try_reserved("the memory of the optimizer", state.optimizer.scalars.len())?,
+            before: StateBefore::new(n_params, &state.optimizer)?,
             leaves_others,
             is_lazy: params.is_lazy(),
             moved: MovedEntries::default(),
@@ -188,18 +182,10 @@ impl<T: Scalar> Streak<T> {
         let moves_few = self.leaves_others && (self.is_lazy || rows_of_step == 1);
         let n_moved = if moves_few { x.n_moved(&rows[..n_rows]) } else { None };
         let first_copied = if n_moved.is_some() { params.len() - T::LANES } else { 0 };
-        self.params_before.clear();
-        self.params_before.extend_from_slice(&params[first_copied..]);
-        self.slots_before.clear();
-        state.slots.iter().for_each(|slot| self.slots_before.extend_from_slice(slot));
-        self.scalars_before.clear();
-        self.scalars_before.extend_from_slice(&state.scalars);
-        let (n_steps, n_steps_before) = (n_rows.div_ceil(rows_of_step), state.n_steps);
+        self.before.keep(&params[first_copied..], state);
+        let n_steps = n_rows.div_ceil(rows_of_step);
         let losses = &mut self.losses[..n_steps];
-        let mut moved = match n_moved {
-            Some(n_entries) => Some(self.moved.begin(n_entries)?),
-            None => None,
-        };
+        let mut moved = n_moved.map(|n_entries| self.moved.begin(n_entries)).transpose()?;
         let mut steps = StreakSteps {
             x,
             targets: &problem.data.targets,
@@ -221,56 +207,56 @@ impl<T: Scalar> Streak<T> {
             room: &mut self.room,
         };
         let of_loss = (tier, problem.objective.loss, problem.data.targets.kind());
-        let mut is_well = true;
-        if self.sgd.is_some() {
-            // By the kernels.
-            steps.velocity = state.slots.first_mut().map_or(&mut [][..], Vec::as_mut_slice);
-            if !x.make(of_loss, &mut steps, moved.as_deref_mut()) {
-                return Ok(false);
-            }
-            state.n_steps += n_steps as u64;
-            is_well = moved.as_ref().is_none_or(|moved| moved.are_finite());
-        } else {
-            // The kernels make the gradient, and the optimizer the step against it.
-            let entries = entries_of(problem.model());
-            for i in 0..n_steps {
-                steps.range = i..i + 1;
-                if !x.make(of_loss, &mut steps, None) {
-                    return Ok(false); // not for the first step, and so for none
-                }
-                let (params, gradient) = (&mut *steps.params, &steps.room.gradient);
-                optimizer.step_checked(tier, entries, state, params, gradient, false)?;
-                is_well = first_not_finite(tier, params).is_none();
-                if !is_well {
-                    break;
-                }
-                optimizer.post_prox(tier, state, params);
-            }
-        }
-        is_well = is_well && losses.iter().all(|loss| loss.is_finite());
+        let entries = entries_of(problem.model());
+        let made = match self.sgd {
+            Some(_) => by_kernels(of_loss, &mut steps, &mut *state, moved.as_deref_mut()),
+            None => by_optimizer(of_loss, &mut steps, (optimizer, entries, state))?,
+        };
+        let is_well = made && losses.iter().all(|loss| loss.is_finite());
         if is_well && first_not_finite(tier, &params[first_copied..]).is_none() {
             return Ok(true);
         }
         if let Some(moved) = moved {
             moved.undo(params);
         }
-        params[first_copied..].copy_from_slice(&self.params_before);
-        state.n_steps = n_steps_before;
-        self.take_back(state);
+        self.before.give_back(&mut params[first_copied..], state);
         Ok(false)
     }
+}
 
-    /// Undoes what the steps have done to the memory of the optimizer.
-    #[cold]
-    fn take_back(&self, state: &mut OptimizerState<T>) {
-        let mut slots_before = &self.slots_before[..];
-        for slot in &mut state.slots {
-            let (before, others) = slots_before.split_at(slot.len());
-            slot.copy_from_slice(before);
-            slots_before = others;
+/// Steps that the kernels make as a whole. Says whether all is finite, as far as they have seen.
+fn by_kernels<'s, 'a, X: StreakRows<'a, T>, T: Scalar>(
+    of_loss: (Tier, Loss, TargetKind),
+    steps: &mut StreakSteps<'s, 'a, X, T>,
+    state: &'s mut OptimizerState<T>,
+    mut moved: Option<&mut MovedEntries<T>>,
+) -> bool {
+    state.n_steps += steps.losses.len() as u64;
+    steps.velocity = state.slots.first_mut().map_or(&mut [][..], Vec::as_mut_slice);
+    let x = steps.x;
+    x.make(of_loss, steps, moved.as_deref_mut()) && moved.is_none_or(|moved| moved.are_finite())
+}
+
+/// Steps of which the kernels make the gradient, and the optimizer the rest. Says whether all parameters are finite.
+fn by_optimizer<'a, X: StreakRows<'a, T>, T: Scalar>(
+    of_loss: (Tier, Loss, TargetKind),
+    steps: &mut StreakSteps<'_, 'a, X, T>,
+    (optimizer, entries, state): (&Optimizer, Entries, &mut OptimizerState<T>),
+) -> Result<bool> {
+    let ((tier, ..), x) = (of_loss, steps.x);
+    for i in steps.range.clone() {
+        steps.range = i..i + 1;
+        if !x.make(of_loss, steps, None) {
+            return Ok(false);
         }
-        state.scalars.copy_from_slice(&self.scalars_before);
+        let (params, gradient) = (&mut *steps.params, &steps.room.gradient);
+        optimizer.step_checked(tier, entries, state, params, gradient, false)?;
+        if first_not_finite(tier, params).is_some() {
+            return Ok(false);
+        }
+        optimizer.post_prox(tier, state, params);
     }
+    Ok(true)
 }
 
 /// Rows of a kind on which steps can be made in streaks.
