@@ -104,9 +104,9 @@ class Sharded(Sampling):
     once an epoch.
 
     With the `comm` of :func:`mbgd_rs.fit` on P processes, a number that divides `shards`, each process adds
-    up rows of its own `shards` / P neighbouring shards, ``n / P`` consecutive rows, and nothing but these:
-    sums are cut at the ends of shards. So a process needs no others, see `rows`. The number of shards belongs
-    to the problem: the result is the same, to the bit, on any number of processes.
+    up rows of its own `shards` / P neighbouring shards, ``n / P`` consecutive rows, wherever a sum is worth
+    sharing: sums are cut at the ends of shards. So a process needs no others, see `rows`. The number of
+    shards belongs to the problem: the result is the same, to the bit, on any number of processes.
 
     Shards are strata: if they are equally large, the mean over a batch varies no more than with a full
     shuffle.
