@@ -188,7 +188,7 @@ def options():
 def bytes_of_columns():
     """Of sparse rows the sums of columns are exchanged that the batch has, and nothing of the others."""
     rng = np.random.default_rng(3)
-    n, d, n_few = 8192, 100_000, 3000
+    n, d, n_few = 8192, 400_000, 3000
     columns = rng.permutation(d)[:n_few][rng.integers(n_few, size=20 * n)]
     X = sp.coo_array(
         (np.ones(20 * n, np.float32), (np.repeat(np.arange(n), 20), columns)), shape=(n, d)
