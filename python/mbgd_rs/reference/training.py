@@ -211,8 +211,7 @@ def fit(
     record: "epoch", or several of "epoch", "step", "full_loss", "path", "noise". With () no loss is computed
     that nothing asks for, as in a loop written by hand.
     orders: a function from the epoch to the order of its rows, in place of `shuffle` and `replacement`.
-    n_ranks: processes that are simulated, which make `sync_every` steps each on its own from one meeting to
-        the next.
+    n_ranks: processes that are simulated, which meet after every `sync_every` steps of each on its own.
 
     Raises FloatingPointError after an epoch in which a parameter became non-finite.
 
