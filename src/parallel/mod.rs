@@ -10,7 +10,7 @@
 //! fraction of a microsecond where handing work to a pool costs tens.
 //!
 //! Meetings take as little only if each worker has a processor. So there are no more threads than processors, and where
-//! others keep these busy the leader works [alone for a while](Lateness).
+//! others keep these busy the leader works alone for a while, see `lateness.rs`.
 
 mod lateness;
 

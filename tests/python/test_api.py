@@ -65,7 +65,7 @@ def test_signatures_are_those_promised():
         "X y sample_weight offset class_weight classes loss model penalty fit_intercept standardize "
         "optimizer batch_size shuffle replacement drop_last memory_limit epochs init resume validation "
         "metrics stop accumulate average clip_norm clip_value seed n_threads record callback checkpoint "
-        "progress verbose comm"
+        "progress verbose comm sync_every"
     )
     assert " ".join(names(mb.fit)) == promised
     assert " ".join(names(mb.gradient)) == "X y params rows loss model penalty sample_weight offset"

@@ -15,7 +15,7 @@ from scipy.sparse import csr_array, random_array
 
 RNG = np.random.default_rng(11)
 N, D = 130, 5
-N_KILLS = int(os.environ.get("MBGD_KILLS", "15"))
+N_KILLS = int(os.environ.get("MBGD_KILLS", "10"))
 X = RNG.normal(size=(N, D))
 Y = X @ RNG.normal(size=D) + RNG.normal(size=N)
 LABELS = np.array(["a", "b", "c"])[(Y > 0).astype(int) + (Y > 1)]

@@ -10,7 +10,7 @@ from kills_of_ranks import MPIEXEC, PATIENCE, kill_and_resume
 if MPIEXEC is None:
     pytest.skip("needs mpiexec", allow_module_level=True)
 
-N_KILLS = int(os.environ.get("MBGD_KILLS", "6"))
+N_KILLS = int(os.environ.get("MBGD_KILLS", "4"))
 
 
 def test_ranks_killed_at_random_times():

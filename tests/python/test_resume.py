@@ -155,10 +155,13 @@ def test_interrupted_anywhere(record):
 
     before = signal.signal(signal.SIGALRM, handler)
     try:
-        for seconds in (0.05, 0.06, 0.08, 0.11):
+        run(epochs=1)  # what is imported late is there then
+        for seconds in (0.05, 0.06, 0.08, 0.11, 0.5):
             signal.setitimer(signal.ITIMER_REAL, seconds)
             with pytest.raises(Cut) as caught:
                 run(epochs=10**9)
+            if not hasattr(caught.value, "result"):  # where others keep the machine busy it had not begun
+                continue
             first = caught.value.result
             assert first.stop_reason is mb.StopReason.INTERRUPTED
             reached.add((first.n_epochs, first.state["step"]))
