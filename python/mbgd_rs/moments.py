@@ -79,7 +79,29 @@ class Blocks:
             yield rest
 
 
-class DenseMoments:
+class Moments:
+    """What the passes over rows have found: columns in units of their own."""
+
+    unit: Array
+    center: Array
+    """Means, in units."""
+    deviation: Array
+    """Standard deviations, in units."""
+    least: float
+    """The least deviation, in units, that is one."""
+
+    @property
+    def found(self) -> tuple[Array, Array]:
+        """Means and standard deviations, in double, after the last pass.
+
+        A deviation of 0, or of no more than the rounding of the column's type, is 1.
+        """
+        with np.errstate(invalid="ignore", over="ignore"):
+            scale = np.where(self.deviation <= self.least, 1.0, self.deviation / self.unit)
+            return self.center / self.unit, scale
+
+
+class DenseMoments(Moments):
     """The moments of columns by passes over rows, which come in parts, in the same order in every pass.
 
     Rows of weight 0 do not take part. Columns that are not finite have no finite moments.
@@ -139,16 +161,8 @@ class DenseMoments:
         self.n_passes += 1
         self.begin()
 
-    @property
-    def found(self) -> tuple[Array, Array]:
-        """Means and standard deviations, in double, after the last pass.
 
-        A deviation of 0, or of no more than the rounding of the column's type, is 1.
-        """
-        return moments_in_units(self.center, self.deviation, self.unit, self.least)
-
-
-class SparseMoments:
+class SparseMoments(Moments):
     """As of dense rows, the entries that are not stored being 0."""
 
     SUMS: ClassVar = {
@@ -206,20 +220,6 @@ class SparseMoments:
                 self.center = self.center + shift
         self.n_passes += 1
         self.begin()
-
-    @property
-    def found(self) -> tuple[Array, Array]:
-        """Means and standard deviations, in double, after the last pass.
-
-        A deviation of 0, or of no more than the rounding of the column's type, is 1.
-        """
-        return moments_in_units(self.center, self.deviation, self.unit, self.least)
-
-
-def moments_in_units(mean: Array, deviation: Array, unit: Array, least: float) -> tuple[Array, Array]:
-    """Means and deviations, of those in a unit of each column; the least deviation that is one."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        return mean / unit, np.where(deviation <= least, 1.0, deviation / unit)
 
 
 def entries_of(X: SparseRows, s: Array) -> tuple[Array, Array, Array]:

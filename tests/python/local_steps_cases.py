@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 import threading
 import time
 from pathlib import Path
@@ -13,10 +12,8 @@ import pytest
 import scipy.sparse as sp
 from mbgd_rs import reference
 from mbgd_rs.ranks import Ranks
-from mpi4py import MPI
+from mpi_cases import COMM, RANK, SIZE, run_case, train_until_killed
 
-COMM = MPI.COMM_WORLD
-RANK, SIZE = COMM.Get_rank(), COMM.Get_size()
 ADAM = mb.optimizers.Adam(learning_rate=0.02)
 SGD = mb.optimizers.SGD(0.05)
 L2 = mb.penalties.L2(0.02)
@@ -380,25 +377,9 @@ def converges():
 
 
 def killed(folder):
-    """Rank 1 is killed while all train; the others are not to wait for it."""
     X, score, _ = data()
-
-    def dies():
-        while not any(Path(folder).glob("step-*")):
-            time.sleep(0.05)
-        time.sleep(0.3)
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    if RANK == 1:
-        threading.Thread(target=dies).start()
-    mb.fit(
-        X, score, loss="squared_error", optimizer=ADAM, batch_size=10, epochs=10**9, sync_every=7, comm=COMM,
-        checkpoint=mb.Checkpoint(folder, every="20 steps"),
-    )  # fmt: skip
+    train_until_killed(folder, X, score, batch_size=10, sync_every=7)
 
 
 if __name__ == "__main__":
-    globals()[sys.argv[1]](*sys.argv[2:])
-    COMM.Barrier()
-    if RANK == 0:
-        print("done")
+    run_case(globals())

@@ -609,9 +609,8 @@ def checkpoints(folder):
     assert (raised.value is full) == (RANK == 0)
 
 
-def killed(folder):
+def train_until_killed(folder, X, score, **how):
     """Rank 1 is killed while all train; the others are not to wait for it."""
-    X, score, _ = data()
 
     def dies():
         while not any(Path(folder).glob("step-*")):
@@ -621,15 +620,23 @@ def killed(folder):
 
     if RANK == 1:
         threading.Thread(target=dies).start()
-    mb.fit(
-        X, score, loss="squared_error", optimizer=ADAM, batch_size=300, epochs=10**9, comm=COMM,
-        checkpoint=mb.Checkpoint(folder, every="20 steps"),
-    )  # fmt: skip
+    checkpoint = mb.Checkpoint(folder, every="20 steps")
+    mb.fit(X, score, **how, optimizer=ADAM, epochs=10**9, checkpoint=checkpoint, comm=COMM)
 
 
-if __name__ == "__main__":
+def killed(folder):
+    X, score, _ = data()
+    train_until_killed(folder, X, score, batch_size=300)
+
+
+def run_case(cases):
+    """The function among these that the command line names, with the arguments that it has."""
     begin = time.perf_counter()
-    globals()[sys.argv[1]](*sys.argv[2:])
+    cases[sys.argv[1]](*sys.argv[2:])
     COMM.Barrier()
     if RANK == 0:
         print(f"done in {time.perf_counter() - begin:.1f} s")
+
+
+if __name__ == "__main__":
+    run_case(globals())

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 import threading
 import time
 from pathlib import Path
@@ -14,7 +13,7 @@ import scipy.sparse as sp
 from mbgd_rs import checkpointing, sources
 from mbgd_rs.sampling import Block
 from mbgd_rs.windows import memory
-from mpi_cases import ADAM, COMM, N_ROWS, RANK, SGD, SIZE, assert_same, check, compare, data, sparse
+from mpi_cases import ADAM, COMM, N_ROWS, RANK, SGD, SIZE, assert_same, check, compare, data, run_case, sparse
 
 LAST = RANK == SIZE - 1
 ROWS = 90
@@ -292,8 +291,4 @@ def resumes(folder, n_epochs):
 
 
 if __name__ == "__main__":
-    begin = time.perf_counter()
-    globals()[sys.argv[1]](*sys.argv[2:])
-    COMM.Barrier()
-    if RANK == 0:
-        print(f"done in {time.perf_counter() - begin:.1f} s")
+    run_case(globals())
