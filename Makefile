@@ -42,8 +42,9 @@ test-rust: need-cargo  ## tests of the Rust core
 	cargo test --lib --tests
 	cargo test --doc
 
-test-python: build $(STAMPS)/test  ## tests of the package
-	$(BIN)/python -m pytest
+test-python: build $(STAMPS)/test  ## tests of the package: those of time and processes, then all others, as many at once as there are cores
+	$(BIN)/python -m pytest -m alone
+	$(BIN)/python -m pytest -m "not alone" --numprocesses auto --maxprocesses 8 --dist worksteal
 
 lint: need-cargo build $(STAMPS)/lint $(STAMPS)/test  ## everything that can be said without running it
 	cargo fmt --check

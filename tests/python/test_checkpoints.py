@@ -177,6 +177,7 @@ def test_a_checkpoint_is_what_a_run_that_ends_there_gives_back(case, tmp_path):
             assert_same_run(mb.load(files[at]), ended, but=but)
 
 
+@pytest.mark.alone
 def test_killed_at_random_times():
     seen, wrong = kill_and_resume(N_KILLS)
     assert not wrong

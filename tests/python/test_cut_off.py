@@ -104,6 +104,7 @@ def soon():
     signal.signal(signal.SIGALRM, before)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("seconds", [0.02, 0.1, 0.3, 0.7])
 @pytest.mark.parametrize("instrument", ["compare_strategies", "recommend_batch_size", "step_cost"])
 def test_instruments_end_when_they_are_told_to(instrument, seconds, soon):
@@ -122,6 +123,7 @@ def test_instruments_end_when_they_are_told_to(instrument, seconds, soon):
         called()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("call", ["Batches(10**8, 10).batch(0, 0)", "Batches(10**8, 10).epoch(0)"])
 def test_the_first_call_may_be_interrupted(call):
     code = f"""

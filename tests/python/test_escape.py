@@ -322,6 +322,7 @@ def test_pictures():
     plt.close("all")
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="sets a timer")
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_runs_can_be_interrupted(n_threads):

@@ -352,6 +352,7 @@ def test_results_show_themselves(instrument):
     plt.close("all")
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("instrument", INSTRUMENTS)
 def test_ctrl_c_ends_it(instrument):
     X, y = np.ones((20_000, 20)), np.arange(20_000.0)

@@ -10,7 +10,10 @@ import sys
 
 import pytest
 
-pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="sets a timer")
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="sets a timer"),
+]
 
 # A signal by a timer of the system: a thread that sends one would need the interpreter.
 PROLOGUE = """

@@ -11,6 +11,8 @@ pytest.importorskip("mpi4py", reason="needs mpi4py")
 
 CASES = Path(__file__).with_name("local_steps_cases.py")
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.mark.parametrize("n_ranks", [3, 4])
 def test_every_rule_is_what_the_reference_makes_of_as_many_processes(n_ranks):

@@ -363,6 +363,7 @@ next(cycle.batches)
     assert run(code) == ("(20000, 50)", "", 0)
 
 
+@pytest.mark.alone
 @linux
 def test_waiting_for_a_batch_can_be_interrupted():
     n = 10_000_000  # whose order without replacement takes seconds

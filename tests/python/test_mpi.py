@@ -20,6 +20,8 @@ MPIEXEC = shutil.which("mpiexec", path=Path(sys.executable).parent) or shutil.wh
 if MPIEXEC is None:
     pytest.skip("needs mpiexec", allow_module_level=True)
 
+pytestmark = pytest.mark.alone
+
 
 def data():
     """That of `mpi_cases.py`, which begins MPI when it is imported."""

@@ -12,6 +12,8 @@ if MPIEXEC is None:
 
 N_KILLS = int(os.environ.get("MBGD_KILLS", "4"))
 
+pytestmark = pytest.mark.alone
+
 
 def test_ranks_killed_at_random_times():
     seen, longest, wrong = kill_and_resume(N_KILLS)

@@ -8,6 +8,8 @@ from test_mpi import run
 
 CASES = Path(__file__).with_name("mpi_source_cases.py")
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.mark.parametrize("n_ranks", [2, 4])
 def test_ranks_have_the_bits_of_one_process(n_ranks, tmp_path):

@@ -138,6 +138,7 @@ def test_a_run_in_many_pieces():
     assert_same_run(result, mb.fit(X, LABELS, **arguments, epochs=10))
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="sets a timer")
 @pytest.mark.parametrize("record", ["epoch", ("step", "full_loss"), "full_loss"])
 def test_interrupted_anywhere(record):

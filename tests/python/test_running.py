@@ -225,6 +225,7 @@ print("steps afterwards", fit(1).n_steps)
 """
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(os.name == "nt", reason="sends a signal")
 @pytest.mark.parametrize(
     ("n_rows", "d", "batch_size", "n_threads"),
@@ -248,6 +249,7 @@ def test_ctrl_c_is_heard_and_breaks_nothing(n_rows, d, batch_size, n_threads):
     assert afterwards == f"steps afterwards {-(-n_rows // batch_size)}"
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="sets a timer")
 def test_an_exception_of_a_signal_handler_propagates():
     def handler(signum, frame):
@@ -266,6 +268,7 @@ def test_an_exception_of_a_signal_handler_propagates():
 # ---- threads and processes
 
 
+@pytest.mark.alone
 def test_other_python_threads_run_meanwhile():
     rows = np.zeros((20_000, 50), np.float32)
     counts, done = [0], threading.Event()

@@ -519,6 +519,7 @@ def test_a_run_cut_within_an_epoch_goes_on_to_the_bit(optimizer, penalty, n_firs
     assert (rest.history.epoch_loss == whole.history.epoch_loss).all()
 
 
+@pytest.mark.alone
 def test_an_interrupted_step_leaves_nothing():
     """Signals at any moment, also between the gathering of a batch's columns and their being put back."""
     X, y, _ = data("two classes", n=4000, d=20_000, density=0.005)
