@@ -5,10 +5,16 @@
 //! memory. With few it has 6 rows and one logical vector. A panel, these few columns of B, is used for all rows before
 //! the next is read.
 //!
+//! With few registers there is none for the mask of a vector that goes beyond the end, so whole vectors have loops of
+//! their own: with AVX2 in `f32`, 64 rows, 55 -> 76 % of the peak of 784 x 128. Copied panels, too: 76 -> 80 % there, 77 ->
+//! 83 % of 256 x 256 and 45 -> 62 % of 1024 x 1024; where rows do not conflict in the cache, copies cost 10 %.
+//!
 //! Measured with AVX-512 in `f32`, 64 rows, 784 x 128 and 256 x 256 and 1024 x 1024: 94, 94 and 83 % of the peak. B is
 //! read where it lies: that leaves little for a packed copy of its panels to gain. All columns for some rows before the
 //! next rows are 89, 96 and 83 %. So ordered, blocks of 6 x 4 (84 % of 784 x 128), 4 x 4 (88 %), 7 x 4 (77 %) and 12 x 2
 //! (83 %) are slower.
+
+use std::ops::Range;
 
 use super::{MANY_REGISTERS, RowList, has_rows};
 use crate::kernel::{Kernel, Lanes, Prefetch};
@@ -19,6 +25,13 @@ use crate::scalar::Scalar;
 const DEPTH: usize = 256;
 /// Vectors of a block of a single row.
 const SINGLE: usize = 8;
+/// Bytes: panels of one vector are copied where rows of B are a multiple of so many apart, of which the first-level cache
+/// holds a few only, and where they are used for so many rows and links.
+const CONFLICT: usize = 512;
+const ROWS_OF_COPY: usize = 12;
+const LINKS_OF_COPY: usize = 128;
+/// Lanes of any type of numbers.
+const MOST_LANES: usize = 16;
 
 /// `C = bias + A B`: entry (i, j) is the chain of fused multiply-adds `bias_j + a_i0 b_0j + a_i1 b_1j + ...`, in this
 /// order.
@@ -57,72 +70,124 @@ impl<T: Scalar> Kernel<T> for Product<'_, T> {
         let mut j = 0;
         // A single row has few chains at once, unless blocks are wide.
         while m == 1 && j + SINGLE * T::LANES <= n {
-            self.block::<L, 1, SINGLE>(0, j, 0, k);
+            let b = self.panel(j, SINGLE, 0);
+            self.block::<L, 1, SINGLE, true>(b, 0, j, 0..k);
             j += SINGLE * T::LANES;
         }
+        if L::REGISTERS < MANY_REGISTERS {
+            let conflicts = (self.b_stride * size_of::<T>()).is_multiple_of(CONFLICT);
+            return match conflicts && m >= ROWS_OF_COPY && k >= LINKS_OF_COPY {
+                true => self.copied_panels::<L>(),
+                false => self.narrow_panels::<L>(j),
+            };
+        }
         while j < n {
-            let v = (n - j).div_ceil(T::LANES);
-            if L::REGISTERS < MANY_REGISTERS {
-                self.panel::<L, 6, 1>(j);
-                j += T::LANES;
-            } else if v >= 3 {
-                self.panel::<L, 8, 3>(j);
-                j += 3 * T::LANES;
-            } else if v == 2 {
-                self.panel::<L, 8, 2>(j);
-                j += 2 * T::LANES;
-            } else {
-                self.panel::<L, 8, 1>(j);
-                j += T::LANES;
+            let v = (n - j).div_ceil(T::LANES).min(3);
+            for links in parts(k) {
+                let b = self.panel(j, v, links.start);
+                match v {
+                    3 => self.rows::<L, 8, 3, false>(b, j, links),
+                    2 => self.rows::<L, 8, 2, false>(b, j, links),
+                    _ => self.rows::<L, 8, 1, false>(b, j, links),
+                }
             }
+            j += v * T::LANES;
         }
     }
 }
 
-impl<T: Scalar> Product<'_, T> {
-    /// The columns of a panel, from the j-th on: `V` vectors, of which the last may go beyond the end; `R` rows at once.
+/// Some neighbouring columns of B from some row on, where they lie or copied.
+#[derive(Clone, Copy)]
+struct Panel<'a, T> {
+    values: &'a [T],
+    stride: usize,
+    width: usize,
+}
+
+/// The links of chains that are made before a panel is changed for another: none at first, where there are none.
+fn parts(k: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..k.max(1)).step_by(DEPTH).map(move |first| first..k.min(first + DEPTH))
+}
+
+impl<'a, T: Scalar> Product<'a, T> {
+    /// `v` vectors of columns at most, from column j and from row `first` on.
     #[inline(always)]
-    fn panel<L: Lanes<Elem = T>, const R: usize, const V: usize>(&mut self, j: usize) {
-        let (m, k) = (self.a.rows.len(), self.a.n_columns);
-        let mut first = 0;
-        loop {
-            let end = (first + DEPTH).min(k);
-            let mut i = 0;
-            while i + R <= m {
-                self.block::<L, R, V>(i, j, first, end);
-                i += R;
-            }
-            if i + 4 <= m {
-                self.block::<L, 4, V>(i, j, first, end);
-                i += 4;
-            }
-            if i + 2 <= m {
-                self.block::<L, 2, V>(i, j, first, end);
-                i += 2;
-            }
-            if i < m {
-                self.block::<L, 1, V>(i, j, first, end);
-            }
-            first = end;
-            if first == k {
-                break;
+    fn panel(&self, j: usize, v: usize, first: usize) -> Panel<'a, T> {
+        let (width, stride) = ((self.n_outputs - j).min(v * T::LANES), self.b_stride);
+        Panel { values: self.b.get(first * stride + j..).unwrap_or_default(), stride, width }
+    }
+
+    /// Panels of one vector from column j on, read where they lie.
+    #[inline(always)]
+    fn narrow_panels<L: Lanes<Elem = T>>(&mut self, j: usize) {
+        for j in (j..self.n_outputs).step_by(T::LANES) {
+            for links in parts(self.a.n_columns) {
+                let b = self.panel(j, 1, links.start);
+                match b.width == T::LANES {
+                    true => self.rows::<L, 6, 1, true>(b, j, links),
+                    false => self.rows::<L, 6, 1, false>(b, j, links),
+                }
             }
         }
     }
 
-    /// Of the chains of `R` rows from the i-th on, and of the panel from column j on, the links from `first` to `end`.
+    /// Panels of one vector, copied before they are used.
+    #[inline(always)]
+    fn copied_panels<L: Lanes<Elem = T>>(&mut self) {
+        let mut copy = [[T::ZERO; MOST_LANES]; DEPTH];
+        let copy = &mut copy.as_flattened_mut()[..DEPTH * T::LANES];
+        for j in (0..self.n_outputs).step_by(T::LANES) {
+            for links in parts(self.a.n_columns) {
+                let b = self.panel(j, 1, links.start);
+                for (t, to) in copy.chunks_exact_mut(T::LANES).take(links.len()).enumerate() {
+                    L::load_partial(&b.values[t * b.stride..][..b.width]).store(to);
+                }
+                let b = Panel { values: copy, stride: T::LANES, width: T::LANES };
+                self.rows::<L, 6, 1, true>(b, j, links);
+            }
+        }
+    }
+
+    /// Of the chains of all rows and of a panel, whose first column is the j-th, these links; `R` rows at once.
+    #[inline(always)]
+    fn rows<L: Lanes<Elem = T>, const R: usize, const V: usize, const WHOLE: bool>(
+        &mut self,
+        b: Panel<'_, T>,
+        j: usize,
+        links: Range<usize>,
+    ) {
+        let m = self.a.rows.len();
+        let mut i = 0;
+        while i + R <= m {
+            self.block::<L, R, V, WHOLE>(b, i, j, links.clone());
+            i += R;
+        }
+        if i + 4 <= m {
+            self.block::<L, 4, V, WHOLE>(b, i, j, links.clone());
+            i += 4;
+        }
+        if i + 2 <= m {
+            self.block::<L, 2, V, WHOLE>(b, i, j, links.clone());
+            i += 2;
+        }
+        if i < m {
+            self.block::<L, 1, V, WHOLE>(b, i, j, links);
+        }
+    }
+
+    /// The same for `R` rows from the i-th on. `WHOLE`: no vector of the panel goes beyond its end.
     #[inline(always)]
     #[allow(clippy::needless_range_loop)] // loops over indices are unrolled, so that everything is in registers
-    fn block<L: Lanes<Elem = T>, const R: usize, const V: usize>(
+    fn block<L: Lanes<Elem = T>, const R: usize, const V: usize, const WHOLE: bool>(
         &mut self,
+        b: Panel<'_, T>,
         i: usize,
         j: usize,
-        first: usize,
-        end: usize,
+        links: Range<usize>,
     ) {
-        let lanes = T::LANES;
-        let last = (self.n_outputs - j - (V - 1) * lanes).min(lanes);
-        let width = (V - 1) * lanes + last;
+        let (lanes, first) = (T::LANES, links.start);
+        let width = if WHOLE { V * lanes } else { b.width };
+        assert!(width <= b.width.next_multiple_of(lanes) && has_rows(b.values, links.len(), b.stride, width));
         let mut x = [&self.a.values[..0]; R];
         for r in 0..R {
             x[r] = self.a.row(i + r);
@@ -143,8 +208,8 @@ impl<T: Scalar> Product<'_, T> {
                 }
             }
         }
-        let mut b = [L::splat(T::ZERO); V];
-        for t in first..end {
+        let mut of_row = [L::splat(T::ZERO); V];
+        for t in links {
             if j == 0 && t % lanes == 0 {
                 // A line of each row, every hundred cycles or two: of all at once, the buffers would be full.
                 for r in 0..R {
@@ -153,23 +218,26 @@ impl<T: Scalar> Product<'_, T> {
                     }
                 }
             }
-            // SAFETY: row t < k of `b` has n >= j + width columns: see the assertion in `run`.
-            let row = unsafe { self.b.get_unchecked(t * self.b_stride + j..t * self.b_stride + j + width) };
+            let at = (t - first) * b.stride;
+            // SAFETY: row t - first of the panel has so many columns: see the assertion.
+            let row = unsafe { b.values.get_unchecked(at..at + width) };
             for v in 0..V - 1 {
                 // SAFETY: v < V - 1, so (v + 1) * lanes <= width.
-                b[v] = L::load(unsafe { row.get_unchecked(v * lanes..(v + 1) * lanes) });
+                of_row[v] = L::load(unsafe { row.get_unchecked(v * lanes..(v + 1) * lanes) });
             }
             // SAFETY: (V - 1) * lanes <= width.
-            b[V - 1] = L::load_partial(unsafe { row.get_unchecked((V - 1) * lanes..) });
+            let last = unsafe { row.get_unchecked((V - 1) * lanes..) };
+            of_row[V - 1] = if WHOLE { L::load(last) } else { L::load_partial(last) };
             for r in 0..R {
                 // SAFETY: t < k, the length of every row.
                 let a = L::splat(unsafe { *x[r].get_unchecked(t) });
                 for v in 0..V {
-                    acc[r][v] = b[v].mul_add(a, acc[r][v]);
+                    acc[r][v] = of_row[v].mul_add(a, acc[r][v]);
                 }
             }
         }
-        let is_column = L::splat(T::ZERO).lt(L::load_partial(&[T::ONE; 16][..last]));
+        let last = (self.n_outputs - j - (V - 1) * lanes).min(lanes);
+        let is_column = L::splat(T::ZERO).lt(L::load_partial(&[T::ONE; MOST_LANES][..last]));
         for r in 0..R {
             let c = &mut self.c[(i + r) * self.c_stride + j..][..V * lanes];
             acc[r][V - 1] = L::select(is_column, acc[r][V - 1], L::splat(T::ZERO));
