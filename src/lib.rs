@@ -21,7 +21,7 @@
 //! use mbgd_rs::kernel::Tier;
 //! use mbgd_rs::predict::{Link, predict};
 //! use mbgd_rs::shuffle::{Batches, BatchesConfig};
-//! use mbgd_rs::train::{Config, Record, State, fit};
+//! use mbgd_rs::train::{COLUMNS_FOR_ENTRY, Config, Record, State, fit};
 //! use mbgd_rs::update::schedule::Constant;
 //! use mbgd_rs::update::{Optimizer, Rule, Schedule, Sgd};
 //!
@@ -49,6 +49,7 @@
 //!     n_threads: 2,
 //!     tier,
 //!     sync_every: None,
+//!     columns_for_entry: COLUMNS_FOR_ENTRY,
 //!     window: None,
 //! };
 //! let n_params = problem.layout().len();

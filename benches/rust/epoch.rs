@@ -10,7 +10,7 @@ use mbgd_rs::gradient::{Loss, Penalty, Problem};
 use mbgd_rs::kernel::Tier;
 use mbgd_rs::rng;
 use mbgd_rs::shuffle::{Batches, BatchesConfig, Shuffle};
-use mbgd_rs::train::{Config, Record, State, fit};
+use mbgd_rs::train::{COLUMNS_FOR_ENTRY, Config, Record, State, fit};
 use mbgd_rs::update::schedule::Constant;
 use mbgd_rs::update::{Optimizer, Rule, Schedule, Sgd};
 
@@ -54,6 +54,7 @@ fn epoch(criterion: &mut Criterion) {
                 n_threads: 1,
                 tier,
                 sync_every: None,
+                columns_for_entry: COLUMNS_FOR_ENTRY,
                 window: None,
             };
             let id = BenchmarkId::new(format!("{shuffle:?}"), batch_size);

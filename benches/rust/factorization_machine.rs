@@ -15,7 +15,7 @@ use mbgd_rs::gradient::{Loss, Penalty, Problem};
 use mbgd_rs::kernel::Tier;
 use mbgd_rs::rng;
 use mbgd_rs::shuffle::{Batches, BatchesConfig};
-use mbgd_rs::train::{Config, Record, State, fit};
+use mbgd_rs::train::{COLUMNS_FOR_ENTRY, Config, Record, State, fit};
 use mbgd_rs::update::schedule::Constant;
 use mbgd_rs::update::{Adagrad, Optimizer, Rule, Schedule};
 
@@ -67,6 +67,7 @@ fn bench_rows(criterion: &mut Criterion, id: &str, rows: Rows<'_, f32>, n_entrie
             n_threads,
             tier,
             sync_every: None,
+            columns_for_entry: COLUMNS_FOR_ENTRY,
             window: None,
         };
         let memory = config.optimizer.init(layout.len()).expect("memory");

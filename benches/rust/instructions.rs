@@ -12,7 +12,7 @@ use mbgd_rs::gradient::{Loss, Penalty, Problem};
 use mbgd_rs::kernel::Tier;
 use mbgd_rs::rng;
 use mbgd_rs::shuffle::{Batches, BatchesConfig, Shuffle};
-use mbgd_rs::train::{Config, Record, State, fit};
+use mbgd_rs::train::{COLUMNS_FOR_ENTRY, Config, Record, State, fit};
 use mbgd_rs::update::schedule::Constant;
 use mbgd_rs::update::{Adam, Optimizer, Rule, Schedule, Sgd};
 
@@ -117,6 +117,7 @@ fn n_steps(case: &Case, n_epochs: u64) -> u64 {
         n_threads: 1,
         tier,
         sync_every: None,
+        columns_for_entry: COLUMNS_FOR_ENTRY,
         window: None,
     };
     let n_params = problem.layout().len();

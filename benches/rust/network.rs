@@ -12,7 +12,7 @@ use mbgd_rs::gradient::{Loss, Penalty, Problem};
 use mbgd_rs::kernel::{Activation, Tier};
 use mbgd_rs::rng;
 use mbgd_rs::shuffle::{Batches, BatchesConfig};
-use mbgd_rs::train::{Config, Record, State, fit};
+use mbgd_rs::train::{COLUMNS_FOR_ENTRY, Config, Record, State, fit};
 use mbgd_rs::update::schedule::Constant;
 use mbgd_rs::update::{Adam, Optimizer, Rule, Schedule};
 
@@ -65,6 +65,7 @@ fn epoch(criterion: &mut Criterion) {
                 n_threads,
                 tier,
                 sync_every: None,
+                columns_for_entry: COLUMNS_FOR_ENTRY,
                 window: None,
             };
             group.bench_function(BenchmarkId::new("threads", n_threads), |bencher| {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
@@ -75,6 +76,15 @@ class Record(NamedTuple):
     noise: bool = False
 
 
+def columns_for_entry() -> int | None:
+    """How many columns for every entry of a batch make steps be on those of the batch alone, if not as many as is fast.
+
+    Tests set MBGD_RS_COLUMNS_FOR_ENTRY in the environment, to have such steps on few columns. Last bits depend on it.
+    """
+    given = os.environ.get("MBGD_RS_COLUMNS_FOR_ENTRY")
+    return None if given is None else int(given)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Training:
     """How to minimise, as the core reads it."""
@@ -110,6 +120,7 @@ class Training:
     """The seed by which the batch size is to be chosen, if it is."""
     sync_every: int | None = None
     """After how many steps of their own several processes are to meet, if they make any."""
+    columns_for_entry: int | None = field(default_factory=columns_for_entry)
     ranks: _core.Ranks | None = None
     """The processes that make the same run, if there are several."""
 

@@ -173,7 +173,7 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
                 (true, false) => cost += pass.finish_intercepts(gradient, scale),
                 (true, true) => {
                     penalty.add_to(tier, layout, gradient, scale, w);
-                    cost += penalty.value(layout, w);
+                    cost += penalty.value(tier, layout, w);
                 }
             }
             if let Some(variate) = pass.variate.as_ref().filter(|_| block.is_trained) {

@@ -96,7 +96,7 @@ impl<T: Scalar> Pass<'_, T> {
     /// What the parameters cost, whatever the rows are.
     pub(super) fn cost(&self) -> f64 {
         let layout = self.model.layout();
-        self.penalty().value(layout, &self.params[..layout.n_coef()]) + self.cost_of_intercepts()
+        self.penalty().value(self.tier, layout, &self.params[..layout.n_coef()]) + self.cost_of_intercepts()
     }
 
     /// What a loss with an intercept slope makes the intercepts cost.

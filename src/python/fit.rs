@@ -26,8 +26,8 @@ use crate::ranks::{Ranks, Vote};
 use crate::scalar::Scalar;
 use crate::shuffle::Batches;
 use crate::train::{
-    self, CheckpointInterval, Checkpoints, Config, Fit, Progress, Record, State, StepProgress, StepsTold,
-    Validation, ValidationRows, Window,
+    self, COLUMNS_FOR_ENTRY, CheckpointInterval, Checkpoints, Config, Fit, Progress, Record, State,
+    StepProgress, StepsTold, Validation, ValidationRows, Window,
 };
 use crate::update::{Optimizer, OptimizerState, Schedule};
 
@@ -80,6 +80,8 @@ pub(super) struct Training<'py> {
     metrics: Vec<String>,
     /// After how many steps of their own several processes are to meet, if they make any.
     sync_every: Option<NonZeroUsize>,
+    /// See [`Config::columns_for_entry`].
+    columns_for_entry: Option<usize>,
     /// The first position of the epoch whose rows these are, and the row of each from there on, if they are not all.
     window: Option<(usize, PyReadonlyArray1<'py, u32>)>,
     /// The processes that make the same run, if there are several.
@@ -175,6 +177,7 @@ fn fit_typed<'py, T: Scalar + Element>(
         n_threads: training.n_threads,
         tier,
         sync_every: training.sync_every,
+        columns_for_entry: training.columns_for_entry.unwrap_or(COLUMNS_FOR_ENTRY),
         window: training.window.as_ref().map(|(first, rows)| window(*first, rows)).transpose()?,
     };
     let SavedState { state, seconds } = start(problem.layout(), &config, training)?;

@@ -33,6 +33,11 @@ pub struct Config {
     /// what the optimizer remembers are averaged. If none, all make every step together. One process makes the
     /// same steps either way.
     pub sync_every: Option<NonZeroUsize>,
+    /// Of sparse rows: a step moves the columns of its batch alone, and others catch up when they are needed, if there are more
+    /// than so many columns for every entry of a batch. [`COLUMNS_FOR_ENTRY`] is fast; the last bits depend on it.
+    ///
+    /// [`COLUMNS_FOR_ENTRY`]: super::COLUMNS_FOR_ENTRY
+    pub columns_for_entry: usize,
     /// The positions of the epoch begun whose rows the problem has, if these are not all rows.
     pub window: Option<Window>,
 }

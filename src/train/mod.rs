@@ -42,6 +42,7 @@ pub use history::History;
 pub use lazy::FLUSH_INTERVAL;
 pub use noise_history::NoiseHistory;
 pub use observers::{Progress, StepProgress};
+pub use parameters::COLUMNS_FOR_ENTRY;
 pub use pilot::{Pilot, Tuned, safe_rate, sampled_loss};
 pub use state::State;
 pub use stop_reason::StopReason;

@@ -69,7 +69,7 @@ impl<T: Scalar> Run<'_, '_, T> {
             (Some(solver), EffectiveStepSize::Uniform(rate)) => {
                 solver.prox((penalty, layout, tier), &self.last_finite, params, rate.to_f64())?
             }
-            _ => penalty.prox(layout, &mut params[..layout.n_coef()], step_size),
+            _ => penalty.prox(tier, layout, &mut params[..layout.n_coef()], step_size),
         }
         let non_finite = match loss.is_finite() {
             false => Some("the loss"),

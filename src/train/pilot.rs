@@ -183,6 +183,7 @@ impl<'a, T: Scalar> Pilot<'a, T> {
             n_threads: self.n_threads,
             tier: self.tier,
             sync_every: None,
+            columns_for_entry: super::COLUMNS_FOR_ENTRY,
             window: None,
         })
     }

@@ -519,6 +519,23 @@ def test_a_run_cut_within_an_epoch_goes_on_to_the_bit(optimizer, penalty, n_firs
     assert (rest.history.epoch_loss == whole.history.epoch_loss).all()
 
 
+@pytest.mark.parametrize("penalty", PENALTIES)
+@pytest.mark.parametrize("optimizer", EXACT)
+def test_where_columns_are_few_all_move_and_the_result_is_the_same(optimizer, penalty, monkeypatch):
+    """Also of a run that was cut within an epoch of steps on the columns of their batches."""
+    X, y, s = data("two classes")
+    options = {"loss": "log_loss", "penalty": PENALTIES[penalty], "optimizer": EXACT[optimizer],
+               "batch_size": 8, "sample_weight": s}  # fmt: skip
+    lazy = mb.fit(X, y, **options, epochs=3)
+    first = mb.fit(X, y, **options, epochs=3, stop=mb.stopping.MaxSteps(20))
+    monkeypatch.delenv("MBGD_RS_COLUMNS_FOR_ENTRY")
+    whole = mb.fit(X, y, **options, epochs=3)
+    rest = mb.fit(X, y, **options, epochs=3, resume=first)
+    for result in (whole, rest):
+        assert_close(result.coef, lazy.coef, 1e-10)
+        assert_close(result.history.epoch_loss, lazy.history.epoch_loss, 1e-11)
+
+
 @pytest.mark.alone
 def test_an_interrupted_step_leaves_nothing():
     """Signals at any moment, also between the gathering of a batch's columns and their being put back."""

@@ -37,6 +37,7 @@ fn config(tier: Tier, batch_size: usize) -> Config {
         n_threads: 1,
         tier,
         sync_every: None,
+        columns_for_entry: 2,
         window: None,
     }
 }

@@ -148,6 +148,7 @@ fn config(tier: Tier, n_threads: usize, optimizer: Optimizer, batch_size: usize)
         n_threads,
         tier,
         sync_every: None,
+        columns_for_entry: 2,
         window: None,
     }
 }

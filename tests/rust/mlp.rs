@@ -67,6 +67,7 @@ fn config(tier: Tier, n_threads: usize, rule: Rule, batch_size: usize) -> Config
         n_threads,
         tier,
         sync_every: None,
+        columns_for_entry: 2,
         window: None,
     }
 }

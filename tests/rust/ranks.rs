@@ -101,6 +101,7 @@ fn config(batch_size: usize, rule: Rule) -> Config {
         n_threads: 1,
         tier: *Tier::available().last().unwrap(),
         sync_every: None,
+        columns_for_entry: 2,
         window: None,
     }
 }

@@ -76,6 +76,7 @@ fn config(n_rows: usize, tier: Tier, n_threads: usize) -> Config {
         n_threads,
         tier,
         sync_every: None,
+        columns_for_entry: 2,
         window: None,
     }
 }

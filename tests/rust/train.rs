@@ -60,6 +60,7 @@ fn config(n_rows: usize, batch_size: usize, rule: Rule, learning_rate: f64) -> C
         n_threads: 1,
         tier: *Tier::available().last().unwrap(),
         sync_every: None,
+        columns_for_entry: 2,
         window: None,
     }
 }

@@ -8,7 +8,7 @@ use mbgd_rs::gradient::Problem;
 use mbgd_rs::kernel::Tier;
 use mbgd_rs::scalar::Scalar;
 use mbgd_rs::shuffle::{Batches, BatchesConfig, Shuffle};
-use mbgd_rs::train::{Config, Record, State, fit};
+use mbgd_rs::train::{COLUMNS_FOR_ENTRY, Config, Record, State, fit};
 use mbgd_rs::update::schedule::Constant;
 use mbgd_rs::update::{Optimizer, Rule, Schedule};
 
@@ -41,6 +41,7 @@ impl<T: Scalar> Run<'_, T> {
             n_threads: self.n_threads,
             tier: Tier::best(),
             sync_every: None,
+            columns_for_entry: COLUMNS_FOR_ENTRY,
             window: None,
         };
         let memory = config.optimizer.init(n_params).expect("memory");

@@ -2,7 +2,7 @@
 
 use super::{checked_alphas, checked_ratio, shrunk, sign};
 use crate::error::Result;
-use crate::kernel::{ScaleAdd, Tier};
+use crate::kernel::{Kernel, Lanes, ScaleAdd, Tier};
 use crate::scalar::Scalar;
 use crate::step_size::EffectiveStepSize;
 
@@ -35,20 +35,23 @@ impl ElasticNet {
     }
 
     /// The penalty of coefficients `w`, summed in double.
+    pub(crate) fn value<T: Scalar>(&self, tier: Tier, w: &[T]) -> f64 {
+        if self.alpha == 0.0 { 0.0 } else { tier.run(Cost { penalty: *self, w }) }
+    }
+
+    /// The same for kernels.
     #[inline(always)]
-    pub(crate) fn value<T: Scalar>(&self, w: &[T]) -> f64 {
+    pub(crate) fn value_in_kernel<T: Scalar>(&self, w: &[T]) -> f64 {
         if self.alpha == 0.0 {
             return 0.0;
         }
-        let (mut abs, mut squares) = ([0.0_f64; 8], [0.0_f64; 8]);
         // The padded layout is a multiple of 8 long. Eight sums, added in a fixed order.
-        for w in w.chunks(8) {
-            for ((abs, squares), w) in abs.iter_mut().zip(&mut squares).zip(w) {
-                let w = w.to_f64();
-                *abs += w.abs();
-                *squares += w * w;
-            }
+        let (mut abs, mut squares) = ([0.0_f64; 8], [0.0_f64; 8]);
+        let (eights, rest) = w.as_chunks::<8>();
+        for eight in eights {
+            add_to_sums(&mut abs, &mut squares, eight);
         }
+        add_to_sums(&mut abs, &mut squares, rest);
         self.l1() * abs.iter().sum::<f64>() + 0.5 * self.l2() * squares.iter().sum::<f64>()
     }
 
@@ -57,8 +60,54 @@ impl ElasticNet {
     }
 
     /// `sign(w) max(|w| - l1 * step_size, 0)`.
-    pub(super) fn prox<T: Scalar>(&self, w: &mut [T], step_size: EffectiveStepSize<'_, T>) {
+    pub(super) fn prox<T: Scalar>(&self, tier: Tier, w: &mut [T], step_size: EffectiveStepSize<'_, T>) {
+        tier.run(Shrink { l1: T::from_f64(self.l1()), w, step_size });
+    }
+
+    /// `l1 sign(w)`.
+    pub(super) fn add_subgradient<T: Scalar>(&self, grad: &mut [T], w: &[T]) {
         let l1 = T::from_f64(self.l1());
+        grad.iter_mut().zip(w).for_each(|(g, &w)| *g += l1 * sign(w));
+    }
+}
+
+/// The penalty as a kernel: its loops are compiled for the instructions of a tier.
+struct Cost<'a, T> {
+    penalty: ElasticNet,
+    w: &'a [T],
+}
+
+impl<T: Scalar> Kernel<T> for Cost<'_, T> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<L: Lanes<Elem = T>>(self) -> f64 {
+        self.penalty.value_in_kernel(self.w)
+    }
+}
+
+#[inline(always)]
+fn add_to_sums<T: Scalar>(abs: &mut [f64; 8], squares: &mut [f64; 8], w: &[T]) {
+    for ((abs, squares), w) in abs.iter_mut().zip(squares).zip(w) {
+        let w = w.to_f64();
+        *abs += w.abs();
+        *squares += w * w;
+    }
+}
+
+/// The proximal map as a kernel.
+struct Shrink<'a, 's, T> {
+    l1: T,
+    w: &'a mut [T],
+    step_size: EffectiveStepSize<'s, T>,
+}
+
+impl<T: Scalar> Kernel<T> for Shrink<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes<Elem = T>>(self) {
+        let Self { l1, w, step_size } = self;
         match step_size {
             EffectiveStepSize::Uniform(step_size) => {
                 w.iter_mut().for_each(|w| *w = shrunk(*w, l1 * step_size))
@@ -67,11 +116,5 @@ impl ElasticNet {
                 w.iter_mut().zip(step_sizes).for_each(|(w, &step_size)| *w = shrunk(*w, l1 * step_size))
             }
         }
-    }
-
-    /// `l1 sign(w)`.
-    pub(super) fn add_subgradient<T: Scalar>(&self, grad: &mut [T], w: &[T]) {
-        let l1 = T::from_f64(self.l1());
-        grad.iter_mut().zip(w).for_each(|(g, &w)| *g += l1 * sign(w));
     }
 }

@@ -196,7 +196,7 @@ impl Penalty {
     pub fn value_of_column<T: Scalar>(&self, layout: Layout, w: &[T], column: usize) -> f64 {
         match self {
             Penalty::ElasticNet(penalty) => {
-                layout.of_column(column).map(|at| penalty.value(std::slice::from_ref(&w[at]))).sum()
+                layout.of_column(column).map(|at| penalty.value_in_kernel(std::slice::from_ref(&w[at]))).sum()
             }
             Penalty::Weighted(penalty) => penalty.value_of_column(layout, w, column),
             Penalty::Group(penalty) => penalty.value_of_column(layout, w, column),
@@ -204,9 +204,9 @@ impl Penalty {
     }
 
     /// The penalty of coefficients `w`, summed in double.
-    pub fn value<T: Scalar>(&self, layout: Layout, w: &[T]) -> f64 {
+    pub fn value<T: Scalar>(&self, tier: Tier, layout: Layout, w: &[T]) -> f64 {
         match self {
-            Penalty::ElasticNet(penalty) => penalty.value(w),
+            Penalty::ElasticNet(penalty) => penalty.value(tier, w),
             Penalty::Weighted(penalty) => penalty.value(layout, w),
             Penalty::Group(penalty) => penalty.value(layout, w),
         }
@@ -224,9 +224,15 @@ impl Penalty {
     /// The proximal map of the other part, by the effective step sizes of the update.
     ///
     /// A penalty that [`Penalty::check_step_sizes`] refuses leaves the coefficients alone.
-    pub fn prox<T: Scalar>(&self, layout: Layout, w: &mut [T], step_size: EffectiveStepSize<'_, T>) {
+    pub fn prox<T: Scalar>(
+        &self,
+        tier: Tier,
+        layout: Layout,
+        w: &mut [T],
+        step_size: EffectiveStepSize<'_, T>,
+    ) {
         match self {
-            Penalty::ElasticNet(penalty) => penalty.prox(w, step_size),
+            Penalty::ElasticNet(penalty) => penalty.prox(tier, w, step_size),
             Penalty::Weighted(penalty) => penalty.prox(layout, w, step_size),
             Penalty::Group(penalty) => penalty.prox(layout, w, step_size),
         }
@@ -348,9 +354,9 @@ mod tests {
                 penalty.restrict(layout, &columns, &mut restricted).unwrap();
 
                 let by_column: f64 = columns.iter().map(|&j| penalty.value_of_column(layout, w, j)).sum();
-                prop_assert!((restricted.value(few, &own) - by_column).abs() < 1e-12 * (1.0 + by_column));
+                prop_assert!((restricted.value(tier, few, &own) - by_column).abs() < 1e-12 * (1.0 + by_column));
                 let all: f64 = (0..COLUMNS).map(|j| penalty.value_of_column(layout, w, j)).sum();
-                prop_assert!((penalty.value(layout, w) - all).abs() < 1e-12 * (1.0 + all));
+                prop_assert!((penalty.value(tier, layout, w) - all).abs() < 1e-12 * (1.0 + all));
 
                 let (mut g, mut own_g) = (vec![0.25; layout.n_coef()], vec![0.25; few.n_coef()]);
                 penalty.add_to(tier, layout, &mut g, 0.5, w);
@@ -358,12 +364,12 @@ mod tests {
                 penalty.add_subgradient(layout, &mut g, w);
                 restricted.add_subgradient(few, &mut own_g, &own);
                 let (mut moved, mut own_moved) = (w.to_vec(), own.clone());
-                penalty.prox(layout, &mut moved, EffectiveStepSize::Uniform(0.7));
-                restricted.prox(few, &mut own_moved, EffectiveStepSize::Uniform(0.7));
+                penalty.prox(tier, layout, &mut moved, EffectiveStepSize::Uniform(0.7));
+                restricted.prox(tier, few, &mut own_moved, EffectiveStepSize::Uniform(0.7));
                 let step_sizes: Vec<f64> = (0..layout.n_coef()).map(|i| (i % 9) as f64 / 8.0).collect();
                 let own_step_sizes = gathered(layout, &step_sizes, few, &columns);
-                penalty.prox(layout, &mut moved, EffectiveStepSize::PerParameter(&step_sizes));
-                restricted.prox(few, &mut own_moved, EffectiveStepSize::PerParameter(&own_step_sizes));
+                penalty.prox(tier, layout, &mut moved, EffectiveStepSize::PerParameter(&step_sizes));
+                restricted.prox(tier, few, &mut own_moved, EffectiveStepSize::PerParameter(&own_step_sizes));
                 for c in 0..n_outputs {
                     for (i, &column) in columns.iter().enumerate() {
                         let (at, i) = (c * layout.stride() + column, c * few.stride() + i);

@@ -234,7 +234,7 @@ impl<'a, T: Scalar> LazyParameters<'a, T> {
         evaluator.set_active(Some(active))?;
         if let Some(of_all) = of_all {
             let AtStep { penalty, params, .. } = evaluator.at_step();
-            self.inactive_penalty = of_all - penalty.value(few, &params[..few.n_coef()]);
+            self.inactive_penalty = of_all - penalty.value(self.tier, few, &params[..few.n_coef()]);
         }
         Ok(caught_up)
     }
@@ -374,7 +374,7 @@ impl<'a, T: Scalar> LazyParameters<'a, T> {
         let mut model = std::mem::take(&mut self.model);
         zeros(&mut model, self.layout.len())?;
         self.copy_to(&mut model, &[], drift);
-        let cost = penalty.value(self.layout, &model[..self.layout.n_coef()]);
+        let cost = penalty.value(self.tier, self.layout, &model[..self.layout.n_coef()]);
         self.model = model;
         Ok(cost)
     }

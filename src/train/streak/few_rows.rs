@@ -39,7 +39,7 @@ impl<T: Scalar, F: Pointwise> Kernel<T> for FewRowsSteps<'_, '_, '_, T, F> {
             let scale = T::from_f64(1.0 / n_rows as f64);
             let factor = T::from_f64(steps.penalty.l2());
             ScaleAdd { y: of_coef, scale, x: coef, factor }.run::<L>();
-            steps.losses[i] = sum / n_rows as f64 + steps.penalty.value(coef);
+            steps.losses[i] = sum / n_rows as f64 + steps.penalty.value_in_kernel(coef);
             let of_intercept = &mut gradient[n_coef..];
             if steps.fit_intercept {
                 ScaleAdd { y: of_intercept, scale, x: &[], factor: T::ZERO }.run::<L>();

@@ -38,7 +38,7 @@ impl<T: Scalar, F: Pointwise> Kernel<T> for OneRowSteps<'_, '_, '_, T, F> {
             let (r, arithmetic) = (steps.rows[i], steps.arithmetic[i]);
             let x = &values[r * d..][..d];
             let coef = &steps.params[..n_coef];
-            steps.losses[i] = steps.penalty.value(coef);
+            steps.losses[i] = steps.penalty.value_in_kernel(coef);
             let [products] = dots::<L, 1>([x], coef);
             let score = products.sum() + intercept;
             let slope: L = slope_of(loss, steps, i, score);

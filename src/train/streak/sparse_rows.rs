@@ -46,7 +46,7 @@ pub(super) fn make<T: Scalar, I: Index>(
             true => tier.run(ScaleAdd { y: of_intercept, scale, x: &[], factor: T::ZERO }),
             false => of_intercept.fill(T::ZERO),
         }
-        steps.losses[i] = sum / n_rows as f64 + steps.penalty.value(coef);
+        steps.losses[i] = sum / n_rows as f64 + steps.penalty.value(tier, coef);
         let arithmetic = steps.arithmetic.get(i).copied();
         if let (Some(moved), Some(arithmetic)) = (&mut moved, arithmetic) {
             for span in spans {

@@ -96,7 +96,7 @@ impl<T: Scalar> Solver<T> {
             penalty.add_to(tier, layout, &mut gradient, T::ZERO, &w[..layout.n_coef()]);
             Result::Ok(0.5 * product(&w[..layout.n_coef()], &gradient))
         };
-        let kink = |w: &[T]| Result::Ok(penalty.value(layout, &w[..layout.n_coef()]) - smooth(w)?);
+        let kink = |w: &[T]| Result::Ok(penalty.value(tier, layout, &w[..layout.n_coef()]) - smooth(w)?);
         let curvature = metric.square(layout.stride(), layout.n_coef(), layout.n_outputs(), &moved, tier)?;
         Ok(Some(kink(&before)? - kink(&after)? - product(&gradient, &moved) - 0.5 * curvature))
     }

@@ -45,7 +45,7 @@ impl<T: Scalar> Solver<T> {
         for (c, b) in intercept[..layout.n_outputs()].iter_mut().enumerate() {
             *b = T::from_f64(b.to_f64() + of_output(coef, c));
         }
-        penalty.prox(layout, coef, EffectiveStepSize::PerParameter(sizes));
+        penalty.prox(tier, layout, coef, EffectiveStepSize::PerParameter(sizes));
         for (c, b) in intercept[..layout.n_outputs()].iter_mut().enumerate() {
             *b = T::from_f64(b.to_f64() - of_output(coef, c));
         }
