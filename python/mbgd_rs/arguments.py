@@ -77,9 +77,9 @@ class Record(NamedTuple):
 
 
 def columns_for_entry() -> int | None:
-    """How many columns for every entry of a batch make steps be on those of the batch alone, if not as many as is fast.
+    """From how many columns for every entry of a batch on others catch up later; None: what is fast.
 
-    Tests set MBGD_RS_COLUMNS_FOR_ENTRY in the environment, to have such steps on few columns. Last bits depend on it.
+    Tests set MBGD_RS_COLUMNS_FOR_ENTRY in the environment, to have it on few columns. Last bits depend on it.
     """
     given = os.environ.get("MBGD_RS_COLUMNS_FOR_ENTRY")
     return None if given is None else int(given)
