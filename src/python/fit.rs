@@ -89,16 +89,19 @@ pub(super) struct Training<'py> {
 }
 
 impl Training<'_> {
-    /// Nobody may be shown anything of a run on rows with entries that are not finite: rows are left unscanned if the
-    /// first epoch of the run passes over all of them, with the same weight, and nothing happens before its end.
-    fn scan(&self, checkpoints: &[CheckpointInterval]) -> Scan {
+    /// Nobody may be shown anything of a run on rows with entries that are not finite: rows are left unscanned if the run
+    /// looks at all of them, with the same weight, before it can be seen. That does the first epoch, if nothing happens before
+    /// its end; and where columns are measured before the first step, their moments refuse such entries.
+    fn scan(&self, optimizer: &Optimizer, checkpoints: &[CheckpointInterval]) -> Scan {
         let batches = &self.batches.batches;
-        let sees_all_rows = self.epochs > 0 && !batches.draws() && !batches.drops_rows();
-        let is_new = self.state.is_none() && self.chooses_batch_size.is_none();
+        let is_new = self.state.is_none() && self.chooses_batch_size.is_none() && self.split.is_none();
         let may_end_early = !self.stop.is_empty()
             || self.step_callback.is_some()
             || checkpoints.iter().any(|interval| interval.is_within_epochs());
-        match sees_all_rows && is_new && !may_end_early && self.split.is_none() {
+        let sees_all_rows = !batches.draws() && !batches.drops_rows() && !begins_before_rows(optimizer);
+        let measures_columns =
+            optimizer.rule.preconditioner().is_some() && !optimizer.learning_rate.asks_a_function();
+        match is_new && self.epochs > 0 && (measures_columns || (sees_all_rows && !may_end_early)) {
             true => Scan::OnlyIfSmall,
             false => Scan::First,
         }
@@ -139,11 +142,10 @@ fn fit_typed<'py, T: Scalar + Element>(
     let validation: Option<(Arrays<'_, T>, _)> = validation.map_err(|error| of_validation(py, error))?;
     let optimizer = choice::optimizer(&training.optimizer)?;
     let is_weighted = arrays.sample_weight.is_some();
-    let sees_every_entry = !is_weighted && objective.is_linear()? && !begins_before_rows(&optimizer);
+    let sees_every_entry = !is_weighted && objective.is_linear()? && !objective.is_of_rank();
     let intervals =
         training.checkpoints.as_ref().map(CheckpointCallback::intervals).transpose()?.unwrap_or_default();
-    let sees_every_entry = sees_every_entry && !objective.is_of_rank();
-    let scan = if sees_every_entry { training.scan(&intervals) } else { Scan::First };
+    let scan = if sees_every_entry { training.scan(&optimizer, &intervals) } else { Scan::First };
     let ranks = training.ranks.as_ref().map(|ranks| ranks.ranks.clone());
     let (mut problem, tier) = arrays.problem_with(py, objective, scan)?;
     if objective.is_of_rank() {

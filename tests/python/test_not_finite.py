@@ -95,6 +95,27 @@ def test_with_every_option(loss, options):
         refuses(broken(place, value), SIGN, place, loss=loss, **options)
 
 
+SOLVERS = {
+    "chosen": "auto",
+    "saga": mb.optimizers.SAGA(),
+    "saga, a diagonal": mb.optimizers.SAGA(preconditioner="diagonal"),
+    "saga, a sketch": mb.optimizers.SAGA(preconditioner=mb.preconditioners.Nystrom(4)),
+    "saga, no metric": mb.optimizers.SAGA(preconditioner=None),
+    "svrg": mb.optimizers.SVRG(),
+    "preconditioned": mb.optimizers.SGD(0.01, preconditioner="diagonal"),
+    "a function": mb.optimizers.SAGA(lambda t: 0.01),
+}
+WITH_SOLVERS = {name: OPTIONS[name] for name in ("once", "no epoch", "weights", "validation", "one step", "l1")}
+WITH_SOLVERS |= {"all rows": {"batch_size": "full"}, "until it converged": {"epochs": "auto"}}
+
+
+@pytest.mark.parametrize("options", WITH_SOLVERS.values(), ids=WITH_SOLVERS)
+@pytest.mark.parametrize("solver", SOLVERS.values(), ids=SOLVERS)
+def test_with_solvers_that_measure_columns(solver, options):
+    for place, value in zip(PLACES, [*VALUES, np.nan], strict=True):
+        refuses(broken(place, value), SIGN, place, loss="log_loss", optimizer=solver, **options)
+
+
 def test_nothing_is_shown_of_such_a_run():
     def callback(progress):
         raise AssertionError("shown")
