@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 const N_TRIALS: usize = 8;
 /// Steps before the next trial: a trial costs a few percent at most, and conditions change.
 const N_STEADY: usize = 512;
+/// The share of the time alone that steps together have to stay below. A gain of some percent in a few trials may be none: on
+/// one machine 20,000 x 30, b = 256 took a quarter more time by two threads, chosen by such a gain.
+const WORTHWHILE: f64 = 0.9;
 /// Steps of more multiply-adds are shared without a trial: they take a tenth of a millisecond, next to which
 /// synchronisation is negligible.
 const WORK_SHARED_UNASKED: usize = 1 << 20;
@@ -68,7 +71,7 @@ impl ParallelismHeuristic {
                 times.sort_unstable();
                 times[N_TRIALS / 2]
             });
-            self.is_worth_it = together < alone;
+            self.is_worth_it = together < alone.mul_f64(WORTHWHILE);
         } else if self.n_steps >= 2 * N_TRIALS + N_STEADY {
             self.n_steps = 0;
         }

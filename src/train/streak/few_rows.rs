@@ -63,15 +63,9 @@ fn tile<L: Lanes, F: Pointwise>(
 ) -> f64 {
     let stride = n.next_multiple_of(L::Elem::LANES);
     let (rows, ahead) = (&steps.rows[position..][..n], steps.ahead(position, n));
-    steps.targets.prefetch(ahead);
-    steps.weights.prefetch(ahead);
+    steps.gather(position, n);
     let Room { scores, targets, weights, gradient } = &mut *steps.room;
-    let (scores, targets, weights) = (&mut scores[..stride], &mut targets[..stride], &mut weights[..stride]);
-    steps.targets.gather(rows, stride, targets);
-    steps.weights.gather(rows, weights);
-    if let Some(factors) = steps.importance_weights {
-        weights.iter_mut().zip(rows).for_each(|(weight, &row)| *weight *= factors[row]);
-    }
+    let (scores, targets, weights) = (&mut scores[..stride], &targets[..stride], &weights[..stride]);
     let (values, n_columns) = (steps.x.values(), steps.x.n_columns());
     let (coef, intercept) = steps.params.split_at(steps.params.len() - L::Elem::LANES);
     let intercept = &intercept[..1];

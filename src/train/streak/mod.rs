@@ -13,6 +13,7 @@ mod one_row;
 mod one_sparse_row;
 mod sparse_rows;
 mod steps;
+mod whole_sparse_row;
 
 use self::before::StateBefore;
 use self::few_rows::FewRowsSteps;
@@ -20,6 +21,7 @@ use self::moved::MovedEntries;
 use self::one_row::OneRowSteps;
 use self::one_sparse_row::OneSparseRowSteps;
 use self::steps::{Room, StreakSteps};
+use self::whole_sparse_row::WholeSparseRowSteps;
 use super::control::is_solver;
 use super::moving::MANY_ENTRIES;
 use super::parameters::{Parameters, entries_of};
@@ -313,23 +315,19 @@ fn make_on_entries<'a, T: Scalar, I: Index>(
     moved: Option<&mut MovedEntries<T>>,
 ) -> bool {
     let (tier, loss, kind) = of_loss;
-    match moved {
-        Some(moved) if steps.rows_of_step == 1 => {
-            loss.visit(kind, OnEntriesOfRow { tier, indices, steps, moved }).is_some()
-        }
-        moved => {
-            sparse_rows::make(of_loss, steps, indices, moved);
-            true
-        }
+    if steps.rows_of_step == 1 && !steps.arithmetic.is_empty() {
+        return loss.visit(kind, OnEntriesOfRow { tier, indices, steps, moved }).is_some();
     }
+    sparse_rows::make(of_loss, steps, indices, moved);
+    true
 }
 
-/// Runs the kernel for single sparse rows.
+/// Runs the kernel for single sparse rows, of which some columns are moved or all.
 struct OnEntriesOfRow<'k, 's, 'a, T, I> {
     tier: Tier,
     indices: &'a [I],
     steps: &'k mut StreakSteps<'s, 'a, Csr<'a, T>, T>,
-    moved: &'k mut MovedEntries<T>,
+    moved: Option<&'k mut MovedEntries<T>>,
 }
 
 impl<T: Scalar, I: Index> VisitPointwise for OnEntriesOfRow<'_, '_, '_, T, I> {
@@ -337,7 +335,10 @@ impl<T: Scalar, I: Index> VisitPointwise for OnEntriesOfRow<'_, '_, '_, T, I> {
 
     fn visit<F: Pointwise>(self, loss: F) {
         let Self { tier, indices, steps, moved } = self;
-        tier.run_vectorised(OneSparseRowSteps { loss, indices, steps, moved });
+        match moved {
+            Some(moved) => tier.run_vectorised(OneSparseRowSteps { loss, indices, steps, moved }),
+            None => tier.run_vectorised(WholeSparseRowSteps { loss, indices, steps }),
+        }
     }
 }
 

@@ -23,12 +23,10 @@ impl<T: Scalar, F: Pointwise> Kernel<T> for OneRowSteps<'_, '_, '_, T, F> {
     fn run<L: Lanes<Elem = T>>(self) {
         let Self { loss, steps } = self;
         let (values, d) = (steps.x.values(), steps.x.n_columns());
-        let (zero, n_coef) = (T::ZERO, steps.params.len() - T::LANES);
+        let n_coef = steps.params.len() - T::LANES;
         let l2 = T::from_f64(steps.penalty.l2());
-        let has_momentum = !steps.velocity.is_empty();
         steps.room.weights.fill(T::ONE);
-        let mut intercept = steps.params[n_coef];
-        let mut velocity_of_intercept = if has_momentum { steps.velocity[n_coef] } else { zero };
+        let mut intercept = Intercept::of(steps);
         for i in 0..steps.losses.len() {
             for &r in steps.ahead(i, 1) {
                 steps.prefetch.row(&values[r * d..][..d]);
@@ -40,37 +38,70 @@ impl<T: Scalar, F: Pointwise> Kernel<T> for OneRowSteps<'_, '_, '_, T, F> {
             let coef = &steps.params[..n_coef];
             steps.losses[i] = steps.penalty.value_in_kernel(coef);
             let [products] = dots::<L, 1>([x], coef);
-            let score = products.sum() + intercept;
+            let score = products.sum() + intercept.value;
             let slope: L = slope_of(loss, steps, i, score);
-            let (step, coef) = (RowStep { arithmetic, x, slope, l2 }, &mut steps.params[..n_coef]);
-            match has_momentum {
-                false => step.plain(coef),
-                true => step.with_momentum(coef, &mut steps.velocity[..n_coef]),
-            }
+            RowStep { arithmetic, x, slope, l2 }.run(&mut steps.params[..n_coef], steps.velocity);
             if steps.fit_intercept {
-                let slope = L::splat(zero).add(slope); // as a sum begins
-                let (b, v) = (L::splat(intercept), L::splat(velocity_of_intercept));
-                let (v, direction) = if has_momentum { arithmetic.accelerated(v, slope) } else { (v, slope) };
-                (intercept, velocity_of_intercept) = (arithmetic.moved(b, direction).first(), v.first());
+                intercept.step(arithmetic, slope);
             }
         }
-        steps.params[n_coef] = intercept;
-        if has_momentum {
-            steps.velocity[n_coef] = velocity_of_intercept;
-        }
+        intercept.give_back(steps);
         add_losses::<L, _, F>(loss, steps);
     }
 }
 
+/// The intercept and its velocity, if there is momentum, in registers for the steps of a streak.
+pub(super) struct Intercept<T> {
+    pub(super) value: T,
+    velocity: Option<T>,
+}
+
+impl<T: Scalar> Intercept<T> {
+    #[inline(always)]
+    pub(super) fn of<X>(steps: &StreakSteps<'_, '_, X, T>) -> Self {
+        let at = steps.params.len() - T::LANES;
+        Self { value: steps.params[at], velocity: steps.velocity.get(at).copied() }
+    }
+
+    #[inline(always)]
+    pub(super) fn step<L: Lanes<Elem = T>>(&mut self, arithmetic: SgdArithmetic<T>, slope: L) {
+        let mut direction = L::splat(T::ZERO).add(slope); // as a sum begins
+        if let Some(v) = &mut self.velocity {
+            let velocity;
+            (velocity, direction) = arithmetic.accelerated(L::splat(*v), direction);
+            *v = velocity.first();
+        }
+        self.value = arithmetic.moved(L::splat(self.value), direction).first();
+    }
+
+    #[inline(always)]
+    pub(super) fn give_back<X>(self, steps: &mut StreakSteps<'_, '_, X, T>) {
+        let at = steps.params.len() - T::LANES;
+        steps.params[at] = self.value;
+        if let Some(velocity) = self.velocity {
+            steps.velocity[at] = velocity;
+        }
+    }
+}
+
 /// The step against the gradient `slope x + l2 w`.
-struct RowStep<'x, L: Lanes> {
-    arithmetic: SgdArithmetic<L::Elem>,
-    x: &'x [L::Elem],
-    slope: L,
-    l2: L::Elem,
+pub(super) struct RowStep<'x, L: Lanes> {
+    pub(super) arithmetic: SgdArithmetic<L::Elem>,
+    pub(super) x: &'x [L::Elem],
+    pub(super) slope: L,
+    pub(super) l2: L::Elem,
 }
 
 impl<L: Lanes> RowStep<'_, L> {
+    /// Moves the coefficients, with a velocity if there is any.
+    #[inline(always)]
+    pub(super) fn run(&self, coef: &mut [L::Elem], velocity: &mut [L::Elem]) {
+        match velocity.is_empty() {
+            true => self.plain(coef),
+            false => self.with_momentum(coef, &mut velocity[..coef.len()]),
+        }
+    }
+
     #[inline(always)]
     fn gradient(&self, x: L, w: L) -> L {
         let (zero, l2) = (L::Elem::ZERO, self.l2);

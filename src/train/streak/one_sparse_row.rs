@@ -1,7 +1,7 @@
 //! `OneSparseRowSteps`: steps on a single sparse row each, which move the columns of that row and no other.
 
 use super::moved::MovedEntries;
-use super::one_row::{add_losses, slope_of};
+use super::one_row::{Intercept, add_losses, slope_of};
 use super::steps::StreakSteps;
 use crate::data::Csr;
 use crate::gradient::loss::Pointwise;
@@ -34,25 +34,14 @@ impl<T: Scalar, I: Index, F: Pointwise> Kernel<T> for OneSparseRowSteps<'_, '_, 
     fn run<L: Lanes<Elem = T>>(self) {
         let Self { loss, indices: all_indices, steps, moved } = self;
         let (csr, n_coef) = (steps.x, steps.params.len() - T::LANES);
-        let is_large = n_coef * size_of::<T>() > CACHE_BYTES;
         steps.room.weights.fill(T::ONE);
-        let mut intercept = steps.params[n_coef];
+        let mut intercept = Intercept::of(steps);
         for i in 0..steps.losses.len() {
-            if let Some(&row) = steps.rows.get(i + POINTERS_AHEAD) {
-                csr.prefetch_pointer(row);
-                prefetch_one(&steps.targets.values()[row]);
-                steps.weights.prefetch(&[row]);
-            }
-            if let Some(&row) = steps.rows.get(i + ROWS_AHEAD) {
-                csr.prefetch(row);
-            }
-            let coef = &mut steps.params[..n_coef];
-            if is_large && let Some(&row) = steps.rows.get(i + COEFFICIENTS_AHEAD) {
-                all_indices[csr.entries(row)].iter().for_each(|column| prefetch_one(&coef[column.at()]));
-            }
+            prefetch(steps, all_indices, i);
+            let coef = &steps.params[..n_coef];
             let entries = csr.entries(steps.rows[i]);
             let (values, indices) = (&csr.values()[entries.clone()], &all_indices[entries]);
-            let score = dot(values, indices, coef) + intercept;
+            let score = dot(values, indices, coef) + intercept.value;
             let slope: L = slope_of(loss, steps, i, score);
             let (arithmetic, coef) = (steps.arithmetic[i], &mut steps.params[..n_coef]);
             if is_ascending(indices) {
@@ -68,13 +57,35 @@ impl<T: Scalar, I: Index, F: Pointwise> Kernel<T> for OneSparseRowSteps<'_, '_, 
                 moved.against(indices, coef, gradient, (arithmetic, T::ONE));
             }
             if steps.fit_intercept {
-                let slope = L::splat(T::ZERO).add(slope); // as a sum begins
-                intercept = arithmetic.moved(L::splat(intercept), slope).first();
+                intercept.step(arithmetic, slope);
             }
             steps.losses[i] = 0.0;
         }
-        steps.params[n_coef] = intercept;
+        intercept.give_back(steps);
         add_losses::<L, _, F>(loss, steps);
+    }
+}
+
+/// Prefetches what steps after the i-th will read.
+#[inline(always)]
+pub(super) fn prefetch<T: Scalar, I: Index>(
+    steps: &StreakSteps<'_, '_, Csr<'_, T>, T>,
+    indices: &[I],
+    i: usize,
+) {
+    let coef = &steps.params[..steps.params.len() - T::LANES];
+    if let Some(&row) = steps.rows.get(i + POINTERS_AHEAD) {
+        steps.x.prefetch_pointer(row);
+        prefetch_one(&steps.targets.values()[row]);
+        steps.weights.prefetch(&[row]);
+    }
+    if let Some(&row) = steps.rows.get(i + ROWS_AHEAD) {
+        steps.x.prefetch(row);
+    }
+    if size_of_val(coef) > CACHE_BYTES
+        && let Some(&row) = steps.rows.get(i + COEFFICIENTS_AHEAD)
+    {
+        indices[steps.x.entries(row)].iter().for_each(|column| prefetch_one(&coef[column.at()]));
     }
 }
 

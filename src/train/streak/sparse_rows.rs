@@ -71,17 +71,11 @@ fn add_tile<T: Scalar, I: Index>(
     spans: &[Range<usize>],
 ) -> f64 {
     let (n, stride) = (spans.len(), spans.len().next_multiple_of(T::LANES));
-    let (rows, ahead) = (&steps.rows[first..][..n], steps.ahead(first, n));
+    let ahead = steps.ahead(first, n);
     ahead.iter().for_each(|&row| steps.x.prefetch(row));
-    steps.targets.prefetch(ahead);
-    steps.weights.prefetch(ahead);
+    steps.gather(first, n);
     let Room { scores, targets, weights, gradient } = &mut *steps.room;
-    let (scores, targets, weights) = (&mut scores[..stride], &mut targets[..stride], &mut weights[..stride]);
-    steps.targets.gather(rows, stride, targets);
-    steps.weights.gather(rows, weights);
-    if let Some(factors) = steps.importance_weights {
-        weights.iter_mut().zip(rows).for_each(|(weight, &row)| *weight *= factors[row]);
-    }
+    let (scores, targets, weights) = (&mut scores[..stride], &targets[..stride], &weights[..stride]);
     let values = steps.x.values();
     let (coef, intercept) = steps.params.split_at(steps.params.len() - T::LANES);
     if size_of_val(coef) > CACHE_BYTES {

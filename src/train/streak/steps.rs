@@ -49,6 +49,22 @@ impl<'s, X, T: Scalar> StreakSteps<'s, '_, X, T> {
         let ahead = &self.rows[self.rows.len().min(first + self.prefetch.n_ahead)..];
         &ahead[..n.min(ahead.len())]
     }
+
+    /// Gathers targets and weights of the `n` rows from `first` on into the room, padded to whole vectors, and prefetches
+    /// those of rows ahead.
+    #[inline(always)]
+    pub(super) fn gather(&mut self, first: usize, n: usize) {
+        let (rows, ahead) = (&self.rows[first..][..n], self.ahead(first, n));
+        self.targets.prefetch(ahead);
+        self.weights.prefetch(ahead);
+        let stride = n.next_multiple_of(T::LANES);
+        let weights = &mut self.room.weights[..stride];
+        self.targets.gather(rows, stride, &mut self.room.targets[..stride]);
+        self.weights.gather(rows, weights);
+        if let Some(factors) = self.importance_weights {
+            weights.iter_mut().zip(rows).for_each(|(weight, &row)| *weight *= factors[row]);
+        }
+    }
 }
 
 /// Buffers of the kernels.
