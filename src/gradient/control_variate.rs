@@ -176,7 +176,7 @@ impl<T: Scalar> ControlVariate<T> {
             None => {
                 gradient.iter_mut().zip(&self.mean[block.range.clone()]).for_each(|(g, &mean)| add(g, mean))
             }
-            Some(on) if block.range.start == 0 => {
+            Some(on) if block.is_penalised => {
                 for (few, all) in on.coefficients() {
                     let (gradient, mean) = (&mut gradient[few..], &self.mean[all..]);
                     on.columns.iter().zip(gradient).for_each(|(&column, g)| add(g, mean[column]));

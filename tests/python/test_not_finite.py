@@ -105,7 +105,9 @@ SOLVERS = {
     "preconditioned": mb.optimizers.SGD(0.01, preconditioner="diagonal"),
     "a function": mb.optimizers.SAGA(lambda t: 0.01),
 }
-WITH_SOLVERS = {name: OPTIONS[name] for name in ("once", "no epoch", "weights", "validation", "one step", "l1")}
+WITH_SOLVERS = {
+    name: OPTIONS[name] for name in ("once", "no epoch", "weights", "validation", "one step", "l1")
+}
 WITH_SOLVERS |= {"all rows": {"batch_size": "full"}, "until it converged": {"epochs": "auto"}}
 
 

@@ -252,3 +252,16 @@ print(" ".join(coefficients(2)))
         pytest.skip(f"no {tier} on this machine")
     assert run.returncode == 0, run.stderr
     assert run.stdout.split() == coefficients(1)
+
+
+@pytest.mark.parametrize("preconditioner", ["diagonal", None])
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_batches_without_an_entry_move_the_intercept(batch_size, preconditioner):
+    rng = np.random.default_rng(0)
+    X = sp.random_array((240, 40), density=0.06, format="csr", rng=rng)
+    y = X @ rng.normal(size=40) + 3 + 0.3 * rng.normal(size=240)
+    assert (np.diff(X.indptr) == 0).sum() > 10
+    how = {"optimizer": SAGA(preconditioner=preconditioner), "batch_size": batch_size, "epochs": 3}
+    runs = [mb.fit(X, y, **how), reference.fit(X, y, **how)]
+    np.testing.assert_allclose(runs[0].coef, runs[1].coef, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(runs[0].intercept, runs[1].intercept, rtol=0, atol=1e-9)
