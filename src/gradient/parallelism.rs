@@ -13,8 +13,7 @@ use std::time::{Duration, Instant};
 const N_TRIALS: usize = 8;
 /// Steps before the next trial: a trial costs a few percent at most, and conditions change.
 const N_STEADY: usize = 512;
-/// The share of the time alone that steps together have to stay below. A gain of some percent in a few trials may be none: on
-/// one machine 20,000 x 30, b = 256 took a quarter more time by two threads, chosen by such a gain.
+/// The share of the time alone that steps together have to stay below: a gain of some percent in a few trials may be none.
 const WORTHWHILE: f64 = 0.9;
 /// Steps of more multiply-adds are shared without a trial: they take a tenth of a millisecond, next to which
 /// synchronisation is negligible.
