@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 from numpy.typing import ArrayLike
 
-from . import _core
-from .agreement import check_same_call
-from .arguments import RecordName, Training, is_auto, make_sampling, resolve_record
-from .auto_batch_size import AutoBatchSize
-from .automatic import (
+from .. import _core
+from ..agreement import check_same_call
+from ..arguments import RecordName, Training, is_auto, make_sampling, resolve_record
+from ..auto_batch_size import AutoBatchSize
+from ..automatic import (
     batch_size_for,
     converges,
     epochs_for,
@@ -23,39 +23,39 @@ from .automatic import (
     start_for,
     stream_optimizer_for,
 )
-from .averages import Average, AverageName
-from .batch_sizes import BatchSizes
-from .checkpoint import Checkpoint, checkpoints_of
-from .checkpointing import CheckpointWriter, resumption_of
-from .choices import members_of, names_of, resolve
-from .class_weights import ClassWeight
-from .docstrings import with_names
-from .errors import ConvergenceWarning, DivergenceError, raise_with
-from .inputs import as_flag, as_float, as_integer
-from .keywords import with_hints
-from .labels import as_sorted_classes, looks_like_labels
-from .losses import DEFAULT_LOSS, Loss, LossName
-from .metrics import Metrics, resolve_metrics
-from .models import Linear, Model, ModelName
-from .objective import Problem, make_problem
-from .optimizers import Optimizer, OptimizerName
-from .outcome import make_history, make_result
-from .own_rows import RowsOfRanks, shards_of_ranks, told_to_all
-from .penalties import Penalty, PenaltyName
-from .ranks import Ranks, together
-from .reach import FEWEST_ROWS, warn_of_reach
-from .result import FitResult
-from .resuming import check_arguments, check_resume, data_of, warn_of_the_end
-from .sampling import DEFAULT_SHUFFLE, Sharded, Shuffle
-from .solver import solver_of
-from .source_training import fit_source
-from .sources import Source
-from .standardizing import course_of
-from .stop_reason import StopReason
-from .stopping import StopRule, resolve_stop
-from .threads import resolve_n_threads
-from .validation import make_validation, with_class_weight
-from .watching import Watcher, after_epoch, after_steps, running, watchers_of
+from ..averages import Average, AverageName
+from ..batch_sizes import BatchSizes
+from ..checkpoint import Checkpoint, checkpoints_of
+from ..checkpointing import CheckpointWriter, resumption_of
+from ..choices import members_of, names_of, resolve
+from ..class_weights import ClassWeight
+from ..docstrings import with_names
+from ..errors import ConvergenceWarning, DivergenceError, raise_with
+from ..inputs import as_flag, as_float, as_integer
+from ..keywords import with_hints
+from ..labels import as_sorted_classes, looks_like_labels
+from ..losses import DEFAULT_LOSS, Loss, LossName
+from ..metrics import Metrics, resolve_metrics
+from ..models import Linear, Model, ModelName
+from ..objective import Problem, make_problem
+from ..optimizers import Optimizer, OptimizerName
+from ..outcome import make_history, make_result
+from ..own_rows import RowsOfRanks, shards_of_ranks, told_to_all
+from ..penalties import Penalty, PenaltyName
+from ..ranks import Ranks, together
+from ..reach import FEWEST_ROWS, warn_of_reach
+from ..result import FitResult
+from ..resuming import check_arguments, check_resume, data_of, warn_of_the_end
+from ..sampling import DEFAULT_SHUFFLE, Sharded, Shuffle
+from ..solver import solver_of
+from ..source_training import fit_source
+from ..sources import Source
+from ..standardizing import course_of
+from ..stop_reason import StopReason
+from ..stopping import StopRule, resolve_stop
+from ..threads import resolve_n_threads
+from ..validation import make_validation, with_class_weight
+from ..watching import Watcher, after_epoch, after_steps, running, watchers_of
 
 __all__ = ["fit"]
 
