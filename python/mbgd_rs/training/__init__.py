@@ -3,59 +3,46 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
 from numpy.typing import ArrayLike
 
-from .. import _core
 from ..agreement import check_same_call
-from ..arguments import RecordName, Training, is_auto, make_sampling, resolve_record
-from ..auto_batch_size import AutoBatchSize
-from ..automatic import (
-    batch_size_for,
-    converges,
-    epochs_for,
-    is_named_auto,
-    optimizer_for,
-    start_for,
-    stream_optimizer_for,
-)
+from ..arguments import RecordName
+from ..automatic import converges, is_named_auto
 from ..averages import Average, AverageName
 from ..batch_sizes import BatchSizes
 from ..checkpoint import Checkpoint, checkpoints_of
-from ..checkpointing import CheckpointWriter, resumption_of
-from ..choices import members_of, names_of, resolve
+from ..checkpointing import resumption_of
+from ..choices import members_of, names_of
 from ..class_weights import ClassWeight
 from ..docstrings import with_names
-from ..errors import ConvergenceWarning, DivergenceError, raise_with
-from ..inputs import as_flag, as_float, as_integer
 from ..keywords import with_hints
-from ..labels import as_sorted_classes, looks_like_labels
+from ..labels import as_sorted_classes
 from ..losses import DEFAULT_LOSS, Loss, LossName
-from ..metrics import Metrics, resolve_metrics
+from ..metrics import Metrics
 from ..models import Linear, Model, ModelName
-from ..objective import Problem, make_problem
+from ..objective import make_problem
 from ..optimizers import Optimizer, OptimizerName
-from ..outcome import make_history, make_result
-from ..own_rows import RowsOfRanks, shards_of_ranks, told_to_all
+from ..outcome import make_result
 from ..penalties import Penalty, PenaltyName
 from ..ranks import Ranks, together
 from ..reach import FEWEST_ROWS, warn_of_reach
 from ..result import FitResult
-from ..resuming import check_arguments, check_resume, data_of, warn_of_the_end
-from ..sampling import DEFAULT_SHUFFLE, Sharded, Shuffle
-from ..solver import solver_of
+from ..resuming import warn_of_the_end
+from ..sampling import DEFAULT_SHUFFLE, Shuffle
 from ..source_training import fit_source
 from ..sources import Source
-from ..standardizing import course_of
+from ..standardizing import Course
 from ..stop_reason import StopReason
-from ..stopping import StopRule, resolve_stop
-from ..threads import resolve_n_threads
-from ..validation import make_validation, with_class_weight
+from ..stopping import StopRule
 from ..watching import Watcher, after_epoch, after_steps, running, watchers_of
+from .in_memory import Task, course_in_memory, optimizer_of, rows_of, task_of
+from .run import ended
+from .terms import Length, is_first, length_of, training_of
+from .warning import warn_of_labels, warn_of_no_convergence
 
 __all__ = ["fit"]
 
@@ -388,23 +375,17 @@ def fit(
         if not resumption.is_same_call:
             raise ValueError("init and resume exclude each other: a resumed run begins where the other ended")
         init = None  # that is where it has begun
+    given = dict(locals())
     if isinstance(X, Source):
-        return fit_source(X, dict(locals()))
-    shuffle = "full" if shuffle is DEFAULT_SHUFFLE else shuffle
-    if memory_limit is not None:
-        raise ValueError(f"memory_limit must be None where X is in memory, got {memory_limit!r}")
-    if comm is not None and (shards := shards_of_ranks(comm, shuffle)) is not None:
-        if sync_every is not None:
-            raise ValueError(
-                f"sync_every must be None where every rank has rows of its own, got {sync_every!r}"
-            )
-        refuse_of_own_rows(validation, metrics)
-        X, y, sample_weight, offset = told_to_all(comm, shards, X, y, sample_weight, offset)
+        return fit_source(X, given)
+
+    # Warnings count the calls back to the line that has called fit: what warns is called from here.
+    rows = rows_of(given)
     problem = make_problem(
-        X,
-        y,
-        sample_weight=sample_weight,
-        offset=offset,
+        rows.X,
+        rows.y,
+        sample_weight=rows.sample_weight,
+        offset=rows.offset,
         loss=loss,
         model=model,
         penalty=penalty,
@@ -413,171 +394,30 @@ def fit(
         classes=None if classes is None else as_sorted_classes(classes),
     )
     if loss is DEFAULT_LOSS and resume is None:
-        warn_of_labels(y)
-    rules = resolve_stop(stop)
-    reason = None
-    n_local = None if sync_every is None else as_integer("sync_every", sync_every, 1, 2**62)
-    if is_named_auto(optimizer) and n_local is not None:
-        optimizer = stream_optimizer_for(problem.model, problem.penalty)
-        reason = "steps that processes make on their own"
-    elif is_named_auto(optimizer):
-        optimizer, reason = optimizer_for(problem, shuffle=shuffle, replacement=replacement)
-    rule = resolve("optimizer", optimizer, Optimizer)
-    key = as_integer("seed", seed, 0, 2**64 - 1)
-    named = resolve_metrics(metrics)
-    judged = make_validation(validation, problem, y, seed=key, needs_data=bool(named))
-    problem, judged = with_class_weight(class_weight, problem, judged)
-    chosen = resume.auto_batch_size if isinstance(resume, FitResult) else None
-    chooses_batch_size = is_auto(batch_size) and resume is None
-    if is_auto(batch_size) and chosen is not None:
-        batch_size = chosen.batch_size
-    if is_auto(batch_size):
-        n_rows = len(problem.X) if judged.split is None else len(judged.split[0])
-        follows = batch_size_for(rule, problem, n_rows)
-        if follows is not None:
-            batch_size, chooses_batch_size = follows, False
-    if chooses_batch_size and isinstance(problem.X, RowsOfRanks):
-        refuse_to_choose(problem)
-        chooses_batch_size = False
-    sampling = make_sampling(
-        problem,
-        judged.split,
-        batch_size=batch_size,
-        shuffle=shuffle,
-        replacement=replacement,
-        drop_last=drop_last,
-        seed=key,
-    )
-    arguments = {
-        "loss": problem.loss,
-        "model": problem.model,
-        "optimizer": rule,
-        "fit_intercept": problem.fit_intercept,
-        "standardize": as_flag("standardize", standardize),
-        "shuffle": shuffle,
-        "replacement": sampling.replacement,
-        "drop_last": sampling.drop_last,
-        "seed": key,
-        "validation": judged.fraction,
-    }
-    data = data_of(sampling)
-    if resume is not None:
-        check_resume(resume, problem, rule, batches=sampling.batches, batch_size=batch_size)
-        check_arguments(resume, arguments, data)
-    ends_by_itself = is_named_auto(epochs)
-    if ends_by_itself:
-        n_epochs, rules = epochs_for(rule, problem, rules)
-    else:
-        n_epochs = as_integer("epochs", epochs, 0)
-    given_rules = rules
-    n_epochs, rules = resumption.left(n_epochs, rules)
-    if resume is not None and resumption.is_over(n_epochs, given_rules):
-        return replace(resume, arguments=arguments)
-    n_accumulated = as_integer("accumulate", accumulate, 1, 2**62)
-    n_made, first_epoch = (0, 0) if resume is None else (resume.n_steps, resume.n_epochs)
-    warn_of_the_end(rule, n_made, sampling.most_steps(first_epoch, n_epochs, n_accumulated))
-    start = None if init is None else problem.join("init", init)
-    if start is None and resume is None and converges(rule):
-        start = start_for(problem)
-    course = course_of(
-        standardize,
-        problem,
-        judged,
-        y=y,
-        validation=validation,
-        resume=resume,
-        optimizer=rule,
-        stop=rules,
-        init=start,
-        shards=shuffle if isinstance(shuffle, Sharded) else None,
-    )
-    problem = course.problem
+        warn_of_labels(rows.y)
+    chosen = optimizer_of(given, problem, rows.shuffle)
+    task = task_of(given, rows, problem, chosen)
+    length = length_of(given, chosen.optimizer, task.problem)
+    if resume is not None and length.is_over:
+        return replace(resume, arguments=task.terms.arguments)
+    warn_of_the_end(chosen.optimizer, length.n_made, length.most_steps(task.sampling))
+    course = course_in_memory(given, rows, task, length)
     if resume is None:
         warn_of_reach(
             course.trained,
             course.optimizer,
-            sampling,
-            rows=None if judged.split is None else judged.split[0],
-            n_epochs=n_epochs,
-            accumulate=n_accumulated,
+            task.sampling,
+            rows=None if task.judged.split is None else task.judged.split[0],
+            n_epochs=length.n_epochs,
+            accumulate=length.accumulate,
             stop=course.stop,
             start=course.init,
-            chooses_batch_size=chooses_batch_size and sampling.n_rows >= FEWEST_ROWS,
+            chooses_batch_size=task.chooses_batch_size and task.sampling.n_rows >= FEWEST_ROWS,
             standardized=standardize,
         )
-    begun = course.init
-    if begun is None and resume is None and not isinstance(problem.model, Linear):
-        begun = problem.start(key)
-    measured = Metrics(named, judged.X, judged.y, judged.offset)
     watchers = watchers_of(callback, progress, verbose)
-    is_first = comm is None or comm.rank == 0
-    shown = watchers if is_first else []
-    run: dict[str, Any] = {}
-
-    def made(run: dict[str, Any]) -> FitResult:
-        by_epoch = measured.history(len(run["history"]["epoch_loss"]))
-        size = run["chosen_batch_size"]
-        return make_result(
-            problem,
-            run,
-            make_history(problem, run["history"], by_epoch),
-            before=resumption.result,
-            arguments=arguments,
-            data=data,
-            auto_batch_size=chosen if size is None else AutoBatchSize(*size),
-            solver=solver_of(run["state"], rule, reason, run["gap"]),
-        )
-
-    kept = {"classes": problem.classes, "feature_names": problem.names, **arguments}
-    writer = CheckpointWriter(checkpoints, resumption, kept, writes=is_first)
-    training = Training(
-        optimizer=course.optimizer,
-        batches=sampling.batches,
-        epochs=n_epochs,
-        accumulate=n_accumulated,
-        average=None if average is None else resolve("average", average, Average),
-        clip_norm=None if clip_norm is None else as_float("clip_norm", clip_norm),
-        clip_value=None if clip_value is None else as_float("clip_value", clip_value),
-        record=resolve_record(record),
-        n_threads=resolve_n_threads(n_threads),
-        init=begun,
-        state=None if resume is None else resume.state,
-        callback=after_epoch(problem, shown, measured),
-        step_callback=after_steps(problem, watchers, n_made),
-        checkpoints=writer.callback(made),
-        validation=course.validation,
-        split=judged.split,
-        stop=course.stop,
-        metrics=tuple(named),
-        chooses_batch_size=key if chooses_batch_size and n_epochs > 0 else None,
-        sync_every=n_local,
-        ranks=None if comm is None else comm.core,
-    )
-    if comm is not None:
-        check_same_call(comm, training, problem, course.validation, arguments, resume)
-    with running(shown, n_epochs):
-        try:
-            _core.fit(course.trained.at_hand(), training, run)
-            result = made(run)
-        except KeyboardInterrupt as signal:  # on the way back from the core
-            if "stop_reason" not in run:
-                raise
-            run["raised"] = signal
-            result = made(run)
-        if comm is not None and run["ended_by"] is not None:
-            run.setdefault("raised", comm.ended_by(run["ended_by"]))
-        if "raised" in run:
-            result = replace(result, stop_reason=StopReason.INTERRUPTED)
-            writer.finish(result, run["raised"])
-            raise_with(run["raised"], result)
-        if result.stop_reason is StopReason.DIVERGED:
-            epoch, step = run["diverged_at"]
-            raise DivergenceError(run["stop_reason"][1], epoch, step, result)
-        try:
-            writer.finish(result)
-        except BaseException as error:
-            raise_with(error, result)
-    if ends_by_itself and converges(rule) and result.stop_reason is StopReason.EPOCHS:
+    result = run_in_memory(given, task, course, length, watchers)
+    if is_named_auto(epochs) and converges(chosen.optimizer) and result.stop_reason is StopReason.EPOCHS:
         warn_of_no_convergence(result)
     return result
 
@@ -586,46 +426,42 @@ __test__ = {"fit": fit}
 """The examples of what is behind a decorator are run, too."""
 
 
-def refuse_of_own_rows(validation: Any, metrics: Any) -> None:
-    """What is made of rows of X that not every rank has."""
-    remedy = "give validation=(X, y), the same on every rank"
-    if validation is not None and not isinstance(validation, tuple | list | Source):
-        raise ValueError(
-            f"validation must not be a fraction of rows of which every rank has its own, got {validation!r}: "
-            f"{remedy}"
-        )
-    if metrics is not None and validation is None:
-        raise ValueError(f"metrics need validation rows where every rank has rows of its own: {remedy}")
+def run_in_memory(
+    given: dict[str, Any], task: Task, course: Course, length: Length, watchers: list[Watcher]
+) -> FitResult:
+    """The result of a run, when it has ended; on several ranks, after all have found that it is the same."""
+    comm, resume, problem, judged = given["comm"], given["resume"], course.problem, task.judged
+    terms = replace(task.terms, problem=problem)
+    measured = Metrics(task.metrics, judged.X, judged.y, judged.offset)
+    shown = watchers if is_first(comm) else []
 
+    def made(run: dict[str, Any]) -> FitResult:
+        return make_result(**terms.parts(run, resume, measured))
 
-def refuse_to_choose(problem: Problem) -> None:
-    """A pilot run would need rows of all ranks."""
-    if len(problem.X) >= FEWEST_ROWS:
-        raise ValueError(
-            f"batch_size must be given where every rank has rows of its own, {len(problem.X)} in all, and "
-            "the optimizer is neither SAGA nor SVRG, got 'auto': a large one is worth more ranks, 4096 say"
-        )
-
-
-def warn_of_no_convergence(result: FitResult) -> None:
-    """A run that was to end at the optimum has not come so far."""
-    gap = None if result.solver is None else result.solver.gap
-    about = "" if gap is None else f", and is about {gap:.1e} of the objective away from the optimum"
-    warnings.warn(
-        f"the run has not converged in {result.n_epochs} epochs{about}: give epochs=, go on with resume=, or "
-        "stop=Converged(tol=...) with a larger tol; where classes are separable and there is no penalty, "
-        "there is no optimum: give penalty='l2'",
-        ConvergenceWarning,
-        stacklevel=4,
+    writer = terms.writer(given)
+    training = training_of(
+        given,
+        course,
+        task.sampling,
+        length,
+        init=beginning_of(course, resume, task.sampling.seed),
+        metrics=task.metrics,
+        epochs=length.n_epochs,
+        callback=after_epoch(problem, shown, measured),
+        step_callback=after_steps(problem, watchers, length.n_made),
+        checkpoints=writer.callback(made),
+        split=judged.split,
+        chooses_batch_size=task.sampling.seed if task.chooses_batch_size and length.n_epochs > 0 else None,
+        sync_every=task.sync_every,
     )
+    if comm is not None:
+        check_same_call(comm, training, problem, course.validation, terms.arguments, resume)
+    with running(shown, length.n_epochs):
+        return ended(course.trained.at_hand(), training, made, writer, comm)
 
 
-def warn_of_labels(y: Any) -> None:
-    """Targets that look like labels are not meant for a regression, if nobody has asked for one."""
-    reason = looks_like_labels(y)
-    if reason is not None:
-        warnings.warn(
-            f"y {reason} and loss was not given, which makes this a regression: for classes give "
-            "loss='log_loss', for numbers loss='squared_error'",
-            stacklevel=4,
-        )
+def beginning_of(course: Course, resume: FitResult | None, seed: int) -> Any:
+    """Where the run begins, in the units of training; None for zeros, or where the one before has ended."""
+    if course.init is not None or resume is not None or isinstance(course.problem.model, Linear):
+        return course.init
+    return course.problem.start(seed)
