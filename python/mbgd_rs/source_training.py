@@ -1,4 +1,4 @@
-"""Training on a source: window by window, each while the next one is read."""
+"""What a source has in the place of rows in memory, when it is trained on."""
 
 from __future__ import annotations
 
@@ -10,203 +10,47 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
-from .agreement import check_same_call
-from .arguments import SampledRows, Training, is_auto, resolve_record
-from .automatic import epochs_for, is_named_auto, stream_optimizer_for
-from .averages import Average
+from .arguments import SampledRows, is_auto, resolve_record
+from .automatic import is_named_auto, stream_optimizer_for
 from .batch_sizes import NormTest, resolve_batch_size
-from .checkpointing import CheckpointWriter
 from .choices import resolve
-from .inputs import as_flag, as_float, as_integer
+from .inputs import as_flag
 from .labels import as_sorted_classes
 from .losses import Loss
-from .metrics import Metrics, resolve_metrics
 from .models import Linear, Model
 from .objective import Part, Problem, make_problem
 from .optimizers import SAGA, SGD, SVRG, Optimizer
-from .outcome import make_history, make_result
 from .penalties import Penalty
-from .ranks import Ranks
 from .result import FitResult
-from .resuming import check_arguments, check_resume, data_of, warn_of_the_end
 from .sampling import DEFAULT_SHUFFLE, Block, described, named, resolve_shuffle
-from .solver import solver_of
-from .sources import Source, check_source, checked_chunk
-from .standardizing import course_of, params_in
-from .stopping import resolve_stop
+from .sources import Source, checked_chunk
+from .standardizing import Course, params_in
 from .threads import resolve_n_threads
 from .validation import Validation, make_validation
-from .watching import after_steps, running, watchers_of
-from .windows.course import Course as WindowedRun
 from .windows.judging import Judge
-from .windows.loading import ChunkReader, Loader
-from .windows.memory import limit_of
+from .windows.loading import ChunkReader
 from .windows.mixing import FEWEST_SAMPLED, MOST_SAMPLED, ONE_OF, chunks_to_mix
 from .windows.placing import check_chunk, placed
 from .windows.plan import Plan, plan_of
 from .windows.survey import Survey, survey
-from .windows.units import units_of_source
 
-__all__ = ["fit_source"]
+__all__ = [
+    "batch_size_of",
+    "check_same_source",
+    "head_of",
+    "judge_of",
+    "judged_by",
+    "optimizer_of",
+    "part_of",
+    "planned",
+    "refuse",
+    "sampled",
+    "surveyed",
+    "trained_params",
+]
 
 Array = NDArray[Any]
 OF_A_SOURCE = "a source has its own"
-
-
-def fit_source(source: Source, given: dict[str, Any]) -> FitResult:
-    """`fit` of a source, with its other arguments by their names."""
-    check_source(source)
-    refuse(given)
-    limit = given["memory_limit"]
-    memory_limit = None if limit is None else as_integer("memory_limit", limit, 1)
-    comm: Ranks | None = given["comm"]
-    record = resolve_record(given["record"])
-    resume: FitResult | None = given["resume"]
-    loss = resolve("loss", given["loss"], Loss)
-    rule, reason = optimizer_of(given)
-    known = given["init"] if resume is None else resume
-    classes = None if given["classes"] is None else as_sorted_classes(given["classes"])
-    if classes is None and isinstance(known, FitResult) and loss.is_classification:
-        classes = known.classes
-    found = survey(source, loss, classes=classes, class_weight=given["class_weight"])
-    head = head_of(source, given, found, known)
-    key = as_integer("seed", given["seed"], 0, 2**64 - 1)
-    named_metrics = resolve_metrics(given["metrics"])
-    judged = judged_by(given["validation"], head, key, named_metrics, found.by_class)
-    n_threads = resolve_n_threads(given["n_threads"])
-    n_accumulated = as_integer("accumulate", given["accumulate"], 1, 2**62)
-    rules = resolve_stop(given["stop"])
-    if is_named_auto(given["epochs"]):
-        n_epochs, rules = epochs_for(rule, head, rules)
-    else:
-        n_epochs = as_integer("epochs", given["epochs"], 0)
-    given_rules, resumption = rules, given["resumption"]
-    n_epochs, rules = resumption.left(n_epochs, rules)
-    first_epoch = 0 if resume is None else resume.n_epochs
-    batch_size = batch_size_of(head, given["batch_size"], source.n_rows, resume)
-    standardize = as_flag("standardize", given["standardize"])
-    course = course_of(
-        standardize,
-        head,
-        judged,
-        y=source.targets(0)[0] if standardize else None,
-        validation=given["validation"],
-        resume=resume,
-        optimizer=rule,
-        stop=rules,
-        init=None if given["init"] is None or resume is not None else head.join("init", given["init"]),
-        measured=lambda: units_of_source(ChunkReader(source, head, found.weights, sees_all=False)),
-    )
-    trained = course.trained
-    head = replace(course.problem, X=trained.X)  # of which only the kind matters from here on
-    begun = course.init
-    if begun is None and resume is None:
-        begun = head.start(key)
-    judge = None
-    if isinstance(given["validation"], Source):
-        judge = Judge(given["validation"], trained, found.by_class, n_threads, head.units)
-    sees_all = not as_flag("drop_last", given["drop_last"])
-    reader = ChunkReader(source, trained, found.weights, sees_all=sees_all, units=head.units)
-    plan, shuffle = planned(
-        reader,
-        found,
-        shuffle=given["shuffle"],
-        batch_size=batch_size,
-        epochs=range(first_epoch, first_epoch + n_epochs),
-        accumulate=n_accumulated,
-        memory_limit=limit_of(memory_limit, comm),
-        params=trained_params(head, resume) if begun is None and resume is not None else begun,
-        resume=resume,
-    )
-    sampling = sampled(source, shuffle, batch_size, drop_last=given["drop_last"], seed=key)
-    arguments = {
-        "loss": head.loss,
-        "model": head.model,
-        "optimizer": rule,
-        "fit_intercept": head.fit_intercept,
-        "standardize": standardize,
-        "shuffle": shuffle,
-        "replacement": False,
-        "drop_last": sampling.drop_last,
-        "seed": key,
-        "validation": None,
-    }
-    data = {**data_of(sampling), "source": source.fingerprint()}
-    if resume is not None:
-        check_resume(resume, head, rule, batches=sampling.batches, batch_size=batch_size)
-        check_arguments(resume, arguments, data)
-        check_same_source(resume, data)
-        if resumption.is_over(n_epochs, given_rules):
-            return replace(resume, arguments=arguments)
-    n_made = 0 if resume is None else resume.n_steps
-    warn_of_the_end(rule, n_made, sampling.most_steps(first_epoch, n_epochs, n_accumulated))
-    watchers = watchers_of(given["callback"], given["progress"], given["verbose"])
-    is_first = comm is None or comm.rank == 0
-    shown = watchers if is_first else []
-    training = Training(
-        optimizer=course.optimizer,
-        batches=sampling.batches,
-        epochs=1,
-        accumulate=n_accumulated,
-        average=None if given["average"] is None else resolve("average", given["average"], Average),
-        clip_norm=None if given["clip_norm"] is None else as_float("clip_norm", given["clip_norm"]),
-        clip_value=None if given["clip_value"] is None else as_float("clip_value", given["clip_value"]),
-        record=record,
-        n_threads=n_threads,
-        init=begun,
-        state=None if resume is None else resume.state,
-        step_callback=after_steps(head, watchers, n_made),
-        validation=course.validation,
-        is_judged_elsewhere=judge is not None,
-        stop=course.stop,
-        metrics=tuple(named_metrics),
-        ranks=None if comm is None else comm.core,
-    )
-    if comm is not None:
-        compared = {
-            **arguments,
-            "the source": data["source"],
-            "the validation source": None if judge is None else judge.reader.source.fingerprint(),
-            "class_weight": found.by_class,
-            "epochs": n_epochs,
-            "chunks of a window": plan.window,
-        }
-        check_same_call(comm, training, trained, course.validation, compared, resume)
-
-    def finished(run: dict[str, Any], before: FitResult | None, measured: Metrics) -> FitResult:
-        by_epoch = measured.history(len(run["history"]["epoch_loss"]))
-        return make_result(
-            head,
-            run,
-            make_history(head, run["history"], by_epoch),
-            before=before,
-            arguments=arguments,
-            data=data,
-            solver=solver_of(run["state"], rule, reason, run["gap"]),
-        )
-
-    run = WindowedRun(
-        loader=Loader(reader, plan),
-        plan=plan,
-        head=trained,
-        shown=head,
-        part=part_of(found),
-        training=training,
-        epochs=range(first_epoch, first_epoch + n_epochs),
-        watchers=shown,
-        judge=judge,
-        measured=lambda: Metrics(named_metrics, judged.X, judged.y, judged.offset),
-        finished=finished,
-        writer=CheckpointWriter(
-            given["checkpoints"],
-            resumption,
-            {"classes": head.classes, "feature_names": head.names, **arguments},
-            writes=is_first,
-        ),
-        comm=comm,
-    )
-    with running(shown, n_epochs):
-        return run.run(resume)
 
 
 def refuse(given: dict[str, Any]) -> None:
@@ -254,6 +98,15 @@ def optimizer_of(given: dict[str, Any]) -> tuple[Optimizer, str | None]:
     return rule, None
 
 
+def surveyed(source: Source, given: dict[str, Any], known: Any) -> Survey:
+    """What passes over the targets have found; the classes may be given, or those of a known model."""
+    loss = resolve("loss", given["loss"], Loss)
+    classes = None if given["classes"] is None else as_sorted_classes(given["classes"])
+    if classes is None and isinstance(known, FitResult) and loss.is_classification:
+        classes = known.classes
+    return survey(source, loss, classes=classes, class_weight=given["class_weight"])
+
+
 def head_of(source: Source, given: dict[str, Any], found: Survey, known: Any) -> Problem:
     """The problem of the first chunk alone, by which all others are read."""
     read = checked_chunk(source, 0, source.read(0))
@@ -289,6 +142,15 @@ def judged_by(
     if by_class is None or judged.problem is None:
         return judged
     return replace(judged, problem=judged.problem.weighted(by_class))
+
+
+def judge_of(given: dict[str, Any], course: Course, found: Survey) -> Judge | None:
+    """Who judges by validation rows that are a source, if they are."""
+    validation = given["validation"]
+    if not isinstance(validation, Source):
+        return None
+    n_threads = resolve_n_threads(given["n_threads"])
+    return Judge(validation, course.trained, found.by_class, n_threads, course.problem.units)
 
 
 def batch_size_of(head: Problem, batch_size: Any, n_rows: int, resume: FitResult | None) -> Any:

@@ -33,13 +33,13 @@ from ..reach import FEWEST_ROWS, warn_of_reach
 from ..result import FitResult
 from ..resuming import warn_of_the_end
 from ..sampling import DEFAULT_SHUFFLE, Shuffle
-from ..source_training import fit_source
 from ..sources import Source
 from ..standardizing import Course
 from ..stop_reason import StopReason
 from ..stopping import StopRule
 from ..watching import Watcher, after_epoch, after_steps, running, watchers_of
 from .in_memory import Task, course_in_memory, optimizer_of, rows_of, task_of
+from .on_source import fit_source
 from .run import ended
 from .terms import Length, is_first, length_of, training_of
 from .warning import warn_of_labels, warn_of_no_convergence
