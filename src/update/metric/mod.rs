@@ -3,16 +3,19 @@
 mod build;
 mod columns;
 mod preconditioner;
+mod products;
 mod proximal;
 mod sample;
 mod sparse_rows;
+mod vectors;
 
 pub use build::Geometry;
 pub use columns::Columns;
 pub use preconditioner::Preconditioner;
 pub use proximal::Proximal;
-pub use sample::{Sample, Vectors, Workers};
+pub use sample::{Sample, Workers};
 pub use sparse_rows::SparseRows;
+pub use vectors::Vectors;
 
 use crate::error::{Result, try_filled};
 use crate::kernel::rows::{Accumulate, Scores};
