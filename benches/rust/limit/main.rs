@@ -39,6 +39,8 @@ use timing::{Line, Selection};
 
 const SHAPES: [(usize, usize); 4] = [(20_000, 30), (200_000, 100), (1_000_000, 28), (100_000, 784)];
 const BATCH_SIZES: [usize; 4] = [1, 32, 256, 4096];
+/// Dense rows, by a bare loop that computes the value of the loss, too, as the library does.
+const VALUED: &str = "valued";
 
 fn main() {
     if !std::env::args().any(|argument| argument == "--bench") {
@@ -47,10 +49,11 @@ fn main() {
     let selection = Selection::from_arguments();
     timing::print_header();
     for (n_rows, n_columns) in SHAPES {
-        dense_rows::<f32>("f32", n_rows, n_columns, &BATCH_SIZES, &selection);
+        dense_rows::<f32>(("dense", "f32"), n_rows, n_columns, &BATCH_SIZES, &selection);
     }
-    dense_rows::<f64>("f64", 20_000, 30, &[32, 256], &selection);
-    dense_rows::<f64>("f64", 200_000, 100, &[32, 256], &selection);
+    dense_rows::<f32>((VALUED, "f32"), 20_000, 30, &BATCH_SIZES[1..], &selection);
+    dense_rows::<f64>(("dense", "f64"), 20_000, 30, &[32, 256], &selection);
+    dense_rows::<f64>(("dense", "f64"), 200_000, 100, &[32, 256], &selection);
     for n_columns in [30, 784] {
         every_rule(n_columns, &selection);
     }
@@ -60,18 +63,19 @@ fn main() {
     softmax(10_000, 784, &selection);
 }
 
-/// All lines of a shape.
+/// All lines of a shape, of the arithmetic and the type of these names.
 fn dense_rows<T: Real>(
-    name: &str,
+    (arithmetic, name): (&str, &str),
     n_rows: usize,
     n_columns: usize,
     batch_sizes: &[usize],
     selection: &Selection,
 ) {
     let shape = format!("{n_rows}x{n_columns}");
-    if !selection.may_include(&["dense", name, &shape]) {
+    if !selection.may_include(&[arithmetic, name, &shape]) {
         return;
     }
+    let has_value = arithmetic == VALUED;
     let data = random_data::<T>(n_rows, n_columns);
     let problem = dense_problem(&data);
     for &batch_size in batch_sizes {
@@ -87,7 +91,7 @@ fn dense_rows<T: Real>(
                 };
                 let line = Line {
                     words: [
-                        "dense".into(),
+                        arithmetic.into(),
                         name.into(),
                         shape.clone(),
                         batch_size.to_string(),
@@ -108,13 +112,16 @@ fn dense_rows<T: Real>(
                         prefetch,
                         n_epochs,
                         rule: rules::Rule::Sgd,
+                        has_value,
                     }),
                 };
                 line.measure(selection, |n_epochs| run.epochs(n_epochs), &Prefetch::ALL, bare);
             }
         }
     }
-    read::lines(&shape, name, &data, selection);
+    if !has_value {
+        read::lines(&shape, name, &data, selection);
+    }
 }
 
 fn dense_problem<T: Real>(data: &Data<T>) -> Problem<'static, T> {
@@ -155,6 +162,7 @@ fn every_rule(n_columns: usize, selection: &Selection) {
                 prefetch,
                 n_epochs,
                 rule: bare_rule,
+                has_value: false,
             })
         };
         let line = Line { words, n_rows: n_rows / BATCH_SIZE };

@@ -16,6 +16,8 @@ pub trait Real: Scalar {
     /// e^r = 1 + r + r^2 q(r): the coefficients of q, highest power first.
     const EXP: &'static [Self];
     const LOWEST_EXPONENT: f64;
+    /// log(1.5 + t) for |t| <= 1/2, by its value at Chebyshev's points: coefficients, highest power first.
+    const LN: &'static [Self];
     /// The data, if they are `f32`.
     fn as_f32(data: &Data<Self>) -> Option<&Data<f32>>;
 }
@@ -30,6 +32,17 @@ impl Real for f32 {
     const EXP: &'static [Self] =
         &[1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_66, 0.5];
     const LOWEST_EXPONENT: f64 = -87.0;
+    const LN: &'static [Self] = &[
+        -0.006_006_605,
+        0.010_238_18,
+        -0.014_410_553,
+        0.025_969_792,
+        -0.049_398_385,
+        0.098_791_44,
+        -0.222_221_93,
+        0.666_666_15,
+        0.405_465_1,
+    ];
     fn as_f32(data: &Data<Self>) -> Option<&Data<f32>> {
         Some(data)
     }
@@ -55,6 +68,29 @@ impl Real for f64 {
         0.5,
     ];
     const LOWEST_EXPONENT: f64 = -708.0;
+    const LN: &'static [Self] = &[
+        -3.231_692_709_692_651_4e-4,
+        -1.017_893_295_391_550_3e-5,
+        3.332_605_581_850_520_4e-4,
+        1.087_533_158_892_816e-4,
+        -2.864_233_759_495_783_3e-4,
+        1.264_886_675_191_857_2e-4,
+        -1.900_888_412_320_364_4e-4,
+        4.023_733_421_218_778e-4,
+        -6.516_627_273_851_197e-4,
+        0.001_049_851_271_401_850_5,
+        -0.001_733_159_858_633_802_3,
+        0.002_890_365_862_835_217_5,
+        -0.004_877_368_821_667_759,
+        0.008_361_088_578_184_602,
+        -0.014_631_913_552_702_51,
+        0.026_337_448_745_355_88,
+        -0.049_382_716_091_752_32,
+        0.098_765_432_096_258_1,
+        -0.222_222_222_221_925_36,
+        0.666_666_666_666_677,
+        0.405_465_108_108_164_05,
+    ];
     fn as_f32(_: &Data<Self>) -> Option<&Data<f32>> {
         None
     }
@@ -79,6 +115,8 @@ pub trait Vector: Copy {
     unsafe fn mul_add(self, a: Self, b: Self) -> Self;
     unsafe fn min(self, other: Self) -> Self;
     unsafe fn max(self, other: Self) -> Self;
+    /// `yes` where this is positive, `no` elsewhere.
+    unsafe fn if_positive(self, yes: Self, no: Self) -> Self;
     unsafe fn sqrt(self) -> Self;
     unsafe fn round(self) -> Self;
     /// 2^n for an integral n of a normal number.
@@ -102,6 +140,19 @@ pub trait Vector: Copy {
     #[inline(always)]
     unsafe fn constant(x: f64) -> Self {
         unsafe { Self::splat(Self::Elem::from_f64(x)) }
+    }
+
+    /// log(1 + u) of u from 0 to 1, to the precision of the type beside 1.
+    #[inline(always)]
+    unsafe fn ln_1p(self) -> Self {
+        unsafe {
+            let t = self.sub(Self::constant(0.5));
+            let mut value = Self::splat(Self::Elem::LN[0]);
+            for &coefficient in &Self::Elem::LN[1..] {
+                value = value.mul_add(t, Self::splat(coefficient));
+            }
+            value
+        }
     }
 
     /// e^x, of what does not overflow or underflow.

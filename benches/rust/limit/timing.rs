@@ -25,7 +25,8 @@ impl Selection {
     pub fn may_include(&self, words: &[&str]) -> bool {
         let is_other = |wanted: &String| {
             let is_shape = wanted.split_once('x').is_some_and(|(n, _)| n.parse::<usize>().is_ok());
-            let is_kind = ["dense", "csr", "softmax", "rule", "f32", "f64"].contains(&wanted.as_str());
+            let is_kind =
+                ["dense", "valued", "csr", "softmax", "rule", "f32", "f64"].contains(&wanted.as_str());
             (is_shape || is_kind) && !words.contains(&wanted.as_str())
         };
         !self.0.iter().any(is_other)

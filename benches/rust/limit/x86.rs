@@ -89,6 +89,10 @@ impl Vector for __m512 {
         unsafe { _mm512_maskz_loadu_ps(((1_u32 << n) - 1) as __mmask16, from) }
     }
     #[inline(always)]
+    unsafe fn if_positive(self, yes: Self, no: Self) -> Self {
+        unsafe { _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(self, _mm512_setzero_ps()), no, yes) }
+    }
+    #[inline(always)]
     unsafe fn sqrt(self) -> Self {
         unsafe { _mm512_sqrt_ps(self) }
     }
@@ -127,6 +131,10 @@ impl Vector for __m512d {
         unsafe { _mm512_maskz_loadu_pd(((1_u32 << n) - 1) as __mmask8, from) }
     }
     #[inline(always)]
+    unsafe fn if_positive(self, yes: Self, no: Self) -> Self {
+        unsafe { _mm512_mask_blend_pd(_mm512_cmp_pd_mask::<_CMP_GT_OQ>(self, _mm512_setzero_pd()), no, yes) }
+    }
+    #[inline(always)]
     unsafe fn sqrt(self) -> Self {
         unsafe { _mm512_sqrt_pd(self) }
     }
@@ -162,6 +170,17 @@ impl Vector for [__m256; 2] {
     #[inline(always)]
     unsafe fn sqrt(self) -> Self {
         unsafe { [_mm256_sqrt_ps(self[0]), _mm256_sqrt_ps(self[1])] }
+    }
+    #[inline(always)]
+    unsafe fn if_positive(self, yes: Self, no: Self) -> Self {
+        unsafe {
+            let mut chosen = no;
+            for i in 0..2 {
+                let is_positive = _mm256_cmp_ps::<_CMP_GT_OQ>(self[i], _mm256_setzero_ps());
+                chosen[i] = _mm256_blendv_ps(no[i], yes[i], is_positive);
+            }
+            chosen
+        }
     }
     #[inline(always)]
     unsafe fn round(self) -> Self {
@@ -205,6 +224,17 @@ impl Vector for [__m256d; 2] {
     #[inline(always)]
     unsafe fn sqrt(self) -> Self {
         unsafe { [_mm256_sqrt_pd(self[0]), _mm256_sqrt_pd(self[1])] }
+    }
+    #[inline(always)]
+    unsafe fn if_positive(self, yes: Self, no: Self) -> Self {
+        unsafe {
+            let mut chosen = no;
+            for i in 0..2 {
+                let is_positive = _mm256_cmp_pd::<_CMP_GT_OQ>(self[i], _mm256_setzero_pd());
+                chosen[i] = _mm256_blendv_pd(no[i], yes[i], is_positive);
+            }
+            chosen
+        }
     }
     #[inline(always)]
     unsafe fn round(self) -> Self {
