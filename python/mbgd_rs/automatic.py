@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .callers import warn
 from .models import Linear
 from .objective import Problem
 from .optimizers import SAGA, SGD, SVRG, Adagrad, Adam, Optimizer
@@ -66,11 +66,10 @@ def optimizer_for(problem: Problem, *, shuffle: Any, replacement: bool) -> tuple
     if is_far_from_quadratic(problem):
         reason = f"targets so far apart that the slope of {problem.loss_name} is the same for most rows"
         if problem.loss_name == "log_cosh":
-            warnings.warn(
+            warn(
                 "y should be in units in which it is spread over less than 100 for loss='log_cosh', which "
                 "has no curvature far away, so that no rate is right: give standardize=True, or huber",
                 UserWarning,
-                stacklevel=5,
             )
         return SGD(preconditioner="diagonal"), reason
     if replacement or isinstance(shuffle, Weighted):

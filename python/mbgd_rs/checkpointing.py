@@ -6,7 +6,6 @@ import errno
 import os
 import re
 import time
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .arguments import CheckpointCallback
+from .callers import warn
 from .checkpoint import Checkpoint
 from .model_file import check_can_be_saved, read_model, refused, write_model
 from .result import FitResult
@@ -227,7 +227,7 @@ def newest_whole(files: list[Path]) -> FitResult | None:
             damages.append(str(error))
             continue
         for damage in damages:
-            warnings.warn(f"an older checkpoint is resumed: {damage}", stacklevel=5)
+            warn(f"an older checkpoint is resumed: {damage}")
         return found
     if damages:
         raise ValueError(f"resume must be a folder with a whole checkpoint, got none: {damages[0]}")

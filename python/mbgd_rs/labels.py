@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from numbers import Real
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
+from .callers import warn
 from .columns import located, names_of
 from .entries import is_missing
 from .inputs import as_numbers, in_place
@@ -120,9 +120,8 @@ def check_not_continuous(y: Array, n_classes: int) -> None:
             f"{y[row]} at row {row}: {remedy}; if they are labels give them as strings"
         )
     if n_classes > MANY_CLASSES and len(y) < FEW_ROWS * n_classes:
-        warnings.warn(
+        warn(
             f"y has {n_classes} different numbers in {len(y)} rows, each of which is a class: {remedy}",
-            stacklevel=6,
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from . import _core
 from .arguments import SampledRows
+from .callers import warn
 from .models import Linear
 from .objective import Problem
 from .optimizers import (
@@ -116,12 +116,11 @@ def warn_of_reach(
         else ("standard deviation", seen.spread[k], to_spread)
     )
     remedies = f"{'' if standardized else 'standardize=True, '}a larger learning rate or more epochs"
-    warnings.warn(
+    warn(
         f"{type(optimizer).__name__} cannot reach the targets: less the scores at the beginning they have a "
         f"{what} of {size:.3g}, and {n_steps} steps bounded by the learning rate move each coefficient by at "
         f"most {distance:.3g} and the {what} of the scores by {reached:.3g}: R2 is at most {best[k]:.2g}. "
         f"Give {remedies}",
-        stacklevel=4,
     )
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from . import _core
 from .arguments import SampledRows
 from .batch_sizes import NormTest
+from .callers import warn
 from .objective import Problem
 from .optimizers import Optimizer
 from .result import FitResult
@@ -84,11 +84,11 @@ def warn_of_the_end(optimizer: Optimizer, first_step: int, n_steps: int) -> None
     if coming is None:
         return
     if not coming.any():
-        raise_warning(
+        warn_of_little(
             f"the learning rate is 0 from step {ended_at(rate, first_step)} on", first_step, "nothing"
         )
     elif past is not None and coming.max() < SMALL * past.max() and coming.mean() < FEW * past.mean():
-        raise_warning(
+        warn_of_little(
             f"the learning rate has fallen from {past.max():.3g} to {coming.max():.3g}",
             first_step,
             "hardly anything",
@@ -104,12 +104,11 @@ def ended_at(rate: Schedule, step: int) -> int:
     return high
 
 
-def raise_warning(cause: str, first_step: int, learned: str) -> None:
-    """Warn where fit was called."""
-    warnings.warn(
+def warn_of_little(cause: str, first_step: int, learned: str) -> None:
+    """What is left to learn, why, and that steps are counted on."""
+    warn(
         f"{cause}, and the run begins at step {first_step}: {learned} will be learned; a schedule counts the "
-        "steps of the runs before, too",
-        stacklevel=5,
+        "steps of the runs before, too"
     )
 
 

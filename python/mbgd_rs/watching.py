@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any, Protocol
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from .arguments import AfterEpoch, Answer, StepCallback
 from .callbacks import Callback, PrintEpochs, Tqdm
+from .callers import warn
 from .inputs import as_flag, as_integer
 from .metrics import Metrics
 from .objective import Problem
@@ -49,7 +49,7 @@ def watchers_of(callback: Any, progress: Any, verbose: Any, *, has_steps: bool =
         try:
             shown.append(Tqdm())
         except ImportError:
-            warnings.warn("progress=True needs tqdm: pip install 'mbgd_rs[progress]'", stacklevel=4)
+            warn("progress=True needs tqdm: pip install 'mbgd_rs[progress]'")
     if verbose is True or (verbose is not False and as_integer("verbose", verbose, 0) > 0):
         shown.append(PrintEpochs())
     return shown + given

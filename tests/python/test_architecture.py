@@ -58,6 +58,7 @@ FLOORS = (
     ("entries",),
     (
         "errors",
+        "callers",
         "sparse",
         "columns",
         "tensors",

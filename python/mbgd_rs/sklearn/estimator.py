@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,6 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ..callers import warn
 from ..errors import DivergenceError
 from ..history import History
 from ..losses import Loss
@@ -106,11 +106,10 @@ class MBGDEstimator(ShownParameters, CallbackSupportMixin, BaseEstimator):  # ty
                 callback=callbacks,
             )
         if self.tol is not None and result.stop_reason is StopReason.EPOCHS:
-            warnings.warn(
+            warn(
                 "Maximum number of iteration reached before convergence. Consider increasing max_iter to "
                 "improve the fit.",
                 ConvergenceWarning,
-                stacklevel=4,
             )
         return result
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import accumulate
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..callers import warn
 from ..extras import imported
 from ..inputs import as_flag
 from ..labels import listed
@@ -225,11 +225,10 @@ class Parquet(Source):
         )
         if largest > HUGE_ROWS or n_bytes > HUGE_BYTES:
             file, group = self._places[self.chunk_rows.index(largest)]
-            warnings.warn(
+            warn(
                 f"row group {group} of {self._files[file].name!r} has {largest} rows, {n_bytes >> 20} MiB: "
                 "several of them are in memory at a time. mbgd_rs.sources.spool(source, folder) writes rows "
                 "in smaller chunks",
-                stacklevel=3,
             )
 
     def _columns(self, chunk: int, names: Sequence[str]) -> Iterator[tuple[str, Any]]:

@@ -379,7 +379,6 @@ def fit(
     if isinstance(X, Source):
         return fit_source(X, given)
 
-    # Warnings count the calls back to the line that has called fit: what warns is called from here.
     rows = rows_of(given)
     problem = make_problem(
         rows.X,
