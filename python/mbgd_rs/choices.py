@@ -8,7 +8,19 @@ from typing import Any, ClassVar, Self, TypeVar, get_args
 
 import numpy as np
 
-__all__ = ["Choice", "Unsaid", "as_name", "members_of", "names_of", "resolve", "without_arrays"]
+from .keywords import check_options
+
+__all__ = [
+    "Choice",
+    "Unsaid",
+    "aliases_of",
+    "as_name",
+    "hint_of_name",
+    "members_of",
+    "names_of",
+    "resolve",
+    "without_arrays",
+]
 
 
 class Unsaid(str):
@@ -29,13 +41,21 @@ class Choice:
     _names: ClassVar[tuple[str, ...]]
     _members: ClassVar[dict[str, type[Any]]]
     _aliases: ClassVar[dict[str, str]]
+    _others: ClassVar[tuple[str, ...]]
+    """Names that say how a member is to be found, which who calls `resolve` has looked for."""
 
     def __init_subclass__(
-        cls, *, names: Any = None, name: str | None = None, aliases: str = "", **options: Any
+        cls,
+        *,
+        names: Any = None,
+        others: tuple[str, ...] = (),
+        name: str | None = None,
+        aliases: str = "",
+        **options: Any,
     ) -> None:
         super().__init_subclass__(**options)
         if Choice in cls.__bases__:
-            cls._names, cls._members, cls._aliases = get_args(names), {}, {}
+            cls._names, cls._members, cls._aliases, cls._others = get_args(names), {}, {}, others
         elif name is not None:
             if name not in cls._names or name in cls._members:
                 free = quoted([name for name in cls._names if name not in cls._members])
@@ -47,10 +67,11 @@ class Choice:
         elif not cls._names and cls.__module__.split(".")[0] == __package__:
             cls._members[cls.__name__] = cls
 
-    def __new__(cls, *_: Any, **__: Any) -> Self:
+    def __new__(cls, *_: Any, **options: Any) -> Self:
         if Choice in cls.__bases__:
             kinds = ", ".join(kind.__name__ for kind in cls._members.values())
             raise TypeError(f"{cls.__name__} is what {kinds} have in common: make one of them")
+        check_options(cls, options)
         return super().__new__(cls)
 
 
@@ -69,24 +90,34 @@ def names_of(family: type[Choice]) -> tuple[str, ...]:
     return family._names
 
 
+def aliases_of(family: type[Choice]) -> dict[str, str]:
+    """What members of a family are called elsewhere, simplified, and their names."""
+    return family._aliases
+
+
 def members_of(family: type[T]) -> dict[str, type[T]]:
     """The members of a family by name, in the order of its names, or by class if it has none."""
     members = family._members
     return {name: members[name] for name in family._names or members}
 
 
-def resolve(argument: str, choice: Any, family: type[T]) -> T:
-    """The object for a name, or the object itself."""
+def resolve(argument: str, choice: Any, family: type[T], *, may_be_found: bool = True) -> T:
+    """The object for a name, or the object itself; errors list names that have one found, if that may be."""
+    others = family._others if may_be_found else ()
     if isinstance(choice, str):
-        name = as_name(argument, choice, names_of(family), aliases=family._aliases)
+        expected = f"one of {quoted([*others, *names_of(family)])}"
+        name = as_name(argument, choice, names_of(family), aliases=aliases_of(family), expected=expected)
         member: type[T] = family._members[name]
         return member()
     if isinstance(choice, family):
         return choice
     members = members_of(family)
     kinds = ", ".join(kind.__name__ for kind in members.values())
-    hint = ", an instance" if isinstance(choice, type) else ""
-    raise TypeError(f"{argument} must be one of {quoted(members)} or {kinds}{hint}, got {choice!r}")
+    is_class = isinstance(choice, type)
+    instance = ", an instance" if is_class else ""
+    hint = f": did you mean {choice.__name__}()?" if is_class and issubclass(choice, family) else ""
+    names = quoted([*others, *members])
+    raise TypeError(f"{argument} must be one of {names} or {kinds}{instance}, got {choice!r}{hint}")
 
 
 def as_name(
@@ -103,10 +134,16 @@ def as_name(
     same = [name for name in names if name.lower() == given.lower()]
     if len(same) == 1:
         return same[0]
-    known = {simplified(name): name for name in names} | dict(aliases or {})
-    near = difflib.get_close_matches(simplified(given), known, n=1, cutoff=0.75)
-    hint = f": did you mean {known[near[0]]!r}?" if near else ""
+    meant = hint_of_name(given, names, aliases or {})
+    hint = f": did you mean {meant!r}?" if meant else ""
     raise ValueError(f"{argument} must be {expected or f'one of {quoted(names)}'}, got {given!r}{hint}")
+
+
+def hint_of_name(given: str, names: Collection[str], aliases: Mapping[str, str]) -> str | None:
+    """The name that is nearest to what is given, None if none is like it."""
+    known = {simplified(name): name for name in names} | dict(aliases)
+    near = difflib.get_close_matches(simplified(given), known, n=1, cutoff=0.75)
+    return known[near[0]] if near else None
 
 
 def simplified(name: str) -> str:

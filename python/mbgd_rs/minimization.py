@@ -109,7 +109,7 @@ def minimize(
     """
     if not callable(fun):
         raise TypeError(f"fun must be callable, got {fun!r}")
-    rule = resolve("optimizer", optimizer, Optimizer)
+    rule = resolve("optimizer", optimizer, Optimizer, may_be_found=False)
     watchers = watchers_of(callback, progress, verbose, has_steps=False)
     run = Run.begin(rule, params, resume)
     n_epochs = as_integer("epochs", epochs, 0)

@@ -64,13 +64,13 @@ FLOORS = (
         "tensors",
         "progress",
         "choices",
-        "keywords",
         "docstrings",
         "reference",
         "late_imports",
         "extras",
         "replacing",
     ),
+    ("keywords",),
 )
 """From the top down. A file imports from the floors below its own and from no neighbour."""
 LONGEST = 400

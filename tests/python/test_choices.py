@@ -300,3 +300,37 @@ def test_unknown_arguments_without_a_likeness_are_refused_all_the_same():
         mb.fit(X, Y, zzzz=1)
     with pytest.raises(TypeError, match=r"^minimize\(\) has no argument 'n_jobs'$"):  # it has no threads
         mb.minimize(lambda w, x: (0.0, w), np.zeros(1), X, batch_size=1, n_jobs=2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "meant"),
+    [
+        (optimizers.SGD, "lr", "learning_rate"),
+        (optimizers.Adam, "beta_1", "betas"),
+        (penalties.L2, "C", "alpha"),
+        (losses.Huber, "delta", "epsilon"),
+        (models.MLP, "hidden_layer_sizes", "hidden"),
+        (models.MLP, "zzzz", None),
+    ],
+)
+def test_unknown_arguments_of_objects_point_to_the_right_one(kind, name, meant):
+    hint = rf": did you mean '{meant}'\?" if meant else ""
+    with pytest.raises(TypeError, match=rf"^{kind.__name__}\(\) has no argument '{name}'{hint}$"):
+        kind(**{name: 1})
+
+
+def test_a_class_in_the_place_of_an_object_points_to_an_object():
+    with pytest.raises(TypeError, match=r"an instance, got .*: did you mean SGD\(\)\?$"):
+        mb.fit(X, Y, optimizer=optimizers.SGD)
+
+
+def test_sizes_of_layers_are_one_argument():
+    with pytest.raises(TypeError, match=r"got 32: give MLP\(\(64, 32\)\) for hidden layers"):
+        models.MLP(64, 32)
+
+
+def test_errors_name_auto_where_it_may_be():
+    with pytest.raises(TypeError, match=r"^optimizer must be one of 'auto', 'sgd', "):
+        mb.fit(X, Y, optimizer=None)
+    with pytest.raises(ValueError, match=r"^optimizer must be one of 'sgd', "):
+        mb.minimize(lambda w, x: (0.0, w), np.zeros(2), X, optimizer="sdg")

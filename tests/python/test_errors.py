@@ -187,7 +187,7 @@ BAD_FITS = [
     (
         {"loss": losses.LogLoss},
         TypeError,
-        r"loss must be one of .*, CrammerSinger, an instance, got <class .*LogLoss'>",
+        r"loss must be one of .*, an instance, got <class .*LogLoss'>: did you mean LogLoss\(\)\?",
     ),
     (
         {"penalty": "ridge"},
@@ -195,17 +195,21 @@ BAD_FITS = [
         r"penalty must be one of 'l2', 'l1', 'elasticnet', 'group_l1', .*, got 'ridge': did you mean 'l2'\?",
     ),
     ({"penalty": 0.1}, TypeError, r"penalty must be one of .* or L2, L1, ElasticNet, .*, got 0\.1"),
-    ({"penalty": penalties.L2}, TypeError, r"penalty must be one of .*, an instance, got <class .*L2'>"),
+    (
+        {"penalty": penalties.L2},
+        TypeError,
+        r"penalty must be one of .*, an instance, got <class .*L2'>: did you mean L2\(\)\?",
+    ),
     (
         {"optimizer": "adm"},
         ValueError,
-        r"optimizer must be one of 'sgd', .*, 'svrg', got 'adm': did you mean 'adam'\?",
+        r"optimizer must be one of 'auto', 'sgd', .*, 'svrg', got 'adm': did you mean 'adam'\?",
     ),
-    ({"optimizer": None}, TypeError, r"optimizer must be one of 'sgd', .* or SGD, .*, got None"),
+    ({"optimizer": None}, TypeError, r"optimizer must be one of 'auto', 'sgd', .* or SGD, .*, got None"),
     (
         {"optimizer": optimizers.SGD},
         TypeError,
-        r"optimizer must be one of .*, an instance, got <class .*SGD'>",
+        r"optimizer must be one of .*, an instance, got <class .*SGD'>: did you mean SGD\(\)\?",
     ),
     ({"shuffle": "twice"}, ValueError, r"shuffle must be one of .*full.*once.*, got .twice."),
     ({"shuffle": 1}, TypeError, r'shuffle must be "full", "once", "block", .*, got 1'),

@@ -12,6 +12,7 @@ import mbgd_rs as mb
 import numpy as np
 import pytest
 from mbgd_rs import reference
+from mbgd_rs.optimizers import SGD
 from mbgd_rs.sampling import Block, Sharded, Stratified, Weighted
 from scipy.stats import chisquare
 
@@ -607,3 +608,22 @@ def test_the_arguments_are_copied():
     assert weighted.weights.tolist() == [1, 2]
     assert stratified.groups.tolist() == [1, 2]
     assert len(mb.Batches(2, 1, weighted)) == 2
+
+
+@pytest.mark.parametrize("validation", ["a fraction", "given"])
+@pytest.mark.parametrize("kind", ["weighted", "weighted, once", "stratified"])
+def test_training_rows_are_sampled_as_in_the_reference_beside_validation_rows(kind, validation):
+    rng = np.random.default_rng(0)
+    X, n = rng.normal(size=(60, 3)), 60
+    y, weights = X @ [1.0, -1.0, 2.0], rng.random(n)
+    shuffle = {
+        "weighted": Weighted(weights, correct_bias=True),
+        "weighted, once": Weighted(weights, replacement=False),
+        "stratified": Stratified(rng.integers(0, 3, n)),
+    }[kind]
+    judged = 0.25 if validation == "a fraction" else (X[:7] + 1, y[:7])
+    how = {"shuffle": shuffle, "validation": judged, "optimizer": SGD(0.05), "batch_size": 8, "epochs": 3}
+    ours, theirs = mb.fit(X, y, **how), reference.fit(X, y, **how)
+    assert ours.n_steps == theirs.n_steps
+    np.testing.assert_allclose(ours.coef, theirs.coef, rtol=1e-10)
+    np.testing.assert_allclose(ours.history.validation_loss, theirs.history["validation_loss"], rtol=1e-10)

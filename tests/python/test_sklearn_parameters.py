@@ -1,7 +1,9 @@
 """What parameters of the estimators mean, what they refuse, and what is to be seen of a fit."""
 
 import copy
+import inspect
 import pickle
+import re
 import subprocess
 import sys
 import warnings
@@ -10,7 +12,9 @@ import mbgd_rs as mb
 import numpy as np
 import pytest
 import scipy.sparse
+from mbgd_rs import keywords
 from mbgd_rs.sklearn import MBGDClassifier, MBGDRegressor
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import SGDClassifier, SGDRegressor
 from sklearn.utils.class_weight import compute_sample_weight
@@ -321,3 +325,88 @@ def test_names_are_reached_from_the_top_without_scikit_learn_being_imported():
     assert (
         done.stdout.strip() == "the estimators of mbgd_rs need scikit-learn: pip install 'mbgd_rs[sklearn]'"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("C", r": give alpha=1 / \(C \* n\) for n rows"),
+        ("solver", ": give optimizer="),
+        ("hidden_layer_sizes", r": give model=mb\.models\.MLP\(hidden=\.\.\.\)"),
+        ("learning_rate_init", r": give optimizer=mb\.optimizers\.Adam"),
+        ("multi_clas", r": did you mean 'multi_class'\?"),
+        ("l1_ration", r": did you mean 'l1_ratio'\?"),
+        ("epochs", r": did you mean 'max_iter'\?"),
+        ("seed", r": did you mean 'random_state'\?"),
+        ("n_threads", r": did you mean 'n_jobs'\?"),
+        ("stop", r": it is an argument of mbgd_rs\.fit"),
+        ("sample_weight", ": give sample_weight to fit"),
+        ("zzzz", ""),
+    ],
+)
+def test_unknown_parameters_point_to_the_right_one(name, hint):
+    with pytest.raises(TypeError, match=rf"^MBGDClassifier\(\) has no argument {name!r}{hint or '$'}"):
+        MBGDClassifier(**{name: 1})
+
+
+def test_hints_leave_the_signature_and_name_what_there_is():
+    for kind in (MBGDClassifier, MBGDRegressor, mb.MBGDOneClassSVM):
+        names = set(inspect.signature(kind).parameters)
+        assert names == set(kind().get_params())
+        assert not names & set(keywords.OF_FIT.split())
+        assert clone(kind(max_iter=3)).max_iter == 3
+    assert set(keywords.OF_FIT.split()) <= set(inspect.signature(mb.fit).parameters)
+
+
+@pytest.mark.parametrize(
+    ("model", "how", "message"),
+    [
+        (MBGDClassifier, {"loss": "hing"}, "among {'crammer_singer', 'focal', 'hinge', 'log_loss'"),
+        (MBGDClassifier, {"loss": "hing"}, "Got 'hing' instead. Did you mean 'hinge'?"),
+        (MBGDClassifier, {"loss": "mse"}, "Did you mean 'squared_error'?"),
+        (
+            MBGDRegressor,
+            {"loss": "mae"},
+            "among {'absolute_error', 'epsilon_insensitive', 'gamma', 'huber'",
+        ),
+        (MBGDRegressor, {"loss": "mae"}, "Did you mean 'absolute_error'?"),
+        (MBGDClassifier, {"learning_rate": "invscalin"}, "Did you mean 'invscaling'?"),
+        (MBGDClassifier, {"optimizer": "sdg"}, "optimizer must be one of 'auto', 'sgd', "),
+        (MBGDClassifier, {"optimizer": None}, "optimizer must be one of 'auto', 'sgd', "),
+        (MBGDClassifier, {"optimizer": mb.optimizers.SGD}, ": did you mean SGD()?"),
+    ],
+)
+def test_errors_of_names_say_which_there_are(model, how, message):
+    with pytest.raises((ValueError, TypeError), match=re.escape(message)):
+        model(**how).fit(X, OF_TWO)
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        (
+            {"eta0": 0.1},
+            "eta0 has no effect where learning_rate is 'auto', got 0.1: give .*='constant'",
+        ),
+        ({"eta0": 0.1, "optimizer": "sgd"}, "eta0 has no effect"),
+        (
+            {"power_t": 0.1},
+            "power_t has no effect where learning_rate is 'auto', got 0.1: give .*='invscaling'",
+        ),
+        ({"eta0": 0.1, "optimizer": mb.optimizers.SGD(0.1)}, "got 0.1$"),
+        ({"eta0": 0.1, "schedule": 0.1}, "got 0.1$"),
+    ],
+)
+def test_rates_without_an_effect_are_warned_of(how, message):
+    with pytest.warns(UserWarning, match=message) as caught:
+        MBGDClassifier(**how, max_iter=2, tol=None).fit(X, OF_TWO)
+    assert caught[0].filename == __file__
+    with pytest.warns(UserWarning, match=message):
+        MBGDClassifier(**how).partial_fit(X, OF_TWO, classes=[False, True])
+
+
+def test_rates_with_an_effect_are_not_warned_of():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for how in ({"learning_rate": "constant", "eta0": 0.1}, {"eta0": 0.01}, {"power_t": 0.5}):
+            MBGDClassifier(**how, max_iter=2, tol=None).fit(X, OF_TWO)

@@ -6,6 +6,7 @@ import tracemalloc
 import mbgd_rs as mb
 import numpy as np
 import pytest
+import scipy.sparse
 from mbgd_rs import _core, penalties, reference
 
 RNG = np.random.default_rng(3)
@@ -344,3 +345,19 @@ def test_errors_of_a_regression():
         mb.fit(X, Z[:, 0], sample_weight=weights, validation=0.3, optimizer="sgd")
     with pytest.raises(ValueError, match=r"^sample_weight must be positive for at least one row"):
         mb.fit(X, Z[:, 0], sample_weight=1 - weights, validation=0.3, optimizer="sgd")
+
+
+@pytest.mark.parametrize("rule", [mb.optimizers.SGD(0.05), mb.optimizers.Adam(0.05)], ids=["sgd", "adam"])
+@pytest.mark.parametrize("sparse_rows", ["both", "training", "validation"])
+def test_the_reference_takes_sparse_rows_beside_dense_ones(sparse_rows, rule):
+    rng = np.random.default_rng(0)
+    X = np.where(rng.random((50, 12)) < 0.2, rng.normal(size=(50, 12)), 0.0)
+    y = X @ rng.normal(size=12)
+    rows = X[:40] if sparse_rows == "validation" else scipy.sparse.csr_array(X[:40])
+    held_out = X[40:] if sparse_rows == "training" else scipy.sparse.csr_array(X[40:])
+    how = {"optimizer": rule, "batch_size": 5, "epochs": 3, "penalty": penalties.L2(0.01)}
+    ours, theirs = (
+        fit(rows, y[:40], **how, validation=(held_out, y[40:])) for fit in (mb.fit, reference.fit)
+    )
+    np.testing.assert_allclose(ours.coef, theirs.coef, rtol=1e-10)
+    np.testing.assert_allclose(ours.history.validation_loss, theirs.history["validation_loss"], rtol=1e-10)

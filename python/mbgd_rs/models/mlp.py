@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from numbers import Integral
 from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
@@ -102,7 +103,7 @@ class MLP(Model, name="mlp", aliases="multilayer_perceptron network neural_netwo
     def __post_init__(self) -> None:
         set_field = object.__setattr__
         set_field(self, "hidden", as_hidden(self.hidden))
-        set_field(self, "activation", as_activation(self.activation, len(self.widths)))
+        set_field(self, "activation", as_activation(self.activation, self.widths))
         dropout = as_float("dropout", self.dropout)
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), got {self.dropout!r}")
@@ -216,19 +217,22 @@ def as_hidden(hidden: Any) -> tuple[int, ...]:
     return tuple(as_integer(f"hidden[{i}]", n_units, 1) for i, n_units in enumerate(hidden))
 
 
-def as_activation(activation: Any, n_hidden: int) -> Any:
+def as_activation(activation: Any, widths: tuple[int, ...]) -> Any:
     """One activation for all hidden layers, a name, or one for each, if they are not all the same."""
     names = get_args(ActivationName)
     if isinstance(activation, str):
         return named("activation", activation, names, ACTIVATION_ALIASES)
     if not isinstance(activation, Sequence | np.ndarray):
-        raise TypeError(f"activation must be a name or a sequence of them, got {activation!r}")
+        is_number = isinstance(activation, Integral) and not isinstance(activation, bool)
+        layers = ", ".join(map(str, (*widths, activation)))
+        hint = f": give MLP(({layers})) for hidden layers of so many units" if is_number else ""
+        raise TypeError(f"activation must be a name or a sequence of them, got {activation!r}{hint}")
     of_layers = tuple(
         named(f"activation[{i}]", name, names, ACTIVATION_ALIASES) for i, name in enumerate(activation)
     )
-    if len(of_layers) != n_hidden:
+    if len(of_layers) != len(widths):
         raise ValueError(
-            f"activation must be one name, or one for each of the {n_hidden} hidden layers, "
+            f"activation must be one name, or one for each of the {len(widths)} hidden layers, "
             f"got {len(of_layers)}"
         )
     return of_layers[0] if len(set(of_layers)) == 1 else of_layers

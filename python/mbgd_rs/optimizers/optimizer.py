@@ -62,7 +62,7 @@ class State:
 
 
 @dataclass(frozen=True)
-class Optimizer(Choice, names=OptimizerName):
+class Optimizer(Choice, names=OptimizerName, others=("auto",)):
     """What all optimizers have in common.
 
     Parameters and gradients are an array of float32 or float64 and any shape, or lists, tuples and dicts of

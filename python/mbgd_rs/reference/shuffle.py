@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -77,6 +78,15 @@ def order_of_epochs(
         _, numbers = np.unique(np.ravel(strata), return_inverse=True)
         return lambda epoch: stratified_order(seed, epoch, numbers, batch_size)
     raise ValueError(f'shuffle must be "full", "once", "block", "stratified" or False, got {shuffle!r}')
+
+
+def among(shuffle: Any, rows: Array) -> Any:
+    """The same way of sampling for some of the rows that its weights or groups are of."""
+    for name in ("weights", "groups"):
+        values = getattr(shuffle, name, None)
+        if values is not None:
+            return SimpleNamespace(**{**vars(shuffle), name: np.asarray(values)[rows]})
+    return shuffle
 
 
 def class_of_rows(y: Array) -> Array:

@@ -24,7 +24,7 @@ from .objective import Objective
 from .observers import Observers, Step, recorders
 from .registry import name_of
 from .rules import Rule, make_optimizer
-from .shuffle import Batches, Rows, importance_weights
+from .shuffle import Batches, Rows, among, importance_weights
 from .stopping import StopRules
 from .validation import validations, with_validation
 
@@ -229,9 +229,10 @@ def fit(
             penalty=penalty, fit_intercept=fit_intercept, optimizer=optimizer, init=init, clip_norm=clip_norm,
             clip_value=clip_value,
         )  # fmt: skip
-    objective, data, classes, held_out = with_validation(
+    objective, data, classes, held_out, training = with_validation(
         validation, seed, X, y, sample_weight, loss, penalty, fit_intercept, class_weight, offset, model
     )
+    shuffle = among(shuffle, training)
     data.importance_weights = importance_weights(shuffle)
     w = objective.model.start(init, seed)
     rule = make_optimizer(optimizer, w.flat, w.flat_weights.size, fit_intercept)

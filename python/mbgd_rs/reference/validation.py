@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .data import Data, scaled_down
+from .data import Data, as_rows, scaled_down
 from .objective import Objective, make_problem
 from .observers import Observed, Observer
 from .penalties import NoPenalty
@@ -46,23 +46,27 @@ def split(n: int, fraction: float, classes: Array | None, seed: int) -> tuple[Ar
 def with_validation(
     validation: Any, seed: int, X: Any, y: Any, sample_weight: Any, loss: Any, penalty: Any,
     fit_intercept: bool, class_weight: Any, offset: Any, model: Any = "linear",
-) -> tuple[Objective, Data, Array | None, Data | None]:  # fmt: skip
-    """The objective, the training rows, the classes, and the validation rows, if there are any."""
+) -> tuple[Objective, Data, Array | None, Data | None, Array]:  # fmt: skip
+    """The objective, the training rows, the classes, the validation rows, if there are any, and which rows
+    of X the training rows are.
+    """
     if validation is None:
         problem = make_problem(X, y, sample_weight, loss, penalty, fit_intercept, class_weight, offset, model)
-        return *problem, None
+        return *problem, None, np.arange(len(problem[1]))
     y = np.asarray(y)
     s = None if sample_weight is None else scaled_down(sample_weight)
     n, is_given = len(y), isinstance(validation, tuple | list)
     if is_given:
-        X = np.asarray(X)
-        X = np.concatenate([X, np.asarray(validation[0], X.dtype)])
+        X, stored = as_rows(X)
+        X = np.concatenate([X, as_rows(validation[0])[0].astype(X.dtype)])
         y = np.concatenate([y, validation[1]])
         offset = joined_offsets(offset, n, validation[3] if len(validation) > 3 else None, len(y) - n)
     objective, everything, classes = make_problem(
         X, y, None, loss, penalty, fit_intercept, offset=offset, model=model
     )
     if is_given:
+        if stored is not None:
+            everything.stored = np.concatenate([stored, np.ones((len(y) - n, X.shape[1]), bool)])
         training, held_out = np.arange(n), np.arange(n, len(y))
         held_out_s = None if len(validation) == 2 or validation[2] is None else scaled_down(validation[2])
     else:
@@ -78,7 +82,8 @@ def with_validation(
             for rows in (training, held_out)
         ]
         s, held_out_s = s * of_rows[0], held_out_s * of_rows[1]
-    return objective, everything.subset(training, s), classes, everything.subset(held_out, held_out_s)
+    data, judged = everything.subset(training, s), everything.subset(held_out, held_out_s)
+    return objective, data, classes, judged, training
 
 
 def joined_offsets(first: Any, n: int, second: Any, m: int) -> Array | None:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 
-from ..choices import names_of
+from ..choices import members_of, names_of
+from ..keywords import with_hints
 from ..losses import Loss
 from ..result import FitResult
 from .class_predictions import ClassPredictions
@@ -22,9 +23,12 @@ from .targets import Labels, as_labels, first_classes, refuse_balanced
 __all__ = ["MBGDClassifier"]
 
 Array = NDArray[Any]
+OF_CLASSES = [
+    name for name, kind in members_of(Loss).items() if kind.is_classification and name != "one_class"
+]
 CONSTRAINTS = {
     **OF_MODELS,
-    "loss": [names(*names_of(Loss)), Loss],
+    "loss": [names(*names_of(Loss), family=Loss, shown=OF_CLASSES), Loss],
     "class_weight": CLASS_WEIGHTS,
     "multi_class": [names("auto", "multinomial", "ovr")],
 }
@@ -167,6 +171,7 @@ class MBGDClassifier(ClassPredictions, ClassifierMixin, MBGDEstimator):  # type:
     (True, (10, 64))
     """
 
+    @with_hints
     def __init__(
         self,
         *,

@@ -41,6 +41,7 @@ from .translation import (
     seed_of,
     shuffle_of,
     stop_of,
+    warn_of_rates,
 )
 
 __all__ = ["MBGDEstimator", "TrainingSet"]
@@ -144,6 +145,7 @@ class MBGDEstimator(ShownParameters, CallbackSupportMixin, BaseEstimator):  # ty
 
     def _run(self, data: TrainingSet, loss: Loss, **how: Any) -> FitResult:
         """A run of `fit`; one that diverges is scikit-learn's error."""
+        warn_of_rates(self)
         try:
             return fit(
                 data.X,

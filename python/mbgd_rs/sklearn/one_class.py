@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import OutlierMixin
 
 from ..automatic import is_named_auto
+from ..keywords import with_hints
 from ..losses import OneClass
 from ..penalties import L2
 from ..result import FitResult
@@ -62,6 +63,7 @@ class MBGDOneClassSVM(OutlierMixin, MBGDEstimator):  # type: ignore[misc]
 
     _intercept_name = "offset_"
 
+    @with_hints
     def __init__(
         self,
         *,

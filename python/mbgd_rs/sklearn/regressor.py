@@ -11,6 +11,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils import column_or_1d
 
 from ..choices import members_of
+from ..keywords import with_hints
 from ..losses import Gamma, Loss, Poisson, Tweedie
 from ..result import FitResult
 from .constraints import OF_MODELS, check_params, names, positive_share
@@ -22,9 +23,10 @@ from .translation import loss_of
 __all__ = ["MBGDRegressor"]
 
 Array = NDArray[Any]
+OF_NUMBERS = [name for name, kind in members_of(Loss).items() if not kind.is_classification]
 CONSTRAINTS = {
     **OF_MODELS,
-    "loss": [names(*(name for name, kind in members_of(Loss).items() if not kind.is_classification)), Loss],
+    "loss": [names(*OF_NUMBERS, family=Loss, shown={*OF_NUMBERS} - {"one_class"}), Loss],
     "quantile": [positive_share(closed="neither")],
 }
 
@@ -98,6 +100,7 @@ class MBGDRegressor(RegressorMixin, MBGDEstimator):  # type: ignore[misc]
     (True, (10,), (1,))
     """
 
+    @with_hints
     def __init__(
         self,
         *,

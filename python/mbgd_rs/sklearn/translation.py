@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import fields, replace
 from numbers import Integral
 from typing import Any, Literal
@@ -11,6 +12,7 @@ from sklearn.base import is_regressor
 
 from ..automatic import ROWS_OF_OTHERS, converges, stream_optimizer_for
 from ..averages import Average, Polyak
+from ..callers import warn
 from ..choices import resolve
 from ..losses import Huber, LogCosh, Loss, Perceptron
 from ..models import Linear, Model
@@ -29,6 +31,7 @@ __all__ = [
     "seed_of",
     "shuffle_of",
     "stop_of",
+    "warn_of_rates",
 ]
 
 MOST_SEEDS = 2**31 - 1
@@ -130,6 +133,19 @@ def rate_of(estimator: Any) -> LearningRate | None:
     if name == "adaptive" and estimator.tol is not None:
         return Plateau(eta0, n_iter_no_change=estimator.n_iter_no_change, tol=estimator.tol)
     return None if name == "auto" else float(eta0)
+
+
+def warn_of_rates(estimator: Any) -> None:
+    """Warns where a rate is given that the learning rate "auto", or a schedule, makes no use of."""
+    if estimator.learning_rate != "auto":
+        return
+    defaults = inspect.signature(type(estimator)).parameters
+    for name, use in (("eta0", "constant"), ("power_t", "invscaling")):
+        value = getattr(estimator, name)
+        if name in defaults and value != defaults[name].default:
+            has_own = isinstance(estimator.optimizer, Optimizer) or estimator.schedule is not None
+            hint = "" if has_own else f": give learning_rate={use!r}, too"
+            warn(f"{name} has no effect where learning_rate is 'auto', got {value!r}{hint}")
 
 
 def strength_of(estimator: Any) -> float:
