@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 from .inputs import as_float, in_place, scaled_down
 from .labels import places
 
-__all__ = ["ClassWeight", "weights_of_classes", "weights_of_rows"]
+__all__ = [
+    "ClassWeight",
+    "balanced",
+    "by_label",
+    "check_class_weight",
+    "class_of",
+    "weights_of_classes",
+    "weights_of_rows",
+]
 
 Array = NDArray[Any]
 ClassWeight = Mapping[Any, float] | Literal["balanced"] | None
@@ -26,11 +34,7 @@ def weights_of_classes(
     all, ``sum(s) / (n_classes * sum of s over the class)``, as scikit-learn does; a label that a dict does
     not name has weight 1.
     """
-    if not isinstance(class_weight, Mapping) and not (
-        isinstance(class_weight, str) and class_weight == "balanced"
-    ):
-        kind = ValueError if isinstance(class_weight, str) else TypeError
-        raise kind(f"class_weight must be a dict, 'balanced' or None, got {class_weight!r}")
+    check_class_weight(class_weight)
     if classes is None:
         raise ValueError("class_weight needs a loss of classes, and y one label a row; give sample_weight")
     if targets.shape[1] > 1:
@@ -38,8 +42,23 @@ def weights_of_classes(
     if isinstance(class_weight, Mapping):
         return by_label(class_weight, classes)
     s = np.ones(len(targets)) if sample_weight is None else sample_weight.astype(np.float64)
-    total = np.bincount(class_of(targets, classes), s, len(classes))
-    weights: Array = s.sum() / len(classes) / np.where(total > 0, total, 1)
+    return balanced(np.bincount(class_of(targets, classes), s, len(classes)))
+
+
+def check_class_weight(class_weight: Any) -> None:
+    """Refuses what is no way to weight classes; that there are classes is checked elsewhere."""
+    if isinstance(class_weight, Mapping) or (isinstance(class_weight, str) and class_weight == "balanced"):
+        return
+    kind = ValueError if isinstance(class_weight, str) else TypeError
+    raise kind(f"class_weight must be a dict, 'balanced' or None, got {class_weight!r}")
+
+
+def balanced(totals: Array) -> Array:
+    """How much each class counts if all are to have the same weight, where these are the sums of weights.
+
+    The sum of all is that of these sums, which rows that come in chunks have to the bit.
+    """
+    weights: Array = totals.sum() / len(totals) / np.where(totals > 0, totals, 1)
     return weights
 
 

@@ -23,7 +23,7 @@ from .optimizers import SAGA, SGD, SVRG, Optimizer
 from .penalties import Penalty
 from .result import FitResult
 from .sampling import DEFAULT_SHUFFLE, Block, described, named, resolve_shuffle
-from .sources import Source, checked_chunk
+from .sources import Chunk, Source, checked_chunk
 from .standardizing import Course, params_in
 from .threads import resolve_n_threads
 from .validation import Validation, make_validation
@@ -37,6 +37,7 @@ from .windows.survey import Survey, survey
 __all__ = [
     "batch_size_of",
     "check_same_source",
+    "first_of",
     "head_of",
     "judge_of",
     "judged_by",
@@ -107,9 +108,13 @@ def surveyed(source: Source, given: dict[str, Any], known: Any) -> Survey:
     return survey(source, loss, classes=classes, class_weight=given["class_weight"])
 
 
-def head_of(source: Source, given: dict[str, Any], found: Survey, known: Any) -> Problem:
+def first_of(source: Source) -> Chunk:
+    """The first chunk, as it is read."""
+    return checked_chunk(source, 0, source.read(0))
+
+
+def head_of(source: Source, read: Chunk, given: dict[str, Any], found: Survey, known: Any) -> Problem:
     """The problem of the first chunk alone, by which all others are read."""
-    read = checked_chunk(source, 0, source.read(0))
     with placed(source, 0):
         head = make_problem(
             read.X,

@@ -12,6 +12,7 @@ from .columns import check_names
 from .inputs import as_offset, as_rows, as_type
 from .losses import Loss
 from .models import Linear, Model
+from .sources import Source, by_chunk, check_columns
 from .threads import resolve_n_threads
 
 __all__ = ["TrainedModel"]
@@ -79,9 +80,10 @@ class TrainedModel:
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n, d)
+        X : array-like or sparse matrix of shape (n, d), or source
+            A source of :mod:`mbgd_rs.sources` is read a chunk at a time; its targets are not looked at.
         offset : array-like of shape (n,) or (n, k), optional
-            What is added to the scores of these rows, as in :func:`fit`.
+            What is added to the scores of these rows, as in :func:`fit`; not of a source.
 
         Returns
         -------
@@ -99,9 +101,10 @@ class TrainedModel:
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n, d)
+        X : array-like or sparse matrix of shape (n, d), or source
+            A source of :mod:`mbgd_rs.sources` is read a chunk at a time; its targets are not looked at.
         offset : array-like of shape (n,) or (n, k), optional
-            What is added to the scores of these rows, as in :func:`fit`.
+            What is added to the scores of these rows, as in :func:`fit`; not of a source.
 
         Returns
         -------
@@ -121,9 +124,10 @@ class TrainedModel:
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n, d)
+        X : array-like or sparse matrix of shape (n, d), or source
+            A source of :mod:`mbgd_rs.sources` is read a chunk at a time; its targets are not looked at.
         offset : array-like of shape (n,) or (n, k), optional
-            What is added to the scores of these rows, as in :func:`fit`.
+            What is added to the scores of these rows, as in :func:`fit`; not of a source.
 
         Returns
         -------
@@ -138,6 +142,11 @@ class TrainedModel:
         return self._predict(X, offset, "probabilities")
 
     def _predict(self, X: Any, offset: Any, wanted: str) -> Array:
+        if isinstance(X, Source):
+            if offset is not None:
+                raise ValueError(f"offset must be None where X is a source, got {type(offset).__name__}")
+            check_columns(X, self.n_columns, self.feature_names)
+            return by_chunk(X, lambda rows: self._predict(rows, None, wanted))
         check_names(X, self.feature_names)
         n_columns, n_outputs = self.model.dimensions(self.params)
         matrix = as_type("X", as_rows(X), self.dtype, of="the model")

@@ -15,8 +15,9 @@ from .class_weights import ClassWeight, weights_of_classes
 from .columns import check_names
 from .inputs import as_array, as_float, as_offset, as_rows, as_type
 from .objective import Problem, make_problem
+from .sources import Source
 
-__all__ = ["Validation", "make_validation", "with_class_weight"]
+__all__ = ["Validation", "make_validation", "said_of_validation", "with_class_weight"]
 
 Array = NDArray[Any]
 KINDS = "a fraction between 0 and 1, (X, y), (X, y, sample_weight) or (X, y, sample_weight, offset), or None"
@@ -42,6 +43,10 @@ def make_validation(validation: Any, problem: Problem, y: Any, *, seed: int, nee
     """What the argument `validation` of a fit on `problem` means; `needs_data` if metrics will look at it."""
     if validation is None:
         return Validation(X=problem.X, y=truth(problem, y) if needs_data else None, offset=problem.offset)
+    if isinstance(validation, Source):
+        raise TypeError(
+            f"validation may be a source only where X is one, got {type(validation).__name__}: give {KINDS}"
+        )
     if isinstance(validation, tuple | list):
         return of_data(validation, problem, needs_data)
     try:
@@ -130,8 +135,10 @@ def strata_of(problem: Problem) -> Array | None:
 
 @contextmanager
 def said_of_validation() -> Iterator[None]:
-    """Errors say that they are about the validation data."""
+    """Errors say that they are about the validation data; those of other libraries are left as they are."""
     try:
         yield
     except (TypeError, ValueError) as error:
+        if type(error) not in (TypeError, ValueError):
+            raise
         raise type(error)(f"validation: {error}") from None

@@ -356,3 +356,21 @@ def test_decimals_of_any_width(save, kind):
     given = [decimal.Decimal(7), decimal.Decimal(-3), decimal.Decimal(12)]
     path = save("a", pa.table({"x": pa.array(given, kind), "y": [1, 2, 3]}))
     assert everything(Parquet(path, target="y"))[0].tolist() == [[7], [-3], [12]]
+
+
+@pytest.mark.parametrize("index", [None, "id", "level"])
+def test_the_index_of_pandas_is_no_column(tmp_path, index):
+    frame = pd.DataFrame({"a": RNG.standard_normal(N), "y": RNG.standard_normal(N)})
+    frame.index = pd.Index(np.arange(N) * 7 + 3, name=None if index == "level" else index)
+    names = ["a"]
+    if index is None:
+        frame = frame.reset_index(drop=True)
+    path = tmp_path / "a.parquet"
+    frame.to_parquet(path)
+    assert Parquet(path, target="y").feature_names == tuple(names)
+    if index is not None:
+        written = "__index_level_0__" if index == "level" else index
+        source = Parquet(path, target="y", columns=["a", written])
+        assert source.feature_names == ("a", written)
+        np.testing.assert_array_equal(source.read(0).X[:, 1], frame.index)
+        assert Parquet(path, target="y", weight=written).feature_names == ("a",)

@@ -88,3 +88,28 @@ def test_what_a_source_cannot_have(params, given, message):
     with pytest.raises(ValueError, match=message):
         model.fit(Arrays(X, LABELS, rows=200), **given)
     assert not hasattr(model, "n_features_in_")
+
+
+def test_predictions_and_scores_for_a_source():
+    weights = rng.random(1500)
+    source = Arrays(X, LABELS, weights, rows=200)
+    model = MBGDClassifier(random_state=0, optimizer="adam", max_iter=2, tol=None).fit(source)
+    for name in ("predict", "decision_function", "predict_proba", "predict_log_proba"):
+        np.testing.assert_array_equal(getattr(model, name)(source), getattr(model, name)(X))
+    assert model.score(source) == model.score(X, LABELS, weights)
+    numbers = Arrays(X, NUMBERS, weights, rows=200)
+    of_numbers = MBGDRegressor(random_state=0, optimizer="adam", max_iter=2, tol=None).fit(numbers)
+    np.testing.assert_array_equal(of_numbers.predict(numbers), of_numbers.predict(X))
+    assert of_numbers.score(numbers) == of_numbers.score(X, NUMBERS, weights)
+    with pytest.raises(ValueError, match="y must be None where X is a source, which has its own"):
+        model.score(source, LABELS)
+    with pytest.raises(ValueError, match="y must be given where X is not a source, got None"):
+        model.score(X)
+    with pytest.raises(ValueError, match="X must be a source of 6 columns, as in fit, got 5"):
+        model.predict(Arrays(X[:, :5], None))
+
+
+@pytest.mark.parametrize("kind", [MBGDClassifier, MBGDRegressor])
+def test_a_source_has_to_have_targets(kind):
+    with pytest.raises(ValueError, match=r"y must be given .*got None at row 0"):
+        kind().fit(Arrays(X, None, rows=200))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from mbgd_rs.sampling import Block
-from mbgd_rs.sources import Arrays, Chunk, Source
+from mbgd_rs.sources import Arrays, Chunk, Npy, Source
 
 N, D = 1003, 7
 SGD = mb.optimizers.SGD(learning_rate=0.1)
@@ -496,3 +496,72 @@ def test_rules_monitor_the_loss_on_a_second_source():
         mb.fit(Arrays(X, y), validation=Arrays(kept_X[:, :6], kept_y), epochs=1)
     with pytest.raises(ValueError, match=r"metrics need validation rows in memory .* got a source"):
         mb.fit(Arrays(X, y), validation=Arrays(kept_X, kept_y), metrics="r2", epochs=1)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("order", ["mixed", "sorted", "reversed"])
+@pytest.mark.parametrize("labels", [["no", "yes"], ["a", "c", "bb"]], ids=len)
+def test_balanced_classes_and_weights_of_rows_have_the_bits_of_memory(labels, order, dtype):
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        X = rng.random((33, 3)).astype(dtype) - dtype(0.5)
+        y = np.array(labels)[rng.integers(0, len(labels), 33)]
+        y = {"mixed": y, "sorted": np.sort(y), "reversed": np.sort(y)[::-1].copy()}[order]
+        s = rng.random(33) * (1e200 if seed == 1 and dtype is np.float64 else 1)
+        given = {"loss": "log_loss", "class_weight": "balanced", "optimizer": "adam", "epochs": 1}
+        on_source = mb.fit(Arrays(X, y, s, rows=3), **given)
+        sampling = {"shuffle": on_source.arguments["shuffle"], "batch_size": on_source.batch_size}
+        assert_same(on_source, mb.fit(X, y, sample_weight=s, **sampling, **given))
+
+
+@pytest.mark.parametrize("class_weight", [3, True, [1, 2], False, 0, [], "equal"], ids=repr)
+def test_a_class_weight_of_another_kind_is_refused_as_in_memory(class_weight):
+    X, y = data()
+    said = []
+    for rows in ((Arrays(X, y, rows=100),), (X, y)):
+        with pytest.raises(
+            (TypeError, ValueError), match="class_weight must be a dict, 'balanced' or"
+        ) as error:
+            mb.fit(*rows, loss="log_loss", class_weight=class_weight, epochs=1)
+        said.append((error.type, str(error.value)))
+    assert said[0] == said[1]
+
+
+@pytest.mark.parametrize("loss", ["log_loss", "hinge", "squared_error"])
+def test_targets_must_be_given(loss, tmp_path):
+    X, _ = data()
+    np.save(tmp_path / "X.npy", X)
+    for source in (Arrays(X, None, rows=100), Npy(tmp_path / "X.npy", rows=100)):
+        with pytest.raises(ValueError, match="y must be given for"):
+            mb.fit(source, loss=loss, epochs=1)
+    judging = Arrays(X, None, rows=100)
+    with pytest.raises(
+        ValueError, match=r"validation: y must be given for loss 'log_loss', got None at row 0"
+    ):
+        mb.fit(Arrays(*data(), rows=100), loss="log_loss", epochs=1, validation=judging)
+
+
+def test_errors_about_a_second_source_say_that_it_is_the_validation():
+    X, y = data()
+    other = y.copy()
+    other[501] = "no!"
+    for validation in ((X, other), Arrays(X, other, rows=100)):
+        with pytest.raises(ValueError, match=r"^validation: y must have labels among .* at row 501"):
+            mb.fit(Arrays(X, y, rows=100), loss="log_loss", epochs=1, validation=validation)
+    wrong = X.copy()
+    wrong[501, 2] = np.nan
+    with pytest.raises(ValueError, match=r"^validation: X must be finite, got nan in column 2 at row 501"):
+        mb.fit(Arrays(X, y, rows=100), loss="log_loss", epochs=1, validation=Arrays(wrong, y, rows=100))
+    with pytest.raises(TypeError, match="validation may be a source only where X is one, got Arrays"):
+        mb.fit(X, y, loss="log_loss", epochs=1, validation=Arrays(X, y, rows=100))
+
+
+def test_targets_that_look_like_labels_are_warned_of():
+    X, y = data()
+    source = Arrays(X, y == "yes", rows=500)
+    with pytest.warns(UserWarning, match="y is of bools and loss was not given"):
+        begun = mb.fit(source, epochs=1)
+    with pytest.warns(UserWarning, match="y has the values 0, 1 only and loss was not given"):
+        mb.fit(Arrays(X, (y == "yes").astype(int), rows=500), epochs=1)
+    mb.fit(source, epochs=1, loss="squared_error")
+    mb.fit(source, **{**begun.arguments, "epochs": 2}, resume=begun)

@@ -12,6 +12,7 @@ from sklearn.utils.metaestimators import available_if
 
 from ..result import FitResult
 from .losses_of_classes import has_probabilities
+from .of_sources import truth_of
 
 __all__ = ["ClassPredictions"]
 
@@ -32,7 +33,7 @@ class ClassPredictions:
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n, d)
+        X : array-like or sparse matrix of shape (n, d), or source
         offset : array-like of shape (n,) or (n, k), optional
             Added to the scores.
 
@@ -49,7 +50,7 @@ class ClassPredictions:
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n, d)
+        X : array-like or sparse matrix of shape (n, d), or source
         offset : array-like of shape (n,) or (n, k), optional
             Added to the scores.
 
@@ -74,7 +75,7 @@ class ClassPredictions:
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n, d)
+        X : array-like or sparse matrix of shape (n, d), or source
         offset : array-like of shape (n,) or (n, k), optional
             Added to the scores.
 
@@ -92,7 +93,7 @@ class ClassPredictions:
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n, d)
+        X : array-like or sparse matrix of shape (n, d), or source
         offset : array-like of shape (n,) or (n, k), optional
             Added to the scores.
 
@@ -102,12 +103,13 @@ class ClassPredictions:
         """
         return np.log(self.predict_proba(X, offset))  # type: ignore[no-any-return]
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None, *, offset: Any = None) -> float:
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, offset: Any = None) -> float:
         """The accuracy; of several labels the share of the rows all labels of which are right.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n, d)
+        X : array-like or sparse matrix of shape (n, d), or source
+            A source of :mod:`mbgd_rs.sources` brings its targets and weights itself.
         y : array-like of shape (n,) or (n, k)
         sample_weight : array-like of shape (n,), optional
         offset : array-like of shape (n,) or (n, k), optional
@@ -116,4 +118,5 @@ class ClassPredictions:
         -------
         float
         """
-        return float(accuracy_score(y, self.predict(X, offset), sample_weight=sample_weight))
+        truth, weight = truth_of(X, y, sample_weight)
+        return float(accuracy_score(truth, self.predict(X, offset), sample_weight=weight))

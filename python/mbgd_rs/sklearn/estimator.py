@@ -23,7 +23,7 @@ from ..models import Linear
 from ..penalties import Penalty
 from ..progress import Progress
 from ..result import FitResult
-from ..sources import Source
+from ..sources import Source, check_columns
 from ..stop_reason import StopReason
 from ..training import fit
 from .epochs import AdaptiveEnd, callbacks_of
@@ -288,6 +288,9 @@ class MBGDEstimator(ShownParameters, CallbackSupportMixin, BaseEstimator):  # ty
     def _model_for(self, X: Any) -> tuple[FitResult, Any]:
         """The model, and rows for it, checked."""
         check_is_fitted(self)
+        if isinstance(X, Source):
+            check_columns(X, self.n_features_in_, getattr(self, "feature_names_in_", None))
+            return self._current_model(), X
         return self._current_model(), self._checked_rows(X, reset=False)
 
     def save(self, path: str | os.PathLike[str], *, state: bool = False) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..sources import Source, check_source
+from ..sources import Source, check_source, targets_together
 from ..windows.survey import labels_of
 
-__all__ = ["as_source", "labels_of_source", "n_rows_of", "note_columns"]
+__all__ = ["as_source", "labels_of_source", "n_rows_of", "note_columns", "shape_of_targets", "truth_of"]
 
 Array = NDArray[Any]
 
@@ -47,6 +47,24 @@ def labels_of_source(source: Source) -> Array:
     if len(labels) < 2:
         raise ValueError(f"The number of classes has to be greater than one; got {len(labels)} class")
     return labels
+
+
+def shape_of_targets(source: Source) -> tuple[int, ...]:
+    """The shape of the targets of the first chunk."""
+    y, _ = source.targets(0)
+    if y is None:
+        raise ValueError(f"y must be given by the source, got None at {source.where(0, 0)}")
+    return np.shape(y)
+
+
+def truth_of(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any]:
+    """Targets and weights to score predictions for X by: those of a source, if X is one."""
+    if not isinstance(X, Source):
+        if y is None:
+            raise ValueError("y must be given where X is not a source, got None")
+        return y, sample_weight
+    as_source(None, X, y=y, sample_weight=sample_weight)
+    return targets_together(X)
 
 
 def n_rows_of(X: Any) -> int:

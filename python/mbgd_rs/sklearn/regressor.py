@@ -17,7 +17,7 @@ from ..result import FitResult
 from .constraints import OF_MODELS, check_params, names, positive_share
 from .estimator import MBGDEstimator, TrainingSet
 from .fit_tasks import fit_task, with_callbacks
-from .of_sources import as_source, note_columns
+from .of_sources import as_source, note_columns, shape_of_targets, truth_of
 from .translation import loss_of
 
 __all__ = ["MBGDRegressor"]
@@ -218,7 +218,7 @@ class MBGDRegressor(RegressorMixin, MBGDEstimator):  # type: ignore[misc]
                 shape = y.shape
             else:
                 note_columns(self, source)
-                shape = np.shape(source.targets(0)[0])
+                shape = shape_of_targets(source)
             judged = self._validation(X_val, y_val, sample_weight_val, offset_val, offset=offset)
             n_outputs = 1 if len(shape) == 1 else shape[1]
             start = self._start(coef_init, intercept_init, n_outputs, self.n_features_in_)
@@ -263,7 +263,7 @@ class MBGDRegressor(RegressorMixin, MBGDEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n, d)
+        X : array-like or sparse matrix of shape (n, d), or source
         offset : array-like of shape (n,) or (n, k), optional
             Added to the scores.
 
@@ -274,12 +274,13 @@ class MBGDRegressor(RegressorMixin, MBGDEstimator):  # type: ignore[misc]
         model, rows = self._model_for(X)
         return model.predict(rows, offset)
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None, *, offset: Any = None) -> float:
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, offset: Any = None) -> float:
         """R2, of several outputs the mean.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n, d)
+        X : array-like or sparse matrix of shape (n, d), or source
+            A source of :mod:`mbgd_rs.sources` brings its targets and weights itself.
         y : array-like of shape (n,) or (n, k)
         sample_weight : array-like of shape (n,), optional
         offset : array-like of shape (n,) or (n, k), optional
@@ -288,7 +289,8 @@ class MBGDRegressor(RegressorMixin, MBGDEstimator):  # type: ignore[misc]
         -------
         float
         """
-        return float(r2_score(y, self.predict(X, offset), sample_weight=sample_weight))
+        truth, weight = truth_of(X, y, sample_weight)
+        return float(r2_score(truth, self.predict(X, offset), sample_weight=weight))
 
     def _loss(self) -> Loss:
         """The loss, of numbers."""

@@ -12,6 +12,10 @@ from .checking import checked_chunk as checked_chunk
 from .chunks import Chunks
 from .npy import Npy
 from .parquet import Parquet
+from .predicting import by_chunk as by_chunk
+from .predicting import check_columns as check_columns
+from .predicting import refuse_entry as refuse_entry
+from .predicting import targets_together as targets_together
 from .source import Chunk, Source
 from .spooling import spool
 from .svmlight import Svmlight

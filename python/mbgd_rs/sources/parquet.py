@@ -58,9 +58,9 @@ class Parquet(Source):
     weight : str, optional
         The column of sample weights.
     columns : list of str, optional
-        The columns that are X, in this order; by default all others, in the order of the first file. They
-        are of integers, floats, booleans, decimals; or of text or dictionaries, which the next two
-        arguments are for.
+        The columns that are X, in this order; by default all others, in the order of the first file, but
+        for those in which pandas has written its index. They are of integers, floats, booleans, decimals; or
+        of text or dictionaries, which the next two arguments are for.
     categories : "auto" or dict, optional
         Columns of text that become one column for each value: their values, ``{"city": ["Paris",
         "Rome"]}``, or "auto" instead of the list, whereby the values are looked for in one pass over this
@@ -75,6 +75,12 @@ class Parquet(Source):
         they are 0.
     dtype : {"float32", "float64"}, default="float32"
         Of X.
+
+    Attributes
+    ----------
+    categories : dict
+        The values of each column that has become one column for each value: what another source is given
+        that is to have the same columns.
 
     Warns
     -----
@@ -119,9 +125,8 @@ class Parquet(Source):
         self._target = target if target is None or isinstance(target, str) else tuple(target)
         self._weight = weight
         beside = [*self._targets, *([] if weight is None else [weight])]
-        names = (
-            [name for name in schemas[0].names if name not in beside] if columns is None else list(columns)
-        )
+        aside = {*beside, *index_of_pandas(schemas[0])}
+        names = [name for name in schemas[0].names if name not in aside] if columns is None else list(columns)
         self._check_columns(schemas, names, beside)
         kinds = {name: schemas[0].field(name).type for name in (*names, *beside)}
         self._places = [
@@ -150,6 +155,11 @@ class Parquet(Source):
                 for feature in ([name] if encoding is None else encoding.names)
             )
         self._warn_if_huge()
+
+    @property
+    def categories(self) -> dict[str, list[Any]]:
+        encodings = self._encodings.items()
+        return {name: list(code.values) for name, code in encodings if isinstance(code, OneHot)}
 
     @property
     def _targets(self) -> tuple[str, ...]:
@@ -334,3 +344,9 @@ def metadata_of(parquet: Any, file: File) -> Any:
         return parquet.read_metadata(file.path)
     except (OSError, ValueError) as error:  # ArrowInvalid is a ValueError
         raise ValueError(f"paths must be files of Parquet, got {file.name!r}: {error}") from None
+
+
+def index_of_pandas(schema: Any) -> list[str]:
+    """The columns in which pandas has written the index of a frame; one of 0, 1, 2, ... has none."""
+    written = (schema.pandas_metadata or {}).get("index_columns", [])
+    return [name for name in written if isinstance(name, str)]

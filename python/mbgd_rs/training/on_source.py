@@ -7,7 +7,9 @@ from typing import Any
 
 from ..agreement import check_same_call
 from ..arguments import SampledRows
+from ..automatic import is_named_auto
 from ..inputs import as_flag, as_integer
+from ..losses import DEFAULT_LOSS
 from ..metrics import Metrics, resolve_metrics
 from ..objective import Problem
 from ..optimizers import Optimizer
@@ -17,6 +19,7 @@ from ..resuming import warn_of_the_end
 from ..source_training import (
     batch_size_of,
     check_same_source,
+    first_of,
     head_of,
     judge_of,
     judged_by,
@@ -39,7 +42,9 @@ from ..windows.memory import limit_of
 from ..windows.plan import Plan
 from ..windows.survey import Survey
 from ..windows.units import units_of_source
+from .raw_columns import warn_of_raw_columns
 from .terms import Chosen, Length, Terms, is_first, length_of, terms_of, training_of
+from .warning import warn_of_labels
 
 __all__ = ["fit_source"]
 
@@ -88,7 +93,13 @@ def task_of(source: Source, given: dict[str, Any]) -> Task:
     memory_limit = None if limit is None else as_integer("memory_limit", limit, 1)
     known = given["init"] if resume is None else resume
     found = surveyed(source, given, known)
-    head = head_of(source, given, found, known)
+    first = first_of(source)
+    head = head_of(source, first, given, found, known)
+    if resume is None:
+        if given["loss"] is DEFAULT_LOSS:
+            warn_of_labels(first.y)
+        if is_named_auto(given["optimizer"]) and not as_flag("standardize", given["standardize"]):
+            warn_of_raw_columns(head, first.y)
     seed = as_integer("seed", given["seed"], 0, 2**64 - 1)
     metrics = resolve_metrics(given["metrics"])
     return Task(

@@ -19,12 +19,13 @@ from ..metrics import Metrics
 from ..objective import Part, Problem
 from ..ranks import Ranks
 from ..result import FitResult
+from ..sources import refuse_entry
 from ..stop_reason import StopReason
 from ..stopping import MaxSeconds, MaxSteps, StopRule
 from ..watching import Watcher, after_epoch
 from .judging import Judge
 from .loading import Loader
-from .placing import refuse_entry, with_place
+from .placing import with_place
 from .plan import Part as PartOfEpoch
 from .plan import Plan
 from .reading import Window, read_windows

@@ -11,6 +11,7 @@ from .. import _core
 from ..objective import Part, Problem
 from ..sources import Source, check_source
 from ..standardization import Standardization
+from ..validation import said_of_validation
 from .loading import ChunkReader
 from .placing import check_chunk
 from .survey import survey
@@ -40,7 +41,8 @@ class Judge:
         names = source.feature_names
         if names is not None and head.names is not None and tuple(names) != head.names:
             raise ValueError("validation must be a source with the columns of X, in their order")
-        found = survey(source, head.loss, classes=head.classes, by_class=by_class)
+        with said_of_validation():
+            found = survey(source, head.loss, classes=head.classes, by_class=by_class)
         self.problem = replace(
             head, penalty=None, part=Part(found.weight_scale, found.entries_of_row, is_scanned=True)
         )
@@ -49,6 +51,11 @@ class Judge:
 
     def __call__(self, params: Array) -> float:
         """Of flat parameters."""
+        with said_of_validation():
+            return self.mean_loss(params)
+
+    def mean_loss(self, params: Array) -> float:
+        """The same, with errors as those of any source."""
         source, total = self.reader.source, 0.0
         for chunk, n_rows in enumerate(source.chunk_rows):
             X, y, s = self.reader.read(chunk)

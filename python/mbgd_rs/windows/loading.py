@@ -118,7 +118,7 @@ def targets_like(source: Source, chunk: int, y: Any, head: Problem) -> Array:
         return np.ones((len(rows), 1), source.dtype)
     if y is None:
         raise ValueError(
-            f"y must not be None for loss {head.loss_name!r}, got None in {source.where(chunk, 0)}"
+            f"y must be given for loss {head.loss_name!r}, got None at {source.where(chunk, 0)}"
         )
     with placed(source, chunk):
         if head.classes is None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
 from ..objective import Problem
-from ..sources import Source
+from ..sources import Source, refuse_entry
 from ..sparse import SparseRows
 
-__all__ = ["check_chunk", "check_finite", "placed", "refuse_entry", "with_place"]
+__all__ = ["check_chunk", "check_finite", "placed", "with_place"]
 
 Array = NDArray[Any]
 ROW = re.compile(r"\bat row ([0-9]+)\b")
@@ -34,13 +34,6 @@ def check_finite(source: Source, chunk: int, X: Array | SparseRows) -> None:
     found = _core.find_not_finite(X)
     if found is not None:
         refuse_entry(source, chunk, *found)
-
-
-def refuse_entry(source: Source, chunk: int, row: int, column: int, value: float) -> NoReturn:
-    """Say where an entry of a row of a chunk is that is not finite."""
-    names = source.feature_names
-    name = column if names is None else repr(names[column])
-    raise ValueError(f"X must be finite, got {value} in column {name} at {source.where(chunk, row)}")
 
 
 @contextmanager

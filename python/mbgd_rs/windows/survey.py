@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..class_weights import ClassWeight, by_label, class_of
+from ..class_weights import ClassWeight, balanced, by_label, check_class_weight, class_of
 from ..inputs import as_weights, exponent_of, scaled_down
 from ..labels import as_classes, distinct, label_array, places
 from ..losses import Loss
@@ -77,15 +78,18 @@ def survey(
 
     Weights of classes may be known already.
     """
+    if class_weight is not None:
+        check_class_weight(class_weight)
+        if not loss.is_classification:
+            raise ValueError("class_weight needs a loss of classes; give the source weights")
     entries = entries_of_row(source)
-    if class_weight is not None and not loss.is_classification:
-        raise ValueError("class_weight needs a loss of classes; give the source weights")
+    exponent = exponent_of_weights(source)
     if loss.is_classification and (classes is None or class_weight is not None):
-        found, totals = labels_of(source)
+        found, totals = labels_of(source, exponent)
         classes = found if classes is None else classes
         if class_weight is not None:
             by_class = weights_by_class(class_weight, found, classes, totals)
-    weights, weight_scale = weights_of(source, classes, by_class)
+    weights, weight_scale = weights_of(source, classes, by_class, exponent)
     return Survey(
         classes=classes,
         by_class=by_class,
@@ -106,21 +110,38 @@ def entries_of_row(source: Source) -> int | None:
     return n_entries // source.n_rows
 
 
-def labels_of(source: Source) -> tuple[Array | None, Array]:
-    """The labels of all rows, sorted, and the sum of the weights of each; None for several labels a row."""
-    labels: list[Array] = []
-    totals: list[Array] = []
+def exponent_of_weights(source: Source) -> int:
+    """Of the power of two by which the weights of rows are divided; all of them are checked."""
+    if not source.has_weights:
+        return 0
+    return exponent_of(np.array([largest_given(source, chunk) for chunk in range(source.n_chunks)]))
+
+
+def labels_of(source: Source, exponent: int = 0) -> tuple[Array | None, Array]:
+    """The labels of all rows, sorted, and the sum of the weights of each; None for several labels a row.
+
+    Weights, in the type of X and over 2**exponent, are added up row by row: each chunk goes on from the sums
+    of those before, so that these have the bits of all rows in memory.
+    """
+    classes: Array | None = None
+    totals: Array = np.empty(0)
     for chunk in range(source.n_chunks):
         y, s = source.targets(chunk)
+        if y is None:
+            raise ValueError(f"y must be given for a loss of classes, got None at {source.where(chunk, 0)}")
         y = np.asarray(y)
         if y.ndim == 2 and y.shape[1] > 1:
             return None, np.empty(0)
         with placed(source, chunk):
             values, numbers = distinct(label_array("y", y))
-        labels.append(values)
-        totals.append(np.bincount(numbers, None if s is None else np.asarray(s, np.float64), len(values)))
-    classes, numbers = distinct(np.concatenate(labels))
-    return classes, np.bincount(numbers, np.concatenate(totals), len(classes))
+        weights = as_weights(s, rows_like(source, chunk), exponent)
+        before = values[:0] if classes is None else classes
+        classes, merged = distinct(np.concatenate([before, values]))
+        merged = merged.astype(np.intp)
+        sums, rows = merged[: len(before)], merged[len(before) :][numbers.astype(np.intp)]
+        own = np.ones(len(rows)) if weights is None else weights.astype(np.float64)
+        totals = np.bincount(np.append(sums, rows), np.append(totals, own), len(classes))
+    return classes, totals
 
 
 def weights_by_class(
@@ -129,26 +150,20 @@ def weights_by_class(
     """How much each class counts, of which some were found, with these weights in all."""
     if classes is None or found is None:
         raise ValueError("class_weight must be None where y has several labels a row, got one; give weights")
-    if not isinstance(class_weight, str):
-        return by_label(class_weight or {}, classes)
-    if class_weight != "balanced":
-        raise ValueError(f"class_weight must be a dict, 'balanced' or None, got {class_weight!r}")
+    if isinstance(class_weight, Mapping):
+        return by_label(class_weight, classes)
     of_class = np.zeros(len(classes))
     of_class[places(found, classes)] = totals
-    weights: Array = of_class.sum() / len(classes) / np.where(of_class > 0, of_class, 1)
-    return weights
+    return balanced(of_class)
 
 
 def weights_of(
-    source: Source, classes: Array | None, by_class: Array | None
+    source: Source, classes: Array | None, by_class: Array | None, exponent: int
 ) -> tuple[RowWeights, tuple[float, float] | None]:
     """How weights are read; and of all the largest, and their mean in units of that, as in the core."""
     chunks = range(source.n_chunks)
     if not source.has_weights and by_class is None:
         return RowWeights(), None
-    exponent = 0
-    if source.has_weights:
-        exponent = exponent_of(np.array([largest_given(source, chunk) for chunk in chunks]))
     weights = RowWeights(None if by_class is None else scaled_down(by_class), exponent, classes)
 
     def double(chunk: int) -> Array:
