@@ -113,3 +113,14 @@ def test_predictions_and_scores_for_a_source():
 def test_a_source_has_to_have_targets(kind):
     with pytest.raises(ValueError, match=r"y must be given .*got None at row 0"):
         kind().fit(Arrays(X, None, rows=200))
+
+
+@pytest.mark.parametrize("kind", [MBGDClassifier, MBGDRegressor])
+def test_raw_columns_are_warned_of(kind):
+    raw = Arrays(X * [1, 1, 1, 1, 1, 1000], LABELS if kind is MBGDClassifier else NUMBERS, rows=200)
+    given = {"max_iter": 1, "tol": None}
+    with pytest.warns(UserWarning, match="spreads differ .*Give standardize=True"):
+        kind(**given).fit(raw)
+    kind(**given, standardize=True).fit(raw)
+    kind(**given, optimizer="adam").fit(raw)
+    kind(**given, learning_rate="constant", eta0=1e-9).fit(raw)

@@ -88,6 +88,8 @@ class MBGDEstimator(ShownParameters, CallbackSupportMixin, BaseEstimator):  # ty
         """All epochs of a fit."""
         optimizer = optimizer_of(self, loss, in_stream=isinstance(data.X, Source))
         rules = stop_of(self, loss, optimizer)
+        if isinstance(data.X, Source) and optimizer_of(self, loss, in_stream=False) == "auto":
+            optimizer = "auto"  # the same one, and `fit` says where it is not made for the columns
         callbacks = callbacks_of(self.callbacks)
         if self.learning_rate == "adaptive" and self.tol is not None:
             callbacks.append(AdaptiveEnd(self.eta0, self.tol, self.n_iter_no_change))
