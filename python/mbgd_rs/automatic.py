@@ -133,21 +133,45 @@ def epochs_for(
 
 
 def start_for(problem: Problem) -> Any:
-    """Where a linear model is to begin, if not at zero: with a log link at the mean of the targets."""
+    """Where a linear model is to begin, if not at zero: at the intercept that is best alone.
+
+    With a log link that is the logarithm of the mean of the targets; with "log_cosh", which has no curvature
+    far from the targets, about their median.
+    """
     power = POWERS.get(problem.loss_name, getattr(problem.loss, "power", None))
-    if power is None or not problem.fit_intercept or not isinstance(problem.model, Linear):
+    needs_one = power is not None or problem.loss_name == "log_cosh"
+    if not (needs_one and problem.fit_intercept and isinstance(problem.model, Linear)):
         return None
     y, s = problem.y.astype(np.float64), problem.sample_weight
     if s is not None and not s.any():
         return None  # which the core refuses
-    if problem.offset is None:
-        mean = np.average(y, axis=0, weights=s)
+    if power is not None:
+        intercept = log_of_mean(y, s, problem.offset, power)
     else:
-        mean = mean_beside(problem.offset.astype(np.float64), y, s, power)
-    if not ((mean > 0) & np.isfinite(mean)).all():
+        intercept = median(y if problem.offset is None else y - problem.offset, s)
+    if not np.isfinite(intercept).all():
         return None
     coef = np.zeros(problem.n_outputs * problem.X.shape[1])
-    return np.append(coef, np.log(mean)).astype(problem.X.dtype)
+    return np.append(coef, intercept).astype(problem.X.dtype)
+
+
+def log_of_mean(y: Array, s: Array | None, offset: Array | None, power: float) -> Array:
+    """The best intercept of a log link, by output; not finite where no target is positive."""
+    mean = np.average(y, axis=0, weights=s)
+    if offset is not None:
+        mean = mean_beside(offset.astype(np.float64), y, s, power)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.log(mean))
+
+
+def median(y: Array, s: Array | None) -> Array:
+    """By output: the least target that has half of the weight below or at itself."""
+    s = np.ones(len(y)) if s is None else s.astype(np.float64)
+    order = np.argsort(y, axis=0)
+    below = np.cumsum(s[order], axis=0)
+    half = np.array([np.searchsorted(column, column[-1] / 2) for column in below.T])
+    medians: Array = np.take_along_axis(np.take_along_axis(y, order, 0), half[None], 0)[0]
+    return medians
 
 
 def mean_beside(o: Array, y: Array, s: Array | None, p: float) -> Array:

@@ -255,8 +255,10 @@ def test_a_sketch_of_a_sample_of_less_rank():
     categories = np.eye(6)[rng.integers(6, size=90)]
     x = rng.normal(size=(90, 4))
     X, y = np.column_stack([categories, x, x, np.ones(90)]), categories @ np.arange(6) + x[:, 0]
-    for rank in (2, 8, 12, 15, 16):
-        assert_equal_runs(X, y, optimizer=SAGA(preconditioner=Nystrom(rank)), batch_size=8, epochs=4)
+    # With 16 it is all of the curvature, singular but for a damping of 1e-6: rounding grows by as much.
+    for rank, tolerance in ((2, 1e-12), (8, 1e-12), (12, 1e-12), (15, 1e-12), (16, 1e-8)):
+        how = {"optimizer": SAGA(preconditioner=Nystrom(rank)), "batch_size": 8, "epochs": 4}
+        assert_equal_runs(X, y, tolerance, **how)
 
 
 @pytest.mark.parametrize("preconditioner", PRECONDITIONERS, ids=str)

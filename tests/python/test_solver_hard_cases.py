@@ -236,3 +236,30 @@ def test_fewer_rows_than_columns_keep_their_sketch():
     y = X @ np.linspace(-1, 1, 100) / 10
     result = mb.fit(X, y, penalty=L2(1e-4), optimizer=SAGA(preconditioner="nystrom"))
     assert result.solver.preconditioner != "diagonal"
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "huber", "poisson", "log_loss"])
+@pytest.mark.parametrize("n", [20, 50])
+def test_a_single_batch_of_float32(n, loss):
+    """The first epoch has the objective of the start again, but for rounding: no reason to go back."""
+    for seed in range(40):
+        X, rng = rows(n, 5, seed)
+        y = X.sum(axis=1) / 2 + rng.normal(size=n)
+        y = {"poisson": np.floor(np.exp(np.minimum(y, 3))), "log_loss": y > 0}.get(loss, y)
+        how = {"loss": loss, "penalty": L2(1e-2), "epochs": 60}
+        single, double = (mb.fit(X.astype(t), y, **how) for t in (np.float32, np.float64))
+        ends = [result.history.epoch_loss[-1] for result in (single, double)]
+        assert ends[0] == pytest.approx(ends[1], rel=2e-3), f"seed {seed}"
+
+
+@pytest.mark.parametrize("weight", [None, "some"])
+@pytest.mark.parametrize(("shift", "spread"), [(30, 1), (1000, 10), (-300, 50)])
+def test_log_cosh_of_targets_far_from_zero(shift, spread, weight):
+    """Far away it has no curvature: a run begins at the median."""
+    X, rng = rows()
+    y = np.column_stack([X[:, 0], -X[:, 1]]) * spread + [shift, -shift] + rng.normal(size=(N, 2))
+    s = None if weight is None else rng.integers(3, size=N).astype(float)
+    result = mb.fit(X, y, loss="log_cosh", sample_weight=s)
+    assert result.stop_reason is mb.StopReason.CONVERGED
+    np.testing.assert_allclose(result.coef[[0, 1], [0, 1]], [spread, -spread], atol=0.3)
+    np.testing.assert_allclose(result.intercept, [shift, -shift], atol=0.3)

@@ -118,6 +118,7 @@ def both_ways(X, y, **arguments):
     return fitted(X, y, **arguments), fitted(X, y, record=("step",), **arguments)
 
 
+@pytest.mark.filterwarnings("ignore:.*cannot reach the targets")
 @settings(max_examples=300, deadline=None)
 @given(
     loss=st.sampled_from(REGRESSION + CLASSIFICATION),

@@ -65,7 +65,7 @@ class Solver(LearningRate):
         )
         self.metric: Metric | None = None
         self.n_builds = self.epoch = self.n_batches = self.n_done = 0
-        self.before, self.rate = w.flat.copy(), 0.0
+        self.before, self.rate, self.has_all_rows = w.flat.copy(), 0.0, False
 
     def begin_epoch(self, epoch: int, steps: list[list[Rows]]) -> None:
         self.epoch, self.n_done, self.n_batches = epoch, 0, sum(len(batches) for batches in steps)
@@ -81,6 +81,7 @@ class Solver(LearningRate):
         limits = np.finfo(np.float64)
         longest = self.safeguard.share / np.float64(self.metric.expected_smoothness(len(self.data), n_rows))
         self.rate = float(np.clip(longest, limits.tiny, limits.max))
+        self.has_all_rows = n_rows >= len(self.data)
         self.n_done += len(batches)
         self.before = w.flat.copy()
 
@@ -98,7 +99,7 @@ class Solver(LearningRate):
         return False, self.safeguard.backtrack()
 
     def end_epoch(self, loss: float, w: Parameters) -> None:
-        self.safeguard.end_epoch(loss, w.flat)
+        self.safeguard.end_epoch(loss, w.flat, self.has_all_rows)
         if self.schedule is not None:
             self.schedule.end_epoch(loss, w)
 

@@ -11,7 +11,7 @@ from .adaptive_batch_size import make_batches
 from .auto_batch_size import auto_batch_size
 from .auto_learning_rate import make_learning_rate
 from .averages import Average
-from .begin import batch_size_for, begin_at_mean, check_model
+from .begin import batch_size_for, begin_at_intercept, check_model
 from .clipping import Clip
 from .control_variate import with_control_variate
 from .data import Data, n_rows_of
@@ -238,7 +238,7 @@ def fit(
     rule = make_optimizer(optimizer, w.flat, w.flat_weights.size, fit_intercept)
     check_model(objective.model, rule)
     if init is None:
-        begin_at_mean(w, objective, rule, y, sample_weight, offset)
+        begin_at_intercept(w, objective, rule, y, sample_weight, offset)
     if name_of(batch_size) == "auto":
         batch_size = batch_size_for(rule, len(data), is_linear)
     objective = with_control_variate(objective, data, rule)

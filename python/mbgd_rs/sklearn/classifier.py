@@ -66,7 +66,7 @@ class MBGDClassifier(ClassPredictions, ClassifierMixin, MBGDEstimator):  # type:
         not improved by `tol` for `n_iter_no_change` epochs, or with `early_stopping` the score on the
         validation rows. But with an optimizer that converges (SAGA, SVRG) once the objective is within
         ``tol / 10 * objective`` of the optimum, about, see :class:`mbgd_rs.stopping.Converged`; or, if `tol`
-        is at least 1e-4, has not improved by ``tol / 10`` for so many epochs.
+        is at least 1e-4, has not improved by ``tol / 10`` for eight times as many epochs.
     shuffle : bool, str or object of mbgd_rs.sampling, default=True
         Whether rows come in a new order each epoch; others as in :func:`mbgd_rs.fit`.
     verbose : int, default=0

@@ -41,6 +41,8 @@ FEW_ROWS = 64
 """Rows of a batch where steps are what teaches."""
 SHARE_OF_TOL = 0.1
 """Of `tol`, how far the objective may be from the optimum: with scikit-learn's default that of `fit`."""
+EPOCHS_AT_REST = 8
+"""Times `n_iter_no_change`: after so many epochs, as the loss of a solver goes up and down at first."""
 LEAST_AT_REST = 1e-4
 """The least `tol` with which a loss at rest ends such a fit, too: less than that is the noise of epochs."""
 OF_PERCEPTRON = Adagrad()
@@ -185,7 +187,8 @@ def stop_of(estimator: Any, loss: Loss, optimizer: Optimizer | Literal["auto"]) 
     if comes_to_rest and tol > 0 and not has_tails:
         share = SHARE_OF_TOL * tol
         may_rest = loss.is_classification and tol >= LEAST_AT_REST
-        return [Converged(share), *([NoImprovement(tol=share, patience=patience)] if may_rest else [])]
+        at_rest = NoImprovement(tol=share, patience=EPOCHS_AT_REST * patience)
+        return [Converged(share), at_rest] if may_rest else [Converged(share)]
     # The perceptron's loss has no scale of its own.
     return [NoImprovement(tol=tol, patience=patience, relative=optimizer is OF_PERCEPTRON)]
 

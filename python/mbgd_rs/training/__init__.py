@@ -19,6 +19,7 @@ from ..checkpointing import resumption_of
 from ..choices import members_of, names_of
 from ..class_weights import ClassWeight
 from ..docstrings import with_names
+from ..growth import warn_of_growth
 from ..keywords import with_hints
 from ..labels import as_sorted_classes
 from ..losses import DEFAULT_LOSS, Loss, LossName
@@ -190,8 +191,9 @@ def fit(
     init : dict, tuple or FitResult, optional
         Where to begin: the parameters by the names of their blocks, as ``result.params`` has them; all of
         them in that order, of a linear model (coef, intercept); or a result, which as a classifier also says
-        what the classes are. By default a linear model begins at zeros, others at random numbers drawn by
-        `seed`, see :mod:`mbgd_rs.models`.
+        what the classes are. By default a linear model begins at zeros; with SAGA and SVRG at an intercept
+        that suits the targets where the loss has a log link or is "log_cosh". Others begin at random numbers
+        drawn by `seed`, see :mod:`mbgd_rs.models`.
     resume : FitResult, path or "auto", optional
         A run to go on with for `epochs` more: a result, the file of one that was saved with its state, or a
         folder of checkpoints, of which the newest is taken. Given the same data and arguments, k epochs and
@@ -416,6 +418,8 @@ def fit(
         )
     watchers = watchers_of(callback, progress, verbose)
     result = run_in_memory(given, task, course, length, watchers)
+    if comm is None:
+        warn_of_growth(task.problem, chosen.optimizer, result)
     if is_named_auto(epochs) and converges(chosen.optimizer) and result.stop_reason is StopReason.EPOCHS:
         warn_of_no_convergence(result)
     return result

@@ -117,9 +117,7 @@ def targets_like(source: Source, chunk: int, y: Any, head: Problem) -> Array:
     if not head.loss.has_targets:
         return np.ones((len(rows), 1), source.dtype)
     if y is None:
-        raise ValueError(
-            f"y must be given for loss {head.loss_name!r}, got None at {source.where(chunk, 0)}"
-        )
+        raise ValueError(f"y must be given for loss {head.loss_name!r}, got None at {source.where(chunk, 0)}")
     with placed(source, chunk):
         if head.classes is None:
             targets, _ = as_real_targets(y, rows)

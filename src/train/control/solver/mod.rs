@@ -48,6 +48,8 @@ pub struct Solver<T> {
     pub safeguard: Safeguard<T>,
     /// The rate of the step under way.
     rate: f64,
+    /// Whether that step has all rows, and the epoch no other.
+    has_all_rows: bool,
     /// The proximal map in a metric of low rank, if the penalty has one: made of the metric.
     proximal: Option<Proximal>,
     /// Step sizes of the coefficients in a diagonal metric: scratch.
@@ -129,6 +131,7 @@ impl<T: Scalar> Solver<T> {
             variate: None,
             safeguard: Safeguard::unbegun(),
             rate: 0.0,
+            has_all_rows: false,
             proximal: None,
             step_sizes: Vec::new(),
         }
@@ -178,6 +181,7 @@ impl<T: Scalar> Solver<T> {
             variate,
             safeguard: Safeguard::new(params, first_loss)?,
             rate: 0.0,
+            has_all_rows: false,
             proximal: None,
             step_sizes: Vec::new(),
         })
@@ -247,6 +251,7 @@ impl<T: Scalar> Solver<T> {
         }
         self.prepared = Some((place.epoch, place.n_done as u64));
         self.rate = self.rate_for(problem.n_rows(), place.positions.len());
+        self.has_all_rows = place.positions.len() >= problem.n_rows();
         Ok(())
     }
 
@@ -329,7 +334,7 @@ impl<T: Scalar> Solver<T> {
 
     /// Told of the mean objective of an epoch, and of the parameters at its end.
     pub(in crate::train) fn end_epoch(&mut self, loss: f64, params: &[T]) {
-        self.safeguard.end_epoch(loss, params);
+        self.safeguard.end_epoch(loss, params, self.has_all_rows);
     }
 }
 

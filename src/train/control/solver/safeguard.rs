@@ -10,6 +10,8 @@ const FIRST_SHARE: f64 = 0.5;
 const EARLY_LOSS: f64 = 0.5;
 const LATE_LOSS: f64 = 0.01;
 const EARLY_EPOCHS: u64 = 2;
+/// What the mean objective of an epoch may differ by where nothing has changed, in units of the rounding of the first.
+const ROUNDING: f64 = 16.0;
 /// The part of the gap that is left after some epochs, at most: it is only estimated.
 const LARGEST_FACTOR: f64 = 0.99;
 /// Epochs whose objectives are remembered, and the part of those so far over which it is looked how it comes down: over more
@@ -75,8 +77,12 @@ impl<T: Scalar> Safeguard<T> {
         self.last_loss.is_some() || self.is_lost
     }
 
-    /// Told of an epoch.
-    pub(super) fn end_epoch(&mut self, loss: f64, params: &[T]) {
+    /// Told of an epoch, which may have had a single step on all rows.
+    pub(super) fn end_epoch(&mut self, loss: f64, params: &[T], is_single_step: bool) {
+        if is_single_step && self.losses.is_empty() && loss.is_finite() {
+            // The first since the start or a step back: the objective of that place, and nothing else but rounding.
+            self.best_loss = loss;
+        }
         if !self.is_lost {
             self.last_loss = Some(loss);
             if loss <= self.best_loss {
@@ -105,9 +111,10 @@ impl<T: Scalar> Safeguard<T> {
     fn is_much_worse(&self, loss: f64, age: u64) -> bool {
         let part = if age <= EARLY_EPOCHS { EARLY_LOSS } else { LATE_LOSS };
         let gained = (self.first_loss - self.best_loss).max(0.0);
-        // The estimate at the start may be off, and rounding may be all that is left.
-        let margin = part * gained + 1e-9 * self.best_loss.abs();
-        loss.is_nan() || loss > self.best_loss + margin
+        // Rounding may be all that is left; and in the first epoch of a single batch it is all there is.
+        let scale = self.first_loss.abs().max(self.best_loss.abs());
+        let rounding = (ROUNDING * T::EPSILON * scale).max(1e-9 * self.best_loss.abs());
+        loss.is_nan() || loss > self.best_loss + part * gained + rounding
     }
 
     /// What the objective has still to come down by at the end of an epoch of mean objective `loss`, if it goes on coming
