@@ -31,7 +31,8 @@ def data():
 
 
 def started(n_ranks, *arguments, script=CASES):
-    command = [MPIEXEC, "-n", str(n_ranks), sys.executable, "-W", "error", str(script), *map(str, arguments)]
+    of_python = [sys.executable, "-W", "error", "-W", "ignore:the loss has grown"]
+    command = [MPIEXEC, "-n", str(n_ranks), *of_python, str(script), *map(str, arguments)]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, stdout=pipe, stderr=subprocess.STDOUT, text=True)
 
