@@ -1,7 +1,6 @@
 //! The buffers in which orders are made.
 
 use crate::error::{Result, try_reserved};
-use crate::kernel::advise_huge_pages;
 
 /// The buffers in which the order of an epoch is made. Kept from epoch to epoch, they are allocated once.
 #[derive(Debug, Default)]
@@ -32,7 +31,6 @@ pub(super) fn resize<T: Clone + Default>(what: &'static str, buffer: &mut Vec<T>
     if buffer.capacity() < len {
         *buffer = Vec::new(); // Freed first, or both would have to fit the memory.
         *buffer = try_reserved(what, len)?;
-        advise_huge_pages(buffer.spare_capacity_mut()); // Rows are swapped in random order.
     }
     buffer.resize(len, T::default());
     Ok(())
