@@ -68,8 +68,7 @@ def optimizer_for(problem: Problem, *, shuffle: Any, replacement: bool) -> tuple
         if problem.loss_name == "log_cosh":
             warn(
                 "y should be in units in which it is spread over less than 100 for loss='log_cosh', which "
-                "has no curvature far away, so that no rate is right: give standardize=True, or huber",
-                UserWarning,
+                "has no curvature far away, so that no rate is right: give standardize=True, or huber"
             )
         return SGD(preconditioner="diagonal"), reason
     if replacement or isinstance(shuffle, Weighted):
@@ -157,8 +156,9 @@ def start_for(problem: Problem) -> Any:
 
 def log_of_mean(y: Array, s: Array | None, offset: Array | None, power: float) -> Array:
     """The best intercept of a log link, by output; not finite where no target is positive."""
-    mean = np.average(y, axis=0, weights=s)
-    if offset is not None:
+    if offset is None:
+        mean = np.average(y, axis=0, weights=s)
+    else:
         mean = mean_beside(offset.astype(np.float64), y, s, power)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(np.log(mean))

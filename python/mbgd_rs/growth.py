@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from . import _core
@@ -46,9 +44,6 @@ def warn_of_growth(problem: Problem, optimizer: Optimizer, result: FitResult) ->
 def loss_of_zeros(problem: Problem) -> float:
     """On some rows."""
     rows = np.linspace(0, len(problem.X) - 1, min(N_ROWS, len(problem.X))).astype(np.intp)
-    offset = None if problem.offset is None else problem.offset[rows]
-    some = replace(
-        problem, X=problem.X[rows], y=problem.y[rows], sample_weight=None, offset=offset, penalty=None
-    )
+    some = problem.on_rows(rows)
     loss, _ = _core.gradient(some, np.zeros(some.n_params, some.X.dtype), None, 1)
     return float(loss)

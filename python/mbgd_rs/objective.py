@@ -113,6 +113,11 @@ class Problem:
             self, sample_weight=weights_of_rows(by_class, self.classes, self.y, self.sample_weight)
         )
 
+    def on_rows(self, rows: Array) -> Problem:
+        """The loss of these rows, without weights and penalty."""
+        offset = None if self.offset is None else self.offset[rows]
+        return replace(self, X=self.X[rows], y=self.y[rows], sample_weight=None, offset=offset, penalty=None)
+
     @property
     def n_params(self) -> int:
         """Of the model on these columns."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -140,12 +139,11 @@ class Seen(NamedTuple):
 
 def seen_from(problem: Problem, rows: Array, start: Array) -> Seen:
     """What some rows show."""
-    offset = None if problem.offset is None else problem.offset[rows]
-    some = replace(
-        problem, X=problem.X[rows], y=problem.y[rows], sample_weight=None, offset=offset, penalty=None
-    )
+    some = problem.on_rows(rows)
     _, slopes = _core.gradient(some, start, None, 1)
-    scores = _core.predict(some.X, offset, start, (some.model, some.n_outputs), ("scores", some.loss, 0), 1)
+    scores = _core.predict(
+        some.X, some.offset, start, (some.model, some.n_outputs), ("scores", some.loss, 0), 1
+    )
     left = some.y.astype(np.float64) - scores
     with np.errstate(over="ignore", invalid="ignore"):
         return Seen(
