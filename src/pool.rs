@@ -3,15 +3,14 @@
 //! Training has a team of its own ([`crate::parallel`]); this is for work that is split once and done.
 //! Never rayon's global pool, which others share and which hangs in a forked child.
 
-use std::panic::resume_unwind;
+use std::iter::Enumerate;
 use std::process;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, TryLockError};
-use std::thread;
+use std::slice::ChunksMut;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::thread::{self, Thread};
 use std::time::Duration;
 
-use rayon::iter::{IndexedParallelIterator, ParallelIterator};
-use rayon::slice::ParallelSliceMut;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::error::{Error, Result};
@@ -28,85 +27,106 @@ struct Pool {
 
 static POOL: Mutex<Option<Pool>> = Mutex::new(None);
 
-/// Calls `work(scratch, i, chunk, interrupted)` for the chunks of `len` items of `out`, numbered from 0, in a pool of
-/// `n_threads`; or here, one after the other, if that is 1. A thread makes itself a `scratch` for some chunks in a row.
-/// A chunk that takes long is to ask the last argument now and then whether it is to return.
+/// Calls `work(scratch, i, chunk, interrupted)` for the chunks of `len` items of `out`, numbered from 0, on `n_threads`: this
+/// one and some of a pool. Each makes itself a `scratch`, and takes the next chunk when it has done one. A chunk that takes
+/// long is to ask the last argument now and then whether it is to return.
 ///
 /// Only the calling thread asks `interrupted`, because Python notices signals in its main thread alone.
 ///
 /// # Errors
-/// What `scratch` or `work` fails with, [`Error::Interrupted`], and [`Error::NoThread`] if none can be started.
+/// What `scratch` or `work` fails with, and [`Error::Interrupted`].
 pub(crate) fn each_chunk<T: Send, S>(
     n_threads: usize,
     out: &mut [T],
     len: usize,
     interrupted: &dyn Fn() -> bool,
-    scratch: impl Fn() -> Result<S> + Sync + Send,
-    work: impl Fn(&mut S, usize, &mut [T], &dyn Fn() -> bool) -> Result<()> + Sync + Send,
+    scratch: impl Fn() -> Result<S> + Sync,
+    work: impl Fn(&mut S, usize, &mut [T], &dyn Fn() -> bool) -> Result<()> + Sync,
 ) -> Result<()> {
-    if n_threads <= 1 {
-        return each_chunk_here(out, len, interrupted, scratch, work);
-    }
-    let (ends, is_done) = (AtomicBool::new(false), AtomicBool::new(false));
-    let caller = thread::current();
-    thread::scope(|scope| {
-        let (ends, is_done) = (&ends, &is_done);
-        let work = move || {
-            let is_asked_to_end = || ends.load(Ordering::Relaxed);
-            let worked = each_chunk_in_pool(n_threads, out, len, &is_asked_to_end, scratch, work);
-            is_done.store(true, Ordering::Release);
-            caller.unpark();
-            worked
-        };
-        let worker = thread::Builder::new().name("mbgd-pool-leader".into()).spawn_scoped(scope, work);
-        let worker = worker.map_err(|error| Error::NoThread { reason: error.to_string() })?;
-        while !(is_done.load(Ordering::Acquire) || worker.is_finished()) {
-            if interrupted() {
-                ends.store(true, Ordering::Relaxed);
+    let n_helpers = n_threads.min(out.len().div_ceil(len)).saturating_sub(1);
+    let shared = Shared {
+        chunks: Mutex::new(out.chunks_mut(len).enumerate()),
+        ends: AtomicBool::new(false),
+        failure: Mutex::new(None),
+        n_helping: AtomicUsize::new(n_helpers),
+    };
+    // Never as a parallel iterator: outside of a pool it would be worked off in rayon's global one.
+    match if n_helpers > 0 { pool(n_threads - 1) } else { None } {
+        None => shared.work(interrupted, &scratch, &work),
+        Some(pool) => pool.in_place_scope(|scope| {
+            let (shared, scratch, work, caller) = (&shared, &scratch, &work, thread::current());
+            for _ in 0..n_helpers {
+                let caller = caller.clone();
+                scope.spawn(move |_| {
+                    let _helping = Helping { n: &shared.n_helping, caller };
+                    shared.work(&|| shared.ends.load(Ordering::Relaxed), scratch, work);
+                });
             }
-            thread::park_timeout(BETWEEN_POLLS);
-        }
-        worker.join().unwrap_or_else(|panic| resume_unwind(panic))
-    })
-}
-
-fn each_chunk_here<T, S>(
-    out: &mut [T],
-    len: usize,
-    interrupted: &dyn Fn() -> bool,
-    scratch: impl Fn() -> Result<S>,
-    work: impl Fn(&mut S, usize, &mut [T], &dyn Fn() -> bool) -> Result<()>,
-) -> Result<()> {
-    let mut scratch = scratch()?;
-    for (i, chunk) in out.chunks_mut(len).enumerate() {
-        if interrupted() {
-            return Err(Error::Interrupted);
-        }
-        work(&mut scratch, i, chunk, interrupted)?;
+            shared.work(interrupted, scratch, work);
+            while shared.n_helping.load(Ordering::Acquire) > 0 {
+                if interrupted() {
+                    shared.fail(Error::Interrupted);
+                }
+                thread::park_timeout(BETWEEN_POLLS);
+            }
+        }),
     }
-    Ok(())
+    shared.failure.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
 }
 
-fn each_chunk_in_pool<T: Send, S>(
-    n_threads: usize,
-    out: &mut [T],
-    len: usize,
-    interrupted: &(dyn Fn() -> bool + Sync),
-    scratch: impl Fn() -> Result<S> + Sync + Send,
-    work: impl Fn(&mut S, usize, &mut [T], &dyn Fn() -> bool) -> Result<()> + Sync + Send,
-) -> Result<()> {
-    let Some(pool) = pool(n_threads) else {
-        // Not as a parallel iterator: outside of a pool it would be worked off in rayon's global one.
-        return each_chunk_here(out, len, interrupted, scratch, work);
-    };
-    let n_chunks_in_a_row = out.len().div_ceil(len).div_ceil(4 * n_threads);
-    let chunks = out.par_chunks_mut(len).enumerate().with_min_len(n_chunks_in_a_row);
-    let one = |scratch: &mut Result<S>, (i, chunk): (usize, &mut [T])| match scratch {
-        Ok(_) if interrupted() => Err(Error::Interrupted),
-        Ok(scratch) => work(scratch, i, chunk, interrupted),
-        Err(error) => Err(error.clone()),
-    };
-    pool.install(|| chunks.try_for_each_init(scratch, one))
+/// Chunks that are still to be done, and how it stands.
+struct Shared<'o, T> {
+    chunks: Mutex<Enumerate<ChunksMut<'o, T>>>,
+    /// Whether no more are to be begun.
+    ends: AtomicBool,
+    /// The first one.
+    failure: Mutex<Option<Error>>,
+    n_helping: AtomicUsize,
+}
+
+impl<T> Shared<'_, T> {
+    /// Does chunks as long as there are some.
+    fn work<S>(
+        &self,
+        interrupted: &dyn Fn() -> bool,
+        scratch: &impl Fn() -> Result<S>,
+        work: &impl Fn(&mut S, usize, &mut [T], &dyn Fn() -> bool) -> Result<()>,
+    ) {
+        let mut scratch = match scratch() {
+            Ok(scratch) => scratch,
+            Err(error) => return self.fail(error),
+        };
+        while !self.ends.load(Ordering::Relaxed) {
+            let next = self.chunks.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some((i, chunk)) = next else { return };
+            let done = if interrupted() {
+                Err(Error::Interrupted)
+            } else {
+                work(&mut scratch, i, chunk, interrupted)
+            };
+            if let Err(error) = done {
+                return self.fail(error);
+            }
+        }
+    }
+
+    fn fail(&self, error: Error) {
+        self.ends.store(true, Ordering::Relaxed);
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
+}
+
+/// Tells the caller when a helper has ended, if only by a panic.
+struct Helping<'n> {
+    n: &'n AtomicUsize,
+    caller: Thread,
+}
+
+impl Drop for Helping<'_> {
+    fn drop(&mut self) {
+        self.n.fetch_sub(1, Ordering::Release);
+        self.caller.unpark();
+    }
 }
 
 fn pool(n_threads: usize) -> Option<Arc<ThreadPool>> {

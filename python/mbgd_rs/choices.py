@@ -105,8 +105,10 @@ def resolve(argument: str, choice: Any, family: type[T], *, may_be_found: bool =
     """The object for a name, or the object itself; errors list names that have one found, if that may be."""
     others = family._others if may_be_found else ()
     if isinstance(choice, str):
-        expected = f"one of {quoted([*others, *names_of(family)])}"
-        name = as_name(argument, choice, names_of(family), aliases=aliases_of(family), expected=expected)
+        name = choice
+        if choice not in names_of(family):
+            expected = f"one of {quoted([*others, *names_of(family)])}"
+            name = as_name(argument, choice, names_of(family), aliases=aliases_of(family), expected=expected)
         member: type[T] = family._members[name]
         return member()
     if isinstance(choice, family):

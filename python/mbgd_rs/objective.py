@@ -99,7 +99,7 @@ class Problem:
     @property
     def n_outputs(self) -> int:
         """Scores of a row, k."""
-        return self.n_classes if self.n_classes > 2 else self.y.shape[1]
+        return n_outputs_of(self.n_classes, self.y)
 
     @property
     def has_several_labels(self) -> bool:
@@ -138,6 +138,11 @@ class Problem:
     def join(self, argument: str, params: Any) -> Array:
         """The flat vector of blocks or of a result, of the type of X."""
         return self.model.join(params, self.X.shape[1], self.n_outputs, self.X.dtype, argument=argument)
+
+
+def n_outputs_of(n_classes: int, y: Array) -> int:
+    """Scores of a row: one for each of several classes, or for each of its targets."""
+    return n_classes if n_classes > 2 else y.shape[1]
 
 
 def scale_of(weights: Array) -> tuple[float, float]:
@@ -201,24 +206,22 @@ def make_problem(
         classes, targets = as_classes(y, matrix, expected)
         n_classes = len(classes)
         is_vector = n_classes == 2
-    problem = Problem(
+    n_outputs = n_outputs_of(n_classes, targets)
+    chosen_penalty = None if penalty is None else resolve("penalty", penalty, Penalty)
+    return Problem(
         X=matrix,
         y=targets,
         sample_weight=as_weights(sample_weight, matrix),
         n_classes=n_classes,
         loss=chosen,
         loss_name=chosen.name,
-        penalty=None if penalty is None else resolve("penalty", penalty, Penalty),
+        penalty=in_weights(chosen_penalty, architecture, n_outputs, matrix.shape[1]),
         fit_intercept=as_flag("fit_intercept", fit_intercept),
         classes=classes,
         is_vector=is_vector,
         model=architecture,
+        offset=as_offset(offset, matrix, n_outputs),
         names=names_of(X),
-    )
-    return replace(
-        problem,
-        penalty=in_weights(problem.penalty, problem.model, problem.n_outputs, matrix.shape[1]),
-        offset=as_offset(offset, matrix, problem.n_outputs),
     )
 
 

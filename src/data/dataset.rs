@@ -89,6 +89,7 @@ impl<'a, T: Scalar> Dataset<'a, T> {
     }
 
     /// Stored rows in place of rows of the dataset.
+    #[inline(always)]
     pub(crate) fn to_stored_rows(&self, rows: &mut [usize]) {
         if let Some(row_subset) = &self.row_subset {
             rows.iter_mut().for_each(|row| *row = row_subset[*row]);

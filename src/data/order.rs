@@ -102,7 +102,7 @@ impl Order {
     ///
     /// # Panics
     /// If the epoch has no such positions.
-    #[inline]
+    #[inline(always)]
     pub fn copy_to(&self, start: usize, out: &mut [usize]) {
         match self {
             Order::Sequential => out.iter_mut().zip(start..).for_each(|(row, position)| *row = position),

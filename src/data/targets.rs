@@ -1,7 +1,7 @@
 //! Targets: what the model is to predict for each row.
 
 use crate::error::{Error, Result};
-use crate::kernel::{prefetch, prefetch_one};
+use crate::kernel::{gather, prefetch, prefetch_one};
 use crate::scalar::Scalar;
 
 /// What the entries of the targets mean.
@@ -197,8 +197,7 @@ impl<'a, T: Scalar> Targets<'a, T> {
             // By whole vectors: the loads that follow would wait for narrower stores.
             to.chunks_exact_mut(T::LANES).for_each(|to| to.fill(self.values[last * self.per_row + c]));
             if self.per_row == 1 {
-                // The multiplication would be half of the time.
-                to.iter_mut().zip(others).for_each(|(to, &r)| *to = self.values[r]);
+                gather(self.values, others, to);
             } else {
                 to.iter_mut().zip(others).for_each(|(to, &r)| *to = self.values[r * self.per_row + c]);
             }
@@ -206,6 +205,7 @@ impl<'a, T: Scalar> Targets<'a, T> {
     }
 
     /// Prefetches the targets of `rows`.
+    #[inline(always)]
     pub(crate) fn prefetch(&self, rows: &[usize]) {
         for &r in rows {
             match self.per_row {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result, try_reserved};
-use crate::kernel::prefetch_one;
+use crate::kernel::{gather, prefetch_one};
 use crate::scalar::Scalar;
 
 /// Sample weights scaled to mean 1, or none: all equal to 1.
@@ -104,13 +104,14 @@ impl<T: Scalar> Weights<T> {
     #[inline(always)]
     pub(crate) fn gather(&self, rows: &[usize], to: &mut [T]) {
         match &self.scaled {
-            Some(s) => to.iter_mut().zip(rows).for_each(|(to, &r)| *to = s[r]),
+            Some(s) => gather(s, rows, to),
             None => to[..rows.len()].fill(T::ONE),
         }
         to[rows.len()..].fill(T::ZERO);
     }
 
     /// Prefetches the weights of `rows`.
+    #[inline(always)]
     pub(crate) fn prefetch(&self, rows: &[usize]) {
         if let Some(s) = &self.scaled {
             for &r in rows {

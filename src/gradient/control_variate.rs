@@ -8,7 +8,7 @@ use super::model::ParameterBlock;
 use super::{Layout, Model};
 use crate::data::{Active, Sharding};
 use crate::error::{Error, Result, try_copied, try_filled};
-use crate::kernel::{bytes_of, bytes_of_mut, prefetch, prefetch_one};
+use crate::kernel::{bytes_of, bytes_of_mut, gather, prefetch, prefetch_one};
 use crate::scalar::Scalar;
 
 /// The slopes that are known, and the gradient they make over all rows.
@@ -139,7 +139,7 @@ impl<T: Scalar> ControlVariate<T> {
     pub(super) fn gather(table: &[T], rows: &[usize], n_outputs: usize, stride: usize, to: &mut [T]) {
         for (c, to) in to.chunks_exact_mut(stride).enumerate() {
             match n_outputs {
-                1 => to.iter_mut().zip(rows).for_each(|(to, &row)| *to = table[row]),
+                1 => gather(table, rows, to),
                 _ => to.iter_mut().zip(rows).for_each(|(to, &row)| *to = table[row * n_outputs + c]),
             }
             to[rows.len()..].fill(T::ZERO);
@@ -147,6 +147,7 @@ impl<T: Scalar> ControlVariate<T> {
     }
 
     /// Prefetches the table's slopes of these rows.
+    #[inline(always)]
     pub(super) fn prefetch(&self, rows: &[usize], n_outputs: usize) {
         if let Baseline::Table(table) = &self.baseline {
             for &row in rows {

@@ -4,14 +4,15 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::control_variate::{Baseline, ControlVariate, OnColumns, Seen};
+use super::control_variate::{Baseline, ControlVariate, OnColumns};
+use super::dense_leaf::DenseLeaf;
 use super::leaves::Leaves;
 use super::loss::TileOf;
-use super::model::{Masks, ModelScratch, ParamsOfPass};
+use super::model::{Masks, ParamsOfPass};
+use super::scratch::Scratch;
 use super::sum::{LEAF_ROWS, Partial, TreeSum};
 use super::{Model, Penalty, Problem};
 use crate::data::{Active, Order, RowShards, Rows, Tile, TileRows};
-use crate::error::{Result, try_filled};
 use crate::kernel::{Prefetch, ScaleAdd, Tier};
 use crate::parallel::LEADER;
 use crate::scalar::Scalar;
@@ -204,21 +205,47 @@ impl<T: Scalar> Pass<'_, T> {
     #[inline]
     fn leaf(&self, positions: Range<usize>, scratch: &mut Scratch<T>, partial: &mut Partial<T>) {
         scratch.n_worked += positions.len() * self.work_of_row;
+        if let Some(x) = self.rows_of_dense_leaf() {
+            let leaf = DenseLeaf { pass: self, x, positions, scratch, partial };
+            self.problem.objective.loss.visit(self.problem.data.targets.kind(), leaf);
+            return;
+        }
         let mut position = positions.start;
         while position < positions.end {
             let n = self.rows_of_tile.min(positions.end - position);
-            let (rows, ahead) = (&mut scratch.rows[..n], &mut scratch.ahead[..]);
-            self.rows_at(position, rows);
-            let n_ahead = self.rows_ahead(position, scratch.own, &mut ahead[..n]);
-            self.problem.data.targets.prefetch(&ahead[..n_ahead]);
-            self.problem.data.weights.prefetch(&ahead[..n_ahead]);
-            self.problem.data.offsets.prefetch(&ahead[..n_ahead]);
-            if let Some(variate) = &self.variate {
-                variate.prefetch(&ahead[..n_ahead], self.model.layout().n_outputs());
-            }
+            let n_ahead = self.gather(position, n, scratch);
             self.tile(position, n, n_ahead, scratch, partial);
             position += n;
         }
+    }
+
+    /// Gathers the `n` rows from `position` on, their targets and weights, padded to whole vectors, and prefetches what is
+    /// wanted of rows ahead but these themselves. Returns how many these are.
+    #[inline(always)]
+    pub(super) fn gather(&self, position: usize, n: usize, scratch: &mut Scratch<T>) -> usize {
+        let data = &self.problem.data;
+        let Scratch { rows, ahead, targets, weights, weights_are_for, own, .. } = scratch;
+        let (rows, stride) = (&mut rows[..n], n.next_multiple_of(T::LANES));
+        self.rows_at(position, rows);
+        let n_ahead = self.rows_ahead(position, *own, &mut ahead[..n]);
+        let ahead = &ahead[..n_ahead];
+        data.targets.prefetch(ahead);
+        data.weights.prefetch(ahead);
+        data.offsets.prefetch(ahead);
+        if let Some(variate) = &self.variate {
+            variate.prefetch(ahead, self.model.layout().n_outputs());
+        }
+        data.targets.gather(rows, stride, &mut targets[..data.targets.per_row() * stride]);
+        let weights = &mut weights[..stride];
+        if *weights_are_for != n {
+            data.weights.gather(rows, weights);
+            let are_equal = data.weights.are_equal() && self.importance_weights.is_none();
+            *weights_are_for = if are_equal { n } else { 0 };
+        }
+        if let Some(factors) = self.importance_weights.as_ref().filter(|_| self.wanted != Wanted::Value) {
+            weights.iter_mut().zip(rows).for_each(|(weight, row)| *weight *= factors[*row]);
+        }
+        n_ahead
     }
 
     /// Scores, slopes and sums of the first `n` rows of the scratch, which are those from `position` on.
@@ -235,17 +262,8 @@ impl<T: Scalar> Pass<'_, T> {
         let n_outputs = self.model.layout().n_outputs();
         let stride = n.next_multiple_of(T::LANES);
         let (rows, ahead) = (&scratch.rows[..n], &scratch.ahead[..n_ahead]);
-        let y = &mut scratch.targets[..data.targets.per_row() * stride];
-        data.targets.gather(rows, stride, y);
-        let s = &mut scratch.weights[..stride];
-        if scratch.weights_are_for != n {
-            data.weights.gather(rows, s);
-            let are_equal = data.weights.are_equal() && self.importance_weights.is_none();
-            scratch.weights_are_for = if are_equal { n } else { 0 };
-        }
-        if let Some(factors) = self.importance_weights.as_ref().filter(|_| self.wanted != Wanted::Value) {
-            s.iter_mut().zip(rows).for_each(|(s, &row)| *s *= factors[row]);
-        }
+        let y = &scratch.targets[..data.targets.per_row() * stride];
+        let s = &scratch.weights[..stride];
         let scores = &mut scratch.scores[..n_outputs * stride];
         let tile_rows = match &self.active {
             None => TileRows::Stored(&data.rows, Tile { rows, ahead, prefetch: self.prefetch }),
@@ -325,55 +343,5 @@ impl<T: Scalar> Pass<'_, T> {
         let [sum, squares] = self.model.row_products(self.tier, &tile_rows, at, on, model);
         partial.of_rows[0] += sum;
         partial.of_rows[1] += squares;
-    }
-}
-
-/// Where a worker goes on when it has done the positions that are its own.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Own {
-    /// The end of these positions.
-    pub(super) end: usize,
-    /// Where those of the next pass begin, if it has as many rows.
-    pub(super) next: usize,
-}
-
-/// What a worker needs for a tile of rows, allocated once.
-#[derive(Debug)]
-pub(super) struct Scratch<T> {
-    rows: Vec<usize>,
-    ahead: Vec<usize>,
-    scores: Vec<T>,
-    targets: Vec<T>,
-    weights: Vec<T>,
-    /// Slopes that are known of a tile, to be compared with.
-    known: Vec<T>,
-    /// Rows of a pass whose slopes are to be known.
-    pub(super) seen: Seen<T>,
-    model: ModelScratch<T>,
-    /// Of how many rows `weights` are known to be the weights, whichever rows these are; 0 if of none.
-    pub(super) weights_are_for: usize,
-    /// Multiply-adds since the last poll.
-    pub(super) n_worked: usize,
-    /// Of the pass under way.
-    pub(super) own: Own,
-}
-
-impl<T: Scalar> Scratch<T> {
-    pub(super) fn new(problem: &Problem<'_, T>) -> Result<Self> {
-        let filled = |what, n_rows| try_filled(what, n_rows * LEAF_ROWS, T::ZERO);
-        let n_outputs = problem.layout().n_outputs();
-        Ok(Self {
-            rows: vec![0; LEAF_ROWS],
-            ahead: vec![0; LEAF_ROWS],
-            scores: filled("scores", n_outputs)?,
-            targets: filled("targets", problem.data.targets.per_row())?,
-            weights: filled("weights", 1)?,
-            known: filled("scores", n_outputs)?,
-            seen: Seen::default(),
-            model: ModelScratch::new(&problem.objective.model)?,
-            weights_are_for: 0,
-            n_worked: 0,
-            own: Own { end: 0, next: 0 },
-        })
     }
 }

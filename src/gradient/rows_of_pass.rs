@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::pass::{Own, Pass};
+use super::pass::Pass;
+use super::scratch::Own;
 use crate::data::RowShards;
 use crate::kernel::Prefetch;
 use crate::scalar::Scalar;
@@ -25,6 +26,7 @@ impl<T: Scalar> Pass<'_, T> {
     }
 
     /// Copies the stored rows at positions `from..from + out.len()`.
+    #[inline(always)]
     pub(super) fn rows_at(&self, from: usize, out: &mut [usize]) {
         match self.shards {
             None => self.order.copy_to(from, out),

@@ -5,7 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::in_place::InPlace;
 use super::leaves::Leaves;
-use super::pass::{Pass, Scratch, Wanted};
+use super::pass::{Pass, Wanted};
+use super::scratch::Scratch;
 use super::sharded::Sharded;
 use super::sum::{LEAF_ROWS, TreeSum, n_leaves_of_part};
 use super::{Layout, Objective, Penalty, Problem};

@@ -39,6 +39,7 @@ mod avx512;
 mod bytes;
 mod coefficients;
 pub mod factorization_machine;
+mod gather;
 mod huge_pages;
 mod lanes;
 pub mod math;
@@ -63,6 +64,7 @@ mod x86;
 
 pub use activation::{Activate, Activation};
 pub use bytes::{bytes_of, bytes_of_mut};
+pub use gather::gather;
 pub use huge_pages::advise_huge_pages;
 pub use lanes::Lanes;
 pub use prefetch::{Prefetch, prefetch, prefetch_ends, prefetch_one};

@@ -43,49 +43,78 @@ impl<T: Scalar> Kernel<T> for Scores<'_, T> {
     fn run<L: Lanes<Elem = T>>(self) {
         let d = self.n_columns;
         let stride = d.next_multiple_of(T::LANES);
-        let z_stride = self.rows.len().next_multiple_of(T::LANES);
+        let (n, z_stride) = (self.rows.len(), self.rows.len().next_multiple_of(T::LANES));
+        let known = KnownRows::of(self.values, d, self.rows);
+        let (rows, last_rows) = self.rows.as_chunks::<DOTS>();
         // Not `chunks_exact`: its division would take a noticeable part of a step over a single row.
         for (c, &b) in self.intercept.iter().enumerate() {
             let w = &self.coef[c * stride..][..stride];
             let z = &mut self.scores[c * z_stride..][..z_stride];
             L::splat(T::ZERO).store(&mut z[z_stride - T::LANES..]); // the padding
-            for first in (0..self.rows.len()).step_by(DOTS) {
-                if c == 0 {
-                    prefetch_rows(self.prefetch, self.values, d, self.ahead, first..first + DOTS);
+            let ahead = if c == 0 { self.ahead } else { &[] };
+            let mut first = 0;
+            for (rows, z) in rows.iter().zip(z.as_chunks_mut::<DOTS>().0) {
+                if first < ahead.len() {
+                    prefetch_rows(self.prefetch, self.values, d, ahead, first..first + DOTS);
                 }
-                if let Some(rows) = self.rows[first..].first_chunk::<DOTS>() {
-                    let sums = L::sum4(dots::<L, DOTS>(rows_of(self.values, d, rows), w));
-                    z[first..first + DOTS].copy_from_slice(&sums.map(|sum| sum + b));
-                    continue;
-                }
-                for (i, &r) in self.rows.iter().enumerate().skip(first) {
-                    let [sum] = dots::<L, 1>([row_of(self.values, d, r)], w);
-                    match self.rows.len() {
-                        // A whole vector, so that the load that follows need not wait for a narrower store.
-                        1 => L::splat(sum.sum() + b).store(z),
-                        _ => z[i] = sum.sum() + b,
-                    }
+                first += DOTS;
+                // SAFETY: they are some of those that are known.
+                let sums = L::sum4(dots::<L, DOTS>(unsafe { known.get(rows) }, w));
+                *z = sums.map(|sum| sum + b);
+            }
+            if first < ahead.len() {
+                prefetch_rows(self.prefetch, self.values, d, ahead, first..first + DOTS);
+            }
+            for (i, &r) in last_rows.iter().enumerate() {
+                // SAFETY: as above.
+                let [sum] = dots::<L, 1>(unsafe { known.get(&[r]) }, w);
+                match n {
+                    // A whole vector, so that the load that follows need not wait for a narrower store.
+                    1 => L::splat(sum.sum() + b).store(z),
+                    _ => z[first + i] = sum.sum() + b,
                 }
             }
         }
     }
 }
 
-/// Row r of rows of d entries.
-#[inline(always)]
-fn row_of<T>(values: &[T], d: usize, r: usize) -> &[T] {
-    &values[r * d..][..d]
+/// Rows of d entries, some of which are known to be there. They are looked at all at once: of short rows a check of each on
+/// its own would take a tenth of the time.
+struct KnownRows<'a, T> {
+    values: &'a [T],
+    d: usize,
 }
 
-/// Several rows. By a loop: what a closure does, such as one given to `map`, is not always inlined into code for another
-/// instruction set, and a call for every few rows costs a third of the time.
-#[inline(always)]
-fn rows_of<'a, T, const R: usize>(values: &'a [T], d: usize, rows: &[usize; R]) -> [&'a [T]; R] {
-    let mut x = [&values[..0]; R];
-    for i in 0..R {
-        x[i] = row_of(values, d, rows[i]);
+impl<'a, T> KnownRows<'a, T> {
+    /// That these are there.
+    ///
+    /// # Panics
+    /// If one is not.
+    #[inline(always)]
+    fn of(values: &'a [T], d: usize, rows: &[usize]) -> Self {
+        let mut last = 0;
+        for &r in rows {
+            last = if r > last { r } else { last };
+        }
+        assert!(rows.is_empty() || last.saturating_add(1).saturating_mul(d) <= values.len());
+        Self { values, d }
     }
-    x
+
+    /// Several rows. By a loop: what a closure does, such as one given to `map`, is not always inlined into code for another
+    /// instruction set, and a call for every few rows costs a third of the time.
+    ///
+    /// # Safety
+    /// They are among those that are known to be there.
+    #[inline(always)]
+    unsafe fn get<const R: usize>(&self, rows: &[usize; R]) -> [&'a [T]; R] {
+        let mut x = [&self.values[..0]; R];
+        for i in 0..R {
+            let start = rows[i] * self.d;
+            // SAFETY: `of` has seen that the row does not end after the values.
+            x[i] = unsafe { self.values.get_unchecked(start..start + self.d) };
+        }
+        x
+    }
 }
 
 /// Prefetches those of the rows ahead whose places are in this range.
@@ -98,7 +127,7 @@ pub(super) fn prefetch_rows<T>(
     places: Range<usize>,
 ) {
     for &r in &ahead[places.start.min(ahead.len())..places.end.min(ahead.len())] {
-        prefetch.row(row_of(values, d, r));
+        prefetch.row(&values[r * d..][..d]);
     }
 }
 
@@ -167,6 +196,8 @@ impl<T: Scalar> Kernel<T> for Accumulate<'_, T> {
         let d = self.n_columns;
         let stride = d.next_multiple_of(T::LANES);
         let r_stride = self.rows.len().next_multiple_of(T::LANES);
+        let known = KnownRows::of(self.values, d, self.rows);
+        let (rows, last_rows) = self.rows.as_chunks::<SUMS>();
         for (c, h) in self.intercept.iter_mut().enumerate() {
             let g = &mut self.coef[c * stride..][..stride];
             let r = &self.slopes[c * r_stride..][..r_stride];
@@ -175,13 +206,14 @@ impl<T: Scalar> Kernel<T> for Accumulate<'_, T> {
                 total = total.add(L::load(r));
             }
             *h += total.sum();
-            let (rows, last_rows) = self.rows.as_chunks::<SUMS>();
             let (slopes, last_slopes) = r[..self.rows.len()].as_chunks::<SUMS>();
             for (rows, slopes) in rows.iter().zip(slopes) {
-                add_rows::<L, SUMS>(rows_of(self.values, d, rows), *slopes, g);
+                // SAFETY: they are some of those that are known.
+                add_rows::<L, SUMS>(unsafe { known.get(rows) }, *slopes, g);
             }
             for (&r, &slope) in last_rows.iter().zip(last_slopes) {
-                add_rows::<L, 1>([row_of(self.values, d, r)], [slope], g);
+                // SAFETY: as above.
+                add_rows::<L, 1>(unsafe { known.get(&[r]) }, [slope], g);
             }
         }
     }
@@ -207,9 +239,11 @@ pub fn dots<L: Lanes, const R: usize>(x: [&[L::Elem]; R], w: &[L::Elem]) -> [L; 
         j += lanes;
     }
     if full < d {
-        let wj = L::load(&w[full..]);
+        // SAFETY: full + lanes is at most the length of w, full less than that of every row.
+        let wj = L::load(unsafe { w.get_unchecked(full..full + lanes) });
         for i in 0..R {
-            acc[i] = L::load_partial(&x[i][full..]).mul_add(wj, acc[i]);
+            // SAFETY: as above.
+            acc[i] = L::load_partial(unsafe { x[i].get_unchecked(full..) }).mul_add(wj, acc[i]);
         }
     }
     acc
@@ -235,10 +269,12 @@ pub fn add_rows<L: Lanes, const R: usize>(x: [&[L::Elem]; R], r: [L::Elem; R], g
         j += lanes;
     }
     if full < d {
-        let gj = &mut g[full..full + lanes];
+        // SAFETY: full + lanes is at most the length of g, full less than that of every row.
+        let gj = unsafe { g.get_unchecked_mut(full..full + lanes) };
         let mut acc = L::load(gj);
         for i in 0..R {
-            acc = L::load_partial(&x[i][full..]).mul_add(L::splat(r[i]), acc);
+            // SAFETY: as above.
+            acc = L::load_partial(unsafe { x[i].get_unchecked(full..) }).mul_add(L::splat(r[i]), acc);
         }
         acc.store(gj);
     }

@@ -434,7 +434,7 @@ def run_in_memory(
 ) -> FitResult:
     """The result of a run, when it has ended; on several ranks, after all have found that it is the same."""
     comm, resume, problem, judged = given["comm"], given["resume"], course.problem, task.judged
-    terms = replace(task.terms, problem=problem)
+    terms = task.terms if problem is task.problem else replace(task.terms, problem=problem)
     measured = Metrics(task.metrics, judged.X, judged.y, judged.offset)
     shown = watchers if is_first(comm) else []
 

@@ -1,9 +1,9 @@
 //! `FewRowsSteps`: steps on a leaf of rows at most, by the kernels of a step on any batch, in one call of the tier.
 
 use super::steps::{Room, StreakSteps};
-use crate::data::Dense;
-use crate::gradient::loss::{EachOutput, Pointwise, TileOf};
-use crate::kernel::rows::{Accumulate, Scores};
+use crate::data::{Dense, Tile};
+use crate::gradient::loss::{Pointwise, TileOf};
+use crate::gradient::{DenseTile, slopes};
 use crate::kernel::{Kernel, Lanes, ScaleAdd};
 use crate::scalar::Scalar;
 use crate::update::SgdStep;
@@ -66,14 +66,10 @@ fn tile<L: Lanes, F: Pointwise>(
     steps.gather(position, n);
     let Room { scores, targets, weights, gradient } = &mut *steps.room;
     let (scores, targets, weights) = (&mut scores[..stride], &targets[..stride], &weights[..stride]);
-    let (values, n_columns) = (steps.x.values(), steps.x.n_columns());
-    let (coef, intercept) = steps.params.split_at(steps.params.len() - L::Elem::LANES);
-    let intercept = &intercept[..1];
-    Scores { values, n_columns, rows, ahead, prefetch: steps.prefetch, coef, intercept, scores }.run::<L>();
-    let tile = TileOf { n_outputs: 1, scores, targets, weights, unit: steps.unit };
-    let sum = EachOutput { loss, tile }.run::<L>().to_f64() * loss.of_scaled(steps.unit);
-    let (coef, intercept) = gradient.split_at_mut(coef.len());
-    let intercept = &mut intercept[..1];
-    Accumulate { values, n_columns, rows, slopes: scores, coef, intercept }.run::<L>();
+    let tile = DenseTile { x: steps.x, tile: Tile { rows, ahead, prefetch: steps.prefetch } };
+    tile.scores::<L>(steps.params, scores);
+    let of_loss = TileOf { n_outputs: 1, scores: &mut *scores, targets, weights, unit: steps.unit };
+    let sum = slopes::<L, F>(loss, of_loss);
+    tile.accumulate::<L>(scores, gradient);
     sum
 }

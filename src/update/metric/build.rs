@@ -1,8 +1,9 @@
 //! How a metric is built, of two samples of rows: from the first the curvature, from the second how far to trust it.
 
+use super::squares::sum_of_squares;
 use super::{Columns, Inverse, Metric, MetricRoom, Sample, Vectors, Workers};
 use crate::error::{Result, try_filled};
-use crate::kernel::{SquareMatrix, Tier};
+use crate::kernel::{SquareMatrix, Tier, norm};
 use crate::rng::Stream;
 use crate::scalar::Scalar;
 
@@ -142,7 +143,8 @@ impl<T: Scalar> Metric<T> {
         };
         let known = second.squares_along(workers, &sketch.basis)?;
         let unknown = second.rows.chunks_exact(second.width).zip(known).zip(&second.curvatures);
-        let unknown = unknown.map(|((x, known), h)| h * (square(x) - known)).fold(0.0, f64::max);
+        let unknown =
+            unknown.map(|((x, known), h)| h * (sum_of_squares(workers.tier, x) - known)).fold(0.0, f64::max);
         let damping = sketch.smallest.max(geometry.of_row(unknown)).max(LEAST_DAMPING * sketch.largest);
         Self::trusted(Curvature::LowRank(sketch.factors), damping, second, geometry)
     }
@@ -216,7 +218,7 @@ impl<T: Scalar> Metric<T> {
                 self.room.from[j] = T::from_f64(product.values[j].to_f64() + of_penalty);
             }
             self.inverse.solve(workers.tier, &mut self.room);
-            let (before, after) = (norm(&v.values), norm(&self.room.to));
+            let (before, after) = (norm(workers.tier, &v.values), norm(workers.tier, &self.room.to));
             let last = std::mem::replace(&mut self.smoothness, after / before);
             if after == 0.0 || !after.is_finite() {
                 break;
@@ -228,7 +230,7 @@ impl<T: Scalar> Metric<T> {
         }
         let mut leverages = second.squares_along(workers, factors)?;
         if let Inverse::LowRank { diagonal, .. } = &self.inverse {
-            let of_diagonal = second.weighted_squares(diagonal);
+            let of_diagonal = second.weighted_squares(workers.tier, diagonal);
             leverages.iter_mut().zip(of_diagonal).for_each(|(leverage, all)| *leverage = all - *leverage);
         }
         leverages.iter_mut().zip(&second.curvatures).for_each(|(leverage, h)| *leverage *= h);
@@ -318,7 +320,7 @@ impl<T: Scalar> Sketch<T> {
             }
         }
         let mut product = sample.hessian_times(workers, &test)?;
-        let shift = 10.0 * T::EPSILON * norm(&product.values) / norm(&test.values);
+        let shift = 10.0 * T::EPSILON * norm(tier, &product.values) / norm(tier, &test.values);
         for (product, &test) in product.values.iter_mut().zip(&test.values) {
             *product = T::from_f64(product.to_f64() + shift * test.to_f64());
         }
@@ -354,8 +356,8 @@ fn largest_eigenvalue<T: Scalar>(rows: &Vectors<T>, tier: Tier) -> Result<f64> {
     let mut eigenvalue = 0.0;
     for _ in 0..N_ITERATIONS {
         inverse.solve(tier, &mut room);
-        let after = norm(&room.to);
-        eigenvalue = after / norm(&room.from);
+        let after = norm(tier, &room.to);
+        eigenvalue = after / norm(tier, &room.from);
         if after == 0.0 || !after.is_finite() {
             break;
         }
@@ -368,14 +370,6 @@ fn largest_eigenvalue<T: Scalar>(rows: &Vectors<T>, tier: Tier) -> Result<f64> {
 /// Entry j of a vector that is unlikely to be orthogonal to any: spread over [1, 2) by the golden ratio.
 fn spread(j: usize) -> f64 {
     1.0 + (j as f64 * 0.618_033_988_749_894_9).fract()
-}
-
-fn square<T: Scalar>(v: &[T]) -> f64 {
-    v.iter().map(|v| v.to_f64() * v.to_f64()).sum::<f64>()
-}
-
-fn norm<T: Scalar>(v: &[T]) -> f64 {
-    square(v).sqrt()
 }
 
 /// The rows of a matrix.

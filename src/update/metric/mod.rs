@@ -7,6 +7,7 @@ mod products;
 mod proximal;
 mod sample;
 mod sparse_rows;
+mod squares;
 mod vectors;
 
 pub use build::Geometry;

@@ -4,7 +4,7 @@
 //! iterations have it, they are those of a linear model with one output, whose kernels have a lane for each column instead.
 
 use super::Vectors;
-use crate::error::{Result, try_filled};
+use crate::error::{Result, try_collected, try_filled};
 use crate::kernel::matrix::{self, AccumulateProduct, Product, RowList, Transpose};
 use crate::kernel::rows::{Accumulate, Scores};
 use crate::kernel::{Prefetch, Tier};
@@ -22,6 +22,9 @@ const NUMBERS: [usize; TILE] = {
     numbers
 };
 
+/// Vectors whose products are made together: as many as a block of [`Product`] has.
+const PANEL: usize = 48;
+
 /// Vectors as products with them need them: entry by entry, or a single one as it is.
 #[derive(Debug)]
 pub(super) struct Transposed<T> {
@@ -29,6 +32,9 @@ pub(super) struct Transposed<T> {
     n: usize,
     stride: usize,
     width: usize,
+    /// Of each [`PANEL`] of vectors, how many entries it takes to have all that are not zero: the rows of a triangular matrix
+    /// have half of them.
+    n_entries: Vec<usize>,
 }
 
 impl<T: Scalar> Transposed<T> {
@@ -39,7 +45,8 @@ impl<T: Scalar> Transposed<T> {
     pub(super) fn of(vectors: &Vectors<T>, tier: Tier) -> Result<Self> {
         let (n, width) = (vectors.n(), vectors.width);
         if n == 1 {
-            return Ok(Self { values: vectors.copied()?.values, n, stride: 1, width });
+            let n_entries = Vec::new();
+            return Ok(Self { values: vectors.copied()?.values, n, stride: 1, width, n_entries });
         }
         let stride = matrix::stride::<T>(n);
         let mut values = try_filled("products with a sample", width.saturating_mul(stride), T::ZERO)?;
@@ -51,7 +58,13 @@ impl<T: Scalar> Transposed<T> {
             to: &mut values,
             to_stride: stride,
         });
-        Ok(Self { values, n, stride, width })
+        let n_entries = |panel: &[T]| {
+            let last = |vector: &[T]| vector.iter().rposition(|&entry| entry != T::ZERO).map_or(0, |j| j + 1);
+            panel.chunks_exact(width).map(last).max().unwrap_or(0)
+        };
+        let n_entries =
+            try_collected("products with a sample", vectors.values.chunks(PANEL * width).map(n_entries))?;
+        Ok(Self { values, n, stride, width, n_entries })
     }
 
     /// How many vectors.
@@ -107,17 +120,20 @@ impl<T: Scalar> Products<T> {
                 scores: &mut self.values[..n_rows.next_multiple_of(T::LANES)],
             });
         } else {
-            tier.run(Product {
-                a: RowList { values: rows, stride: width, n_columns: width, rows: &NUMBERS[..n_rows] },
-                ahead: &[],
-                prefetch: Prefetch::NONE,
-                b: &with.values,
-                b_stride: with.stride,
-                n_outputs: self.n_vectors,
-                bias: &[],
-                c: &mut self.values,
-                c_stride: self.stride,
-            });
+            for (panel, &n_columns) in with.n_entries.iter().enumerate() {
+                let first = panel * PANEL;
+                tier.run(Product {
+                    a: RowList { values: rows, stride: width, n_columns, rows: &NUMBERS[..n_rows] },
+                    ahead: &[],
+                    prefetch: Prefetch::NONE,
+                    b: &with.values[first..],
+                    b_stride: with.stride,
+                    n_outputs: PANEL.min(self.n_vectors - first),
+                    bias: &[],
+                    c: &mut self.values[first..],
+                    c_stride: self.stride,
+                });
+            }
         }
         self.rows(n_rows)
     }

@@ -1,6 +1,7 @@
 //! `Sample`: rows that stand for all where the curvature of the objective is looked at.
 
 use super::products::{Products, TILE, Transposed};
+use super::squares::{sum_of_squares, sum_of_weighted_squares};
 use super::{SparseRows, Vectors};
 use crate::error::{Result, try_filled};
 use crate::kernel::{Add, Tier};
@@ -9,8 +10,8 @@ use crate::scalar::Scalar;
 
 /// Rows that are summed up at a time.
 const RUN: usize = 4 * TILE;
-/// Multiply-adds that a second thread is worth being woken for: some hundred microseconds.
-const WORK_TO_SHARE: usize = 1 << 22;
+/// Multiply-adds that a second thread is worth being woken for: some ten microseconds.
+const WORK_TO_SHARE: usize = 1 << 21;
 
 /// Who does the work: the result does not depend on it.
 #[derive(Debug, Clone, Copy)]
@@ -148,12 +149,16 @@ impl<T: Scalar> Sample<T> {
     }
 
     /// `sum_j x_ij^2 d_j` for every row i.
-    pub(super) fn weighted_squares<'s>(&'s self, d: &'s [T]) -> Box<dyn Iterator<Item = f64> + 's> {
+    pub(super) fn weighted_squares<'s>(
+        &'s self,
+        tier: Tier,
+        d: &'s [T],
+    ) -> Box<dyn Iterator<Item = f64> + 's> {
         match &self.sparse {
             Some(sparse) => Box::new(sparse.weighted_squares(d)),
-            None => Box::new(self.rows.chunks_exact(self.width).map(move |x| {
-                x.iter().zip(d).map(|(x, d)| x.to_f64() * x.to_f64() * d.to_f64()).sum::<f64>()
-            })),
+            None => {
+                Box::new(self.rows.chunks_exact(self.width).map(move |x| sum_of_weighted_squares(tier, x, d)))
+            }
         }
     }
 
@@ -177,20 +182,11 @@ impl<T: Scalar> Sample<T> {
             |room, tile, sums, _| {
                 let rows = &self.rows[tile * TILE * self.width..][..sums.len() * self.width];
                 for (sum, products) in sums.iter_mut().zip(room.of_rows(by.tier, rows, &with)) {
-                    *sum = sum_of_squares(products);
+                    *sum = sum_of_squares(by.tier, products);
                 }
                 Ok(())
             },
         )?;
         Ok(sums)
     }
-}
-
-/// In doubles, whose range no square of a number leaves; in eight sums, which do not wait for each other.
-fn sum_of_squares<T: Scalar>(numbers: &[T]) -> f64 {
-    let mut sums = [0.0; 8];
-    for numbers in numbers.chunks(8) {
-        sums.iter_mut().zip(numbers).for_each(|(sum, x)| *sum += x.to_f64() * x.to_f64());
-    }
-    sums.iter().sum()
 }
