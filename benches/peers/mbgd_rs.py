@@ -11,7 +11,7 @@ from race.models.task import Task, factors, network
 from race.peer import Epochs, Peer, Solve, Solver, Trained, Trainer, timed
 from race.solvers.problem import Problem
 
-EPOCHS = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 30, 50)
+EPOCHS = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 30, 50, 80, 130, 200)
 
 
 def arguments(case: Case, n_threads: int | None) -> dict[str, Any]:

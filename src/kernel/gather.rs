@@ -1,7 +1,6 @@
 //! `gather`: numbers of some rows.
 
-/// Writes `to[i] = from[rows[i]]` for as many as both have. All row numbers are looked at at once: a check of each on its own
-/// would be half of the time.
+/// Writes `to[i] = from[rows[i]]` for as many as both have. All row numbers are looked at at once, and none on its own.
 ///
 /// # Panics
 /// If there is no such row.

