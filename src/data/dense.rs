@@ -31,6 +31,14 @@ const PREFETCHES: &[Prefetch] = &[
     Prefetch { n_ahead: 8, to_second_level: false },
     Prefetch::NONE,
 ];
+/// Rows of which so many are in the first-level cache beside a tile.
+const SHORT_ROW_BYTES: usize = 128;
+const PREFETCHES_OF_SHORT_ROWS: &[Prefetch] = &[
+    Prefetch { n_ahead: 64, to_second_level: true },
+    Prefetch { n_ahead: 64, to_second_level: false },
+    Prefetch { n_ahead: 16, to_second_level: false },
+    Prefetch::NONE,
+];
 
 impl<'a, T: Scalar> Dense<'a, T> {
     /// Views `values` as rows.
@@ -116,7 +124,12 @@ impl<'a, T: Scalar> Dense<'a, T> {
 
     pub(super) fn prefetches(&self) -> &'static [Prefetch] {
         let is_small = size_of_val(self.values) <= SMALL_BYTES;
-        if is_small || self.row_bytes() > LONG_ROW_BYTES { &[Prefetch::NONE] } else { PREFETCHES }
+        match self.row_bytes() {
+            _ if is_small => &[Prefetch::NONE],
+            0..=SHORT_ROW_BYTES => PREFETCHES_OF_SHORT_ROWS,
+            0..=LONG_ROW_BYTES => PREFETCHES,
+            _ => &[Prefetch::NONE],
+        }
     }
 
     pub(super) fn squared_norm(&self, row: usize) -> f64 {
@@ -158,7 +171,16 @@ impl<'a, T: Scalar> Dense<'a, T> {
         let (values, n_columns) = (self.values, self.n_columns);
         let LinearParamsMut { coef, intercept } = gradient;
         let is_single = intercept.len() == 1;
-        let kernel = Accumulate { values, n_columns, rows, slopes, coef, intercept };
+        let kernel = Accumulate {
+            values,
+            n_columns,
+            rows,
+            slopes,
+            coef,
+            intercept,
+            ahead: &[],
+            prefetch: Prefetch::NONE,
+        };
         if is_single { tier.run(kernel) } else { tier.run(OutputAccumulate(kernel)) }
     }
 }

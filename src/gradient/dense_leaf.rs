@@ -68,12 +68,13 @@ impl<T: Scalar, F: Pointwise> Kernel<T> for DenseLeafOf<'_, '_, '_, T, F> {
             let Scratch { rows, ahead, scores, targets, weights, known, seen, .. } = &mut *scratch;
             let (rows, ahead, scores) = (&rows[..n], &ahead[..n_ahead], &mut scores[..stride]);
             let tile = DenseTile { x, tile: Tile { rows, ahead, prefetch: pass.prefetch } };
-            tile.scores::<L>(&pass.params, scores);
+            let has_gradient = pass.wanted != Wanted::Value;
+            tile.scores::<L>(&pass.params, has_gradient, scores);
             data.offsets.add_to(rows, stride, scores);
             let (targets, weights, unit) = (&targets[..stride], &weights[..stride], data.targets.unit());
             let of_loss = TileOf { n_outputs: 1, scores: &mut *scores, targets, weights, unit };
             partial.loss += slopes::<L, F>(loss, of_loss);
-            if pass.wanted != Wanted::Value {
+            if has_gradient {
                 if let Some(Baseline::Table(table)) = pass.variate.as_ref().map(|variate| &variate.baseline) {
                     seen.note(rows, stride, scores);
                     let known = &mut known[..stride];

@@ -157,7 +157,7 @@ impl<T: Scalar> Kernel<T> for OutputAccumulate<'_, T> {
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self) {
-        let Accumulate { values, n_columns: d, rows, slopes, coef, intercept } = self.0;
+        let Accumulate { values, n_columns: d, rows, slopes, coef, intercept, .. } = self.0;
         let row = |r: usize| &values[r * d..][..d];
         let (g_stride, r_stride) = (d.next_multiple_of(T::LANES), rows.len().next_multiple_of(T::LANES));
         for (h, slopes) in intercept.iter_mut().zip(slopes.chunks_exact(r_stride)) {

@@ -180,6 +180,10 @@ pub struct Accumulate<'a, T> {
     pub n_columns: usize,
     /// The rows of the tile.
     pub rows: &'a [usize],
+    /// Rows to prefetch while these are read, where there is one output.
+    pub ahead: &'a [usize],
+    /// How.
+    pub prefetch: Prefetch,
     /// What each row is multiplied by, one padded row per output, zero past the last row.
     pub slopes: &'a [T],
     /// Sums of rows, one padded row per output.
@@ -207,9 +211,18 @@ impl<T: Scalar> Kernel<T> for Accumulate<'_, T> {
             }
             *h += total.sum();
             let (slopes, last_slopes) = r[..self.rows.len()].as_chunks::<SUMS>();
+            let ahead = if c == 0 { self.ahead } else { &[] };
+            let mut first = 0;
             for (rows, slopes) in rows.iter().zip(slopes) {
+                if first < ahead.len() {
+                    prefetch_rows(self.prefetch, self.values, d, ahead, first..first + SUMS);
+                }
+                first += SUMS;
                 // SAFETY: they are some of those that are known.
                 add_rows::<L, SUMS>(unsafe { known.get(rows) }, *slopes, g);
+            }
+            if first < ahead.len() {
+                prefetch_rows(self.prefetch, self.values, d, ahead, first..ahead.len());
             }
             for (&r, &slope) in last_rows.iter().zip(last_slopes) {
                 // SAFETY: as above.

@@ -42,7 +42,7 @@ fn check<T: Scalar>(n: usize, d: usize, k: usize, seed: u64) {
         let (coef, intercept, scores) = (&w[of_w.clone()], &b[c..=c], &mut z[of_z.clone()]);
         Tier::SCALAR.run(Scores { values, n_columns, rows, ahead, prefetch, coef, intercept, scores });
         let (coef, intercept, slopes) = (&mut g[of_w], &mut h[c..=c], &r[of_z]);
-        Tier::SCALAR.run(Accumulate { values, n_columns, rows, slopes, coef, intercept });
+        Tier::SCALAR.run(Accumulate { values, n_columns, rows, ahead, prefetch, slopes, coef, intercept });
     }
     for tier in Tier::available() {
         let (mut z_all, mut g_all, mut h_all) = (vec![T::ONE; k * z_stride], w.clone(), b.clone());
@@ -52,7 +52,16 @@ fn check<T: Scalar>(n: usize, d: usize, k: usize, seed: u64) {
             assert_eq!(bits(&z_all[..n]), bits(&z[..n]), "scores of {n} x {d}, {k} outputs, {tier:?}");
         }
         let (coef, intercept, slopes) = (&mut g_all[..], &mut h_all[..], &r[..]);
-        tier.run(OutputAccumulate(Accumulate { values, n_columns, rows, slopes, coef, intercept }));
+        tier.run(OutputAccumulate(Accumulate {
+            values,
+            n_columns,
+            rows,
+            ahead,
+            prefetch,
+            slopes,
+            coef,
+            intercept,
+        }));
         assert_eq!(bits(&g_all), bits(&g), "sums of {n} x {d}, {k} outputs, {tier:?}");
         assert_eq!(bits(&h_all), bits(&h), "sums of slopes of {n} rows, {k} outputs, {tier:?}");
     }

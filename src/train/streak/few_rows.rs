@@ -67,7 +67,7 @@ fn tile<L: Lanes, F: Pointwise>(
     let Room { scores, targets, weights, gradient } = &mut *steps.room;
     let (scores, targets, weights) = (&mut scores[..stride], &targets[..stride], &weights[..stride]);
     let tile = DenseTile { x: steps.x, tile: Tile { rows, ahead, prefetch: steps.prefetch } };
-    tile.scores::<L>(steps.params, scores);
+    tile.scores::<L>(steps.params, true, scores);
     let of_loss = TileOf { n_outputs: 1, scores: &mut *scores, targets, weights, unit: steps.unit };
     let sum = slopes::<L, F>(loss, of_loss);
     tile.accumulate::<L>(scores, gradient);

@@ -116,7 +116,16 @@ impl<T: Scalar> Inverse<T> {
                 products[factors.n()..].fill(T::ZERO);
                 let (values, n_columns) = (&*factors.values, factors.width);
                 let (slopes, intercept) = (&*products, &mut [T::ZERO][..]);
-                tier.run(Accumulate { values, n_columns, rows: numbers, slopes, coef: to, intercept });
+                tier.run(Accumulate {
+                    values,
+                    n_columns,
+                    rows: numbers,
+                    slopes,
+                    coef: to,
+                    intercept,
+                    ahead: &[],
+                    prefetch: Prefetch::NONE,
+                });
             }
         }
     }

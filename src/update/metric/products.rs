@@ -153,6 +153,8 @@ impl<T: Scalar> Products<T> {
                 slopes,
                 coef: &mut to.values,
                 intercept: &mut [T::ZERO],
+                ahead: &[],
+                prefetch: Prefetch::NONE,
             });
         } else {
             tier.run(AccumulateProduct {
