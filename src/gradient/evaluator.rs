@@ -123,7 +123,7 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
         let n_parts = self.sum_parts(leaves, all, wanted, usize::MAX)?;
         let n_summed = self.team.job().pass.n_summed(wanted);
         self.add_parts(0..n_parts, n_summed);
-        self.parallelism.end();
+        self.parallelism.end(self.team.was_helped());
         Ok(())
     }
 
@@ -339,7 +339,8 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
     #[inline]
     pub fn prefetch(&mut self, n_rows: usize) -> Prefetch {
         let is_random = self.team.job().pass.order.n_listed().is_some();
-        self.prefetching[usize::from(is_random)].begin(n_rows)
+        let prefetching = &mut self.prefetching[usize::from(is_random)];
+        if self.parallelism.is_trying() { prefetching.last() } else { prefetching.begin(n_rows) }
     }
 
     /// Copies the stored rows at the positions from `first` on.

@@ -177,7 +177,7 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
         if keeps_slopes {
             self.share_slopes(among, n_beside, rows_of_rank)?;
         }
-        self.parallelism.end();
+        self.parallelism.end(self.team.was_helped());
         Ok(())
     }
 

@@ -11,8 +11,13 @@ use std::time::{Duration, Instant};
 /// be woken for every other step. The medians are compared, so that an occasional preempted thread does not
 /// decide.
 const N_TRIALS: usize = 8;
+/// Steps on all threads that are not timed at the most, because no other thread has taken part yet: to start or to wake one
+/// takes longer than several small steps, which said nothing of those to come.
+const MOST_UNHELPED: usize = 64;
 /// Steps before the next trial: a trial costs a few percent at most, and conditions change.
 const N_STEADY: usize = 512;
+/// How often that number doubles at most, where trial after trial says that steps are not to be shared.
+const MOST_DOUBLINGS: u32 = 4;
 /// The share of the time alone that steps together have to stay below: a gain of some percent in a few trials may be none.
 const WORTHWHILE: f64 = 0.9;
 /// Steps of more multiply-adds are shared without a trial: they take a tenth of a millisecond, next to which
@@ -32,8 +37,14 @@ pub(super) struct ParallelismHeuristic {
     /// Times of the trials, on one thread and on all.
     seconds: [[Duration; N_TRIALS]; 2],
     is_worth_it: bool,
+    /// Trials in a row that have said no, as far as they count.
+    n_refusals: u32,
+    /// Steps of this trial on all threads in which no other thread has taken part.
+    n_unhelped: usize,
     /// When the current step began, if it is a trial.
     trial: Option<Instant>,
+    /// Whether the next step is one, too, if it is of the same size.
+    is_trying: bool,
 }
 
 impl ParallelismHeuristic {
@@ -45,7 +56,7 @@ impl ParallelismHeuristic {
             return true;
         }
         if n_rows != self.n_rows && (self.n_rows == 0 || n_rows == self.n_rows_before) {
-            (self.n_rows, self.n_steps) = (n_rows, 0);
+            (self.n_rows, self.n_steps, self.n_unhelped, self.n_refusals) = (n_rows, 0, 0, 0);
         }
         self.n_rows_before = n_rows;
         if n_rows != self.n_rows || self.n_steps >= 2 * N_TRIALS {
@@ -55,9 +66,20 @@ impl ParallelismHeuristic {
         self.n_steps >= N_TRIALS
     }
 
-    /// Records that the step is done.
-    pub(super) fn end(&mut self) {
+    /// Whether steps are being compared: meanwhile nothing else about them is to change.
+    #[inline]
+    pub(super) fn is_trying(&self) -> bool {
+        self.is_trying
+    }
+
+    /// Records that the step is done, and whether another thread has taken part.
+    pub(super) fn end(&mut self, was_helped: bool) {
+        self.is_trying = self.trial.is_some() && self.n_steps + 1 < 2 * N_TRIALS;
         match self.trial.take() {
+            Some(_) if self.n_steps >= N_TRIALS && !was_helped && self.n_unhelped < MOST_UNHELPED => {
+                self.n_unhelped += 1;
+                return;
+            }
             Some(start) => {
                 self.seconds[self.n_steps / N_TRIALS][self.n_steps % N_TRIALS] = start.elapsed();
             }
@@ -71,8 +93,9 @@ impl ParallelismHeuristic {
                 times[N_TRIALS / 2]
             });
             self.is_worth_it = together < alone.mul_f64(WORTHWHILE);
-        } else if self.n_steps >= 2 * N_TRIALS + N_STEADY {
-            self.n_steps = 0;
+            self.n_refusals = if self.is_worth_it { 0 } else { MOST_DOUBLINGS.min(self.n_refusals + 1) };
+        } else if self.n_steps >= 2 * N_TRIALS + (N_STEADY << self.n_refusals) {
+            (self.n_steps, self.n_unhelped) = (0, 0);
         }
     }
 }
@@ -91,12 +114,12 @@ mod tests {
                 // As if the slow way had begun earlier.
                 let head_start = Duration::from_millis(u64::from(usize::from(shared) == slow));
                 parallelism.trial = parallelism.trial.map(|start| start.checked_sub(head_start).unwrap());
-                parallelism.end();
+                parallelism.end(shared);
             }
-            for _ in 0..N_STEADY {
+            for _ in 0..N_STEADY << slow {
                 assert_eq!(parallelism.begin(100, 1000), slow == 0);
                 assert!(parallelism.trial.is_none());
-                parallelism.end();
+                parallelism.end(slow == 0);
             }
             parallelism.begin(100, 1000);
             assert!(parallelism.trial.is_some(), "the next trial");
@@ -104,19 +127,40 @@ mod tests {
     }
 
     #[test]
+    fn steps_on_all_threads_count_when_others_take_part() {
+        let mut parallelism = ParallelismHeuristic::default();
+        for _ in 0..N_TRIALS {
+            assert!(!parallelism.begin(100, 1000));
+            parallelism.end(false);
+        }
+        for _ in 0..MOST_UNHELPED {
+            assert!(parallelism.begin(100, 1000) && parallelism.n_steps == N_TRIALS);
+            parallelism.end(false);
+            assert!(parallelism.is_trying());
+        }
+        for _ in 0..N_TRIALS {
+            assert!(parallelism.begin(100, 1000));
+            parallelism.end(false); // nobody comes
+        }
+        assert!(!parallelism.is_trying());
+        parallelism.begin(100, 1000);
+        assert!(parallelism.trial.is_none());
+    }
+
+    #[test]
     fn steps_of_another_size_are_timed_if_they_are_not_alone() {
         let mut parallelism = ParallelismHeuristic::default();
         parallelism.begin(2048, 1000); // a sample that a run begins with
-        parallelism.end();
+        parallelism.end(true);
         parallelism.begin(256, 1000);
         assert!(parallelism.trial.is_none());
-        parallelism.end();
+        parallelism.end(true);
         parallelism.begin(256, 1000);
         assert!(parallelism.trial.is_some());
-        parallelism.end();
+        parallelism.end(true);
         parallelism.begin(7, 1000); // the last batch of an epoch
         assert!(parallelism.trial.is_none());
-        parallelism.end();
+        parallelism.end(true);
         parallelism.begin(256, 1000);
         assert!(parallelism.trial.is_some());
     }

@@ -41,6 +41,12 @@ impl PrefetchHeuristic {
         Self { candidates, seconds, n_trials: 0, chosen, start: Instant::now(), n_rows: 0 }
     }
 
+    /// The candidate of the last step.
+    #[inline]
+    pub(super) fn last(&self) -> Prefetch {
+        self.chosen
+    }
+
     /// How to prefetch in a step of `n_rows` rows that begins now.
     #[inline]
     pub(super) fn begin(&mut self, n_rows: usize) -> Prefetch {

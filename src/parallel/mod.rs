@@ -42,6 +42,8 @@ pub struct Team<'a, J> {
     start: Option<Box<dyn FnOnce() -> usize + 'a>>,
     /// Held between runs, so that small steps pay for no lock.
     run: Option<RwLockWriteGuard<'a, SharedRun<J>>>,
+    /// Whether a follower has done a part of the last run.
+    was_helped: bool,
     lateness: Lateness,
 }
 
@@ -68,6 +70,7 @@ fn with_team_on<J: Job, R>(
         run: OnOwnLines(RwLock::new(SharedRun { job, n_members: 1, n_parts: 0, begun: Vec::new() })),
         n_runs: OnOwnLines(AtomicU64::new(0)),
         n_done: OnOwnLines(AtomicUsize::new(0)),
+        is_helped: OnOwnLines(AtomicBool::new(false)),
         closed: AtomicBool::new(false),
         n_asleep: AtomicUsize::new(0),
         mutex: Mutex::new(()),
@@ -90,7 +93,7 @@ fn with_team_on<J: Job, R>(
         };
         let (n_workers, start, lateness) =
             (n_threads.max(1), Some(Box::new(start) as _), Lateness::default());
-        lead(Team { shared, n_workers, n_members: n_workers, start, run: None, lateness })
+        lead(Team { shared, n_workers, n_members: n_workers, start, run: None, was_helped: false, lateness })
     })
 }
 
@@ -113,6 +116,12 @@ impl<'a, J: Job> Team<'a, J> {
         self.run.get_or_insert_with(|| lock.write().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Whether a follower has done a part of the last run: one that has just been started or woken comes too late.
+    #[inline]
+    pub fn was_helped(&self) -> bool {
+        self.was_helped
+    }
+
     /// Does the parts `0..n_parts` of the job, all workers together; returns when all are done.
     pub fn run(&mut self, n_parts: usize) {
         if self.n_workers > 1
@@ -122,6 +131,7 @@ impl<'a, J: Job> Team<'a, J> {
             self.n_members = start();
         }
         if self.n_members == 1 || n_parts == 1 || self.lateness.is_resting() {
+            self.was_helped = false;
             return self.job().alone(n_parts);
         }
         let (began, n_members) = (self.lateness.begin(), self.n_members);
@@ -132,20 +142,21 @@ impl<'a, J: Job> Team<'a, J> {
         run.begun.resize_with(n_parts, OnOwnLines::default);
         let shared = self.shared;
         shared.n_done.0.store(0, Ordering::Relaxed);
+        shared.is_helped.0.store(false, Ordering::Relaxed);
         let number = shared.n_runs.0.load(Ordering::Relaxed) + 1;
         self.run = None;
         shared.n_runs.0.store(number, Ordering::SeqCst);
         shared.wake();
         shared.do_parts(LEADER);
         let are_done = || shared.n_done.0.load(Ordering::Acquire) == n_parts;
-        if spin_until(are_done) {
-            return;
+        if !spin_until(are_done) {
+            let since = Instant::now();
+            while !are_done() {
+                thread::yield_now();
+            }
+            self.lateness.waited(began, since);
         }
-        let since = Instant::now();
-        while !are_done() {
-            thread::yield_now();
-        }
-        self.lateness.waited(began, since);
+        self.was_helped = shared.is_helped.0.load(Ordering::Relaxed);
     }
 }
 
@@ -176,6 +187,8 @@ struct SharedJob<J> {
     n_runs: OnOwnLines<AtomicU64>,
     /// Parts of the run that are done.
     n_done: OnOwnLines<AtomicUsize>,
+    /// Whether a follower has done one of them.
+    is_helped: OnOwnLines<AtomicBool>,
     closed: AtomicBool,
     n_asleep: AtomicUsize,
     mutex: Mutex<()>,
@@ -224,6 +237,9 @@ impl<J: Job> SharedJob<J> {
             let begun = &run.begun[part].0;
             if !begun.load(Ordering::Relaxed) && !begun.swap(true, Ordering::Relaxed) {
                 let _done = CountOnDrop(&self.n_done.0);
+                if worker != LEADER {
+                    self.is_helped.0.store(true, Ordering::Relaxed);
+                }
                 run.job.part(part, worker);
             }
         }

@@ -157,7 +157,7 @@ impl<T: Scalar> Evaluator<'_, '_, T> {
         self.team.run(n_parts);
         let moved = self.second_half(n_rows, (n_parts, n_shards), slots, move_entries);
         self.team.job().is_in_place = false;
-        self.parallelism.end();
+        self.parallelism.end(self.team.was_helped());
         moved
     }
 
