@@ -126,9 +126,9 @@ impl<'a, T: Scalar> Dense<'a, T> {
         let is_small = size_of_val(self.values) <= SMALL_BYTES;
         match self.row_bytes() {
             _ if is_small => &[Prefetch::NONE],
-            0..=SHORT_ROW_BYTES => PREFETCHES_OF_SHORT_ROWS,
-            0..=LONG_ROW_BYTES => PREFETCHES,
-            _ => &[Prefetch::NONE],
+            n if n > LONG_ROW_BYTES => &[Prefetch::NONE],
+            n if n > SHORT_ROW_BYTES => PREFETCHES,
+            _ => PREFETCHES_OF_SHORT_ROWS,
         }
     }
 
