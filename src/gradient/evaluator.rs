@@ -340,7 +340,7 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
     pub fn prefetch(&mut self, n_rows: usize) -> Prefetch {
         let is_random = self.team.job().pass.order.n_listed().is_some();
         let prefetching = &mut self.prefetching[usize::from(is_random)];
-        if self.parallelism.is_trying() { prefetching.last() } else { prefetching.begin(n_rows) }
+        if self.parallelism.is_trying(n_rows) { prefetching.last() } else { prefetching.begin(n_rows) }
     }
 
     /// Copies the stored rows at the positions from `first` on.

@@ -43,8 +43,6 @@ pub(super) struct ParallelismHeuristic {
     n_unhelped: usize,
     /// When the current step began, if it is a trial.
     trial: Option<Instant>,
-    /// Whether the next step is one, too, if it is of the same size.
-    is_trying: bool,
 }
 
 impl ParallelismHeuristic {
@@ -66,15 +64,14 @@ impl ParallelismHeuristic {
         self.n_steps >= N_TRIALS
     }
 
-    /// Whether steps are being compared: meanwhile nothing else about them is to change.
+    /// Whether steps of `n_rows` rows are being compared: meanwhile nothing else about them is to change.
     #[inline]
-    pub(super) fn is_trying(&self) -> bool {
-        self.is_trying
+    pub(super) fn is_trying(&self, n_rows: usize) -> bool {
+        n_rows == self.n_rows && self.n_steps < 2 * N_TRIALS
     }
 
     /// Records that the step is done, and whether another thread has taken part.
     pub(super) fn end(&mut self, was_helped: bool) {
-        self.is_trying = self.trial.is_some() && self.n_steps + 1 < 2 * N_TRIALS;
         match self.trial.take() {
             Some(_) if self.n_steps >= N_TRIALS && !was_helped && self.n_unhelped < MOST_UNHELPED => {
                 self.n_unhelped += 1;
@@ -136,13 +133,13 @@ mod tests {
         for _ in 0..MOST_UNHELPED {
             assert!(parallelism.begin(100, 1000) && parallelism.n_steps == N_TRIALS);
             parallelism.end(false);
-            assert!(parallelism.is_trying());
+            assert!(parallelism.is_trying(100) && !parallelism.is_trying(64));
         }
         for _ in 0..N_TRIALS {
             assert!(parallelism.begin(100, 1000));
             parallelism.end(false); // nobody comes
         }
-        assert!(!parallelism.is_trying());
+        assert!(!parallelism.is_trying(100));
         parallelism.begin(100, 1000);
         assert!(parallelism.trial.is_none());
     }
