@@ -167,6 +167,14 @@ pub(crate) fn try_filled<T: Clone>(what: &'static str, len: usize, value: T) -> 
     Ok(buffer)
 }
 
+/// [`try_filled`], for a vector that one thread writes while others write what was allocated after it: the two share no line
+/// of a cache.
+pub(crate) fn try_filled_apart<T: Clone>(what: &'static str, len: usize, value: T) -> Result<Vec<T>> {
+    let mut buffer = try_reserved(what, len.saturating_add(128 / size_of::<T>()))?;
+    buffer.resize(len, value);
+    Ok(buffer)
+}
+
 /// A vector of what an iterator of known length yields, or [`Error::OutOfMemory`] instead of an abort.
 pub(crate) fn try_collected<T>(
     what: &'static str,

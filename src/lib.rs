@@ -4,7 +4,7 @@
 //! A step is three verbs, and each has a module: [`shuffle`] says which rows come next, [`gradient`] how wrong
 //! the model is on them, [`update`] how the parameters move. [`train`] is the loop around the three and
 //! [`predict`] what the trained model says. Below them are [`data`], the borrowed arrays, and [`kernel`], the
-//! vector instructions and all of the `unsafe` code.
+//! vector instructions and, but for what a team of threads shares, all of the `unsafe` code.
 //!
 //! The objective is `mean_i s_i loss(x_i . W + b + o_i, y_i)` plus a [`Penalty`](gradient::Penalty) of W, the sample
 //! weights s scaled to mean 1, the [offsets](data::Offsets) o zero by default. Every part checks its arguments when it is made and says in an

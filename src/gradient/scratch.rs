@@ -4,11 +4,12 @@ use super::Problem;
 use super::control_variate::Seen;
 use super::model::ModelScratch;
 use super::sum::LEAF_ROWS;
-use crate::error::{Result, try_filled};
+use crate::error::{Result, try_filled_apart};
 use crate::scalar::Scalar;
 
-/// Buffers for a tile of rows, allocated once for each worker.
+/// Buffers for a tile of rows, allocated once for each worker, on lines of its own.
 #[derive(Debug)]
+#[repr(align(128))]
 pub(super) struct Scratch<T> {
     pub(super) rows: Vec<usize>,
     /// Rows to prefetch meanwhile.
@@ -40,7 +41,7 @@ pub(super) struct Own {
 
 impl<T: Scalar> Scratch<T> {
     pub(super) fn new(problem: &Problem<'_, T>) -> Result<Self> {
-        let filled = |what, n_rows| try_filled(what, n_rows * LEAF_ROWS, T::ZERO);
+        let filled = |what, n_rows| try_filled_apart(what, n_rows * LEAF_ROWS, T::ZERO);
         let n_outputs = problem.layout().n_outputs();
         Ok(Self {
             rows: vec![0; LEAF_ROWS],

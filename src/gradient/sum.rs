@@ -5,7 +5,7 @@
 //! carries in a binary counter. A subtree of 2^j leaves that begins at a multiple of 2^j is the same
 //! whichever thread computes it, so [parts](n_leaves_of_part) of a batch can be given to threads freely.
 
-use crate::error::{Error, Result, try_filled};
+use crate::error::{Error, Result, try_filled_apart};
 use crate::kernel::{Add, Tier};
 use crate::scalar::Scalar;
 
@@ -15,8 +15,10 @@ pub const LEAF_ROWS: usize = 64;
 /// Entries of a gradient of which a worker has one part only.
 const MANY_PARAMS: usize = 1 << 18;
 
-/// What a set of rows adds to the gradient and to the loss.
+/// What a set of rows adds to the gradient and to the loss. On lines of its own, as all that a worker writes while others
+/// work.
 #[derive(Debug, Clone, Default)]
+#[repr(align(128))]
 pub struct Partial<T> {
     /// Sum of weighted slopes times rows, in the layout of the parameters.
     pub gradient: Vec<T>,
@@ -29,7 +31,7 @@ pub struct Partial<T> {
 
 impl<T: Scalar> Partial<T> {
     fn zeroed(n_params: usize) -> Result<Self> {
-        let gradient = try_filled("partial gradients", n_params, T::ZERO)?;
+        let gradient = try_filled_apart("partial gradients", n_params, T::ZERO)?;
         Ok(Self { gradient, loss: 0.0, of_rows: [0.0; 2] })
     }
 
@@ -67,6 +69,7 @@ impl<T: Scalar> Partial<T> {
 
 /// Adds leaves, or equal subtrees of leaves, as they come.
 #[derive(Debug)]
+#[repr(align(128))]
 pub struct TreeSum<T> {
     tier: Tier,
     /// Finished subtrees, larger ones first, then the one being filled.
@@ -126,17 +129,34 @@ impl<T: Scalar> TreeSum<T> {
         self.carry();
     }
 
-    /// Adds a subtree computed elsewhere, in exchange for the buffer it is swapped with.
+    /// Adds a subtree computed elsewhere. The first of a pair is taken, in exchange for a buffer; the second is added where it
+    /// lies, so that whoever has computed it finds its buffer again.
     pub fn push_sum(&mut self, other: &mut TreeSum<T>) {
-        std::mem::swap(&mut self.levels[self.n_finished], other.finish());
-        self.carry();
+        let sum = other.finish();
+        if self.n_pushed.is_multiple_of(2) {
+            std::mem::swap(&mut self.levels[self.n_finished], sum);
+            self.n_finished += 1;
+        } else {
+            self.levels[self.n_finished - 1].add(self.tier, sum);
+        }
+        self.n_pushed += 1;
+        self.merge_pairs_of_pairs();
     }
 
     #[inline]
     fn carry(&mut self) {
         self.n_finished += 1;
         self.n_pushed += 1;
-        for _ in 0..self.n_pushed.trailing_zeros() {
+        if self.n_pushed.is_multiple_of(2) {
+            self.merge_last_two();
+        }
+        self.merge_pairs_of_pairs();
+    }
+
+    /// Adds the sums of pairs that have one to be added to.
+    #[inline]
+    fn merge_pairs_of_pairs(&mut self) {
+        for _ in 1..self.n_pushed.trailing_zeros() {
             self.merge_last_two();
         }
     }

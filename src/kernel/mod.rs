@@ -1,4 +1,4 @@
-//! SIMD: the only room with `unsafe` in it.
+//! SIMD: the room with the `unsafe` code.
 //!
 //! A kernel is a struct holding its arguments that implements [`Kernel`], written once over
 //! [`Lanes`]. [`Tier::run`] compiles it for every instruction set this crate knows and picks one at run

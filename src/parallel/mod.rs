@@ -6,21 +6,24 @@
 //!
 //! A team lives as long as one call: its threads are scoped, so no thread is left that a forked child
 //! would lack, and two calls from two threads cannot wait for each other. They are started at the first run that is
-//! shared, which costs tens of microseconds; from then on the workers meet over a few atomic words, which costs a
+//! shared, which costs tens of microseconds; from then on the workers meet at their [seats](Seat), which costs a
 //! fraction of a microsecond where handing work to a pool costs tens.
 //!
 //! Meetings take as little only if each worker has a processor. So there are no more threads than processors, and where
 //! others keep these busy the leader works alone for a while, see `lateness.rs`.
 
 mod lateness;
+mod seat;
 
+use std::cell::UnsafeCell;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
-use std::thread;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, Thread};
 use std::time::Instant;
 
 use self::lateness::Lateness;
+use self::seat::Seat;
 
 /// Work in parts that can be done in any order by any worker.
 pub trait Job: Send + Sync {
@@ -31,17 +34,29 @@ pub trait Job: Send + Sync {
     fn alone(&mut self, n_parts: usize);
 }
 
+/// Number of the calling thread as a worker.
+pub const LEADER: usize = 0;
+/// How often a follower polls before it sleeps: some 200 to 500 microseconds. To wake it takes some 50, during which the
+/// leader makes dozens of small steps alone; between two epochs of so many rows as fit a cache it should stay awake.
+const POLLS_BEFORE_SLEEP: u32 = 20_000;
+/// How often the leader polls before it lets others have its processor: some 20 to 50 microseconds.
+const POLLS_BEFORE_YIELD: u32 = 2000;
+
+/// Alone on its cache lines, which processors fetch in pairs: what one worker writes does not take from another what
+/// it reads.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct OnOwnLines<T>(pub T);
+
 /// The calling thread and its followers.
 pub struct Team<'a, J> {
     shared: &'a SharedJob<J>,
     /// Workers that were asked for.
     n_workers: usize,
-    /// Workers that there are: no more than processors, from when the followers are started.
-    n_members: usize,
-    /// Starts the followers, once; returns how many workers there are then.
-    start: Option<Box<dyn FnOnce() -> usize + 'a>>,
-    /// Held between runs, so that small steps pay for no lock.
-    run: Option<RwLockWriteGuard<'a, SharedRun<J>>>,
+    /// Starts the followers, once.
+    start: Option<Box<dyn FnOnce() -> Vec<Thread> + 'a>>,
+    /// Those there are: with the leader no more than processors.
+    followers: Vec<Thread>,
     /// Whether a follower has done a part of the last run.
     was_helped: bool,
     lateness: Lateness,
@@ -67,37 +82,36 @@ fn with_team_on<J: Job, R>(
     lead: impl FnOnce(Team<'_, J>) -> R,
 ) -> R {
     let shared = SharedJob {
-        run: OnOwnLines(RwLock::new(SharedRun { job, n_members: 1, n_parts: 0, begun: Vec::new() })),
-        n_runs: OnOwnLines(AtomicU64::new(0)),
-        n_done: OnOwnLines(AtomicUsize::new(0)),
-        is_helped: OnOwnLines(AtomicBool::new(false)),
-        closed: AtomicBool::new(false),
-        n_asleep: AtomicUsize::new(0),
-        mutex: Mutex::new(()),
-        condvar: Condvar::new(),
+        job: OnOwnLines(UnsafeCell::new(job)),
+        seats: OnceLock::new(),
+        is_closed: AtomicBool::new(false),
     };
     thread::scope(|scope| {
         let shared = &shared;
-        let _close = CloseOnDrop(shared);
         let start = move || {
             // To ask how many processors there are takes 27 us.
-            let n_workers = n_threads.min(n_processors());
-            for worker in 1..n_workers {
+            let n_workers = n_threads.min(n_processors()).max(1);
+            let seats = shared.seats.get_or_init(|| (0..n_workers).map(|_| Seat::default()).collect());
+            let start = |(worker, seat)| {
                 let follower = thread::Builder::new().name(format!("mbgd-{worker}"));
-                // If a thread cannot be spawned, the other workers take its parts.
-                if follower.spawn_scoped(scope, move || shared.follow(worker)).is_err() {
-                    return worker;
-                }
-            }
-            n_workers.max(1)
+                let follower = follower.spawn_scoped(scope, move || shared.follow(worker, seat));
+                follower.map(|follower| follower.thread().clone()).ok()
+            };
+            // If a thread cannot be spawned, the other workers take its parts.
+            seats.iter().enumerate().skip(1).map_while(start).collect()
         };
-        let (n_workers, start, lateness) =
-            (n_threads.max(1), Some(Box::new(start) as _), Lateness::default());
-        lead(Team { shared, n_workers, n_members: n_workers, start, run: None, was_helped: false, lateness })
+        lead(Team {
+            shared,
+            n_workers: n_threads.max(1),
+            start: Some(Box::new(start)),
+            followers: Vec::new(),
+            was_helped: false,
+            lateness: Lateness::default(),
+        })
     })
 }
 
-impl<'a, J: Job> Team<'a, J> {
+impl<J: Job> Team<'_, J> {
     /// Workers that the next run is to be cut for, the leader included.
     #[inline]
     pub fn n_workers(&mut self) -> usize {
@@ -107,13 +121,9 @@ impl<'a, J: Job> Team<'a, J> {
     /// The job, to be changed between runs.
     #[inline]
     pub fn job(&mut self) -> &mut J {
-        &mut self.next_run().job
-    }
-
-    #[inline]
-    fn next_run(&mut self) -> &mut SharedRun<J> {
-        let lock = &self.shared.run.0;
-        self.run.get_or_insert_with(|| lock.write().unwrap_or_else(PoisonError::into_inner))
+        // SAFETY: a follower reaches the job between taking an offer and leaving its seat; `run`, which holds the team
+        // exclusively as this does, makes the offers, and does not end before all are withdrawn or the seats left.
+        unsafe { &mut *self.shared.job.0.get() }
     }
 
     /// Whether a follower has done a part of the last run: one that has just been started or woken comes too late.
@@ -128,141 +138,136 @@ impl<'a, J: Job> Team<'a, J> {
             && n_parts > 1
             && let Some(start) = self.start.take()
         {
-            self.n_members = start();
+            self.followers = start();
         }
-        if self.n_members == 1 || n_parts == 1 || self.lateness.is_resting() {
+        if self.followers.is_empty() || n_parts == 1 || self.lateness.is_resting() {
             self.was_helped = false;
             return self.job().alone(n_parts);
         }
-        let (began, n_members) = (self.lateness.begin(), self.n_members);
-        let run = self.next_run(); // Under the write lock no follower is in the previous run.
-        (run.n_members, run.n_parts) = (n_members, n_parts);
-        run.begun.truncate(n_parts);
-        run.begun.iter_mut().for_each(|begun| *begun.0.get_mut() = false);
-        run.begun.resize_with(n_parts, OnOwnLines::default);
-        let shared = self.shared;
-        shared.n_done.0.store(0, Ordering::Relaxed);
-        shared.is_helped.0.store(false, Ordering::Relaxed);
-        let number = shared.n_runs.0.load(Ordering::Relaxed) + 1;
-        self.run = None;
-        shared.n_runs.0.store(number, Ordering::SeqCst);
-        shared.wake();
-        shared.do_parts(LEADER);
-        let are_done = || shared.n_done.0.load(Ordering::Acquire) == n_parts;
-        if !spin_until(are_done) {
-            let since = Instant::now();
-            while !are_done() {
-                thread::yield_now();
-            }
-            self.lateness.waited(began, since);
+        let seats = &self.shared.seats()[..=self.followers.len()];
+        let n_own = n_parts.div_ceil(seats.len());
+        for (worker, seat) in seats.iter().enumerate() {
+            seat.set((worker * n_own).min(n_parts)..((worker + 1) * n_own).min(n_parts));
         }
-        self.was_helped = shared.is_helped.0.load(Ordering::Relaxed);
+        let began = self.lateness.begin();
+        let _until_all_are_back = Meeting { seats: &seats[1..], began, lateness: &mut self.lateness };
+        for (seat, follower) in seats[1..].iter().zip(&self.followers) {
+            if seat.offer() {
+                follower.unpark();
+            }
+        }
+        // SAFETY: the meeting ends after it.
+        self.was_helped = unsafe { self.shared.do_parts(LEADER) } < n_parts;
     }
 }
 
-/// Number of the calling thread as a worker.
-pub const LEADER: usize = 0;
-/// How often a worker polls before it sleeps: some 20 to 50 microseconds.
-const SPIN_LIMIT: u32 = 2000;
+/// Ends the followers, also when the leader panics.
+impl<J> Drop for Team<'_, J> {
+    fn drop(&mut self) {
+        self.shared.is_closed.store(true, Ordering::SeqCst);
+        self.followers.iter().for_each(Thread::unpark);
+    }
+}
 
-/// Alone on its cache lines, which processors fetch in pairs: what one worker writes does not take from another what
-/// it reads.
-#[derive(Debug, Default)]
-#[repr(align(128))]
-struct OnOwnLines<T>(T);
+/// A run under way: ends when no follower has the job, also when the leader panics.
+struct Meeting<'m> {
+    /// Of the followers.
+    seats: &'m [Seat],
+    began: Option<Instant>,
+    lateness: &'m mut Lateness,
+}
 
-/// A run: the job, and what was begun of it.
-#[derive(Debug)]
-struct SharedRun<J> {
-    job: J,
-    n_members: usize,
-    n_parts: usize,
-    begun: Vec<OnOwnLines<AtomicBool>>,
+impl Drop for Meeting<'_> {
+    fn drop(&mut self) {
+        let are_back = || self.seats.iter().all(Seat::is_left_or_withdraw);
+        if !spin_until(are_back, POLLS_BEFORE_YIELD) {
+            let since = Instant::now();
+            while !are_back() {
+                thread::yield_now();
+            }
+            self.lateness.waited(self.began, since);
+        }
+    }
 }
 
 #[derive(Debug)]
 struct SharedJob<J> {
-    run: OnOwnLines<RwLock<SharedRun<J>>>,
-    /// Runs begun.
-    n_runs: OnOwnLines<AtomicU64>,
-    /// Parts of the run that are done.
-    n_done: OnOwnLines<AtomicUsize>,
-    /// Whether a follower has done one of them.
-    is_helped: OnOwnLines<AtomicBool>,
-    closed: AtomicBool,
-    n_asleep: AtomicUsize,
-    mutex: Mutex<()>,
-    condvar: Condvar,
+    job: OnOwnLines<UnsafeCell<J>>,
+    /// Of the leader and the followers, from when these are started.
+    seats: OnceLock<Box<[Seat]>>,
+    is_closed: AtomicBool,
+}
+
+// SAFETY: between runs the job is reached by the leader alone, and during a run by all, but not to be changed. A job can be
+// sent and shared.
+unsafe impl<J: Job> Sync for SharedJob<J> {}
+
+impl<J> SharedJob<J> {
+    fn seats(&self) -> &[Seat] {
+        self.seats.get().map_or(&[], |seats| seats)
+    }
 }
 
 impl<J: Job> SharedJob<J> {
-    fn follow(&self, worker: usize) {
-        let mut last_run = 0;
-        while let Some(run) = self.next_run(last_run) {
-            self.do_parts(worker);
-            last_run = run;
+    fn follow(&self, worker: usize, seat: &Seat) {
+        while self.takes_offer(seat) {
+            let _leave = LeaveOnDrop(seat);
+            // SAFETY: an offer was taken, and the seat is left after it.
+            unsafe { self.do_parts(worker) };
         }
     }
 
-    /// Waits for a run after `last_run`, spinning for a while, then asleep. None when the team is closed.
-    fn next_run(&self, last_run: u64) -> Option<u64> {
-        let new_run = || {
-            let run = self.n_runs.0.load(Ordering::SeqCst);
-            (run != last_run || self.closed.load(Ordering::SeqCst)).then_some(run)
-        };
-        let mut found = None;
-        let has_found = || {
-            found = new_run();
-            found.is_some()
-        };
-        if !spin_until(has_found) {
-            let mut guard = self.lock();
-            self.n_asleep.fetch_add(1, Ordering::SeqCst);
-            found = new_run();
-            while found.is_none() {
-                guard = self.condvar.wait(guard).unwrap_or_else(PoisonError::into_inner);
-                found = new_run();
+    /// Waits for an offer and takes it, spinning for a while, then asleep. False when the team is closed.
+    fn takes_offer(&self, seat: &Seat) -> bool {
+        let is_closed = || self.is_closed.load(Ordering::SeqCst);
+        loop {
+            let mut is_taken = false;
+            let has_news = || {
+                is_taken = seat.take();
+                is_taken || is_closed()
+            };
+            if spin_until(has_news, POLLS_BEFORE_SLEEP) {
+                return is_taken;
             }
-            self.n_asleep.fetch_sub(1, Ordering::SeqCst);
-        }
-        found.filter(|_| !self.closed.load(Ordering::SeqCst))
-    }
-
-    /// Does the worker's own parts of the run, and then those that nobody has begun. A worker that comes late finds none:
-    /// the lock is held while parts are begun and done, so that the run cannot change meanwhile.
-    fn do_parts(&self, worker: usize) {
-        let run = self.run.0.read().unwrap_or_else(PoisonError::into_inner);
-        let first = (worker * run.n_parts.div_ceil(run.n_members)).min(run.n_parts);
-        for part in (first..run.n_parts).chain(0..first) {
-            let begun = &run.begun[part].0;
-            if !begun.load(Ordering::Relaxed) && !begun.swap(true, Ordering::Relaxed) {
-                let _done = CountOnDrop(&self.n_done.0);
-                if worker != LEADER {
-                    self.is_helped.0.store(true, Ordering::Relaxed);
+            if seat.sleep() {
+                while seat.is_asleep() && !is_closed() {
+                    thread::park();
                 }
-                run.job.part(part, worker);
             }
         }
     }
-}
 
-impl<J> SharedJob<J> {
-    fn lock(&self) -> MutexGuard<'_, ()> {
-        self.mutex.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn wake(&self) {
-        // SeqCst on n_runs and on n_asleep: either the sleeper sees the new run or we see the sleeper.
-        if self.n_asleep.load(Ordering::SeqCst) > 0 {
-            let _guard = self.lock();
-            self.condvar.notify_all();
+    /// Does the worker's own parts of the run, and then those that nobody has begun. Returns how many it has done.
+    ///
+    /// # Safety
+    /// A meeting is under way, and the worker is the leader, or a follower that has taken its offer.
+    unsafe fn do_parts(&self, worker: usize) -> usize {
+        // SAFETY: nobody changes the job during a meeting.
+        let job = unsafe { &*self.job.0.get() };
+        let (others, own) = self.seats().split_at(worker);
+        let mut n_done = 0;
+        for seat in own.iter().chain(others) {
+            while let Some(part) = seat.begin() {
+                job.part(part, worker);
+                n_done += 1;
+            }
         }
+        n_done
     }
 }
 
-/// Polls for a while, and says whether it has come true.
-fn spin_until(mut is_so: impl FnMut() -> bool) -> bool {
-    for _ in 0..SPIN_LIMIT {
+/// A follower that panics leaves its seat, too: the panic is raised where the scope ends.
+struct LeaveOnDrop<'a>(&'a Seat);
+
+impl Drop for LeaveOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
+/// Polls so many times, and says whether it has come true.
+fn spin_until(mut is_so: impl FnMut() -> bool, n_polls: u32) -> bool {
+    for _ in 0..n_polls {
         if is_so() {
             return true;
         }
@@ -271,28 +276,12 @@ fn spin_until(mut is_so: impl FnMut() -> bool) -> bool {
     false
 }
 
-/// Ends the followers, also when the leader panics.
-struct CloseOnDrop<'a, J>(&'a SharedJob<J>);
-
-impl<J> Drop for CloseOnDrop<'_, J> {
-    fn drop(&mut self) {
-        self.0.closed.store(true, Ordering::SeqCst);
-        let _guard = self.0.lock();
-        self.0.condvar.notify_all();
-    }
-}
-
-/// PartCounts a part as done, also when it panics: the panic is raised where the scope ends.
-struct CountOnDrop<'a>(&'a AtomicUsize);
-
-impl Drop for CountOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_add(1, Ordering::Release);
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::atomic::AtomicUsize;
+    use std::time::Duration;
+
     use super::*;
 
     /// PartCounts how often each part was done.
@@ -327,7 +316,7 @@ mod tests {
                         team.run(n_parts);
                     }
                 }
-                let n_members = team.n_members;
+                let n_members = 1 + team.followers.len();
                 (team.job().0.iter_mut().map(|count| *count.get_mut()).collect(), n_members)
             },
         )
@@ -345,5 +334,61 @@ mod tests {
     fn there_are_no_more_threads_than_processors() {
         assert_eq!(counts_of(2, 5, false), (vec![500; 7], 2));
         assert_eq!(counts_of(1, 5, false), (vec![500; 7], 1));
+    }
+
+    #[test]
+    fn followers_that_have_fallen_asleep_come_back() {
+        let job = PartCounts((0..2).map(|_| AtomicUsize::new(0)).collect());
+        let was_helped = with_team_on(
+            || 2,
+            2,
+            job,
+            |mut team| {
+                (0..1000).any(|_| {
+                    thread::sleep(Duration::from_millis(2)); // longer than a follower polls
+                    (0..1000).any(|_| {
+                        team.run(2);
+                        team.was_helped()
+                    })
+                })
+            },
+        );
+        assert!(was_helped);
+    }
+
+    /// Panics in some part, whoever does it.
+    struct Bad(usize);
+
+    impl Job for Bad {
+        fn part(&self, part: usize, _worker: usize) {
+            assert!(part != self.0, "a bad part");
+            thread::sleep(Duration::from_micros(100));
+        }
+
+        fn alone(&mut self, _n_parts: usize) {}
+    }
+
+    #[test]
+    fn a_panic_in_a_part_is_one_of_the_team() {
+        for bad in 0..8 {
+            let run = || {
+                with_team_on(
+                    || 2,
+                    2,
+                    Bad(bad),
+                    |mut team| {
+                        for _ in 0..3 {
+                            // The panic of the leader comes at once, that of a follower where the team ends.
+                            let run = catch_unwind(AssertUnwindSafe(|| team.run(8)));
+                            team.job().0 += 8;
+                            team.run(8);
+                            run.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                            team.job().0 -= 8;
+                        }
+                    },
+                )
+            };
+            assert!(catch_unwind(run).is_err(), "part {bad}");
+        }
     }
 }

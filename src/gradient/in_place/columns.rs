@@ -24,6 +24,7 @@ struct Numbered {
 
 /// Room for the columns of a shard.
 #[derive(Debug, Default)]
+#[repr(align(128))]
 pub(super) struct ColumnsPart<T> {
     /// By column of a bucket, its number, if that number has this column.
     places: Vec<u32>,
