@@ -93,6 +93,7 @@ class Training:
     batches: _core.Batches
     epochs: int
     n_threads: int
+    chooses_threads: bool = False
     accumulate: int = 1
     average: Average | None = None
     clip_norm: float | None = None

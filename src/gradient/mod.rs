@@ -49,4 +49,4 @@ pub use rank_mean::RankMean;
 pub use row_gradients::RowGradients;
 pub use smoothness::Smoothness;
 pub use value_and_gradient::{value, value_and_gradient};
-pub use work::n_workers_worth;
+pub use work::{n_workers_worth, work_of};

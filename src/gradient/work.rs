@@ -24,8 +24,8 @@ const WORK_WORTH_TRYING: usize = 1 << 12;
 const WORK_OF_ROW: usize = 16;
 const WORK_OF_RANDOM_ROW: usize = 96;
 
-/// Multiply-adds, and what is worth as much, of a step of so many rows.
-fn work_of<T: Scalar>(problem: &Problem<'_, T>, n_rows: usize, is_random: bool) -> usize {
+/// Multiply-adds, and what is worth as much, of steps on so many rows.
+pub fn work_of<T: Scalar>(problem: &Problem<'_, T>, n_rows: usize, is_random: bool) -> usize {
     let work_of_row = if is_random { WORK_OF_RANDOM_ROW } else { WORK_OF_ROW };
     n_rows.saturating_mul(problem.work_of_row().saturating_add(work_of_row))
 }

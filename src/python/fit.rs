@@ -60,6 +60,8 @@ pub(super) struct Training<'py> {
     clip_value: Option<f64>,
     record: RecordOptions,
     n_threads: usize,
+    /// Whether nobody has asked for this number: fits that are too short to gain by threads start none.
+    chooses_threads: bool,
     /// Coefficients and intercepts to begin with, one after the other in C order.
     init: Option<Bound<'py, PyAny>>,
     /// The state of another run.
@@ -166,6 +168,8 @@ fn fit_typed<'py, T: Scalar + Element>(
     };
     let validation = Validation::new(rows, rules, training.metrics.clone()).map_err(to_python)?;
     let RecordOptions { step: steps, full_loss, path, noise } = training.record;
+    let starts_threads = !training.chooses_threads
+        || train::is_worth_threads(&problem, &training.batches.batches, training.epochs);
     let told = training.step_callback.as_ref();
     let told = told.map(|told| StepsTold { every: told.every, with_params: told.with_params });
     let mut config = Config {
@@ -176,7 +180,7 @@ fn fit_typed<'py, T: Scalar + Element>(
         clip: choice::clip(training.clip_norm, training.clip_value)?,
         n_epochs: training.epochs,
         record: Record { steps, full_loss, path, noise, told },
-        n_threads: training.n_threads,
+        n_threads: if starts_threads { training.n_threads } else { 1 },
         tier,
         sync_every: training.sync_every,
         columns_for_entry: training.columns_for_entry.unwrap_or(COLUMNS_FOR_ENTRY),

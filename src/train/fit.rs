@@ -13,11 +13,14 @@ use super::stop::Stop;
 use super::{AdaptiveBatchSize, Config, Fingerprint, History, State, StopReason, Validation};
 use crate::data::{Rows, Sharding};
 use crate::error::{Error, Result, try_copied};
-use crate::gradient::{Problem, n_workers_worth, with_evaluator};
+use crate::gradient::{Problem, n_workers_worth, with_evaluator, work_of};
 use crate::ranks::{Ranks, Vote};
 use crate::scalar::Scalar;
-use crate::shuffle::Shuffle;
+use crate::shuffle::{Batches, Shuffle};
 use crate::update::{AverageState, Schedule};
+
+/// Multiply-adds that a run should have in all to gain by threads: a quarter of a millisecond's worth.
+const WORK_WORTH_THREADS: usize = 1 << 21;
 
 /// A finished run.
 #[derive(Debug, Clone)]
@@ -207,6 +210,14 @@ fn check_window<T: Scalar>(problem: &Problem<'_, T>, config: &Config) -> Result<
         return refused("drawing rows with replacement or by weights");
     }
     Ok(())
+}
+
+/// Whether a run of so many epochs may gain by threads, however large its batches are: to start one takes a tenth of a
+/// millisecond.
+pub fn is_worth_threads<T: Scalar>(problem: &Problem<'_, T>, batches: &Batches, n_epochs: u64) -> bool {
+    let n_epochs = usize::try_from(n_epochs).unwrap_or(usize::MAX);
+    let n_rows = batches.n_positions().saturating_mul(n_epochs);
+    work_of(problem, n_rows, *batches.shuffle() != Shuffle::Sequential) >= WORK_WORTH_THREADS
 }
 
 /// The largest team that a pass of this run may be worth.

@@ -37,7 +37,7 @@ pub use control::{
     AdaptiveBatchSize, AutoRate, Control, Method, Safeguard, Solver, Spectral, Standardisation, Trials,
 };
 pub use fingerprint::Fingerprint;
-pub use fit::{Fit, fit, fit_among, fit_with};
+pub use fit::{Fit, fit, fit_among, fit_with, is_worth_threads};
 pub use history::History;
 pub use lazy::FLUSH_INTERVAL;
 pub use noise_history::NoiseHistory;

@@ -1,12 +1,14 @@
 //! Passes over whole arrays give the same numbers on every number of threads.
 
-use mbgd_rs::data::{Dense, Offsets, Rows, TargetKind};
+use mbgd_rs::data::{Dense, Offsets, Rows, TargetKind, Targets, Weights};
 use mbgd_rs::gather::gather_rows;
-use mbgd_rs::gradient::Loss;
-use mbgd_rs::gradient::loss::{Focal, Gamma, LogLoss, ModifiedHuber, MultiClass};
+use mbgd_rs::gradient::loss::{Focal, Gamma, LogLoss, ModifiedHuber, MultiClass, SquaredError};
 use mbgd_rs::gradient::model::Architecture;
+use mbgd_rs::gradient::{Loss, Penalty, Problem};
 use mbgd_rs::kernel::Tier;
 use mbgd_rs::predict::{Link, predict};
+use mbgd_rs::shuffle::{Batches, BatchesConfig};
+use mbgd_rs::train::is_worth_threads;
 
 const N_ROWS: usize = 5000;
 
@@ -67,4 +69,17 @@ fn gathered_rows_are_those_rows() {
             assert!(*out == values[row * WIDTH..][..WIDTH]);
         }
     }
+}
+
+/// To start a thread takes longer than one epoch of a small problem.
+#[test]
+fn threads_are_for_runs_that_are_long_enough() {
+    let (x, y) = (vec![1.0_f32; 1437 * 64], vec![1.0; 1437]);
+    let rows = Rows::Dense(Dense::new(Tier::SCALAR, &x, 1437, 64).unwrap());
+    let targets = Targets::new(&y, 1437, 1, TargetKind::Real).unwrap();
+    let loss = Loss::SquaredError(SquaredError);
+    let problem = Problem::new(rows, targets, Weights::equal(), loss, Penalty::none(), true).unwrap();
+    let batches = Batches::new(BatchesConfig::new(1437, 128)).unwrap();
+    let is_worth = |n_epochs| is_worth_threads(&problem, &batches, n_epochs);
+    assert!(!is_worth(0) && !is_worth(1) && is_worth(100) && is_worth(u64::MAX));
 }

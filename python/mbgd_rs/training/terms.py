@@ -168,6 +168,7 @@ def training_of(
         clip_value=None if value is None else as_float("clip_value", value),
         record=resolve_record(given["record"]),
         n_threads=resolve_n_threads(given["n_threads"]),
+        chooses_threads=given["n_threads"] is None,
         init=init,
         state=None if resume is None else resume.state,
         validation=course.validation,
