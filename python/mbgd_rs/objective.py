@@ -155,7 +155,7 @@ def make_problem(
     X: Any,
     y: Any,
     *,
-    loss: LossName | Loss,
+    loss: LossName | Loss | None,
     penalty: PenaltyName | Penalty | None,
     sample_weight: Any = None,
     offset: Any = None,
@@ -166,11 +166,13 @@ def make_problem(
 ) -> Problem:
     """Check and convert what is to be minimised.
 
-    A known result, or its problem, says which columns there are and, unless these are given, which model it
-    is and, if it is of classes, which.
+    A known result, or its problem, says which columns there are and, unless these are given, which loss and
+    model it is of and, if it is of classes, which.
     """
-    chosen = resolve("loss", loss, Loss)
     known = known if isinstance(known, FitResult | Problem) else None
+    if loss is None:
+        loss = "squared_error" if known is None else loss_of(known)
+    chosen = resolve("loss", loss, Loss)
     if model is None:
         model = LINEAR if known is None else known.model
     architecture = resolve("model", model, Model)
@@ -225,6 +227,10 @@ def make_problem(
     )
 
 
+def loss_of(known: FitResult | Problem) -> Loss:
+    return known.loss if isinstance(known, Problem) else known.loss_object
+
+
 def in_weights(penalty: Penalty | None, model: Model, n_outputs: int, n_columns: int) -> Penalty | None:
     """The penalty with strengths as the core reads them: one, or some for the weights of the model."""
     if penalty is None:
@@ -250,7 +256,7 @@ def gradient(
     params: Any,
     *,
     rows: ArrayLike | None = None,
-    loss: LossName | Loss = "squared_error",
+    loss: LossName | Loss | None = None,
     model: ModelName | Model | None = None,
     penalty: PenaltyName | Penalty | None = None,
     sample_weight: ArrayLike | None = None,
@@ -265,15 +271,15 @@ def gradient(
 
     Parameters
     ----------
-    X, y, loss, penalty, sample_weight, offset
+    X, y, penalty, sample_weight, offset
         As in :func:`fit`.
     params : dict, tuple or FitResult
         Where: blocks by name, as ``result.params`` of a fit has them, or all of them in that order; of a
         linear model a pair (coef, intercept).
     rows : array-like of int, optional
         Row numbers, in [0, n), repeated as they are wanted; all by default.
-    model : str or object of mbgd_rs.models, optional
-        By default that of the result given as `params`, or "linear".
+    loss, model : str or object, optional
+        By default those of the result given as `params`, or "squared_error" and "linear".
 
     Returns
     -------

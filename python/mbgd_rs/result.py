@@ -76,8 +76,10 @@ class FitResult(TrainedModel):
         Epochs completed when the parameters were those reported here, if a rule with `restore_best` has
         chosen them: ``history.validation_loss[best_epoch - 1]``, say, is the best.
     arguments : dict
-        What `resume` has to be given again, as ``fit(X, y, resume=result, **result.arguments)``. Loaded from
-        a file or a pickle it is without an optimizer whose learning rate is a function that cannot be saved.
+        What has to be given again where a run is resumed, ``fit(X, y, resume=result, **result.arguments)``.
+        What may change is not among it, and has to be given, too, if it is to stay: penalty, `batch_size`,
+        `accumulate`, `average`, `clip_norm`, weights and offsets. Loaded from a file or a pickle it is
+        without an optimizer whose learning rate is a function that cannot be saved.
     data : dict or None
         The number of rows and the way of sampling, which `resume` compares with those it is given.
     auto_batch_size : AutoBatchSize or None

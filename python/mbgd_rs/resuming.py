@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from . import _core
 from .arguments import SampledRows
 from .batch_sizes import NormTest
@@ -19,6 +22,8 @@ __all__ = ["check_arguments", "check_resume", "data_of", "warn_of_the_end"]
 
 SMALL, FEW = 1e-4, 1e-2
 """A schedule has ended if rates are so small a part of the largest before, and of their mean."""
+MUCH = 0.25
+"""A run that learns nothing in so much of it is not what its schedule was meant for."""
 
 
 def check_resume(
@@ -87,12 +92,22 @@ def warn_of_the_end(optimizer: Optimizer, first_step: int, n_steps: int) -> None
         warn_of_little(
             f"the learning rate is 0 from step {ended_at(rate, first_step)} on", first_step, "nothing"
         )
+    elif (idle := idle_share(coming)) >= MUCH:
+        warn(
+            f"the learning rate is 0 in the last {idle:.0%} of the {n_steps} steps of the run, in which "
+            "nothing will be learned; a schedule counts steps, not epochs"
+        )
     elif past is not None and coming.max() < SMALL * past.max() and coming.mean() < FEW * past.mean():
         warn_of_little(
             f"the learning rate has fallen from {past.max():.3g} to {coming.max():.3g}",
             first_step,
             "hardly anything",
         )
+
+
+def idle_share(rates: NDArray[np.float64]) -> float:
+    """The share of these rates that comes after the last one above 0."""
+    return 1 - (int(np.flatnonzero(rates)[-1]) + 1) / len(rates)
 
 
 def ended_at(rate: Schedule, step: int) -> int:

@@ -65,7 +65,7 @@ impl<'a, T: Scalar> Validation<'a, T> {
                 known.extend(has_rows.then(|| "\"validation_loss\"".to_owned()));
                 known.extend(metrics.iter().map(|name| format!("{name:?}")));
                 return Err(Error::Incompatible(format!(
-                    "monitor must be one of {}, which is what validation and metrics make known, got {:?}",
+                    "monitor must be one of {}, got {:?}: \"validation_loss\" needs validation=, a metric its name in metrics=",
                     known.join(", "),
                     monitor.name(),
                 )));

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import warnings
 
 import mbgd_rs as mb
 import numpy as np
@@ -153,3 +154,14 @@ def test_a_schedule_that_has_ended_is_warned_of():
         ):
             later = mb.fit(X, Y, **how, epochs=2, resume=first)
         np.testing.assert_array_equal(later.coef, first.coef)
+
+
+def test_a_schedule_that_ends_early_in_a_run_is_warned_of():
+    falls = optimizers.SGD(mb.schedules.Cosine(0.1, 20))
+    with pytest.warns(
+        UserWarning, match=r"rate is 0 in the last 60% of the 50 steps .* counts steps, not epochs"
+    ):
+        mb.fit(X, Y, **{**HOW, "optimizer": falls}, epochs=5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        mb.fit(X, Y, **{**HOW, "optimizer": falls}, epochs=2)

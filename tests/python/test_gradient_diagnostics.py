@@ -210,6 +210,19 @@ def test_a_result_is_a_point_and_knows_the_classes(instrument):
     same(found, INSTRUMENTS[instrument](X, y, (result.coef, result.intercept), **options))
 
 
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_result_knows_its_loss(classes):
+    """On labels that are numbers, too, of which the default would be a regression."""
+    X = np.random.default_rng(7).standard_normal((N, D))
+    y = np.digitize(X[:, 0], [0.0] if classes == 2 else [-0.5, 0.5])
+    result = mb.fit(X, y, loss="log_loss", optimizer="sgd", epochs=2)
+    value, _ = mb.gradient(X, y, result)
+    assert value == mb.gradient(X, y, result, loss="log_loss")[0] < 2
+    assert mb.gradient(X, y, result, loss="hinge")[0] != value
+    looked = [gradient_noise(X, y, result, **DRAWS, **how) for how in ({}, {"loss": "log_loss"})]
+    assert looked[0].trace == looked[1].trace
+
+
 @pytest.mark.parametrize("instrument", INSTRUMENTS)
 def test_zeros_are_the_default_point(instrument):
     X, y, options, _ = data("softmax")

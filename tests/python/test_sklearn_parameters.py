@@ -170,6 +170,7 @@ def test_what_optimizer_means():
         ),
         ({"optimizer": mb.optimizers.SGD(), "momentum": 0.5}, "momentum must be left at its default"),
         ({"optimizer": mb.optimizers.SGD(), "schedule": 0.5}, "schedule must be left at its default"),
+        ({"schedule": "cosine"}, "schedule must be a number, an object of mbgd_rs.schedules, a function"),
         (
             {"learning_rate": "constant", "schedule": 0.1},
             "learning_rate must be 'auto' where a schedule is given, got 'constant'",

@@ -96,6 +96,12 @@ def test_a_run_without_an_optimum_warns():
     assert ((result.decision_function(X) > 0) == (X[:, 0] > 0)).all()
 
 
+def test_nobody_is_told_to_give_a_penalty_that_is_given():
+    X = case("log_loss").X
+    with pytest.warns(mb.ConvergenceWarning, match=r"larger tol$"):
+        mb.fit(X, X[:, 0] > 0, loss="log_loss", penalty=mb.penalties.L1(1e-12))
+
+
 def test_epochs_that_are_given_do_not_warn():
     X = case("log_loss").X
     with warnings.catch_warnings():

@@ -325,7 +325,10 @@ BAD_RULES = [
     (lambda: MaxSeconds(-1), ValueError, r"seconds must be finite and > 0, got -1"),
     (lambda: MaxSeconds(np.inf), ValueError, r"seconds must be finite and > 0, got inf"),
 ]
-KNOWN = r'monitor must be one of "loss"{}, which is what validation and metrics make known, got "{}"'
+KNOWN = (
+    r'monitor must be one of "loss"{}, got "{}": "validation_loss" needs validation=, a metric its name in '
+    "metrics="
+)
 KINDS = "NoImprovement, TargetLoss, Converged, MaxSteps, MaxSeconds"
 BAD_STOPS = [
     (3, {}, TypeError, rf"stop must be one or several of {KINDS}, or None, got 3"),

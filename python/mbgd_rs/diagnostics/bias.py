@@ -62,7 +62,7 @@ def gradient_bias(
     y: ArrayLike,
     at: Any = None,
     *,
-    loss: LossName | Loss = "squared_error",
+    loss: LossName | Loss | None = None,
     model: ModelName | Model | None = None,
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
@@ -91,13 +91,13 @@ def gradient_bias(
 
     Parameters
     ----------
-    X, y, loss, sample_weight, offset, penalty, fit_intercept, shuffle, replacement
+    X, y, sample_weight, offset, penalty, fit_intercept, shuffle, replacement
         As in :func:`mbgd_rs.fit`. A shuffle that has the same order in every epoch is refused.
     at : FitResult, dict or tuple, optional
         Where: a result, or parameters as ``init`` of :func:`mbgd_rs.fit` has them. By default where training
         begins, a linear model at zeros.
-    model : str or object of mbgd_rs.models, optional
-        By default that of the result given as `at`, or "linear".
+    loss, model : str or object, optional
+        By default those of the result given as `at`, or "squared_error" and "linear".
     batch_sizes : int or sequence of int, optional
         In [1, n]; by default 32, or half of the rows if they are fewer than 64.
     n_draws : int, default=200

@@ -69,7 +69,7 @@ def loss_slice(
     points: Mapping[str, Any],
     *,
     paths: Mapping[str, Any] | None = None,
-    loss: LossName | Loss = "squared_error",
+    loss: LossName | Loss | None = None,
     model: ModelName | Model | None = None,
     penalty: PenaltyName | Penalty | None = None,
     sample_weight: ArrayLike | None = None,
@@ -87,7 +87,7 @@ def loss_slice(
 
     Parameters
     ----------
-    X, y, loss, penalty, sample_weight, offset
+    X, y, penalty, sample_weight, offset
         As in :func:`mbgd_rs.fit`.
     points : mapping of str to FitResult, dict or tuple
         Three models, by the label they get: results, or parameters as ``init`` of :func:`mbgd_rs.fit` has
@@ -95,8 +95,8 @@ def loss_slice(
     paths : mapping of str to array-like of shape (n_steps, n_params), or sequence of parameters, optional
         Where runs have come by, as ``history.path`` has it, or as a callback has gathered the parameters that
         it was shown.
-    model : str or object of mbgd_rs.models, optional
-        By default that of the first result among the points, or "linear".
+    loss, model : str or object, optional
+        By default those of the first result among the points, or "squared_error" and "linear".
     n_points : int, default=41
         Of the grid in each direction, >= 2; every one costs a look at all rows.
     margin : float, default=0.2

@@ -83,7 +83,7 @@ def gradient_noise(
     y: ArrayLike,
     at: Any = None,
     *,
-    loss: LossName | Loss = "squared_error",
+    loss: LossName | Loss | None = None,
     model: ModelName | Model | None = None,
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
@@ -115,14 +115,14 @@ def gradient_noise(
 
     Parameters
     ----------
-    X, y, loss, sample_weight, offset, penalty, fit_intercept
+    X, y, sample_weight, offset, penalty, fit_intercept
         As in :func:`mbgd_rs.fit`. Weights are part of the objective: ``g_i`` is ``s_i`` times that of the
         loss.
     at : FitResult, dict or tuple, optional
         Where: a result, or parameters as ``init`` of :func:`mbgd_rs.fit` has them. By default where training
         begins, a linear model at zeros.
-    model : str or object of mbgd_rs.models, optional
-        By default that of the result given as `at`, or "linear".
+    loss, model : str or object, optional
+        By default those of the result given as `at`, or "squared_error" and "linear".
     batch_sizes : int or sequence of int, optional
         In [1, n]. By default powers of two up to half of the rows, at most 4096, or fewer if that took
         seconds.

@@ -41,7 +41,7 @@ def look(
     y: Any,
     at: Any,
     *,
-    loss: LossName | Loss,
+    loss: LossName | Loss | None,
     model: ModelName | Model | None,
     sample_weight: Any,
     offset: Any,

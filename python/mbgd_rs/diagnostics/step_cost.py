@@ -72,7 +72,7 @@ def step_cost(
     y: ArrayLike,
     at: Any = None,
     *,
-    loss: LossName | Loss = "squared_error",
+    loss: LossName | Loss | None = None,
     model: ModelName | Model | None = None,
     penalty: PenaltyName | Penalty | None = None,
     sample_weight: ArrayLike | None = None,
@@ -92,13 +92,13 @@ def step_cost(
 
     Parameters
     ----------
-    X, y, loss, penalty, sample_weight, offset
+    X, y, penalty, sample_weight, offset
         As in :func:`mbgd_rs.fit`. Of more than 8192 rows the first are trained on.
     at : FitResult, dict or tuple, optional
         Where the runs begin: a result, or parameters as ``init`` of :func:`mbgd_rs.fit` has them. By default
         as training does, a linear model at zeros.
-    model : str or object of mbgd_rs.models, optional
-        By default that of the result given as `at`, or "linear".
+    loss, model : str or object, optional
+        By default those of the result given as `at`, or "squared_error" and "linear".
     batch_sizes : sequence of int, optional
         At least two, each >= 1 and at most n; by default the powers of two up to 4096 and n.
     n_draws : int, default=9

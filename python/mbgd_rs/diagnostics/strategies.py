@@ -105,7 +105,7 @@ def compare_strategies(
     y: ArrayLike,
     at: Any = None,
     *,
-    loss: LossName | Loss = "squared_error",
+    loss: LossName | Loss | None = None,
     model: ModelName | Model | None = None,
     penalty: PenaltyName | Penalty | None = None,
     sample_weight: ArrayLike | None = None,
@@ -129,13 +129,13 @@ def compare_strategies(
 
     Parameters
     ----------
-    X, y, loss, penalty, sample_weight, offset, fit_intercept
+    X, y, penalty, sample_weight, offset, fit_intercept
         As in :func:`mbgd_rs.fit`.
     at : FitResult, dict or tuple, optional
         Where the runs begin: a result, or parameters as ``init`` of :func:`mbgd_rs.fit` has them. By default
         as training does, a linear model at zeros.
-    model : str or object of mbgd_rs.models, optional
-        By default that of the result given as `at`, or "linear".
+    loss, model : str or object, optional
+        By default those of the result given as `at`, or "squared_error" and "linear".
     batch_size : int, default=32
         Of MBGD; more than n means n.
     passes : float, optional

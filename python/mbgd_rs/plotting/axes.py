@@ -12,7 +12,9 @@ def axes_or_new(ax: Axes | None) -> Axes:
     """The Axes given, or those of a new figure."""
     if ax is not None:
         return ax
-    import matplotlib.pyplot as plt
-
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError("plots need Matplotlib: pip install 'mbgd_rs[plot]'") from error
     _, new = plt.subplots(layout="constrained")
     return new

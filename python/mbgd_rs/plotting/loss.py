@@ -37,7 +37,10 @@ class ResultLike(Protocol):
 
 
 def loss_curves(
-    results: Mapping[str, ResultLike], *, x: Literal["step", "seconds"] = "step", ax: Axes | None = None
+    results: ResultLike | Mapping[str, ResultLike],
+    *,
+    x: Literal["step", "seconds"] = "step",
+    ax: Axes | None = None,
 ) -> Axes:
     """Draw how the loss falls, of several runs in one picture.
 
@@ -46,8 +49,9 @@ def loss_curves(
 
     Parameters
     ----------
-    results : mapping of str to FitResult
-        Runs by the label they get, recorded with ``record="step"`` or ``record=("step", "full_loss")``.
+    results : FitResult, or mapping of str to FitResult
+        A run, or runs by the label they get, recorded with ``record="step"`` or
+        ``record=("step", "full_loss")``.
     x : {"step", "seconds"}, default="step"
         What is to the right: updates made, or seconds of training. Both are drawn on a logarithmic axis.
     ax : matplotlib Axes, optional
@@ -69,7 +73,8 @@ def loss_curves(
     'step'
     """
     ax = axes_or_new(ax)
-    for label, result in results.items():
+    named = results if isinstance(results, Mapping) else {"run": results}
+    for label, result in named.items():
         history = result.history
         if not len(history.step_loss):
             raise ValueError(f'results must be recorded with record="step", but {label!r} has no step_loss')
@@ -79,7 +84,7 @@ def loss_curves(
             ax.plot(at, history.step_loss, color=line.get_color(), linewidth=0.5, alpha=0.2, zorder=1)
         else:
             ax.plot(at, history.step_loss, label=label, linewidth=1.2)
-    lowest = min(float(np.nanmin(_best_known_loss(result.history))) for result in results.values())
+    lowest = min(float(np.nanmin(_best_known_loss(result.history))) for result in named.values())
     if lowest > 0:
         ax.set_ylim(bottom=lowest / 2)  # below are only the luckiest batches
     ax.set(

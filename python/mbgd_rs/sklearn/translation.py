@@ -122,6 +122,11 @@ def rate_of(estimator: Any) -> LearningRate | None:
         if name != "auto":
             raise ValueError(f"learning_rate must be 'auto' where a schedule is given, got {name!r}")
         rate: LearningRate = estimator.schedule
+        if isinstance(rate, str) and rate != "auto":
+            raise ValueError(
+                "schedule must be a number, an object of mbgd_rs.schedules, a function of the step or "
+                f"'auto', got {rate!r}"
+            )
         return rate
     if name == "optimal":
         strength = strength_of(estimator)

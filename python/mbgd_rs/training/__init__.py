@@ -421,7 +421,7 @@ def fit(
     if comm is None:
         warn_of_growth(task.problem, chosen.optimizer, result)
     if is_named_auto(epochs) and converges(chosen.optimizer) and result.stop_reason is StopReason.EPOCHS:
-        warn_of_no_convergence(result)
+        warn_of_no_convergence(result, is_penalised=penalty is not None)
     return result
 
 

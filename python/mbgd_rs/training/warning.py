@@ -12,6 +12,9 @@ from ..result import FitResult
 __all__ = ["warn_of_labels", "warn_of_no_convergence"]
 
 
+NO_OPTIMUM = "; where classes are separable and there is no penalty, there is no optimum: give penalty='l2'"
+
+
 def warn_of_labels(y: Any) -> None:
     """Targets that look like labels are not meant for a regression, if nobody has asked for one."""
     reason = looks_like_labels(y)
@@ -22,13 +25,12 @@ def warn_of_labels(y: Any) -> None:
         )
 
 
-def warn_of_no_convergence(result: FitResult) -> None:
+def warn_of_no_convergence(result: FitResult, *, is_penalised: bool) -> None:
     """A run that was to end at the optimum has not come so far."""
     gap = None if result.solver is None else result.solver.gap
     about = "" if gap is None else f", and is about {gap:.1e} of the objective away from the optimum"
     warn(
         f"the run has not converged in {result.n_epochs} epochs{about}: give epochs=, go on with resume=, or "
-        "stop=Converged(tol=...) with a larger tol; where classes are separable and there is no penalty, "
-        "there is no optimum: give penalty='l2'",
+        f"stop=Converged(tol=...) with a larger tol{'' if is_penalised else NO_OPTIMUM}",
         ConvergenceWarning,
     )
