@@ -22,7 +22,7 @@ __all__ = ["check_arguments", "check_resume", "data_of", "warn_of_the_end"]
 
 SMALL, FEW = 1e-4, 1e-2
 """A schedule has ended if rates are so small a part of the largest before, and of their mean."""
-MUCH = 0.25
+MUCH = 0.5
 """A run that learns nothing in so much of it is not what its schedule was meant for."""
 
 
