@@ -359,6 +359,11 @@ impl<'a, T: Scalar> Evaluator<'_, 'a, T> {
         self.team.job().pass.stored_rows(positions)
     }
 
+    /// Whether the caller wants all to end, to be asked by the calling thread.
+    pub fn interrupted(&mut self) -> &'a (dyn Fn() -> bool + Sync) {
+        self.team.job().pass.interrupted
+    }
+
     /// Counts work on so many rows that is done without a pass, and asks in time whether all is to end.
     ///
     /// # Errors

@@ -59,16 +59,19 @@ impl SquareMatrix {
     /// let mut a = SquareMatrix::zeros(2)?;
     /// a.row_mut(0).copy_from_slice(&[4.0, 2.0]);
     /// a.row_mut(1).copy_from_slice(&[2.0, 5.0]);
-    /// let w = a.inverse_factor(Tier::current()?)?.expect("A is positive definite");
+    /// let w = a.inverse_factor(Tier::current()?, &|| false)?.expect("A is positive definite");
     /// assert_eq!((w.row(0), w.row(1)), ([0.5, 0.0].as_slice(), [-0.25, 0.5].as_slice()));
     /// # Ok::<(), mbgd_rs::error::Error>(())
     /// ```
     ///
+    /// `interrupted` is asked after every few rows whether to give up.
+    ///
     /// # Errors
-    /// If there is not enough memory.
-    pub fn inverse_factor(mut self, tier: Tier) -> Result<Option<Self>> {
+    /// If there is not enough memory, and [`Error::Interrupted`].
+    pub fn inverse_factor(mut self, tier: Tier, interrupted: &dyn Fn() -> bool) -> Result<Option<Self>> {
         let mut inverse = Self::zeros(self.n)?;
-        let is_positive = tier.run(InverseFactor { factor: &mut self, inverse: &mut inverse });
+        let is_positive =
+            tier.run(InverseFactor { factor: &mut self, inverse: &mut inverse, interrupted })?;
         let is_finite = first_not_finite(tier, &inverse.values).is_none();
         Ok((is_positive && is_finite).then_some(inverse))
     }
@@ -76,10 +79,10 @@ impl SquareMatrix {
     /// W^T W of a lower triangular W with zeros above: both triangles, exactly symmetric.
     ///
     /// # Errors
-    /// If there is not enough memory.
-    pub fn gram_of_lower(&self, tier: Tier) -> Result<Self> {
+    /// As [`Self::inverse_factor`].
+    pub fn gram_of_lower(&self, tier: Tier, interrupted: &dyn Fn() -> bool) -> Result<Self> {
         let mut gram = Self::zeros(self.n)?;
-        tier.run(GramOfLower { lower: self, gram: &mut gram });
+        tier.run(GramOfLower { lower: self, gram: &mut gram, interrupted })?;
         for i in 1..gram.n {
             for j in 0..i {
                 gram.values[i * gram.stride + j] = gram.values[j * gram.stride + i];
@@ -93,14 +96,15 @@ impl SquareMatrix {
 struct InverseFactor<'a> {
     factor: &'a mut SquareMatrix,
     inverse: &'a mut SquareMatrix,
+    interrupted: &'a dyn Fn() -> bool,
 }
 
 impl Kernel<f64> for InverseFactor<'_> {
-    type Output = bool;
+    type Output = Result<bool>;
 
     #[inline(always)]
-    fn run<L: Lanes<Elem = f64>>(self) -> bool {
-        let Self { factor, inverse } = self;
+    fn run<L: Lanes<Elem = f64>>(self) -> Result<bool> {
+        let Self { factor, inverse, interrupted } = self;
         let (n, stride) = (factor.n, factor.stride);
         let mut first = 0;
         while first < n {
@@ -118,7 +122,7 @@ impl Kernel<f64> for InverseFactor<'_> {
                 }
                 let pivot = row[i];
                 if !(pivot > 0.0 && pivot < f64::INFINITY) {
-                    return false;
+                    return Ok(false);
                 }
                 scale::<L>(1.0 / pivot.sqrt(), &mut row[column..stride]);
             }
@@ -136,8 +140,11 @@ impl Kernel<f64> for InverseFactor<'_> {
                 scale::<L>(1.0 / factor.values[i * stride + i], &mut row[..last_column]);
             }
             first = end;
+            if interrupted() {
+                return Err(Error::Interrupted);
+            }
         }
-        true
+        Ok(true)
     }
 }
 
@@ -145,14 +152,15 @@ impl Kernel<f64> for InverseFactor<'_> {
 struct GramOfLower<'a> {
     lower: &'a SquareMatrix,
     gram: &'a mut SquareMatrix,
+    interrupted: &'a dyn Fn() -> bool,
 }
 
 impl Kernel<f64> for GramOfLower<'_> {
-    type Output = ();
+    type Output = Result<()>;
 
     #[inline(always)]
-    fn run<L: Lanes<Elem = f64>>(self) {
-        let Self { lower: SquareMatrix { n, stride, values }, gram } = self;
+    fn run<L: Lanes<Elem = f64>>(self) -> Result<()> {
+        let Self { lower: SquareMatrix { n, stride, values }, gram, interrupted } = self;
         let mut first = 0;
         while first < *n {
             let block = &mut gram.values[first * stride..];
@@ -166,7 +174,11 @@ impl Kernel<f64> for GramOfLower<'_> {
                 };
             }
             first += BLOCK;
+            if interrupted() {
+                return Err(Error::Interrupted);
+            }
         }
+        Ok(())
     }
 }
 

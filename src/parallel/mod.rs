@@ -85,6 +85,7 @@ fn with_team_on<J: Job, R>(
         job: OnOwnLines(UnsafeCell::new(job)),
         seats: OnceLock::new(),
         is_closed: AtomicBool::new(false),
+        has_panicked: AtomicBool::new(false),
     };
     thread::scope(|scope| {
         let shared = &shared;
@@ -133,6 +134,9 @@ impl<J: Job> Team<'_, J> {
     }
 
     /// Does the parts `0..n_parts` of the job, all workers together; returns when all are done.
+    ///
+    /// # Panics
+    /// If a part does.
     pub fn run(&mut self, n_parts: usize) {
         if self.n_workers > 1
             && n_parts > 1
@@ -150,14 +154,17 @@ impl<J: Job> Team<'_, J> {
             seat.set((worker * n_own).min(n_parts)..((worker + 1) * n_own).min(n_parts));
         }
         let began = self.lateness.begin();
-        let _until_all_are_back = Meeting { seats: &seats[1..], began, lateness: &mut self.lateness };
+        let meeting = Meeting { seats: &seats[1..], began, lateness: &mut self.lateness };
         for (seat, follower) in seats[1..].iter().zip(&self.followers) {
             if seat.offer() {
                 follower.unpark();
             }
         }
         // SAFETY: the meeting ends after it.
-        self.was_helped = unsafe { self.shared.do_parts(LEADER) } < n_parts;
+        let n_done = unsafe { self.shared.do_parts(LEADER) };
+        drop(meeting);
+        self.was_helped = n_done < n_parts;
+        assert!(!self.shared.has_panicked.load(Ordering::Relaxed), "a worker of the team has panicked");
     }
 }
 
@@ -196,6 +203,8 @@ struct SharedJob<J> {
     /// Of the leader and the followers, from when these are started.
     seats: OnceLock<Box<[Seat]>>,
     is_closed: AtomicBool,
+    /// Whether a follower has panicked: what it had to add up is missing.
+    has_panicked: AtomicBool,
 }
 
 // SAFETY: between runs the job is reached by the leader alone, and during a run by all, but not to be changed. A job can be
@@ -211,7 +220,7 @@ impl<J> SharedJob<J> {
 impl<J: Job> SharedJob<J> {
     fn follow(&self, worker: usize, seat: &Seat) {
         while self.takes_offer(seat) {
-            let _leave = LeaveOnDrop(seat);
+            let _leave = LeaveOnDrop { seat, has_panicked: &self.has_panicked };
             // SAFETY: an offer was taken, and the seat is left after it.
             unsafe { self.do_parts(worker) };
         }
@@ -256,12 +265,18 @@ impl<J: Job> SharedJob<J> {
     }
 }
 
-/// A follower that panics leaves its seat, too: the panic is raised where the scope ends.
-struct LeaveOnDrop<'a>(&'a Seat);
+/// A follower that panics leaves its seat, too, and says so.
+struct LeaveOnDrop<'a> {
+    seat: &'a Seat,
+    has_panicked: &'a AtomicBool,
+}
 
 impl Drop for LeaveOnDrop<'_> {
     fn drop(&mut self) {
-        self.0.leave();
+        if thread::panicking() {
+            self.has_panicked.store(true, Ordering::Relaxed); // `leave` makes it known
+        }
+        self.seat.leave();
     }
 }
 
@@ -336,32 +351,12 @@ mod tests {
         assert_eq!(counts_of(1, 5, false), (vec![500; 7], 1));
     }
 
-    #[test]
-    fn followers_that_have_fallen_asleep_come_back() {
-        let job = PartCounts((0..2).map(|_| AtomicUsize::new(0)).collect());
-        let was_helped = with_team_on(
-            || 2,
-            2,
-            job,
-            |mut team| {
-                (0..1000).any(|_| {
-                    thread::sleep(Duration::from_millis(2)); // longer than a follower polls
-                    (0..1000).any(|_| {
-                        team.run(2);
-                        team.was_helped()
-                    })
-                })
-            },
-        );
-        assert!(was_helped);
-    }
+    /// Parts that take a while; in one whoever does it panics.
+    struct Slow(Option<usize>);
 
-    /// Panics in some part, whoever does it.
-    struct Bad(usize);
-
-    impl Job for Bad {
+    impl Job for Slow {
         fn part(&self, part: usize, _worker: usize) {
-            assert!(part != self.0, "a bad part");
+            assert!(Some(part) != self.0, "a bad part");
             thread::sleep(Duration::from_micros(100));
         }
 
@@ -369,26 +364,32 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_in_a_part_is_one_of_the_team() {
+    fn followers_that_have_fallen_asleep_come_back() {
+        let lead = |mut team: Team<'_, Slow>| {
+            (0..100).all(|_| {
+                thread::sleep(Duration::from_millis(2)); // longer than a follower polls
+                (0..1000).any(|_| {
+                    team.run(4);
+                    team.was_helped()
+                })
+            })
+        };
+        assert!(with_team_on(|| 2, 2, Slow(None), lead));
+    }
+
+    #[test]
+    fn a_panic_in_a_part_is_one_of_the_run() {
         for bad in 0..8 {
-            let run = || {
-                with_team_on(
-                    || 2,
-                    2,
-                    Bad(bad),
-                    |mut team| {
-                        for _ in 0..3 {
-                            // The panic of the leader comes at once, that of a follower where the team ends.
-                            let run = catch_unwind(AssertUnwindSafe(|| team.run(8)));
-                            team.job().0 += 8;
-                            team.run(8);
-                            run.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-                            team.job().0 -= 8;
-                        }
-                    },
-                )
+            let mut has_panicked = false;
+            let lead = |mut team: Team<'_, Slow>| {
+                team.run(8);
+                team.job().0 = Some(bad);
+                has_panicked = catch_unwind(AssertUnwindSafe(|| team.run(8))).is_err();
+                team.job().0 = None; // nobody else has the job
             };
-            assert!(catch_unwind(run).is_err(), "part {bad}");
+            let ended = catch_unwind(AssertUnwindSafe(|| with_team_on(|| 2, 2, Slow(None), lead)));
+            drop(ended); // if a follower has panicked, the scope of its thread panics, too
+            assert!(has_panicked, "part {bad}");
         }
     }
 }

@@ -168,8 +168,6 @@ fn fit_typed<'py, T: Scalar + Element>(
     };
     let validation = Validation::new(rows, rules, training.metrics.clone()).map_err(to_python)?;
     let RecordOptions { step: steps, full_loss, path, noise } = training.record;
-    let starts_threads = !training.chooses_threads
-        || train::is_worth_threads(&problem, &training.batches.batches, training.epochs);
     let told = training.step_callback.as_ref();
     let told = told.map(|told| StepsTold { every: told.every, with_params: told.with_params });
     let mut config = Config {
@@ -180,12 +178,17 @@ fn fit_typed<'py, T: Scalar + Element>(
         clip: choice::clip(training.clip_norm, training.clip_value)?,
         n_epochs: training.epochs,
         record: Record { steps, full_loss, path, noise, told },
-        n_threads: if starts_threads { training.n_threads } else { 1 },
+        n_threads: training.n_threads,
         tier,
         sync_every: training.sync_every,
         columns_for_entry: training.columns_for_entry.unwrap_or(COLUMNS_FOR_ENTRY),
         window: training.window.as_ref().map(|(first, rows)| window(*first, rows)).transpose()?,
     };
+    if training.chooses_threads
+        && !train::is_worth_threads(&validation, &problem, &config).map_err(to_python)?
+    {
+        config.n_threads = 1;
+    }
     let SavedState { state, seconds } = start(problem.layout(), &config, training)?;
     let chosen = choose_batch_size(py, training.chooses_batch_size, &problem, &mut config, &state)?;
     let signals = Signals::new();

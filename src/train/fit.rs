@@ -16,7 +16,7 @@ use crate::error::{Error, Result, try_copied};
 use crate::gradient::{Problem, n_workers_worth, with_evaluator, work_of};
 use crate::ranks::{Ranks, Vote};
 use crate::scalar::Scalar;
-use crate::shuffle::{Batches, Shuffle};
+use crate::shuffle::Shuffle;
 use crate::update::{AverageState, Schedule};
 
 /// Multiply-adds that a run should have in all to gain by threads: a quarter of a millisecond's worth.
@@ -212,12 +212,25 @@ fn check_window<T: Scalar>(problem: &Problem<'_, T>, config: &Config) -> Result<
     Ok(())
 }
 
-/// Whether a run of so many epochs may gain by threads, however large its batches are: to start one takes a tenth of a
-/// millisecond.
-pub fn is_worth_threads<T: Scalar>(problem: &Problem<'_, T>, batches: &Batches, n_epochs: u64) -> bool {
-    let n_epochs = usize::try_from(n_epochs).unwrap_or(usize::MAX);
-    let n_rows = batches.n_positions().saturating_mul(n_epochs);
-    work_of(problem, n_rows, *batches.shuffle() != Shuffle::Sequential) >= WORK_WORTH_THREADS
+/// Whether a run may gain by threads, however large its batches are: to start one takes a tenth of a millisecond.
+///
+/// # Errors
+/// If the validation rows have other columns or outputs.
+pub fn is_worth_threads<T: Scalar>(
+    validation: &Validation<'_, T>,
+    problem: &Problem<'_, T>,
+    config: &Config,
+) -> Result<bool> {
+    if is_solver(&config.optimizer.rule) || config.record.full_loss {
+        return Ok(true); // a metric, or a pass over all rows after each step, takes long in any case
+    }
+    let n_epochs = usize::try_from(config.n_epochs).unwrap_or(usize::MAX);
+    let n_rows = config.batches.n_positions().saturating_add(validation.n_rows_for(problem)?);
+    Ok(work_of(problem, n_rows.saturating_mul(n_epochs), is_random(config)) >= WORK_WORTH_THREADS)
+}
+
+fn is_random(config: &Config) -> bool {
+    *config.batches.shuffle() != Shuffle::Sequential
 }
 
 /// The largest team that a pass of this run may be worth.
@@ -232,8 +245,7 @@ fn n_workers_of<T: Scalar>(
     let rows_of_step = largest_batch.saturating_mul(config.accumulate.get());
     let most_rows = if config.record.full_loss { problem.n_rows() } else { rows_of_step };
     let most_rows = most_rows.max(validation.n_rows_for(problem)?);
-    let is_random = *batches.shuffle() != Shuffle::Sequential;
-    Ok(n_workers_worth(problem, most_rows, is_random, n_threads))
+    Ok(n_workers_worth(problem, most_rows, is_random(config), n_threads))
 }
 
 /// Takes a run apart into what is given back.

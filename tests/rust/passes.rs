@@ -8,7 +8,9 @@ use mbgd_rs::gradient::{Loss, Penalty, Problem};
 use mbgd_rs::kernel::Tier;
 use mbgd_rs::predict::{Link, predict};
 use mbgd_rs::shuffle::{Batches, BatchesConfig};
-use mbgd_rs::train::is_worth_threads;
+use mbgd_rs::train::{COLUMNS_FOR_ENTRY, Config, Record, Validation, ValidationRows, is_worth_threads};
+use mbgd_rs::update::schedule::Constant;
+use mbgd_rs::update::{Optimizer, Rule, Schedule, Sgd};
 
 const N_ROWS: usize = 5000;
 
@@ -74,12 +76,39 @@ fn gathered_rows_are_those_rows() {
 /// To start a thread takes longer than one epoch of a small problem.
 #[test]
 fn threads_are_for_runs_that_are_long_enough() {
-    let (x, y) = (vec![1.0_f32; 1437 * 64], vec![1.0; 1437]);
-    let rows = Rows::Dense(Dense::new(Tier::SCALAR, &x, 1437, 64).unwrap());
-    let targets = Targets::new(&y, 1437, 1, TargetKind::Real).unwrap();
-    let loss = Loss::SquaredError(SquaredError);
-    let problem = Problem::new(rows, targets, Weights::equal(), loss, Penalty::none(), true).unwrap();
-    let batches = Batches::new(BatchesConfig::new(1437, 128)).unwrap();
-    let is_worth = |n_epochs| is_worth_threads(&problem, &batches, n_epochs);
-    assert!(!is_worth(0) && !is_worth(1) && is_worth(100) && is_worth(u64::MAX));
+    let x = vec![1.0_f32; 1437 * 64];
+    let y = vec![1.0; 1437];
+    let problem = |n| {
+        let rows = Rows::Dense(Dense::new(Tier::SCALAR, &x[..64 * n], n, 64).unwrap());
+        let targets = Targets::new(&y[..n], n, 1, TargetKind::Real).unwrap();
+        let loss = Loss::SquaredError(SquaredError);
+        Problem::new(rows, targets, Weights::equal(), loss, Penalty::none(), true).unwrap()
+    };
+    let config = |n_rows, n_epochs| Config {
+        batches: Batches::new(BatchesConfig::new(n_rows, 128)).unwrap(),
+        optimizer: Optimizer {
+            rule: Rule::Sgd(Sgd::default()),
+            learning_rate: Schedule::Constant(Constant::new(0.1).unwrap()),
+        },
+        accumulate: std::num::NonZeroUsize::MIN,
+        average: None,
+        clip: None,
+        n_epochs,
+        record: Record::default(),
+        n_threads: 2,
+        tier: Tier::SCALAR,
+        sync_every: None,
+        columns_for_entry: COLUMNS_FOR_ENTRY,
+        window: None,
+    };
+    let (few, all) = (problem(100), problem(1437));
+    let is_worth =
+        |validation: &_, n_epochs| is_worth_threads(validation, &few, &config(100, n_epochs)).unwrap();
+    let none = Validation::none();
+    assert!(
+        !is_worth(&none, 0) && !is_worth(&none, 20) && is_worth(&none, 2000) && is_worth(&none, u64::MAX)
+    );
+    // Rows to judge by count, too.
+    let judged = Validation::new(ValidationRows::AtHand(&all), Vec::new(), Vec::new()).unwrap();
+    assert!(!is_worth(&judged, 1) && is_worth(&judged, 20));
 }

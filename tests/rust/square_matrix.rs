@@ -1,5 +1,8 @@
 //! Decompositions of square matrices, against loops over entries.
 
+use std::cell::Cell;
+
+use mbgd_rs::error::Error;
 use mbgd_rs::kernel::{SquareMatrix, Tier};
 use proptest::prelude::*;
 
@@ -41,8 +44,8 @@ fn bits(a: &SquareMatrix) -> Vec<u64> {
 
 fn check_inverse(n: usize, seed: u64) {
     let a = positive_definite(n, seed);
-    let factor = a.clone().inverse_factor(Tier::SCALAR).unwrap().expect("positive definite");
-    let inverse = factor.gram_of_lower(Tier::SCALAR).unwrap();
+    let factor = a.clone().inverse_factor(Tier::SCALAR, &|| false).unwrap().expect("positive definite");
+    let inverse = factor.gram_of_lower(Tier::SCALAR, &|| false).unwrap();
     for i in 0..n {
         assert!(factor.row(i)[i] > 0.0 && factor.row(i)[i + 1..].iter().all(|x| x.to_bits() == 0));
         for j in 0..n {
@@ -62,9 +65,14 @@ fn check_inverse(n: usize, seed: u64) {
         }
     }
     for tier in Tier::available() {
-        let of_tier = a.clone().inverse_factor(tier).unwrap().expect("positive definite");
+        let of_tier = a.clone().inverse_factor(tier, &|| false).unwrap().expect("positive definite");
         assert_eq!(bits(&of_tier), bits(&factor), "{} n = {n}", tier.name());
-        assert_eq!(bits(&of_tier.gram_of_lower(tier).unwrap()), bits(&inverse), "{} n = {n}", tier.name());
+        assert_eq!(
+            bits(&of_tier.gram_of_lower(tier, &|| false).unwrap()),
+            bits(&inverse),
+            "{} n = {n}",
+            tier.name()
+        );
     }
 }
 
@@ -89,7 +97,7 @@ fn what_is_not_positive_definite_has_no_factor() {
                 for pivot in [-1.0, 0.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
                     let mut a = SquareMatrix::zeros(n).unwrap();
                     (0..n).for_each(|i| a.row_mut(i)[i] = if i == bad { pivot } else { 2.0 });
-                    assert_eq!(a.inverse_factor(tier).unwrap(), None, "n = {n}, {pivot} at {bad}");
+                    assert_eq!(a.inverse_factor(tier, &|| false).unwrap(), None, "n = {n}, {pivot} at {bad}");
                 }
             }
         }
@@ -97,15 +105,27 @@ fn what_is_not_positive_definite_has_no_factor() {
         let mut a = SquareMatrix::zeros(2).unwrap();
         a.row_mut(0).copy_from_slice(&[1.0, 2.0]);
         a.row_mut(1)[1] = 1.0;
-        assert_eq!(a.inverse_factor(tier).unwrap(), None);
+        assert_eq!(a.inverse_factor(tier, &|| false).unwrap(), None);
     }
 }
 
 #[test]
 fn sizes_may_be_none_or_too_large() {
     let none = SquareMatrix::zeros(0).unwrap();
-    let factor = none.inverse_factor(Tier::SCALAR).unwrap().expect("nothing is wrong with it");
-    assert_eq!(factor.gram_of_lower(Tier::SCALAR).unwrap().n(), 0);
+    let factor = none.inverse_factor(Tier::SCALAR, &|| false).unwrap().expect("nothing is wrong with it");
+    assert_eq!(factor.gram_of_lower(Tier::SCALAR, &|| false).unwrap().n(), 0);
     assert!(SquareMatrix::zeros(usize::MAX).is_err());
     assert!(SquareMatrix::zeros(1 << 30).is_err());
+}
+
+#[test]
+fn what_takes_long_can_be_interrupted() {
+    let mut one = SquareMatrix::zeros(100).unwrap();
+    (0..100).for_each(|i| one.row_mut(i)[i] = 1.0);
+    let n_asked = Cell::new(0);
+    let interrupted = || n_asked.replace(n_asked.get() + 1) == 3;
+    assert!(matches!(one.gram_of_lower(Tier::SCALAR, &interrupted), Err(Error::Interrupted)));
+    assert_eq!(n_asked.take(), 4);
+    assert!(matches!(one.inverse_factor(Tier::SCALAR, &interrupted), Err(Error::Interrupted)));
+    assert_eq!(n_asked.take(), 4);
 }

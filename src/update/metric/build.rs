@@ -11,7 +11,7 @@ use crate::scalar::Scalar;
 #[derive(Debug, Clone, Copy)]
 pub struct Geometry<'g, T> {
     /// Who computes.
-    pub workers: Workers,
+    pub workers: Workers<'g>,
     /// The change of variables that was made with the rows of the samples.
     pub columns: &'g Columns<T>,
     /// What the penalty adds to the curvature, in standardised columns.
@@ -79,7 +79,7 @@ impl<T: Scalar> Metric<T> {
     /// No metric: steps along the gradient, whose expected smoothness is all there is to know.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory).
+    /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory), and [`Error::Interrupted`](crate::error::Error::Interrupted).
     pub fn plain(second: &Sample<T>, geometry: Geometry<'_, T>) -> Result<Option<Self>> {
         let Some((inverse, factors)) = Curvature::Ignored.inverse(&[], geometry)? else { return Ok(None) };
         let mut metric = Self::restored(geometry.columns.copied()?, inverse, [0.0; 3])?;
@@ -93,7 +93,7 @@ impl<T: Scalar> Metric<T> {
     /// The curvature of every column on its own.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory).
+    /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory), and [`Error::Interrupted`](crate::error::Error::Interrupted).
     pub fn diagonal(
         first: &Sample<T>,
         second: &Sample<T>,
@@ -107,7 +107,7 @@ impl<T: Scalar> Metric<T> {
     /// All of the curvature.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory).
+    /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory), and [`Error::Interrupted`](crate::error::Error::Interrupted).
     pub fn newton(first: &Sample<T>, second: &Sample<T>, geometry: Geometry<'_, T>) -> Result<Option<Self>> {
         let n = geometry.columns.n() + 1;
         let hessian = first.hessian(geometry.workers, n)?;
@@ -119,7 +119,7 @@ impl<T: Scalar> Metric<T> {
     /// if there are no more.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory).
+    /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory), and [`Error::Interrupted`](crate::error::Error::Interrupted).
     pub fn nystrom(
         rank: usize,
         first: &Sample<T>,
@@ -245,7 +245,7 @@ impl<T: Scalar> Metric<T> {
 impl<T: Scalar> Curvature<T> {
     /// The inverse of the curvature and a diagonal, and its factors as [`Metric::look_at`] wants them; None if there is none.
     fn inverse(&self, base: &[f64], geometry: Geometry<'_, T>) -> Result<Option<(Inverse<T>, Vectors<T>)>> {
-        let Geometry { workers: Workers { tier, .. }, columns, .. } = geometry;
+        let Geometry { workers: Workers { tier, interrupted, .. }, columns, .. } = geometry;
         let n = columns.n() + 1;
         let width = n.next_multiple_of(T::LANES);
         let mut diagonal = try_filled("the metric", width, T::ZERO)?;
@@ -269,8 +269,8 @@ impl<T: Scalar> Curvature<T> {
                     row.iter_mut().zip(hessian.row(i)).for_each(|(to, from)| *to = from.to_f64());
                     row[i] += base[i];
                 }
-                let Some(factor) = matrix.inverse_factor(tier)? else { return Ok(None) };
-                let inverse = vectors_of(&factor.gram_of_lower(tier)?, width)?;
+                let Some(factor) = matrix.inverse_factor(tier, interrupted)? else { return Ok(None) };
+                let inverse = vectors_of(&factor.gram_of_lower(tier, interrupted)?, width)?;
                 Ok(Some((Inverse::Full(inverse), vectors_of(&factor, width)?)))
             }
             Self::LowRank(factors) => {
@@ -283,7 +283,7 @@ impl<T: Scalar> Curvature<T> {
                 }
                 let mut gram = factors.products_with(&scaled, tier)?;
                 (0..gram.n()).for_each(|i| gram.row_mut(i)[i] += 1.0);
-                let Some(factor) = gram.inverse_factor(tier)? else { return Ok(None) };
+                let Some(factor) = gram.inverse_factor(tier, interrupted)? else { return Ok(None) };
                 let factors = scaled.combined_by(&factor, tier)?;
                 Ok(Some((Inverse::LowRank { diagonal, factors: factors.copied()? }, factors)))
             }
@@ -308,9 +308,9 @@ impl<T: Scalar> Sketch<T> {
         sample: &Sample<T>,
         n: usize,
         signs: Stream,
-        workers: Workers,
+        workers: Workers<'_>,
     ) -> Result<Option<Self>> {
-        let tier = workers.tier;
+        let Workers { tier, interrupted, .. } = workers;
         let mut test = Vectors::zeros(rank, sample.width)?;
         for i in 0..rank {
             for (j, to) in test.row_mut(i)[..n].iter_mut().enumerate() {
@@ -326,12 +326,12 @@ impl<T: Scalar> Sketch<T> {
         }
         let least = LEAST_OF_VECTOR * T::EPSILON;
         let products = test.products_with(&product, tier)?;
-        let Some(factor) = independent(products, least, tier)? else { return Ok(None) };
+        let Some(factor) = independent(products, least, workers)? else { return Ok(None) };
         let factors = product.combined_by(&factor, tier)?;
         let gram = factors.products_with(&factors, tier)?;
         let largest = (0..rank).map(|i| gram.row(i)[i]).sum::<f64>();
-        let Some(factor) = independent(gram, least, tier)? else { return Ok(None) };
-        let inverse = factor.gram_of_lower(tier)?;
+        let Some(factor) = independent(gram, least, workers)? else { return Ok(None) };
+        let inverse = factor.gram_of_lower(tier, interrupted)?;
         let trace = (0..rank).map(|i| inverse.row(i)[i]).sum::<f64>();
         let basis = factors.combined_by(&factor, tier)?;
         Ok(Some(Self { factors, basis, smallest: 1.0 / trace, largest }))
@@ -340,11 +340,11 @@ impl<T: Scalar> Sketch<T> {
 
 /// The inverse factor of the products of vectors with each other. None if one of them has less than this part of its square
 /// beside those before it.
-fn independent(products: SquareMatrix, least: f64, tier: Tier) -> Result<Option<SquareMatrix>> {
+fn independent(products: SquareMatrix, least: f64, by: Workers<'_>) -> Result<Option<SquareMatrix>> {
     let n = products.n();
     let mut squares = try_filled("the metric", n, 0.0)?;
     squares.iter_mut().enumerate().for_each(|(i, square)| *square = products.row(i)[i]);
-    let factor = products.inverse_factor(tier)?;
+    let factor = products.inverse_factor(by.tier, by.interrupted)?;
     Ok(factor.filter(|factor| (0..n).all(|i| factor.row(i)[i].powi(-2) >= least * squares[i])))
 }
 

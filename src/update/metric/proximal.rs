@@ -60,7 +60,9 @@ impl Proximal {
                 gram.row_mut(i)[k] = f64::from(u8::from(i == k)) - product;
             }
         }
-        let Some(factor) = gram.inverse_factor(tier)? else { return Self::made(base, Vec::new(), n) };
+        let Some(factor) = gram.inverse_factor(tier, &|| false)? else {
+            return Self::made(base, Vec::new(), n);
+        };
         let mut of_p = filled(rank * n)?;
         for (i, row) in of_p.chunks_exact_mut(n).enumerate() {
             for (k, &w) in factor.row(i).iter().enumerate() {
@@ -192,7 +194,7 @@ impl Proximal {
             }
         }
         let mut step = try_filled("the metric", self.rank, 0.0)?;
-        let Some(factor) = jacobian.inverse_factor(tier)? else {
+        let Some(factor) = jacobian.inverse_factor(tier, &|| false)? else {
             step.copy_from_slice(residual);
             return Ok(step);
         };

@@ -3,7 +3,7 @@
 use super::products::{Products, TILE, Transposed};
 use super::squares::{sum_of_squares, sum_of_weighted_squares};
 use super::{SparseRows, Vectors};
-use crate::error::{Result, try_filled};
+use crate::error::{Error, Result, try_filled};
 use crate::kernel::{Add, Tier};
 use crate::pool::each_chunk;
 use crate::scalar::Scalar;
@@ -14,15 +14,24 @@ const RUN: usize = 4 * TILE;
 const WORK_TO_SHARE: usize = 1 << 21;
 
 /// Who does the work: the result does not depend on it.
-#[derive(Debug, Clone, Copy)]
-pub struct Workers {
+#[derive(Clone, Copy)]
+pub struct Workers<'a> {
     /// Instructions to compute with.
     pub tier: Tier,
     /// Threads, at most.
     pub n_threads: usize,
+    /// Asked by the calling thread, now and then, whether to give up.
+    pub interrupted: &'a dyn Fn() -> bool,
 }
 
-impl Workers {
+impl std::fmt::Debug for Workers<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { tier, n_threads, .. } = self;
+        f.debug_struct("Workers").field("tier", tier).field("n_threads", n_threads).finish_non_exhaustive()
+    }
+}
+
+impl Workers<'_> {
     fn n_threads(self, work: usize) -> usize {
         if work < WORK_TO_SHARE { 1 } else { self.n_threads }
     }
@@ -60,8 +69,8 @@ impl<T: Scalar> Sample<T> {
     /// `1/m sum_i h_i x_i (x_i . v)` for every vector v.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory).
-    pub fn hessian_times(&self, by: Workers, with: &Vectors<T>) -> Result<Vectors<T>> {
+    /// [`Error::OutOfMemory`], and [`Error::Interrupted`].
+    pub fn hessian_times(&self, by: Workers<'_>, with: &Vectors<T>) -> Result<Vectors<T>> {
         if let Some(sparse) = &self.sparse {
             return sparse.weighted_gram_times(self.shares(), with);
         }
@@ -76,8 +85,8 @@ impl<T: Scalar> Sample<T> {
     /// `1/m sum_i h_i x_i x_i^T`, by its first `n` rows.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory).
-    pub fn hessian(&self, by: Workers, n: usize) -> Result<Vectors<T>> {
+    /// As [`Self::hessian_times`].
+    pub fn hessian(&self, by: Workers<'_>, n: usize) -> Result<Vectors<T>> {
         self.summed(by, n, |room, rows, factors| {
             let scaled = room.rows(factors.len());
             for ((to, row), &factor) in scaled.zip(rows.chunks_exact(self.width)).zip(factors) {
@@ -90,7 +99,7 @@ impl<T: Scalar> Sample<T> {
     /// their curvatures over m. Runs of rows are summed on their own and then in sequence, whoever does them.
     fn summed(
         &self,
-        by: Workers,
+        by: Workers<'_>,
         k: usize,
         slopes: impl Fn(&mut Products<T>, &[T], &[T]) + Sync + Send,
     ) -> Result<Vectors<T>> {
@@ -104,12 +113,15 @@ impl<T: Scalar> Sample<T> {
             n_threads,
             &mut sums,
             1,
-            &|| false,
+            by.interrupted,
             || Products::room(k),
-            |room, run, sum, _| {
+            |room, run, sum, interrupted| {
                 let curvatures = &self.curvatures[run * RUN..self.n_rows().min((run + 1) * RUN)];
                 let rows = &self.rows[run * RUN * self.width..][..curvatures.len() * self.width];
                 for (rows, curvatures) in rows.chunks(TILE * self.width).zip(curvatures.chunks(TILE)) {
+                    if interrupted() {
+                        return Err(Error::Interrupted);
+                    }
                     let mut factors = [T::ZERO; TILE];
                     factors.iter_mut().zip(curvatures).for_each(|(to, h)| *to = T::from_f64(h * share));
                     slopes(room, rows, &factors[..curvatures.len()]);
@@ -127,7 +139,7 @@ impl<T: Scalar> Sample<T> {
     /// The diagonal of [`Self::hessian`].
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory).
+    /// [`Error::OutOfMemory`].
     pub fn hessian_diagonal(&self) -> Result<Vec<f64>> {
         let mut sum = try_filled("the metric", self.width, 0.0)?;
         if let Some(sparse) = &self.sparse {
@@ -165,8 +177,8 @@ impl<T: Scalar> Sample<T> {
     /// `sum_v (x_i . v)^2` over all vectors v, for every row i.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`](crate::error::Error::OutOfMemory).
-    pub fn squares_along(&self, by: Workers, with: &Vectors<T>) -> Result<Vec<f64>> {
+    /// As [`Self::hessian_times`].
+    pub fn squares_along(&self, by: Workers<'_>, with: &Vectors<T>) -> Result<Vec<f64>> {
         let mut sums = try_filled("products with a sample", self.n_rows(), 0.0)?;
         if with.n() == 0 {
             return Ok(sums);
@@ -177,7 +189,7 @@ impl<T: Scalar> Sample<T> {
             n_threads,
             &mut sums,
             TILE,
-            &|| false,
+            by.interrupted,
             || Products::room(with.n()),
             |room, tile, sums, _| {
                 let rows = &self.rows[tile * TILE * self.width..][..sums.len() * self.width];

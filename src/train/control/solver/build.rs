@@ -65,8 +65,9 @@ impl<T: Scalar> Solver<T> {
         };
         let last_damping = self.metric.as_ref().map_or(0.0, |metric| metric.damping);
         let signs = Stream::new(config.batches.seed(), self.n_builds as u32, SKETCH);
+        let interrupted = evaluator.interrupted();
         let (workers, n_rows) =
-            (Workers { tier: config.tier, n_threads: config.n_threads }, problem.n_rows());
+            (Workers { tier: config.tier, n_threads: config.n_threads, interrupted }, problem.n_rows());
         let geometry = Geometry {
             workers,
             columns,
