@@ -6,7 +6,7 @@
 //!
 //! A team lives as long as one call: its threads are scoped, so no thread is left that a forked child
 //! would lack, and two calls from two threads cannot wait for each other. They are started at the first run that is
-//! shared, which costs tens of microseconds; from then on the workers meet at their [seats](Seat), which costs a
+//! shared, which costs tens of microseconds; from then on the workers meet at their seats (`seat.rs`), which costs a
 //! fraction of a microsecond where handing work to a pool costs tens.
 //!
 //! Meetings take as little only if each worker has a processor. So there are no more threads than processors, and where
