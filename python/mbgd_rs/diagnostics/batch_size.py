@@ -167,6 +167,10 @@ def recommend_batch_size(
     pilot runs may take follows the clock, so the advice may differ from call to call where the time hardly
     depends on the batch size; its `interval` says where that is.
 
+    The advice is for SGD at a constant rate, not for the default of :func:`mbgd_rs.fit`, which steps in the
+    metric of the curvature. On columns of very different scales such a rate has to be tiny, whatever the
+    batch is, and single rows are recommended: scale the columns first.
+
     The pilot takes as long as some hundreds of trainings to the target, `pilot_seconds`. It is worth it
     before many trainings on such data, not before a single one.
 

@@ -238,7 +238,8 @@ def fit(
     seed : int, default=0
         Of all shuffles and draws, in [0, 2**64).
     n_threads : int, optional
-        At most so many; by default :func:`mbgd_rs.get_num_threads`.
+        At most so many; by default :func:`mbgd_rs.get_num_threads`, and one where the run is so short that
+        to start another would take longer. They do not change the result.
     record : "epoch", "step", "full_loss", "path", "noise" or several of them, default="epoch"
         What `history` has besides the loss of each epoch, see :class:`mbgd_rs.History`. "noise" is
         how noisy the gradients are, see :class:`mbgd_rs.diagnostics.RecordedNoise`.
